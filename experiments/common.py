@@ -1,0 +1,83 @@
+"""The defaults of every experiment, once. A key that is None is off; a number there turns it on."""
+
+from ml_collections import ConfigDict, config_dict
+
+
+def get_config() -> ConfigDict:
+    """A non-saturating GAN; an experiment says what is special about it."""
+    number = lambda: config_dict.placeholder(float)
+    config = ConfigDict()
+    config.seed = 0  # of weights, latents and the order of the data
+    config.system = 'gan'  # a file of gans/systems/
+
+    config.data = ConfigDict()  # name, and the arguments of that set's function in gans/data/
+    config.data.name = config_dict.placeholder(str)
+    config.data.flip = False  # mirror images left to right at random
+    config.data.on_device_max_mb = 2000.0  # larger sets are streamed from the host
+
+    config.latents = ConfigDict()
+    config.latents.size = 128
+    config.latents.distribution = 'normal'  # or 'uniform' in [-1, 1)
+
+    config.generator = ConfigDict()  # net: a file of gans/nets/, and the arguments of its Generator
+    config.critic = ConfigDict()  # net, and the arguments of its Critic
+
+    config.game = 'non_saturating'  # see gans/losses.py
+    config.labels = ConfigDict()  # targets of the games that have them; one-sided smoothing: real = 0.9
+    config.labels.real = 1.0
+    config.labels.fake = 0.0
+    config.labels.generator = 1.0
+    config.flip_labels = number()  # probability that a pair of labels is swapped for the critic
+
+    config.penalty = ConfigDict()  # see gans/penalties.py
+    config.penalty.name = 'none'
+    config.penalty.weight = 10.0
+    config.penalty.target = 1.0  # norm of the gradient that wgan_gp and dragan ask for
+    config.penalty.one_sided = False
+    config.penalty.every = 1  # k > 1: only every k steps, k times as strong (StyleGAN2)
+
+    config.instance_noise = ConfigDict()
+    config.instance_noise.sigma = number()  # standard deviation at the start, in units of the data
+    config.instance_noise.until = 10_000  # step at which it has faded to nothing
+
+    config.optimizer = ConfigDict()  # see gans/optimizers.py
+    config.optimizer.generator = adam()
+    config.optimizer.critic = adam()
+
+    config.ema = ConfigDict()
+    config.ema.decay = number()  # averages the generator's weights, e.g. 0.999
+    config.ema.warmup = 10.0
+
+    config.train = ConfigDict()
+    config.train.steps = 10_000  # generator updates
+    config.train.batch_size = 64  # over all devices
+    config.train.n_critic = 1  # critic updates a step
+    config.train.micro = 1  # pieces that a batch is cut into to save memory
+    config.train.steps_per_call = 1  # steps fused into one program; for nets that are small
+    config.train.precision = 'float32'  # or 'bfloat16' for activations and products
+    config.train.conv = 'auto'  # form of convolutions: auto, lax, direct, matmul
+    config.train.sync_batch_norm = False  # batch norm over all devices
+    config.train.log_every = 100
+    config.train.sample_every = 1_000
+    config.train.checkpoint_every = 1_000
+    config.train.keep = 2  # checkpoints, beside the best
+
+    config.eval = ConfigDict()
+    config.eval.every = 1_000
+    config.eval.samples = 2_000
+    return config
+
+
+def adam(learning_rate: float = 2e-4, b1: float = 0.5, b2: float = 0.999, eps: float = 1e-8) -> ConfigDict:
+    """Adam with the DCGAN paper's numbers."""
+    return _optimizer(name='adam', learning_rate=learning_rate, b1=b1, b2=b2, eps=eps)
+
+
+def rmsprop(learning_rate: float = 5e-5, decay: float = 0.99, eps: float = 1e-8) -> ConfigDict:
+    """RMSProp as PyTorch has it."""
+    return _optimizer(name='rmsprop', learning_rate=learning_rate, decay=decay, eps=eps)
+
+
+def _optimizer(**numbers: float | str) -> ConfigDict:
+    off = {key: config_dict.placeholder(float) for key in ('clip_value', 'clip_norm', 'clip_weights')}
+    return ConfigDict({**numbers, **off})

@@ -1,0 +1,113 @@
+"""The command line behind `launch.py`: from flags to one call, and from mistakes to one line."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+import ml_collections
+from absl import flags
+
+from gans.errors import UserError, unknown
+
+
+class Options(NamedTuple):
+    """The flags of the modes that read a checkpoint."""
+
+    num: int = 64
+    seed: int = 0
+    step: str = 'latest'
+    path: str = 'spherical'
+    out: str | None = None
+
+
+def train(config: ml_collections.ConfigDict, folder: Path, options: Options) -> None:
+    from gans.train import loop, workdir
+
+    summary = loop.train(config, folder)
+    if summary:
+        final = ', '.join(f'{name.removeprefix("eval/")} {value:.4g}' for name, value in summary['final'].items()
+                          if name.startswith('eval/'))  # fmt: skip
+        last = folder / 'samples' / f'step_{summary["steps"]:08d}.png'
+        workdir.say(f'done: {summary["steps"]:,} steps in {summary["seconds"]:,.0f} s, {final}')
+        print(f'samples {last}  curves {folder / "curves.png"}  checkpoints {folder / "checkpoints"}  all in {folder}')
+
+
+def sample(config: ml_collections.ConfigDict, folder: Path, options: Options) -> None:
+    from gans.train import draw
+
+    print(draw.sample(config, folder, options))
+
+
+def interpolate(config: ml_collections.ConfigDict, folder: Path, options: Options) -> None:
+    from gans.train import draw
+
+    print(draw.interpolate(config, folder, options))
+
+
+def describe(config: ml_collections.ConfigDict, folder: Path, options: Options) -> None:
+    from gans.train.describe import describe
+
+    print(describe(config))
+
+
+MODES: dict[str, Callable] = {'train': train, 'sample': sample, 'interpolate': interpolate, 'describe': describe}
+
+
+def parse(argv: list[str]) -> None:
+    """Parses absl's flags; every mistake becomes a UserError of one line."""
+    chosen = [arg.partition('=')[2] for arg in argv if arg.lstrip('-').startswith('config=')]
+    if not chosen and not any('help' in arg for arg in argv):
+        raise UserError(f'which experiment? --config=experiments/NAME.py, NAME one of: {", ".join(_experiments())}')
+    for value in chosen:
+        path = Path(value.partition(':')[0])
+        if not path.is_file():
+            raise unknown(f'experiment {path}, by name', path.stem, _experiments())
+    try:
+        rest = flags.FLAGS(argv)
+    except UserError:
+        raise
+    except SystemExit:
+        raise
+    except Exception as error:  # ml_collections and absl raise all kinds
+        raise UserError(_one_line(error)) from error
+    if rest[1:]:
+        raise UserError(f"cannot make sense of '{rest[1]}': flags are --NAME=VALUE, and --config comes first")
+
+
+def start(cache: str | None, distributed: str | None) -> None:
+    """What must be said to jax before it looks for devices."""
+    import jax
+
+    if cache:
+        jax.config.update('jax_compilation_cache_dir', os.path.abspath(os.path.expanduser(cache)))
+        jax.config.update('jax_persistent_cache_min_compile_time_secs', 0)
+        jax.config.update('jax_persistent_cache_min_entry_size_bytes', -1)
+    if distributed == 'auto':
+        jax.distributed.initialize()
+    elif distributed:
+        try:
+            address, processes, process = distributed.split(',')
+            processes, process = int(processes), int(process)
+        except ValueError:
+            message = (
+                f"--distributed={distributed} is neither 'auto' nor HOST:PORT,PROCESSES,PROCESS (like host:1234,2,0)"
+            )
+            raise UserError(message) from None
+        jax.distributed.initialize(address, processes, process)
+
+
+def default_workdir(config: str) -> Path:
+    """runs/NAME[-variant] for experiments/NAME.py[:variant]."""
+    path, _, variant = config.partition(':')
+    return Path('runs') / '-'.join([Path(path).stem, *filter(None, [variant])])
+
+
+def _experiments() -> list[str]:
+    folder = Path(__file__).parent.parent / 'experiments'
+    return sorted(path.stem for path in folder.glob('*.py') if path.stem != 'common')
+
+
+def _one_line(error: Exception) -> str:
+    text = ' '.join(str(error.args[0] if error.args else error).split())
+    return text or type(error).__name__

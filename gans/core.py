@@ -1,0 +1,120 @@
+"""The vocabulary: every GAN is players that own nets, and a schedule of updates. No behaviour lives here.
+
+The names of nets ('generator', 'critic', ...) and of players are the keys that join everything: parameters and
+statistics are dicts by net name, optimiser states are dicts by player name.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+import flax.linen as nn
+import flax.struct
+import jax
+import jax.numpy as jnp
+import optax
+
+Array = jax.Array
+Tree = Any  # a pytree of arrays
+Keys = Array  # [B] typed PRNG keys, one for each example of a batch
+
+
+class Spec(NamedTuple):
+    """What one real example looks like."""
+
+    shape: tuple[int, ...]  # (H, W, C) of an image in [-1, 1], or (d,) of a point
+    classes: tuple[str, ...] = ()  # names of the labels, if the set has labels
+
+    @property
+    def is_image(self) -> bool:
+        return len(self.shape) == 3
+
+
+class Compute(NamedTuple):
+    """How nets compute; what they compute is the same for each choice, up to rounding."""
+
+    dtype: Any = jnp.float32  # of activations and products; parameters and losses are float32 always
+    conv: str = 'auto'  # the form of convolutions, see gans/ops/conv.py
+    axis_name: str | None = None  # batch norm averages its moments over this device axis
+
+
+class Net(NamedTuple):
+    """A pair of pure functions. Made from a linen module by `gans.nets.build.from_linen`."""
+
+    init: Callable[[Array], tuple[Tree, Tree]]  # (rng) -> (params, stats)
+    apply: Callable[..., tuple[Array, Tree]]  # (params, stats, *inputs, train, rng=None) -> (out, stats)
+    module: nn.Module  # the same net and the shapes of its inputs, for tables
+    inputs: tuple[jax.ShapeDtypeStruct, ...]
+
+
+class Player(NamedTuple):
+    """An optimiser, and the nets that it may move. A net that no player owns is frozen."""
+
+    nets: tuple[str, ...]
+    tx: optax.GradientTransformation
+
+
+class Aux(NamedTuple):
+    """What a loss gives back beside its value; nets and memories that are not named stay as they are."""
+
+    metrics: Mapping[str, Array] = {}  # scalars to log
+    stats: Mapping[str, Tree] = {}  # advanced statistics (batch norm, spectral norm) by net
+    memory: Mapping[str, Tree] = {}  # advanced memories (image pools, running means) by name
+
+
+# (params, state, batch, keys [B]) -> (scalar, Aux). The keys are functions of (seed, step, update, repeat, place in
+# the global batch), so that randomness depends neither on the number of devices nor on micro-batches.
+Loss = Callable[[dict[str, Tree], 'TrainState', dict[str, Array], Keys], tuple[Array, Aux]]
+
+
+class Update(NamedTuple):
+    """One line of the schedule: a player takes steps down the gradient of a loss in the nets it owns."""
+
+    name: str
+    player: str
+    loss: Loss
+    repeats: int = 1  # consecutive steps on distinct batches (n_critic)
+    every: int = 1  # runs at steps every, 2 every, 3 every, ... (lazy regularisation)
+    micro: int = 1  # the batch is cut in so many pieces whose gradients are averaged
+
+
+class Ema(NamedTuple):
+    """Exponential moving averages of the weights and statistics of some nets."""
+
+    nets: tuple[str, ...]
+    decay: Callable[[Array], Array]  # (steps done) -> decay
+
+
+class System(NamedTuple):
+    """A whole method, as data: what `gans/systems/<name>.py` builds and `gans/step.py` runs."""
+
+    nets: dict[str, Net]
+    players: dict[str, Player]
+    updates: tuple[Update, ...]
+    latents: Callable[[Keys], Tree]  # (keys [B]) -> latents, leaves [B, ...]
+    sample: Callable[[dict[str, Tree], dict[str, Tree], Tree], Array]  # (params, stats, latents) -> samples [B, ...]
+    ema: Ema | None = None
+    memory: Mapping[str, Tree] = {}  # initial values
+
+
+class Weights(NamedTuple):
+    """Parameters and statistics of one net."""
+
+    params: Tree
+    stats: Tree
+
+
+# Folds of the base key that are no steps: what else is random in a run.
+WEIGHTS, DATA, SAMPLES = 2**32 - 1, 2**32 - 2, 2**32 - 3
+
+
+@flax.struct.dataclass
+class TrainState:
+    """All that training changes, and the one base key from which all randomness follows."""
+
+    step: Array  # int32 [], steps done
+    params: dict[str, Tree]  # by net
+    stats: dict[str, Tree]  # by net
+    opt: dict[str, Tree]  # by player
+    ema: dict[str, Weights]  # by net
+    memory: dict[str, Tree]
+    rng: Array  # typed key [], never changes

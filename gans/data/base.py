@@ -1,0 +1,36 @@
+"""What a data set is: a `Source`, from which `gans/data/feed.py` makes batches that are functions of (seed, step).
+
+A set is in one of three kinds, told apart by which fields are there:
+- held (`arrays`): the whole set lies on the device as uint8 and is indexed inside the compiled step;
+- streamed (`read`): the host reads the examples of a batch ahead of time;
+- drawn (neither): `finish` draws the examples from their keys, inside the compiled step.
+"""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+
+from gans.core import Array, Keys, Spec
+
+
+class Modes(NamedTuple):
+    """The truth about a mixture of Gaussians of equal weight, for counting modes."""
+
+    centres: np.ndarray  # [K, d]
+    sigma: float  # standard deviation in each direction
+
+
+class Source(NamedTuple):
+    """A data set. Raw examples are dicts: 'real' (uint8 images or float points) and, if labelled, 'label' (int32)."""
+
+    spec: Spec
+    # (raw examples, leaves [B, ...]; keys [B]) -> batch {'real': float32 [B, *spec.shape], 'label': int32 [B]}, traced
+    # in the compiled step: uint8 to [-1, 1]; a drawn set ignores the raw examples and draws from the keys.
+    finish: Callable[[dict[str, Array], Keys], dict[str, Array]]
+    # (batch, keys [B]) -> batch: what training sees beside the set itself (flips), traced; metrics and pictures do not
+    augment: Callable[[dict[str, Array], Keys], dict[str, Array]] | None = None
+    size: int | None = None  # examples; None: drawn without end
+    arrays: dict[str, np.ndarray] | None = None  # leaves [size, ...]
+    read: Callable[[np.ndarray], dict[str, np.ndarray]] | None = None  # host, threads: indices [M] -> leaves [M, ...]
+    modes: Modes | None = None  # of a toy that is a mixture

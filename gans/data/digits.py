@@ -1,0 +1,22 @@
+"""The handwritten digits of scikit-learn: small enough for tests, real enough to see whether a GAN works."""
+
+import numpy as np
+
+from gans.data.base import Source
+from gans.data.images import check_size, image_set, resized
+from gans.errors import UserError
+
+
+def digits(*, size: int = 8) -> Source:
+    """1,797 grey images of 8x8 pixels, 10 classes (Alpaydin and Kaynak 1998, by sklearn.datasets.load_digits).
+
+    Args:
+        size: pixels of a side; others than 8 are resampled.
+    """
+    try:
+        from sklearn.datasets import load_digits
+    except ImportError:
+        raise UserError("data.name 'digits' needs scikit-learn; `pip install scikit-learn`") from None
+    data = load_digits()
+    images = np.round(data.images * (255 / 16)).astype(np.uint8)[..., None]  # 17 levels of grey
+    return image_set(resized(images, check_size(size)), data.target, tuple('0123456789'))

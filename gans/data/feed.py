@@ -1,0 +1,166 @@
+"""Batches as functions of (seed, step): starting at any step, on any number of devices, gives the same examples.
+
+All examples of a run are numbered by one global counter. A position of the counter says which example of the set comes
+there (`shuffled`: each epoch is a new permutation) and which key finishes it. Nothing is remembered between steps.
+"""
+
+from collections.abc import Iterator
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from gans.core import Array
+from gans.data.base import Source
+from gans.ops.random import example_keys
+
+ROUNDS = 6  # of the permutation: with 3 neighbours correlate, with 6 all statistics are those of chance
+EXAMPLES = 2**32  # limit of the global counter: steps x repeats x batch may not exceed it
+
+
+def positions(step: Array | int, repeats: int, batch: int, offset: Array | int = 0, local: int | None = None) -> Array:
+    """The places of a step's examples in the global counter, uint32 [repeats, local].
+
+    Place (r, j) is (step * repeats + r) * batch + offset + j: `batch` examples are taken at a time over all devices, of
+    which this device takes `local` (default: all) from `offset` on. The counter wraps at 2^32 examples.
+
+    Computed by numpy where step and offset are Python's integers, by JAX otherwise.
+    """
+    step, offset = (np.uint32(n) if isinstance(n, int) else n.astype(np.uint32) for n in (step, offset))
+    row = np.arange(repeats, dtype=np.uint32)[:, None]
+    place = np.arange(batch if local is None else local, dtype=np.uint32)
+    return (step * np.uint32(repeats) + row) * np.uint32(batch) + offset + place
+
+
+def shuffled(positions: Array, size: int, seed: Array) -> Array:
+    """Which of `size` examples comes at each position of the counter: uint32 of the same shape, in [0, size).
+
+    Epoch e, the positions from e * size to (e + 1) * size - 1, visits each example exactly once, in an order given by
+    (seed, e). No table is made: a keyed bijection of the next power of two, built from steps that can each be undone
+    (odd multiplication, addition, xor-shift), is repeated from where it leaves [0, size) until it is back inside.
+
+    Args:
+        positions: uint32, any shape; a numpy array is computed on the host, by the same integers.
+        size: examples in the set, below 2^31.
+        seed: uint32 [2], see `shuffle_seed`.
+    """
+    bits = max((size - 1).bit_length(), 1)
+    mask, shift = np.uint32(2**bits - 1), np.uint32((bits + 1) // 2)
+    epoch = _scrambled(_scrambled(positions // np.uint32(size) ^ seed[0]) ^ seed[1])
+    factors = [_scrambled(epoch + np.uint32(2 * n)) | np.uint32(1) for n in range(ROUNDS)]
+    addends = [_scrambled(epoch + np.uint32(2 * n + 1)) for n in range(ROUNDS)]
+
+    def permuted(x: Array) -> Array:
+        for factor, addend in zip(factors, addends, strict=True):
+            x = x * factor + addend & mask
+            x = x ^ x >> shift
+        return x
+
+    x = permuted(positions % np.uint32(size))
+    if isinstance(positions, np.ndarray):
+        while (x >= size).any():
+            x = np.where(x < size, x, permuted(x))
+        return x
+    return jax.lax.while_loop(lambda x: (x >= size).any(), lambda x: jnp.where(x < size, x, permuted(x)), x)
+
+
+def _scrambled(x: Array) -> Array:
+    """A uint32 whose every bit depends on every bit of the given one (the finaliser of MurmurHash3)."""
+    x = (x ^ x >> np.uint32(16)) * np.uint32(0x85EBCA6B)
+    x = (x ^ x >> np.uint32(13)) * np.uint32(0xC2B2AE35)
+    return x ^ x >> np.uint32(16)
+
+
+def shuffle_seed(key: Array) -> Array:
+    """The seed of the order of examples, uint32 [2], from the data key []."""
+    return jax.random.bits(jax.random.fold_in(key, 0), (2,), jnp.uint32)
+
+
+def fetch(
+    source: Source,
+    raw: dict[str, Array],
+    key: Array,
+    step: Array | int,
+    *,
+    repeats: int,
+    batch: int,
+    offset: Array | int = 0,
+    local: int | None = None,
+) -> dict[str, Array]:
+    """A step's batch, leaves [repeats, local, ...]: {'real': float32, and 'label': int32 if the set has labels}.
+
+    To be called in the compiled step; step, key and offset may be traced and mapped.
+
+    Args:
+        source: the set.
+        raw: of a held set, its `arrays`, on the device; of a streamed set, this step's item of `stream`; of a drawn
+            set, {}.
+        key: typed key [] made of the data seed; the same for all steps and devices.
+        step, repeats, batch, offset, local: see `positions`.
+    """
+    places = positions(step, repeats, batch, offset, local)  # [repeats, local]
+    lead, places = places.shape, jnp.ravel(places)
+    if source.arrays is not None:
+        index = shuffled(places, source.size, shuffle_seed(key))
+        raw = {name: jnp.asarray(array).at[index].get(mode='promise_in_bounds') for name, array in raw.items()}
+    else:
+        raw = {name: array.reshape(-1, *array.shape[2:]) for name, array in raw.items()}
+    finished = source.finish(raw, example_keys(jax.random.fold_in(key, 1), places))
+    if source.augment is not None:
+        finished = source.augment(finished, example_keys(jax.random.fold_in(key, 2), places))
+    return {name: array.reshape(*lead, *array.shape[1:]) for name, array in finished.items()}
+
+
+def stream(
+    source: Source,
+    key: Array,
+    start: int,
+    stop: int,
+    *,
+    repeats: int,
+    batch: int,
+    offset: int = 0,
+    local: int | None = None,
+    threads: int = 4,
+    prefetch: int = 4,
+) -> Iterator[dict[str, np.ndarray]]:
+    """The raw examples of steps start, ..., stop - 1 of a streamed set, read ahead of time by Grain.
+
+    Yields, for each step, what `fetch` wants as `raw`: leaves [repeats, local, ...]. The same examples come as from the
+    set held on the device.
+
+    Args:
+        key, repeats, batch, offset, local: as of `fetch`.
+        threads: that read steps side by side; 0 reads in the caller's thread when it asks.
+        prefetch: steps read ahead.
+    """
+    import grain
+
+    seed = np.asarray(shuffle_seed(key))
+
+    def read(step: int) -> dict[str, np.ndarray]:
+        index = shuffled(positions(int(step), repeats, batch, offset, local), source.size, seed)
+        raw = source.read(index.ravel())
+        return {name: array.reshape(*index.shape, *array.shape[1:]) for name, array in raw.items()}
+
+    ahead = grain.ReadOptions(num_threads=threads, prefetch_buffer_size=prefetch if threads else 0)
+    return iter(grain.MapDataset.range(start, stop).map(read).to_iter_dataset(ahead))
+
+
+def examples(source: Source, num: int, key: Array) -> dict[str, np.ndarray]:
+    """`num` real examples for metrics and pictures, finished but not augmented: numpy leaves [num, ...].
+
+    The same for the same key. The first `size` are distinct; beyond, the set comes again in another order.
+    """
+    places = np.arange(num, dtype=np.uint32)
+    seed = np.asarray(shuffle_seed(key))
+    finish = jax.jit(lambda raw, places: source.finish(raw, example_keys(jax.random.fold_in(key, 1), places)))
+    chunks = []
+    for some in np.split(places, range(1024, num, 1024)):
+        raw = {}
+        if source.size is not None:
+            index = shuffled(some, source.size, seed)
+            held = source.arrays
+            raw = source.read(index) if held is None else {name: array[index] for name, array in held.items()}
+        chunks.append(jax.device_get(finish(raw, some)))
+    return {name: np.concatenate([chunk[name] for chunk in chunks]) for name in chunks[0]}

@@ -1,0 +1,94 @@
+"""What all image sets share: uint8 images [H, W, C] of C = 1 (grey) or 3 (RGB), and their way to [-1, 1]."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
+
+import jax.numpy as jnp
+import numpy as np
+
+from gans.core import Array, Keys, Spec
+from gans.data.base import Source
+from gans.errors import UserError
+from gans.ops.random import uniform
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+
+def finish(raw: dict[str, Array], keys: Keys) -> dict[str, Array]:
+    """uint8 images to float32 in [-1, 1], x / 127.5 - 1; the rest stays."""
+    return {**raw, 'real': raw['real'].astype(jnp.float32) / 127.5 - 1}
+
+
+def mirror(batch: dict[str, Array], keys: Keys) -> dict[str, Array]:
+    """Mirrors each image [H, W, C], left to right, with probability 1/2."""
+    flip = uniform(keys)[:, None, None, None] < 0.5
+    return {**batch, 'real': jnp.where(flip, batch['real'][:, :, ::-1], batch['real'])}
+
+
+def image_set(images: np.ndarray, labels: np.ndarray | None = None, classes: Sequence[str] = ()) -> Source:
+    """The set of images uint8 [N, H, W, C], which may be a memory map, and labels [N], indices of classes."""
+    arrays = {'real': images} if labels is None else {'real': images, 'label': labels.astype(np.int32)}
+    classes = () if labels is None else tuple(classes)
+    return Source(Spec(images.shape[1:], classes), finish, size=len(images), arrays=arrays)
+
+
+def check_size(size: int) -> int:
+    """The size, if it is a number of pixels."""
+    if not isinstance(size, int) or size < 1:
+        raise UserError(f'data.size is {size!r}; it must be a whole number of pixels, such as 32 or 64')
+    return size
+
+
+def resized(images: np.ndarray, size: int) -> np.ndarray:
+    """uint8 images [N, H, W, C] as [N, size, size, C], each by `square`."""
+    from PIL import Image
+
+    if images.shape[1:3] == (size, size):
+        return images
+    channels = images.shape[3]
+    flat = images[..., 0] if channels == 1 else images
+    return np.stack([square(Image.fromarray(image), size, channels) for image in flat])
+
+
+def whole(source: Source) -> dict[str, np.ndarray]:
+    """All raw examples of a set; one that is read is read by several threads, since decoding images takes long."""
+    if source.arrays is not None:
+        return source.arrays
+    with ThreadPoolExecutor() as pool:
+        parts = list(pool.map(source.read, np.array_split(np.arange(source.size), -(-source.size // 256))))
+    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+
+
+def square(image: Image, size: int, channels: int, crop: int | None = None) -> np.ndarray:
+    """The centre of an image, uint8 [size, size, channels].
+
+    Args:
+        image: of Pillow, of any size and mode; transparency is laid over white.
+        size: pixels of the result's side, by Pillow's antialiased Lanczos filter.
+        channels: 3 for RGB, 1 for grey.
+        crop: side of the central square that is kept, in pixels of the image; by default the largest there is.
+    """
+    from PIL.Image import Resampling
+
+    image = _opaque(image, 'L' if channels == 1 else 'RGB')
+    side = min(crop or max(image.size), *image.size)
+    left, top = (image.width - side) // 2, (image.height - side) // 2
+    box = (left, top, left + side, top + side)
+    image = image.crop(box) if side == size else image.resize((size, size), Resampling.LANCZOS, box)
+    return np.asarray(image).reshape(size, size, channels)
+
+
+def _opaque(image: Image, mode: str) -> Image:
+    """The image in the mode 'L' or 'RGB': transparency over white, 16 bits to 8."""
+    from PIL import Image
+
+    if image.mode.startswith('I'):  # 16 bits of grey, which Pillow would clip at 255
+        image = Image.fromarray((np.asarray(image).clip(0, 65535) >> 8).astype(np.uint8))
+    elif image.has_transparency_data:
+        image = image.convert('RGBA')
+        image = Image.alpha_composite(Image.new('RGBA', image.size, 'white'), image)
+    return image.convert(mode)

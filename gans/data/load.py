@@ -1,0 +1,71 @@
+"""From `config.data` to a data set: the names of all sets, and where their examples lie."""
+
+import inspect
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+
+from gans.data import digits, folder, idx, openmoji, tfds, toys
+from gans.data.base import Source
+from gans.data.images import mirror, whole
+from gans.errors import UserError, unknown
+
+SETS: dict[str, Callable[..., Source]] = {
+    'openmoji': openmoji.openmoji,
+    'fashion_mnist': idx.fashion_mnist,
+    'mnist': idx.mnist,
+    'digits': digits.digits,
+    'cifar10': tfds.cifar10,
+    'celeb_a': tfds.celeb_a,
+    'gaussian1d': toys.gaussian1d,
+    'ring': toys.ring,
+    'grid': toys.grid,
+    'swiss_roll': toys.swiss_roll,
+    'dirac': toys.dirac,
+}
+FAMILIES: dict[str, Callable[..., Source]] = {'tfds': tfds.tfds, 'folder': folder.folder}  # of 'tfds:NAME' and so on
+
+
+def load(config: Mapping[str, Any]) -> Source:
+    """The data set that `config.data` describes.
+
+    Args:
+        config: a dict or ConfigDict of
+            name: of `SETS`, or 'tfds:NAME', or 'folder:PATH';
+            flip: mirror half of the images that training sees (default False);
+            on_device_max_mb: a set of images of at most so many MB (10^6 bytes, as uint8) lies on the device, a larger
+                one is streamed from the host (default 2000);
+            and the keyword arguments of the set's own function. A value of None counts as not given.
+
+    Raises:
+        UserError: an unknown name or key, or data that are not there.
+    """
+    options = {key: value for key, value in config.items() if value is not None}
+    name, flip, max_mb = options.pop('name', ''), options.pop('flip', False), options.pop('on_device_max_mb', 2000)
+    family, _, rest = name.partition(':')
+    if rest and family in FAMILIES:
+        make, args = FAMILIES[family], (rest,)
+    elif name in SETS:
+        make, args = SETS[name], ()
+    else:
+        raise unknown('data.name', name, [*SETS, 'tfds:NAME', 'folder:PATH'])
+    kinds = inspect.signature(make).parameters.values()
+    known = [p.name for p in kinds if p.kind is p.KEYWORD_ONLY]
+    for key in options:
+        if key not in known:
+            raise unknown(f"key of the data set '{name}'", key, [*known, 'flip', 'on_device_max_mb'])
+    source = make(*args, **options)
+    if flip and not source.spec.is_image:
+        raise UserError(f"data.flip is set, but '{name}' is no set of images; leave it False")
+    return _placed(source, max_mb)._replace(augment=mirror if flip else None)
+
+
+def _placed(source: Source, max_mb: float) -> Source:
+    """The set held as arrays if it is small enough, to be read by the host otherwise."""
+    arrays, read = source.arrays, source.read
+    if source.size is None:
+        return source
+    if source.size * np.prod(source.spec.shape) > max_mb * 1e6:
+        return source._replace(arrays=None, read=read or (lambda i: {name: a[i] for name, a in arrays.items()}))
+    return source._replace(arrays=whole(source), read=None)

@@ -1,0 +1,149 @@
+"""Games: what critic and generator minimise, given the critic's scores.
+
+A game only scores: `critic(real [B], fake [B]) -> [B]` and `generator(real [B], fake [B]) -> [B]`, a value for each
+example, averaged once by the caller. Scores are logits: D = sigmoid(score) where a paper speaks of probabilities.
+"""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from gans.core import Array, Keys
+from gans.errors import UserError, unknown
+from gans.ops import random
+
+
+class Game(NamedTuple):
+    critic: Callable[[Array, Array], Array]
+    generator: Callable[[Array, Array], Array]
+    needs_real: bool = False  # whether the generator's loss reads the real scores
+
+
+class Labels(NamedTuple):
+    """Targets of the games that have targets. One-sided smoothing is real=0.9, two-sided fake=0.1 as well."""
+
+    real: float = 1.0  # the critic's target for real examples
+    fake: float = 0.0  # the critic's target for fake ones
+    generator: float = 1.0  # the generator's target for fake ones
+
+
+def cross_entropy(scores: Array, target: float | Array) -> Array:
+    """-t log D - (1 - t) log(1 - D) in nats, with D = sigmoid(score), computed without overflow."""
+    return jax.nn.softplus(scores) - target * scores
+
+
+def minimax(labels: Labels) -> Game:
+    """Goodfellow 2014 (1406.2661), eq. 1: the generator minimises log(1 - D), which saturates."""
+    return Game(
+        critic=lambda real, fake: cross_entropy(real, labels.real) + cross_entropy(fake, labels.fake),
+        generator=lambda real, fake: -cross_entropy(fake, 0.0),
+    )
+
+
+def non_saturating(labels: Labels) -> Game:
+    """Goodfellow 2014, end of section 3: the generator maximises log D instead."""
+    return Game(
+        critic=minimax(labels).critic,
+        generator=lambda real, fake: cross_entropy(fake, labels.generator),
+    )
+
+
+def wasserstein() -> Game:
+    """Arjovsky 2017 (1701.07875), eq. 2, as losses; the critic must be kept Lipschitz by other means."""
+    return Game(critic=lambda real, fake: fake - real, generator=lambda real, fake: -fake)
+
+
+def least_squares(labels: Labels) -> Game:
+    """Mao 2017 (1611.04076), eq. 2, with b = labels.real, a = labels.fake, c = labels.generator."""
+    return Game(
+        critic=lambda real, fake: 0.5 * (real - labels.real) ** 2 + 0.5 * (fake - labels.fake) ** 2,
+        generator=lambda real, fake: 0.5 * (fake - labels.generator) ** 2,
+    )
+
+
+def hinge() -> Game:
+    """Lim & Ye 2017 (1705.02894); Miyato 2018 (1802.05957), eqs. 16 and 17."""
+    return Game(
+        critic=lambda real, fake: jax.nn.relu(1 - real) + jax.nn.relu(1 + fake),
+        generator=lambda real, fake: -fake,
+    )
+
+
+def relativistic_pairing(labels: Labels) -> Game:
+    """RSGAN, Jolicoeur-Martineau 2018 (1807.00734), eqs. 8 and 9: is this real one more real than this fake one?"""
+    return Game(
+        critic=lambda real, fake: cross_entropy(real - fake, labels.real),
+        generator=lambda real, fake: cross_entropy(fake - real, labels.generator),
+        needs_real=True,
+    )
+
+
+def _relativistic_average(loss: Callable[[Array, Array], Array], other: Callable[[Array, Array], Array]) -> Game:
+    """Scores compared with the mean score of the other side (over the device's batch): eqs. 10 to 13 of 1807.00734."""
+    return Game(
+        critic=lambda real, fake: loss(real - fake.mean(), fake - real.mean()),
+        generator=lambda real, fake: other(fake - real.mean(), real - fake.mean()),
+        needs_real=True,
+    )
+
+
+def relativistic_average(labels: Labels) -> Game:
+    """RaSGAN: cross entropy of the compared scores."""
+    return _relativistic_average(
+        lambda real, fake: cross_entropy(real, labels.real) + cross_entropy(fake, labels.fake),
+        lambda fake, real: cross_entropy(fake, labels.generator) + cross_entropy(real, 0.0),
+    )
+
+
+def relativistic_average_least_squares() -> Game:
+    """RaLSGAN: squares of the compared scores from +1 (the more real side) and -1."""
+    squares = lambda up, down: (up - 1) ** 2 + (down + 1) ** 2
+    return _relativistic_average(squares, squares)
+
+
+def relativistic_average_hinge() -> Game:
+    """RaHingeGAN: hinges of the compared scores."""
+    hinges = lambda up, down: jax.nn.relu(1 - up) + jax.nn.relu(1 + down)
+    return _relativistic_average(hinges, hinges)
+
+
+LABELLED = {
+    'minimax': minimax,
+    'non_saturating': non_saturating,
+    'least_squares': least_squares,
+    'relativistic_pairing': relativistic_pairing,
+    'relativistic_average': relativistic_average,
+}
+UNLABELLED = {
+    'wasserstein': wasserstein,
+    'hinge': hinge,
+    'relativistic_average_least_squares': relativistic_average_least_squares,
+    'relativistic_average_hinge': relativistic_average_hinge,
+}
+
+
+def game(name: str, labels: Labels = Labels()) -> Game:
+    """The game of that name. Labels for a game that has none are a user's error, not silently ignored."""
+    if name in LABELLED:
+        return LABELLED[name](labels)
+    if name not in UNLABELLED:
+        raise unknown('game', name, [*LABELLED, *UNLABELLED])
+    for key, value, default in zip(Labels._fields, labels, Labels(), strict=True):
+        if not isinstance(value, jax.core.Tracer) and value != default:
+            raise UserError(f"labels.{key}={value} has no meaning in the game '{name}'; games with labels: "
+                            f"{', '.join(LABELLED)}")  # fmt: skip
+    return UNLABELLED[name]()
+
+
+def flip(keys: Keys, probability: float | Array, real: Array, fake: Array) -> tuple[Array, Array]:
+    """Label flipping (Salimans 2016 and 'GAN hacks'): swaps the scores of pair i, and so its labels, at random.
+
+    Args:
+      keys: [B], one for each pair.
+      probability: of a swap, in [0, 1].
+      real, fake: scores [B].
+    """
+    swap = random.uniform(keys) < probability
+    return jnp.where(swap, fake, real), jnp.where(swap, real, fake)

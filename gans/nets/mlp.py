@@ -1,0 +1,56 @@
+"""Fully connected nets, for points and for images."""
+
+import math
+
+import flax.linen as nn
+import jax.numpy as jnp
+
+from gans.core import Array, Compute
+from gans.ops.layers import Dense, activation, initializer, norm
+
+
+def _hidden(self: 'Generator | Critic', x: Array, train: bool) -> Array:
+    """The hidden layers of both nets: dense, norm, activation."""
+    act = activation(self.activation)
+    spectral = self.norm == 'spectral'
+    for i, width in enumerate(self.widths):
+        bias = self.norm in ('none', 'spectral')  # else the norm's shift does its work
+        x = Dense(width, self.compute, bias, spectral, initializer(self.init_std), name=f'dense_{i}')(x, train)
+        x = act(norm(self.norm, x, train, name=f'norm_{i}', compute=self.compute))
+    return x
+
+
+class Generator(nn.Module):
+    """Latents [B, d] -> examples [B, *shape]; images end in a tanh, points in nothing."""
+
+    shape: tuple[int, ...]
+    compute: Compute
+    widths: tuple[int, ...] = (256, 512, 1024)
+    activation: str = 'relu'
+    norm: str = 'none'
+    init_std: float | None = None
+
+    @nn.compact
+    def __call__(self, z: Array, train: bool = True) -> Array:
+        x = _hidden(self, z, train)
+        out = Dense(math.prod(self.shape), self.compute, kernel_init=initializer(self.init_std), name='out')
+        x = out(x, train).astype(jnp.float32).reshape(-1, *self.shape)
+        return jnp.tanh(x) if len(self.shape) == 3 else x
+
+
+class Critic(nn.Module):
+    """Examples [B, *shape] -> scores [B]."""
+
+    shape: tuple[int, ...]
+    compute: Compute
+    widths: tuple[int, ...] = (512, 256)
+    activation: str = 'leaky_relu'
+    norm: str = 'none'
+    init_std: float | None = None
+
+    @nn.compact
+    def __call__(self, x: Array, train: bool = True) -> Array:
+        x = _hidden(self, x.reshape(len(x), -1), train)
+        spectral = self.norm == 'spectral'
+        out = Dense(1, self.compute, True, spectral, initializer(self.init_std), name='out')
+        return out(x, train)[:, 0].astype(jnp.float32)

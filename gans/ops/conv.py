@@ -1,0 +1,255 @@
+"""Convolution and its transpose, with derivatives of every order that are fast on CPU.
+
+A convolution has three bilinear forms, and each one's derivatives are the other two (g is the cotangent):
+
+    form            derivative in its first argument    in its second
+    conv(x, w)      conv_t(g, w)                        wgrad(x, g)
+    conv_t(y, w)    conv(g, w)                          wgrad(g, y)
+    wgrad(x, y)     conv_t(y, g)                        conv(x, g)
+
+Each is a `jax.custom_vjp` in terms of the others, so the set is closed: a gradient, and the gradient of a gradient
+(WGAN-GP, R1), only ever run these three. XLA's CPU backend is fast for plain convolutions and slow, at times a hundred
+times slower, for the dilated ones that autodiff makes of them; here each form is written once, the way that is fast.
+
+Images are [B, H, W, C], kernels [kh, kw, C, F], both exactly as `flax.linen` has them.
+"""
+
+import functools
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jax import lax
+
+FORMS = ('auto', 'lax', 'direct', 'matmul')
+FEW = 8  # channels: at or below, patches are small and XLA's convolutions gain nothing
+NHWC = ('NHWC', 'HWIO', 'NHWC')
+SWAPPED = ('CHWN', 'IHWO', 'HWNC')  # batch and channels exchanged: what sums over the batch
+
+Pair = tuple[int, int]
+Padding = str | Sequence[tuple[int, int]]
+
+
+class Geometry(NamedTuple):
+    """All that is static about one convolution, each a (height, width) pair. `image` is the size of its input."""
+
+    image: Pair
+    kernel: Pair
+    stride: Pair
+    pads: tuple[Pair, Pair]
+    matmul: bool
+
+    @property
+    def axes(self):
+        """(size, kernel, stride, pad before, output size, pad after that the last window really reaches) of each axis.
+
+        The last is smaller than the padding asked for (negative, where it cuts) if windows stop short of the end.
+        """
+        for n, k, s, (before, after) in zip(self.image, self.kernel, self.stride, self.pads, strict=True):
+            out = (n + before + after - k) // s + 1
+            yield n, k, s, before, out, (out - 1) * s + k - n - before
+
+
+def conv(
+    x: jax.Array, w: jax.Array, stride: int | Pair = 1, padding: Padding = 'SAME', form: str = 'auto'
+) -> jax.Array:
+    """Convolves x [B, H, W, C] with w [kh, kw, C, F] -> [B, H', W', F]; what `flax.linen.Conv` computes without a bias.
+
+    Args:
+      x: images.
+      w: kernel, of the same dtype.
+      stride: pixels, one number or (height, width).
+      padding: 'SAME', 'VALID' or zeros added [(top, bottom), (left, right)], in pixels.
+      form: 'lax' is `lax.conv_general_dilated` with its own derivatives: for GPU and TPU, and for forward mode, which
+        the others lack. 'direct' is fast on CPU outside of loops. 'matmul' is slices and matrix products: for CPU inside
+        `lax.scan`, and under `vmap` with one kernel a member, where it becomes batched products, not a grouped
+        convolution. 'auto' is 'direct' on CPU and 'lax' elsewhere.
+
+    Raises:
+      ValueError: for an unknown form or padding, and for shapes that do not fit.
+    """
+    form, stride, padding = _check('conv', x, w, stride, padding, form)
+    if form == 'lax':
+        return lax.conv_general_dilated(x, w, stride, padding, dimension_numbers=NHWC)
+    image, kernel = x.shape[1:3], w.shape[:2]
+    if isinstance(padding, str):
+        padding = lax.padtype_to_pads(image, kernel, stride, padding)
+    if stride == (1, 1) and w.shape[3] <= FEW < w.shape[2]:  # the same map, seen as an image made from many channels
+        return conv_transpose(x, w, stride, padding, form)
+    return _conv(_geometry('conv', image, w.shape[2], kernel, stride, padding, form), x, w)
+
+
+def conv_transpose(
+    x: jax.Array, w: jax.Array, stride: int | Pair = 1, padding: Padding = 'SAME', form: str = 'auto'
+) -> jax.Array:
+    """Upsamples x [B, H, W, C] by w [kh, kw, C, F] -> [B, H', W', F]; `flax.linen.ConvTranspose` without a bias.
+
+    As `lax.conv_transpose` with transpose_kernel=False: x is dilated by the stride, padded, and convolved with w.
+    'SAME' gives H' = H * stride; explicit padding is of the dilated x, [(top, bottom), (left, right)] in pixels.
+    The other arguments and errors are `conv`'s.
+    """
+    form, stride, padding = _check('conv_transpose', x, w, stride, padding, form)
+    if form == 'lax':
+        return lax.conv_transpose(x, w, stride, padding)
+    kernel = w.shape[:2]
+    if isinstance(padding, str):
+        padding = [_transpose_pads(k, s, padding) for k, s in zip(kernel, stride, strict=True)]
+    # The same map, read backwards: the transpose of a convolution of images of the size that comes out.
+    sides = tuple(zip(x.shape[1:3], kernel, stride, padding, strict=True))
+    image = tuple((n - 1) * s + 2 - k + a + b for n, k, s, (a, b) in sides)
+    pads = [(k - 1 - a, k - 1 - b) for _, k, _, (a, b) in sides]
+    geo = _geometry('conv_transpose', image, w.shape[3], kernel, stride, pads, form)
+    return _conv_t(geo, x, w[::-1, ::-1].swapaxes(2, 3))
+
+
+def _geometry(name, image, channels, kernel, stride, pads, form):
+    geo = Geometry(image, kernel, stride, tuple((int(a), int(b)) for a, b in pads), False)
+    out = tuple(out for _, _, _, _, out, _ in geo.axes)
+    if min(*image, *out) < 1:
+        raise ValueError(f'{name}: kernel {kernel}, stride {stride} and padding leave {image} <-> {out} pixels')
+    # With few channels patches are small, and with one tap or one window there are none: a matrix product wins.
+    few = channels <= FEW or kernel == (1, 1) or out == (1, 1)
+    return geo._replace(matmul=few or form == 'matmul')
+
+
+def _check(name, x, w, stride, padding, form):
+    if form not in FORMS:
+        raise ValueError(f'{name}: unknown form {form!r}, choose from {", ".join(FORMS)}')
+    if x.ndim != 4 or w.ndim != 4 or x.shape[3] != w.shape[2]:
+        raise ValueError(f'{name}: x {x.shape} is to be [B, H, W, C] and w {w.shape} [kh, kw, C, F] with the same C')
+    if x.dtype != w.dtype:
+        raise ValueError(f'{name}: x is {x.dtype} and w is {w.dtype}; cast one of them')
+    if isinstance(padding, str) and padding not in ('SAME', 'VALID'):
+        raise ValueError(
+            f"{name}: unknown padding {padding!r}, choose 'SAME', 'VALID' or [(top, bottom), (left, right)]"
+        )
+    if form == 'auto':
+        form = 'direct' if jax.default_backend() == 'cpu' else 'lax'
+    return form, (stride, stride) if isinstance(stride, int) else tuple(stride), padding
+
+
+def _transpose_pads(k, s, padding):
+    """`lax.conv_transpose`'s reading of 'SAME' and 'VALID': the padding of the dilated input along one axis."""
+    if padding == 'VALID':
+        return k - 1, k - 1 + max(s - k, 0)
+    total = k + s - 2
+    before = k - 1 if s > k - 1 else -(-total // 2)
+    return before, total - before
+
+
+# The closed set. Images x [B, H, W, C], outputs y [B, h, w, F], kernels w [kh, kw, C, F].
+
+
+@functools.partial(jax.custom_vjp, nondiff_argnums=(0,))
+def _conv(geo, x, w):
+    """conv(x, w): [B, H, W, C], [kh, kw, C, F] -> [B, h, w, F]."""
+    if geo.matmul:
+        return _dot('bhwk,kf->bhwf', _patches(geo, x), w.reshape(-1, w.shape[3]))
+    return lax.conv_general_dilated(x, w, geo.stride, geo.pads, dimension_numbers=NHWC)
+
+
+@functools.partial(jax.custom_vjp, nondiff_argnums=(0,))
+def _conv_t(geo, y, w):
+    """conv's transpose in x: [B, h, w, F], [kh, kw, C, F] -> [B, H, W, C]."""
+    return (_spread if geo.matmul else _phases)(geo, y, w)
+
+
+@functools.partial(jax.custom_vjp, nondiff_argnums=(0,))
+def _wgrad(geo, x, y):
+    """conv's transpose in w: [B, H, W, C], [B, h, w, F] -> [kh, kw, C, F]."""
+    if geo.matmul:
+        return _dot('bhwk,bhwf->kf', _patches(geo, x), y).reshape(*geo.kernel, x.shape[3], y.shape[3])
+    pads = [(before, after) for _, _, _, before, _, after in geo.axes]
+    return lax.conv_general_dilated(x, y, (1, 1), pads, rhs_dilation=geo.stride, dimension_numbers=SWAPPED)
+
+
+def _close(form, first, second):
+    form.defvjp(
+        lambda geo, a, b: (form(geo, a, b), (a, b)), lambda geo, ab, g: (first(geo, *ab, g), second(geo, *ab, g))
+    )
+
+
+_close(_conv, lambda geo, x, w, g: _conv_t(geo, g, w), lambda geo, x, w, g: _wgrad(geo, x, g))
+_close(_conv_t, lambda geo, y, w, g: _conv(geo, g, w), lambda geo, y, w, g: _wgrad(geo, g, y))
+_close(_wgrad, lambda geo, x, y, g: _conv_t(geo, y, g), lambda geo, x, y, g: _conv(geo, x, g))
+
+
+# How the forms are computed.
+
+
+def _dot(equation, a, b):
+    """einsum that sums in float32 at least."""
+    dtype = jnp.promote_types(a.dtype, jnp.float32)
+    return jnp.einsum(equation, a, b, preferred_element_type=dtype).astype(a.dtype)
+
+
+def _patches(geo, x):
+    """x [B, H, W, C] -> the windows that conv sees, [B, h, w, kh * kw * C]."""
+    (_, kh, sh, top, h, bottom), (_, kw, sw, left, w, right) = geo.axes
+    x = lax.pad(x, jnp.zeros((), x.dtype), [(0, 0, 0), (top, bottom, 0), (left, right, 0), (0, 0, 0)])
+    taps = [x[:, i : i + (h - 1) * sh + 1 : sh, j : j + (w - 1) * sw + 1 : sw] for i in range(kh) for j in range(kw)]
+    return jnp.concatenate(taps, axis=-1)
+
+
+def _phase(axis, a):
+    """Where the output pixels i = s * m + a of conv_t along one axis come from: kernel taps r, r + s, ... and padding.
+
+    Pixel i takes tap k of the window at o where i + before = s * o + k, so with r = (a + before) % s the taps are
+    k = r + s * j and the windows o = m + (a + before) // s - j: a stride-1 convolution of y with the taps reversed.
+    """
+    n, k, s, before, out, _ = axis
+    shift, r = divmod(a + before, s)
+    taps = len(range(r, k, s))
+    low = taps - 1 - shift
+    return r, taps, (low, -(-n // s) - out - low + taps - 1)
+
+
+def _phases(geo, y, w):
+    """conv_t as one stride-1 convolution for each of the stride's phases of the output."""
+    (height, _, sh, *_), (width, _, sw, *_) = rows, columns = tuple(geo.axes)
+    b, c = y.shape[0], w.shape[2]
+    parts = []
+    for a in range(sh):
+        r, n, pad_h = _phase(rows, a)
+        for q in range(sw):
+            t, m, pad_w = _phase(columns, q)
+            if n and m:
+                part = w[r::sh, t::sw][::-1, ::-1].swapaxes(2, 3)
+                parts.append(lax.conv_general_dilated(y, part, (1, 1), (pad_h, pad_w), dimension_numbers=NHWC))
+            else:  # a stride beyond the kernel: no window touches these pixels
+                parts.append(jnp.zeros((b, -(-height // sh), -(-width // sw), c), y.dtype))
+    return _interleave(geo, parts)
+
+
+def _spread(geo, y, w):
+    """conv_t as one matrix product, each window's share of each pixel, and shifted sums."""
+    (height, _, sh, *_), (width, _, sw, *_) = rows, columns = tuple(geo.axes)
+    shares = _dot('bhwf,ijcf->bhwijc', y, w)
+    zero = jnp.zeros((), y.dtype)
+    parts = []
+    for a in range(sh):
+        r, n, (up, down) = _phase(rows, a)
+        for q in range(sw):
+            t, m, (left, right) = _phase(columns, q)
+            part = jnp.zeros((y.shape[0], -(-height // sh), -(-width // sw), w.shape[2]), y.dtype)
+            for i in range(n):  # tap i of the reversed kernel reads y from i - up on
+                for j in range(m):
+                    share = shares[:, :, :, r + sh * (n - 1 - i), t + sw * (m - 1 - j)]
+                    part += lax.pad(
+                        share,
+                        zero,
+                        [(0, 0, 0), (up - i, down - n + 1 + i, 0), (left - j, right - m + 1 + j, 0), (0, 0, 0)],
+                    )
+            parts.append(part)
+    return _interleave(geo, parts)
+
+
+def _interleave(geo, parts):
+    """s * s phases, each [B, ceil(H / s), ceil(W / s), C], -> [B, H, W, C]."""
+    (height, width), (sh, sw) = geo.image, geo.stride
+    if sh == sw == 1:
+        return parts[0]
+    b, m, n, c = parts[0].shape
+    x = jnp.stack(parts, 3).reshape(b, m, n, sh, sw, c).transpose(0, 1, 3, 2, 4, 5)
+    return x.reshape(b, sh * m, sw * n, c)[:, :height, :width]

@@ -1,0 +1,143 @@
+"""Linen layers: dense, convolution and its transpose, each with optional spectral norm; and the norms.
+
+Kernels and names are linen's ('kernel', 'bias'), so that parameters carry over. Statistics live in 'batch_stats'.
+"""
+
+from collections.abc import Callable
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+from jax import lax
+
+from gans.core import Array, Compute
+from gans.errors import unknown
+from gans.ops.conv import conv, conv_transpose
+
+Initializer = Callable[..., Array]
+
+ACTIVATIONS = {
+    'identity': lambda x: x,
+    'relu': nn.relu,
+    'leaky_relu': lambda x: nn.leaky_relu(x, 0.2),
+    'elu': nn.elu,
+    'tanh': jnp.tanh,
+    'sigmoid': nn.sigmoid,
+    'swish': nn.swish,
+}
+
+NORMS = ('none', 'batch', 'layer', 'instance')
+CRITIC_NORMS = (*NORMS, 'spectral')
+
+
+def activation(name: str) -> Callable[[Array], Array]:
+    """The activation of that name; leaky_relu has DCGAN's slope of 0.2."""
+    if name not in ACTIVATIONS:
+        raise unknown('activation', name, ACTIVATIONS)
+    return ACTIVATIONS[name]
+
+
+def initializer(std: float | None) -> Initializer:
+    """N(0, std^2) as DCGAN has it, or linen's default (LeCun normal) for None."""
+    return nn.linear.default_kernel_init if std is None else nn.initializers.normal(std)
+
+
+class _Kernel(nn.Module):
+    """What the three linear layers share: parameters, their precision and their spectral norm.
+
+    spectral: divides the kernel by its largest singular value, as the matrix [fan in, features], from one power
+      iteration a call in training (Miyato 2018, 1802.05957, algorithm 1). The vector u is a statistic; derivatives
+      pass through sigma = u W v with u and v constant.
+    """
+
+    features: int
+    compute: Compute = Compute()
+    use_bias: bool = True
+    spectral: bool = False
+    kernel_init: Initializer = nn.linear.default_kernel_init
+
+    def parameters_of(self, shape: tuple[int, ...], train: bool) -> tuple[Array, Array | float]:
+        kernel = self.param('kernel', self.kernel_init, shape)
+        if self.spectral:
+            kernel = self.normalise(kernel, train)
+        bias = self.param('bias', nn.initializers.zeros, (self.features,)) if self.use_bias else jnp.zeros(())
+        return kernel.astype(self.compute.dtype), bias.astype(self.compute.dtype)
+
+    def normalise(self, kernel: Array, train: bool) -> Array:
+        matrix = kernel.reshape(-1, kernel.shape[-1])  # [fan in, features]
+        unit = lambda x: x / (jnp.linalg.norm(x) + 1e-12)
+        first = lambda: unit(jax.random.normal(self.make_rng('params'), (self.features,)))
+        u = self.variable('batch_stats', 'u', first)
+        v = unit(lax.stop_gradient(matrix) @ u.value)
+        new = unit(v @ lax.stop_gradient(matrix)) if train else u.value
+        u.value = new
+        return kernel / (lax.stop_gradient(v) @ matrix @ lax.stop_gradient(new))
+
+
+class Dense(_Kernel):
+    """x [B, d] -> [B, features]."""
+
+    @nn.compact
+    def __call__(self, x: Array, train: bool = True) -> Array:
+        kernel, bias = self.parameters_of((x.shape[-1], self.features), train)
+        return x.astype(self.compute.dtype) @ kernel + bias
+
+
+class Conv(_Kernel):
+    """x [B, H, W, C] -> [B, H', W', features]; `padding` as in `gans.ops.conv.conv`, or an int for all sides."""
+
+    kernel: int = 3
+    stride: int = 1
+    padding: str | int | tuple = 'SAME'
+
+    @nn.compact
+    def __call__(self, x: Array, train: bool = True) -> Array:
+        kernel, bias = self.parameters_of((self.kernel, self.kernel, x.shape[-1], self.features), train)
+        padding = [(self.padding, self.padding)] * 2 if isinstance(self.padding, int) else self.padding
+        return conv(x.astype(self.compute.dtype), kernel, self.stride, padding, form=self.compute.conv) + bias
+
+
+class ConvTranspose(_Kernel):
+    """x [B, H, W, C] -> [B, size, size, features]: the transpose of a convolution of `kernel`, `stride` and symmetric
+    padding (kernel - 1) // 2 that maps `size` pixels to H, as PyTorch's ConvTranspose2d with its output padding.
+    """
+
+    kernel: int = 4
+    stride: int = 2
+    size: int = 0
+
+    @nn.compact
+    def __call__(self, x: Array, train: bool = True) -> Array:
+        kernel, bias = self.parameters_of((self.kernel, self.kernel, x.shape[-1], self.features), train)
+        low = self.kernel - 1 - (self.kernel - 1) // 2
+        pads = [(low, self.size - ((n - 1) * self.stride + 1) + self.kernel - 1 - low) for n in x.shape[1:3]]
+        return conv_transpose(x.astype(self.compute.dtype), kernel, self.stride, pads, form=self.compute.conv) + bias
+
+
+def norm(
+    kind: str, x: Array, train: bool, *, name: str, compute: Compute = Compute(), scale_std: float | None = None
+) -> Array:
+    """The normalisation of that kind as a layer `name` of the calling module; x [B, d] or [B, H, W, C].
+
+    'none' (and 'spectral', which is a matter of the kernels) leaves x as it is. Batch norm: momentum 0.9 (PyTorch's
+    0.1), epsilon 1e-5. Its scales are drawn from N(1, scale_std^2), as DCGAN's code does, or are 1 for None.
+    """
+    if kind == 'batch':
+        ones = nn.initializers.ones
+        scale = ones if scale_std is None else lambda *args: 1 + nn.initializers.normal(scale_std)(*args)
+        return nn.BatchNorm(
+            use_running_average=not train,
+            momentum=0.9,
+            epsilon=1e-5,
+            dtype=compute.dtype,
+            scale_init=scale,
+            axis_name=compute.axis_name,
+            name=name,
+        )(x)
+    if kind == 'layer':  # over all of an example, with a scale and a shift a channel
+        return nn.LayerNorm(1e-5, compute.dtype, reduction_axes=tuple(range(1, x.ndim)), name=name)(x)
+    if kind == 'instance' and x.ndim == 4:
+        return nn.InstanceNorm(epsilon=1e-5, dtype=compute.dtype, name=name)(x)
+    if kind in ('none', 'spectral'):
+        return x
+    raise unknown(f'norm of a {x.ndim}-D activation', kind, ['none', 'batch', 'layer', 'instance (images only)'])

@@ -1,0 +1,88 @@
+"""Gradient penalties. Each sees the critic only as a function: (critic_fn, real, fake, keys) -> [B].
+
+The inner `jax.grad` is with respect to the critic's input; the train step's outer one, with respect to its parameters,
+makes the nesting. Weights, averaging and how often a penalty runs are the caller's.
+"""
+
+from collections.abc import Callable
+
+import jax
+import jax.numpy as jnp
+
+from gans.core import Array, Keys
+from gans.errors import unknown
+from gans.ops import random
+
+CriticFn = Callable[[Array], Array]  # [B, ...] -> scores [B]
+Penalty = Callable[[CriticFn, Array, Array, Keys], Array]
+
+
+def squared_gradient_norm(critic_fn: CriticFn, x: Array) -> Array:
+    """|grad_x critic(x)|^2 of each example: [B, ...] -> [B]."""
+    gradient = jax.grad(lambda x: critic_fn(x).sum())(x)
+    return jnp.sum(gradient.astype(jnp.float32).reshape(len(x), -1) ** 2, axis=1)
+
+
+def _deviation(squared_norm: Array, target: float | Array, one_sided: bool) -> Array:
+    norm = jnp.sqrt(squared_norm + 1e-12)  # the root has no derivative at 0, where a dead critic stands
+    excess = norm - target
+    return (jax.nn.relu(excess) if one_sided else excess) ** 2
+
+
+def _mix(keys: Keys, a: Array, b: Array) -> Array:
+    """A point between a_i and b_i, with one coefficient an example (one a pixel would not lie between them)."""
+    coefficient = random.uniform(keys, (1,) * (a.ndim - 1))  # [B, 1, ...]
+    return a + coefficient * (b - a)
+
+
+def wgan_gp(target: float | Array = 1.0, one_sided: bool = False) -> Penalty:
+    """(|grad D(x)| - target)^2 between real and fake: Gulrajani 2017 (1704.00028), eq. 3; one-sided: Petzka 2018."""
+
+    def penalty(critic_fn: CriticFn, real: Array, fake: Array, keys: Keys) -> Array:
+        return _deviation(squared_gradient_norm(critic_fn, _mix(keys, real, fake)), target, one_sided)
+
+    return penalty
+
+
+def dragan(target: float | Array = 1.0, one_sided: bool = False) -> Penalty:
+    """The same around the real data: Kodali 2017 (1705.07215). Noise as in the authors' code: 0.5 std(batch) U(0, 1)
+    a pixel, mixed in with one coefficient an example.
+    """
+
+    def penalty(critic_fn: CriticFn, real: Array, fake: Array, keys: Keys) -> Array:
+        k_noise, k_mix = random.split(keys, 2)
+        perturbed = real + 0.5 * real.std() * random.uniform(k_noise, real.shape[1:])
+        return _deviation(squared_gradient_norm(critic_fn, _mix(k_mix, real, perturbed)), target, one_sided)
+
+    return penalty
+
+
+def r1() -> Penalty:
+    """|grad D(x)|^2 / 2 on real examples: Mescheder 2018 (1801.04406), eq. 9; `weight` is the paper's gamma."""
+    return lambda critic_fn, real, fake, keys: 0.5 * squared_gradient_norm(critic_fn, real)
+
+
+def r2() -> Penalty:
+    """|grad D(x)|^2 / 2 on fake examples: Mescheder 2018, eq. 10."""
+    return lambda critic_fn, real, fake, keys: 0.5 * squared_gradient_norm(critic_fn, fake)
+
+
+def r1_r2() -> Penalty:
+    """R1 + R2, as R3GAN (2501.05441) has them."""
+    first, second = r1(), r2()
+    return lambda *args: first(*args) + second(*args)
+
+
+def penalty(name: str, target: float | Array = 1.0, one_sided: bool = False) -> Penalty | None:
+    """The penalty of that name; None for 'none'. `target` and `one_sided` matter to wgan_gp and dragan."""
+    penalties = {
+        'none': lambda: None,
+        'wgan_gp': lambda: wgan_gp(target, one_sided),
+        'dragan': lambda: dragan(target, one_sided),
+        'r1': r1,
+        'r2': r2,
+        'r1_r2': r1_r2,
+    }
+    if name not in penalties:
+        raise unknown('penalty', name, penalties)
+    return penalties[name]()

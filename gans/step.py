@@ -1,0 +1,123 @@
+"""The train step, one for every system. Imports the vocabulary alone.
+
+The whole trick: differentiate what the player owns; everything else is a constant.
+"""
+
+from collections.abc import Callable
+
+import jax
+import jax.numpy as jnp
+import optax
+from jax import lax
+
+from gans.core import WEIGHTS, Array, System, TrainState, Tree, Update, Weights
+
+Metrics = dict[str, Array]  # 'update/metric' -> scalar
+
+
+def init_state(system: System, rng: Array) -> TrainState:
+    """The state at step 0. `rng`: typed key []; it is also the base key of all later randomness."""
+    params, stats = {}, {}
+    for i, (name, net) in enumerate(system.nets.items()):
+        params[name], stats[name] = net.init(jax.random.fold_in(jax.random.fold_in(rng, WEIGHTS), i))
+    opt = {name: player.tx.init({net: params[net] for net in player.nets}) for name, player in system.players.items()}
+    # Copies, because donated buffers must not be aliased.
+    ema = (
+        {} if system.ema is None else {n: jax.tree.map(jnp.copy, Weights(params[n], stats[n])) for n in system.ema.nets}
+    )
+    memory = jax.tree.map(jnp.asarray, dict(system.memory))
+    return TrainState(jnp.zeros((), jnp.int32), params, stats, opt, ema, memory, rng)
+
+
+def due_updates(system: System, step: int) -> tuple[str, ...]:
+    """The updates that run in the step that follows `step` finished ones: static, chosen on the host."""
+    return tuple(update.name for update in system.updates if (step + 1) % update.every == 0)
+
+
+def repeats(system: System) -> int:
+    """How many batches one step consumes; an update of fewer repeats sees the last ones."""
+    return max(update.repeats for update in system.updates)
+
+
+def make_train_step(
+    system: System, axis_name: str | None = None, unroll: bool = False
+) -> Callable[[TrainState, dict[str, Array], tuple[str, ...]], tuple[TrainState, Metrics]]:
+    """Makes step(state, batch, due) -> (state, metrics).
+
+    Args:
+      system: what to run.
+      axis_name: of the device axis; then the batch is this device's share, and gradients, statistics and metrics are
+        averaged over the devices, here and nowhere else.
+      unroll: writes repeats and micro-batches out instead of looping (XLA's CPU convolutions are slow in loops).
+
+    The step's `batch` has leaves [repeats(system), B, ...]; `due` is a static tuple of names of updates.
+    """
+
+    def average(tree: Tree) -> Tree:
+        return tree if axis_name is None else lax.pmean(tree, axis_name)
+
+    def gradients(update: Update, state: TrainState, batch: dict[str, Array], keys: Array) -> tuple:
+        """One micro-batch: -> (gradients of what the player owns, (metrics, stats, memory))."""
+
+        def objective(owned: Tree) -> tuple:
+            loss, aux = update.loss({**state.params, **owned}, state, batch, keys)
+            stats, memory = {**state.stats, **aux.stats}, {**state.memory, **aux.memory}
+            return loss, ({'loss': loss, **aux.metrics}, stats, memory)
+
+        owned = {net: state.params[net] for net in system.players[update.player].nets}
+        return jax.grad(objective, has_aux=True)(owned)
+
+    def accumulate(update: Update, state: TrainState, batch: dict[str, Array], keys: Array) -> tuple:
+        """The average over micro-batches; statistics and memory advance through them one after the other."""
+        if update.micro == 1:
+            return gradients(update, state, batch, keys)
+        pieces = jax.tree.map(lambda x: x.reshape(update.micro, -1, *x.shape[1:]), (batch, keys))
+
+        def body(carry: tuple, piece: tuple) -> tuple:
+            stats, memory = carry
+            grads, (metrics, stats, memory) = gradients(update, state.replace(stats=stats, memory=memory), *piece)
+            return (stats, memory), (grads, metrics)
+
+        carry, stacked = lax.scan(body, (state.stats, state.memory), pieces, unroll=unroll or 1)
+        grads, metrics = jax.tree.map(lambda x: x.mean(0), stacked)
+        return grads, (metrics, *carry)
+
+    def run(update: Update, state: TrainState, batches: dict[str, Array], rng: Array) -> tuple[TrainState, Metrics]:
+        """All repeats of one update, each on its own batch."""
+        player = system.players[update.player]
+
+        def body(state: TrainState, xs: tuple) -> tuple[TrainState, Metrics]:
+            repeat, batch = xs
+            size = jax.tree.leaves(batch)[0].shape[0]
+            first = 0 if axis_name is None else lax.axis_index(axis_name) * size
+            keys = jax.vmap(jax.random.fold_in, (None, 0))(jax.random.fold_in(rng, repeat), first + jnp.arange(size))
+            grads, (metrics, stats, memory) = accumulate(update, state, batch, keys)
+            grads, metrics, stats = average((grads, metrics, stats))
+            metrics['grad_norm'] = optax.global_norm(grads)
+            owned = {net: state.params[net] for net in player.nets}
+            change, opt = player.tx.update(grads, state.opt[update.player], owned)
+            params = {**state.params, **optax.apply_updates(owned, change)}
+            opt = {**state.opt, update.player: opt}
+            return state.replace(params=params, stats=stats, opt=opt, memory=memory), metrics
+
+        batches = jax.tree.map(lambda x: x[x.shape[0] - update.repeats :], batches)
+        if update.repeats == 1:
+            return body(state, (0, jax.tree.map(lambda x: x[0], batches)))
+        state, metrics = lax.scan(body, state, (jnp.arange(update.repeats), batches), unroll=unroll or 1)
+        return state, {name: value.mean(0) for name, value in metrics.items()}
+
+    def step(state: TrainState, batch: dict[str, Array], due: tuple[str, ...]) -> tuple[TrainState, Metrics]:
+        rng, logged = jax.random.fold_in(state.rng, state.step), {}
+        for i, update in enumerate(system.updates):
+            if update.name in due:
+                state, metrics = run(update, state, batch, jax.random.fold_in(rng, i))
+                logged |= {f'{update.name}/{name}': value for name, value in metrics.items()}
+        state = state.replace(step=state.step + 1)
+        if system.ema is not None:
+            decay = system.ema.decay(state.step)
+            blend = lambda old, new: new + decay * (old - new)
+            now = {net: Weights(state.params[net], state.stats[net]) for net in system.ema.nets}
+            state = state.replace(ema=jax.tree.map(blend, state.ema, now))
+        return state, logged
+
+    return step

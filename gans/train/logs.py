@@ -1,0 +1,210 @@
+"""What a run says about itself: `metrics.csv`, TensorBoard event files, and pictures of the curves.
+
+`metrics.csv` is a function of the run alone (no clock in it), so a run that was killed and resumed leaves the same
+bytes as one that was not. What depends on the machine, such as steps per second, goes to TensorBoard only.
+"""
+
+import csv
+import io
+import os
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from gans.errors import UserError
+
+
+class Logs:
+    """Writes `folder/metrics.csv` (one row a step, columns by name) and `folder/tensorboard/`.
+
+    Rows reach the operating system as they are written, so a killed process loses none. Metrics may appear at any
+    time: the new column is added to the whole file, blank where there was no value.
+    """
+
+    def __init__(self, folder: Path, resume_step: int = 0) -> None:
+        """Opens the logs; rows of steps after `resume_step`, left by a run that got further, are dropped.
+
+        Raises:
+            UserError: the folder cannot be written, or its metrics.csv is none of ours.
+        """
+        self._path = Path(folder) / 'metrics.csv'
+        self._columns: list[str] = []
+        self._last = -1  # step of the last row
+        self._file = None
+        try:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            self._open(resume_step)
+            self._events = _open_events(self._path.parent / 'tensorboard', resume_step)
+        except OSError as error:
+            raise UserError(f'cannot write logs in {folder}: {error}; use a folder that can be written') from error
+
+    def scalars(self, step: int, values: Mapping[str, float]) -> None:
+        """Adds a row; steps must increase. Values are rounded to float32, which the CSV holds exactly.
+
+        Raises:
+            UserError: the row could not be written (full disk).
+        """
+        if step <= self._last:
+            raise ValueError(f'rows must come in the order of their steps: {step} after {self._last}')
+        self._last = step
+        values = {name: np.float32(value) for name, value in values.items()}
+        try:
+            fresh = [name for name in values if name not in self._columns]
+            if fresh:
+                self._add_columns(fresh)
+            row = [step, *(_print(values[name]) if name in values else '' for name in self._columns)]
+            self._file.write(_csv_line(row))
+            self._file.flush()  # to the operating system: it outlives this process
+        except OSError as error:
+            raise UserError(f'cannot write {self._path}: {error}; is the disk full?') from error
+        self.timing(step, values)
+
+    def timing(self, step: int, values: Mapping[str, float]) -> None:
+        """Adds scalars to TensorBoard alone: what depends on the machine and the clock."""
+        from tensorboard.compat.proto.summary_pb2 import Summary
+
+        self._add(step, [Summary.Value(tag=name, simple_value=float(value)) for name, value in values.items()])
+
+    def image(self, step: int, name: str, image: np.ndarray) -> None:
+        """Adds a picture, uint8 [H, W, 3], to TensorBoard."""
+        from PIL import Image
+        from tensorboard.compat.proto.summary_pb2 import Summary
+
+        png = io.BytesIO()
+        Image.fromarray(image).save(png, 'PNG')
+        height, width = image.shape[:2]
+        picture = Summary.Image(height=height, width=width, colorspace=3, encoded_image_string=png.getvalue())
+        self._add(step, [Summary.Value(tag=name, image=picture)])
+
+    def flush(self) -> None:
+        """Writes out what TensorBoard's writer holds back (metrics.csv holds nothing back)."""
+        self._events.flush()
+
+    def close(self) -> None:
+        self._file.close()
+        self._events.close()
+
+    def _open(self, resume_step: int) -> None:
+        header, rows = _read_rows(self._path)
+        kept = [row for row in rows if int(row[0]) <= resume_step]
+        # A column whose first value was in a dropped row goes too: it comes back when, and where, it did before.
+        used = [i for i in range(1, len(header)) if any(row[i] for row in kept)]
+        self._columns = [header[i] for i in used]
+        self._last = int(kept[-1][0]) if kept else -1
+        self._rewrite([[row[0], *(row[i] for i in used)] for row in kept])
+
+    def _add_columns(self, fresh: list[str]) -> None:
+        _, rows = _read_rows(self._path)
+        self._columns += fresh
+        self._rewrite([[*row, *([''] * len(fresh))] for row in rows])
+
+    def _rewrite(self, rows: list[list[str]]) -> None:
+        """Puts a new file in the place of the old one, in one instant, and opens it for appending."""
+        if self._file:
+            self._file.close()
+        lines = [_csv_line(['step', *self._columns]), *map(_csv_line, rows)]
+        temporary = self._path.with_name(self._path.name + '.tmp')
+        temporary.write_bytes(b''.join(lines))
+        os.replace(temporary, self._path)
+        self._file = self._path.open('ab')
+
+    def _add(self, step: int, values: list[Any]) -> None:
+        from tensorboard.compat.proto.event_pb2 import Event
+        from tensorboard.compat.proto.summary_pb2 import Summary
+
+        self._events.add_event(Event(wall_time=time.time(), step=step, summary=Summary(value=values)))
+
+
+def read_metrics(path: Path) -> dict[str, np.ndarray]:
+    """Columns of a metrics.csv: 'step' int64 [N], the others float64 [N], NaN where there is no value.
+
+    Raises:
+        UserError: there is no such file, or it is not a metrics.csv.
+    """
+    if not Path(path).is_file():
+        raise UserError(f'no metrics at {path}: give the metrics.csv of a run')
+    header, rows = _read_rows(Path(path))
+    columns = {name: np.array([float(row[i] or 'nan') for row in rows]) for i, name in enumerate(header)}
+    return columns | {'step': columns['step'].astype(np.int64)}
+
+
+def curves(csv_path: Path, png_path: Path) -> None:
+    """Draws all metrics over the steps as small multiples: one panel a metric, in groups by what is before '/'.
+
+    The losses of all players share one panel, since it is their balance that one looks for.
+    """
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    from gans.train.pictures import save_png
+
+    metrics = read_metrics(csv_path)
+    steps = metrics.pop('step')
+    panels = _panels(list(metrics))
+    columns = min(3, max(1, len(panels)))
+    rows = max(1, -(-len(panels) // columns))
+    figure = Figure(figsize=(4.2 * columns, 2.7 * rows), dpi=150, layout='constrained')
+    canvas = FigureCanvasAgg(figure)
+    axes = figure.subplots(rows, columns, squeeze=False).ravel()
+    for axis, (title, names) in zip(axes, panels.items(), strict=False):
+        for i, name in enumerate(names):
+            seen = np.isfinite(metrics[name])
+            few = {'marker': 'o', 'markersize': 3} if seen.sum() <= 40 else {}
+            axis.plot(steps[seen], metrics[name][seen], color=f'C{i}', linewidth=1.1, label=name.split('/')[0], **few)
+        axis.set_title(title, loc='left', fontsize=10)
+        axis.grid(color='0.92')
+        axis.spines[['top', 'right']].set_visible(False)
+        axis.tick_params(labelsize=8)
+        if len(names) > 1:
+            axis.legend(fontsize=8, frameon=False)
+    for axis in axes[len(panels) :]:
+        axis.set_visible(False)
+    for axis in axes[max(0, len(panels) - columns) : len(panels)]:  # the lowest panel of each column
+        axis.set_xlabel('step', fontsize=8)
+    canvas.draw()
+    save_png(png_path, np.asarray(canvas.buffer_rgba())[..., :3])
+
+
+def _panels(names: list[str]) -> dict[str, list[str]]:
+    """Which metrics share a panel, by its title, in order: the losses, then group by group."""
+    losses = [name for name in names if name.endswith('/loss')]
+    groups = list(dict.fromkeys(name.split('/')[0] for name in names))
+    rest = sorted((name for name in names if name not in losses), key=lambda name: groups.index(name.split('/')[0]))
+    return ({'loss': losses} if losses else {}) | {name: [name] for name in rest}
+
+
+def _print(value: np.float32) -> str:
+    return f'{value:.9g}'  # nine digits are enough to give back each float32
+
+
+def _csv_line(row: list[Any]) -> bytes:
+    text = io.StringIO()
+    csv.writer(text, lineterminator='\n').writerow(row)
+    return text.getvalue().encode()
+
+
+def _read_rows(path: Path) -> tuple[list[str], list[list[str]]]:
+    """Header and complete rows; a last line without its end, torn by a kill, is left out."""
+    text = path.read_bytes().decode(errors='replace') if path.exists() else ''
+    lines = list(csv.reader(io.StringIO(text[: text.rfind('\n') + 1])))
+    if not lines:
+        return ['step'], []
+    header, *rows = lines
+    if header[0] != 'step' or any(len(row) != len(header) or not row[0].isdecimal() for row in rows):
+        raise UserError(f'{path} is not a metrics.csv of ours: move it away, or use another folder')
+    return header, rows
+
+
+def _open_events(folder: Path, resume_step: int) -> Any:
+    from tensorboard.compat.proto.event_pb2 import Event, SessionLog
+    from tensorboard.summary.writer.event_file_writer import EventFileWriter
+
+    folder.mkdir(parents=True, exist_ok=True)
+    events = EventFileWriter(str(folder))
+    # TensorBoard forgets what an earlier run wrote from the step of this event on.
+    start = SessionLog(status=SessionLog.START)
+    events.add_event(Event(wall_time=time.time(), step=resume_step + 1, session_log=start))
+    return events

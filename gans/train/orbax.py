@@ -1,0 +1,91 @@
+"""Orbax as `gans/train/checkpoints.py` uses it: confined to one process, quiet, and with a policy of our own."""
+
+import contextlib
+import logging
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+
+
+def load() -> Any:
+    """The package, its records kept out of the log: whatever fails in it is raised as well."""
+    import absl.logging
+    import orbax.checkpoint
+
+    absl.logging.get_absl_logger().addFilter(_not_from_orbax)  # a filter that is there is not added again
+    return orbax.checkpoint
+
+
+def open_manager(folder: Path, keep: int, scores: Mapping[int, float | None]) -> Any:
+    """A CheckpointManager of this process alone that keeps the latest `keep` steps and the one of the lowest score."""
+    ocp = load()
+    options = ocp.CheckpointManagerOptions(
+        create=False,
+        save_root_metadata=False,
+        preservation_policy=_LatestAndBest(keep, scores),
+        multiprocessing_options=_alone(ocp),
+    )
+    return ocp.CheckpointManager(folder, options=options)
+
+
+def save(manager: Any, step: int, arrays: Mapping[str, np.ndarray], about: Mapping[str, Any]) -> None:
+    """Copies the arrays and starts to write them, and the JSON `about`; errors may be any exception, also later."""
+    ocp = load()
+    stored = {path: array for path, array in arrays.items() if array.size}  # Orbax refuses empty arrays
+    items = ocp.args.Composite(arrays=ocp.args.PyTreeSave(stored), about=ocp.args.JsonSave(dict(about)))
+    manager.save(step, args=items, force=True)  # force: whether a save is due is the caller's business
+
+
+def about_path(folder: Path) -> Path:
+    """The JSON file in the folder of a step."""
+    return folder / 'about' / 'metadata'
+
+
+def read_arrays(folder: Path) -> dict[str, np.ndarray]:
+    """The arrays in the folder of a step, without the empty ones; a damaged one may raise any exception."""
+    ocp = load()
+    handler = ocp.PyTreeCheckpointHandler(multiprocessing_options=_alone(ocp))
+    with _deaf_to_closed_loops(), ocp.Checkpointer(handler, multiprocessing_options=_alone(ocp)) as reader:
+        return reader.restore(folder / 'arrays')
+
+
+@contextlib.contextmanager
+def _deaf_to_closed_loops() -> Iterator[None]:
+    """When one read fails, Orbax closes its event loop while others are under way; each would print a traceback."""
+    hook = sys.unraisablehook
+    sys.unraisablehook = lambda info: None if 'Event loop is closed' in str(info.exc_value) else hook(info)
+    try:
+        yield
+    except Exception:
+        time.sleep(0.2)  # let them end
+        raise
+    finally:
+        sys.unraisablehook = hook
+
+
+class _LatestAndBest:
+    """A PreservationPolicy. Orbax's BestN keeps every checkpoint that has no score, and scores that Orbax itself
+    stores are read in a way that one damaged file stops it from opening the folder."""
+
+    def __init__(self, keep: int, scores: Mapping[int, float | None]) -> None:
+        self._keep, self._scores = keep, scores
+
+    def should_preserve(self, checkpoints: Any, *, context: Any) -> list[bool]:
+        steps = [checkpoint.step for checkpoint in checkpoints]
+        scored = [step for step in steps if self._scores.get(step) is not None]
+        kept = {*steps[-self._keep :], *sorted(scored, key=self._scores.get)[:1]}
+        return [step in kept for step in steps]
+
+
+def _not_from_orbax(record: logging.LogRecord) -> bool:
+    return '/orbax/checkpoint/' not in Path(record.pathname).as_posix()
+
+
+def _alone(ocp: Any) -> Any:
+    me = jax.process_index()
+    return ocp.options.MultiprocessingOptions(primary_host=me, active_processes={me}, barrier_sync_key_prefix=str(me))

@@ -1,0 +1,89 @@
+"""From a config to an experiment that can run: everything is checked here, before anything is compiled."""
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import ml_collections
+
+from gans.core import Compute, System, TrainState
+from gans.data import feed, load
+from gans.data.base import Source
+from gans.errors import UserError, unknown
+from gans.ops.conv import FORMS
+from gans.step import init_state, repeats
+from gans.systems.build import build
+
+PRECISIONS = {'float32': jnp.float32, 'bfloat16': jnp.bfloat16}
+AXIS = 'device'
+
+
+class Experiment(NamedTuple):
+    """A config, what it builds, and the devices it runs on."""
+
+    config: ml_collections.ConfigDict
+    source: Source
+    system: System
+    devices: int  # over all processes
+    axis_name: str | None  # of the devices, if there are several
+
+    @property
+    def shares(self) -> dict[str, int]:
+        """How the global counter of examples is cut: arguments of `gans.data.feed.fetch`."""
+        batch = self.config.train.batch_size
+        return {'repeats': repeats(self.system), 'batch': batch, 'local': batch // self.devices}
+
+    def init(self) -> TrainState:
+        """The state at step 0."""
+        return jax.jit(lambda key: init_state(self.system, key))(jax.random.key(self.config.seed))
+
+    def abstract(self) -> TrainState:
+        """Shapes and types of the state."""
+        return jax.eval_shape(lambda: init_state(self.system, jax.random.key(0)))
+
+
+def setup(config: ml_collections.ConfigDict, devices: int | None = None) -> Experiment:
+    """Builds the experiment of a config, for so many devices (default: all there are); raises UserError."""
+    devices = jax.device_count() if devices is None else devices
+    _check(config, devices)
+    source = load.load(config.data)
+    axis_name = AXIS if devices > 1 else None
+    # On CPU, XLA's convolutions are slow in loops, and fused steps are one.
+    conv = 'matmul' if config.train.conv == 'auto' and in_loop(config) else config.train.conv
+    sync = axis_name if config.train.sync_batch_norm else None
+    compute = Compute(PRECISIONS[config.train.precision], conv, sync)
+    system = build(config, source.spec, compute)
+    experiment = Experiment(config, source, system, devices, axis_name)
+    examples = config.train.steps * experiment.shares['repeats'] * config.train.batch_size
+    if examples >= feed.EXAMPLES:
+        raise UserError(f'train.steps={config.train.steps} see {examples:,} examples; the limit is {feed.EXAMPLES:,}')
+    return experiment
+
+
+def in_loop(config: ml_collections.ConfigDict) -> bool:
+    """Whether CPU convolutions would stand in a loop."""
+    return jax.default_backend() == 'cpu' and config.train.steps_per_call > 1
+
+
+def _check(config: ml_collections.ConfigDict, devices: int) -> None:
+    train = config.train
+    for key in ('steps', 'batch_size', 'n_critic', 'micro', 'steps_per_call', 'log_every', 'sample_every',
+                'checkpoint_every', 'keep'):  # fmt: skip
+        if train[key] < 1:
+            raise UserError(f'train.{key}={train[key]} must be at least 1')
+    for key, value in (('eval.every', config.eval.every), ('eval.samples', config.eval.samples),
+                       ('penalty.every', config.penalty.every), ('latents.size', config.latents.size)):  # fmt: skip
+        if value < 1:
+            raise UserError(f'{key}={value} must be at least 1')
+    if train.precision not in PRECISIONS:
+        raise unknown('train.precision', train.precision, PRECISIONS)
+    if train.conv not in FORMS:
+        raise unknown('train.conv', train.conv, FORMS)
+    if train.batch_size % (devices * train.micro):
+        share = f'{devices} devices x train.micro={train.micro}'
+        raise UserError(f'train.batch_size={train.batch_size} cannot be divided by {share}: choose a multiple')
+    for key, value in (('train.steps', train.steps), ('train.log_every', train.log_every),
+                       ('train.sample_every', train.sample_every), ('train.checkpoint_every', train.checkpoint_every),
+                       ('eval.every', config.eval.every)):  # fmt: skip
+        if value % train.steps_per_call:
+            raise UserError(f'{key}={value} must be a multiple of train.steps_per_call={train.steps_per_call}')

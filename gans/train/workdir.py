@@ -1,0 +1,98 @@
+"""The work folder of a run: whose it is, and what lies in it."""
+
+import json
+import os
+import sys
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import jax
+import ml_collections
+
+from gans.errors import UserError
+
+PACKAGES = ('gans', 'jax', 'jaxlib', 'flax', 'optax', 'orbax-checkpoint', 'numpy')
+
+
+def flat(config: ml_collections.ConfigDict) -> dict[str, Any]:
+    """A config as JSON holds it, by dotted key."""
+    items = {}
+
+    def walk(prefix: str, tree: dict[str, Any]) -> None:
+        for key, value in tree.items():
+            if isinstance(value, dict):
+                walk(f'{prefix}{key}.', value)
+            else:
+                items[f'{prefix}{key}'] = list(value) if isinstance(value, tuple) else value
+
+    walk('', config.to_dict())
+    return items
+
+
+def claim(folder: Path, config: ml_collections.ConfigDict) -> None:
+    """Makes the folder this config's, or finds that it is; raises UserError if it is another's or cannot be written."""
+    path, wanted = folder / 'config.json', flat(config)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        if not path.exists():
+            write_json(path, config.to_dict())
+            return
+        if not os.access(folder, os.W_OK):
+            raise PermissionError('permission denied')
+    except OSError as error:
+        raise UserError(f'cannot write to {folder}: {error.strerror or error}; choose another --workdir') from error
+    try:
+        held = flat(ml_collections.ConfigDict(json.loads(path.read_text())))
+    except ValueError as error:
+        raise UserError(f'{path} is no JSON ({error}): mend it, or choose another --workdir') from error
+    missing = object()
+    differ = sorted(key for key in held | wanted if held.get(key, missing) != wanted.get(key, missing))
+    if differ:
+        some = ', '.join(
+            f'{key} ({held.get(key, "absent")} there, {wanted.get(key, "absent")} now)' for key in differ[:5]
+        )
+        more = f' and {len(differ) - 5} more' if len(differ) > 5 else ''
+        raise UserError(f'{folder} holds a run of another config: {some}{more}; choose another --workdir or delete it')
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Writes a JSON file all at once."""
+    torn = path.with_name(path.name + '.tmp')
+    torn.write_text(json.dumps(value, indent=2) + '\n')
+    torn.replace(path)
+
+
+def environment() -> dict[str, Any]:
+    """Device and package versions, for `summary.json`."""
+    device = jax.devices()[0]
+    return {
+        'device': f'{jax.device_count()} x {device.device_kind} ({device.platform})',
+        'processes': jax.process_count(),
+        'packages': {dist.name: dist.version for dist in metadata.distributions() if dist.name in PACKAGES},
+    }
+
+
+def say(text: str) -> None:
+    """A line for the person who watches."""
+    print(text, file=sys.stderr, flush=True)
+
+
+def summarise(folder: Path, config: ml_collections.ConfigDict, seconds: float) -> dict[str, Any]:
+    """Writes `curves.png` and `summary.json` of a run that is done, unless they are there; returns the summary."""
+    from gans.train.logs import curves, read_metrics
+
+    path = folder / 'summary.json'
+    if not path.exists():
+        curves(folder / 'metrics.csv', folder / 'curves.png')
+        columns = read_metrics(folder / 'metrics.csv')
+        final = {name: column[column == column][-1:] for name, column in columns.items() if name != 'step'}
+        summary = {
+            'steps': config.train.steps,
+            'seed': config.seed,
+            'final': {name: float(values[0]) for name, values in final.items() if len(values)},
+            'seconds': round(seconds, 1),
+            **environment(),
+        }
+        write_json(path, summary)
+    return json.loads(path.read_text())
