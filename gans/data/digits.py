@@ -3,7 +3,7 @@
 import numpy as np
 
 from gans.data.base import Source
-from gans.data.images import check_size, image_set, resized
+from gans.data.images import image_set, pixels, resized
 from gans.errors import UserError
 
 
@@ -19,4 +19,4 @@ def digits(*, size: int = 8) -> Source:
         raise UserError("data.name 'digits' needs scikit-learn; `pip install scikit-learn`") from None
     data = load_digits()
     images = np.round(data.images * (255 / 16)).astype(np.uint8)[..., None]  # 17 levels of grey
-    return image_set(resized(images, check_size(size)), data.target, tuple('0123456789'))
+    return image_set(resized(images, pixels(size)), data.target, tuple('0123456789'))

@@ -32,21 +32,21 @@ def positions(step: Array | int, repeats: int, batch: int, offset: Array | int =
     return (step * np.uint32(repeats) + row) * np.uint32(batch) + offset + place
 
 
-def shuffled(positions: Array, size: int, seed: Array) -> Array:
-    """Which of `size` examples comes at each position of the counter: uint32 of the same shape, in [0, size).
+def shuffled(places: Array, size: int, seed: Array) -> Array:
+    """Which of `size` examples comes at each place of the counter: uint32 of the same shape, in [0, size).
 
-    Epoch e, the positions from e * size to (e + 1) * size - 1, visits each example exactly once, in an order given by
+    Epoch e, the places from e * size to (e + 1) * size - 1, visits each example exactly once, in an order given by
     (seed, e). No table is made: a keyed bijection of the next power of two, built from steps that can each be undone
     (odd multiplication, addition, xor-shift), is repeated from where it leaves [0, size) until it is back inside.
 
     Args:
-        positions: uint32, any shape; a numpy array is computed on the host, by the same integers.
+        places: uint32, any shape; a numpy array is computed on the host, by the same integers.
         size: examples in the set, below 2^31.
         seed: uint32 [2], see `shuffle_seed`.
     """
     bits = max((size - 1).bit_length(), 1)
     mask, shift = np.uint32(2**bits - 1), np.uint32((bits + 1) // 2)
-    epoch = _scrambled(_scrambled(positions // np.uint32(size) ^ seed[0]) ^ seed[1])
+    epoch = _scrambled(_scrambled(places // np.uint32(size) ^ seed[0]) ^ seed[1])
     factors = [_scrambled(epoch + np.uint32(2 * n)) | np.uint32(1) for n in range(ROUNDS)]
     addends = [_scrambled(epoch + np.uint32(2 * n + 1)) for n in range(ROUNDS)]
 
@@ -56,8 +56,8 @@ def shuffled(positions: Array, size: int, seed: Array) -> Array:
             x = x ^ x >> shift
         return x
 
-    x = permuted(positions % np.uint32(size))
-    if isinstance(positions, np.ndarray):
+    x = permuted(places % np.uint32(size))
+    if isinstance(places, np.ndarray):
         while (x >= size).any():
             x = np.where(x < size, x, permuted(x))
         return x
@@ -152,15 +152,14 @@ def examples(source: Source, num: int, key: Array) -> dict[str, np.ndarray]:
 
     The same for the same key. The first `size` are distinct; beyond, the set comes again in another order.
     """
-    places = np.arange(num, dtype=np.uint32)
     seed = np.asarray(shuffle_seed(key))
     finish = jax.jit(lambda raw, places: source.finish(raw, example_keys(jax.random.fold_in(key, 1), places)))
-    chunks = []
-    for some in np.split(places, range(1024, num, 1024)):
-        raw = {}
+    chunk, chunks = min(num, 1024), []
+    for start in range(0, num, chunk):  # all of one shape, so that one program is compiled
+        places, raw = np.arange(start, start + chunk, dtype=np.uint32), {}
         if source.size is not None:
-            index = shuffled(some, source.size, seed)
+            index = shuffled(places, source.size, seed)
             held = source.arrays
             raw = source.read(index) if held is None else {name: array[index] for name, array in held.items()}
-        chunks.append(jax.device_get(finish(raw, some)))
-    return {name: np.concatenate([chunk[name] for chunk in chunks]) for name in chunks[0]}
+        chunks.append(jax.device_get(finish(raw, places)))
+    return {name: np.concatenate([some[name] for some in chunks])[:num] for name in chunks[0]}

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from gans.data.base import Source
-from gans.data.images import check_size, image_set, square
+from gans.data.images import image_set, pixels, square
 from gans.errors import UserError
 
 SUFFIXES = {'.bmp', '.gif', '.jpeg', '.jpg', '.pgm', '.png', '.ppm', '.tif', '.tiff', '.webp'}
@@ -37,7 +37,7 @@ def folder(path: str, *, size: int = 64, channels: int = 3, strict: bool = False
     """
     if channels not in (1, 3):
         raise UserError(f'data.channels is {channels!r}; it must be 3 for RGB or 1 for grey')
-    check_size(size)
+    pixels(size)
     root = Path(path).expanduser()
     if not root.is_dir():
         raise UserError(f"there is no folder '{path}'; give data.name as folder:PATH")
@@ -53,19 +53,20 @@ def folder(path: str, *, size: int = 64, channels: int = 3, strict: bool = False
 
 
 def _names(root: Path) -> list[Path]:
-    """The images below a folder, relative to it; links to folders are followed."""
+    """The images below a folder, relative to it; links to folders are followed, but not to one that they lie in."""
     found = []
     for place, folders, files in os.walk(root, followlinks=True):
-        folders[:] = [name for name in folders if not name.startswith('.')]
-        files = [name for name in files if not name.startswith('.') and Path(name).suffix.lower() in SUFFIXES]
-        found += [Path(place, name).relative_to(root) for name in files]
-    return [name for name in found if (root / name).is_file()]  # no dangling links
+        real = Path(place).resolve()
+        folders[:] = [n for n in folders if not n.startswith('.') and not real.is_relative_to((real / n).resolve())]
+        files = [n for n in files if not n.startswith('.') and Path(n).suffix.lower() in SUFFIXES]
+        found += [Path(place, n).relative_to(root) for n in files if Path(place, n).is_file()]  # no dangling links
+    return found
 
 
 def _decoded(
     root: Path, names: list[Path], size: int, channels: int, strict: bool, cache: Path
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The readable images uint8 [N, size, size, channels], and their indices among the names; from the cache if it can."""
+    """The readable images uint8 [N, size, size, channels] and their indices among the names; cached if possible."""
     stats = [(root / name).stat() for name in names]
     files = [(str(name), stat.st_mtime_ns, stat.st_size) for name, stat in zip(names, stats, strict=True)]
     key = json.dumps(['1', str(root.resolve()), size, channels, strict, files])  # all that the result depends on

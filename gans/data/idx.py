@@ -7,7 +7,7 @@ import numpy as np
 
 from gans.data import tfds
 from gans.data.base import Source
-from gans.data.images import check_size, image_set, resized, whole
+from gans.data.images import image_set, pixels, resized, whole
 from gans.errors import UserError, unknown
 
 FILES = {'train': 'train', 'test': 't10k'}
@@ -50,7 +50,7 @@ def _load(
 ) -> Source:
     if split not in FILES:
         raise unknown('data.split', split, FILES)
-    size = check_size(28 if size is None else size)
+    size = pixels(28 if size is None else size)
     for place in (folder,) if folder else places:
         images = _find(place, f'{FILES[split]}-images-idx3-ubyte')
         labels = _find(place, f'{FILES[split]}-labels-idx1-ubyte')

@@ -36,11 +36,11 @@ def image_set(images: np.ndarray, labels: np.ndarray | None = None, classes: Seq
     return Source(Spec(images.shape[1:], classes), finish, size=len(images), arrays=arrays)
 
 
-def check_size(size: int) -> int:
-    """The size, if it is a number of pixels."""
-    if not isinstance(size, int) or size < 1:
-        raise UserError(f'data.size is {size!r}; it must be a whole number of pixels, such as 32 or 64')
-    return size
+def pixels(value: int, key: str = 'size') -> int:
+    """The value of `data.key`, if it is a number of pixels."""
+    if not isinstance(value, int) or value < 1:
+        raise UserError(f'data.{key} is {value!r}; it must be a whole number of pixels, such as 64')
+    return value
 
 
 def resized(images: np.ndarray, size: int) -> np.ndarray:

@@ -12,7 +12,7 @@ import numpy as np
 
 from gans.core import Spec
 from gans.data.base import Source
-from gans.data.images import check_size, finish, square
+from gans.data.images import finish, pixels, square
 from gans.errors import UserError
 
 PREPARE = '`pip install tensorflow tensorflow-datasets; tfds build {} --file_format=array_record` with internet'
@@ -25,8 +25,8 @@ def tfds(
 
     Args:
         name: as TFDS knows it, such as 'cifar10' or 'oxford_flowers102:2.1.1'.
-        size: pixels of a side, after cutting out the central square; by default the images as they are, if the set says
-            that all are squares of one size.
+        size: pixels of a side, after cutting out the central square; by default that of the crop, or of the images, if
+            the set says that all are squares of one size.
         split: such as 'train', 'test' or 'train[:80%]'.
         crop: side in pixels of the central square that is kept; by default the largest there is.
         data_dir: where TFDS keeps its sets; by default $TFDS_DATA_DIR or ~/tensorflow_datasets.
@@ -40,7 +40,10 @@ def tfds(
             from tensorflow_datasets import decode, features
 
             builder = tensorflow_datasets.builder(name, data_dir=data_dir)
-        except (ImportError, ValueError, OSError) as error:
+        except ImportError as error:
+            advice = '`pip install tensorflow-datasets importlib_resources`'
+            raise UserError(f"'{name}' needs a package that is not here ({_line(error)}); {advice}") from None
+        except (ValueError, OSError) as error:
             raise UserError(f"TFDS has no set '{name}' ({_line(error)}); check data.name and data.data_dir") from None
         if not builder.info.splits:
             raise UserError(f"'{name}' is not in {builder.data_dir}; run {PREPARE.format(name)}, or set data.data_dir")
@@ -55,10 +58,14 @@ def tfds(
         except (ValueError, KeyError) as error:
             raise UserError(f"cannot read data.split '{split}' of '{name}': {_line(error)}") from None
 
+    if not len(records):
+        raise UserError(f"data.split '{split}' of '{name}' is empty; take a larger part")
     height, width, channels = found[images[0]].shape
-    if size is None and (height is None or height != width):
+    if crop is not None:
+        pixels(crop, 'crop')
+    elif size is None and (height is None or height != width):
         raise UserError(f"images of '{name}' have the shape {height} x {width}; set data.size, such as 64")
-    size, channels = check_size(height if size is None else size), 1 if channels == 1 else 3
+    size, channels = pixels(crop or height if size is None else size), 1 if channels == 1 else 3
     labelled = 'label' in found and isinstance(found['label'], features.ClassLabel)
     classes = tuple(found['label'].names) if labelled else ()
 

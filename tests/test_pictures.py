@@ -1,0 +1,163 @@
+import numpy as np
+import pytest
+from PIL import Image
+
+from gans.core import Spec
+from gans.errors import UserError
+from gans.train import pictures
+
+BLUE = np.array([0x00, 0x60, 0xD0])
+
+
+def bluish(image) -> int:
+    """Pixels above the axis in which blue outweighs red by much: those of samples, and some of the legend."""
+    image = image[:440].astype(int)
+    return int((image[..., 2] - image[..., 0] > 60).sum())
+
+
+def test_grid_places_every_image() -> None:
+    values = np.linspace(-1, 1, 7, dtype=np.float32)
+    images = np.broadcast_to(values[:, None, None, None], (7, 64, 48, 3))
+    grid = pictures.grid(images, columns=3)
+    assert grid.dtype == np.uint8 and grid.shape == (3 * 64 + 2 * 2, 3 * 48 + 2 * 2, 3)
+    for i, value in enumerate(values):
+        top, left = i // 3 * 66, i % 3 * 50
+        assert (grid[top : top + 64, left : left + 48] == np.round((value + 1) * 127.5)).all()
+    assert (grid[64:66] == 255).all() and (grid[:, 48:50] == 255).all()
+    assert (grid[2 * 66 :, 50:] == 255).all()
+
+
+def test_grid_enlarges_small_images_by_a_whole_factor() -> None:
+    image = np.random.default_rng(0).uniform(-1, 1, (1, 28, 28, 1)).astype(np.float32)
+    grid = pictures.grid(image)
+    assert grid.shape == (56, 56, 3)
+    assert (grid[::2, ::2] == grid[1::2, 1::2]).all()
+    assert (grid[::2, ::2] == pictures.to_uint8(image)[0]).all()
+    assert pictures.grid(np.zeros((1, 8, 8, 3))).shape == (64, 64, 3)
+    assert pictures.grid(np.zeros((1, 33, 33, 3))).shape == (33, 33, 3)
+
+
+@pytest.mark.parametrize('n', [1, 2, 3, 5, 10, 64, 65])
+def test_grid_of_any_number(n) -> None:
+    grid = pictures.grid(np.zeros((n, 40, 40, 1), np.float32))
+    assert (grid == 128).sum() == n * 40 * 40 * 3
+    assert abs(grid.shape[0] - grid.shape[1]) <= 42
+
+
+def test_to_uint8() -> None:
+    raw = np.arange(256, dtype=np.uint8).reshape(1, 16, 16, 1)
+    assert (pictures.to_uint8(raw.astype(np.float32) / 127.5 - 1) == raw).all()  # as data sets are read
+    assert pictures.to_uint8(np.array([-9, 9, np.nan, np.inf, -np.inf])).tolist() == [0, 255, 0, 255, 0]
+
+
+def test_grid_refuses_what_is_no_image() -> None:
+    for shape in [(0, 8, 8, 3), (1, 8, 8, 2)]:
+        with pytest.raises(ValueError, match='a grid needs images'):
+            pictures.grid(np.zeros(shape))
+
+
+@pytest.mark.parametrize('d', [1, 2, 5])
+def test_points(d) -> None:
+    rng = np.random.default_rng(0)
+    real, samples = rng.normal(size=(500, d)), rng.normal(size=(300, d))
+    picture = pictures.points(samples, real)
+    assert picture.dtype == np.uint8 and picture.shape == (480, 480, 3)
+    assert bluish(picture) > 300
+    broken = samples.copy()
+    broken[:] = np.nan
+    assert bluish(pictures.points(broken, real)) < 150
+    broken[:100] = np.inf
+    broken[100:] = 1e30
+    assert bluish(pictures.points(broken, real)) < 150
+    assert bluish(pictures.points(samples)) > 300  # without real points
+    pictures.points(broken)
+    pictures.points(samples[:0], real)
+    pictures.points(samples, np.zeros((3, d)))
+
+
+def test_axes_are_fixed_by_the_real_points() -> None:
+    rng = np.random.default_rng(0)
+    real, sample = rng.normal(size=(500, 2)), np.zeros((1, 2))
+    far = np.concatenate([sample, np.full((9, 2), 1000.0)])
+    place = [np.argwhere(pictures.points(s, real)[60:, :, 2].astype(int) - 100 > 80) for s in (sample, far)]
+    assert np.allclose(place[0].mean(0), place[1].mean(0), atol=3)
+
+
+def test_draw_chooses() -> None:
+    assert pictures.draw(np.zeros((4, 64, 64, 3)), None, Spec((64, 64, 3))).shape == (130, 130, 3)
+    assert pictures.draw(np.zeros((4, 2)), np.eye(2), Spec((2,))).shape == (480, 480, 3)
+
+
+def test_paths() -> None:
+    rng = np.random.default_rng(0)
+    a, b = rng.normal(size=(2, 100))
+    for path in (pictures.lerp, pictures.slerp):
+        assert np.allclose(path(a, b, 0), a) and np.allclose(path(a, b, 1), b)
+        assert path(a, b, 0.3).dtype == np.float32 and path(a, b, np.linspace(0, 1, 5)).shape == (5, 100)
+    assert np.allclose(pictures.lerp(a, b, 0.25), 0.75 * a + 0.25 * b)
+    middle = np.linalg.norm(pictures.slerp(a, b, 0.5))
+    assert np.isclose(middle, (np.linalg.norm(a) + np.linalg.norm(b)) / 2)
+    x, y = np.eye(2)
+    assert np.allclose(pictures.slerp(x, y, 1 / 3), [np.cos(np.pi / 6), np.sin(np.pi / 6)])  # even in the angle
+    for b in (a, 2 * a, -a, 0 * a):  # no arc
+        path = pictures.slerp(a, b, np.linspace(0, 1, 5))
+        assert np.isfinite(path).all() and np.allclose(path, pictures.lerp(a, b, np.linspace(0, 1, 5)), atol=1e-5)
+
+
+@pytest.mark.parametrize('mode', ['linear', 'spherical'])
+def test_interpolations(mode) -> None:
+    corners = np.random.default_rng(0).normal(size=(4, 8)).astype(np.float32)
+    paths = pictures.interpolations(corners[:2], corners[2:], 5, mode).reshape(2, 5, 8)
+    assert np.allclose(paths[:, 0], corners[:2]) and np.allclose(paths[:, -1], corners[2:], atol=1e-6)
+    square = pictures.square(corners, 5, mode).reshape(5, 5, 8)
+    assert square.dtype == np.float32
+    assert np.allclose(square[[0, 0, -1, -1], [0, -1, 0, -1]], corners, atol=1e-5)
+    assert np.allclose(square[:, 0], pictures.interpolations(corners[[0]], corners[[2]], 5, mode), atol=1e-5)
+    assert np.allclose(square[0], pictures.interpolations(corners[[0]], corners[[1]], 5, mode), atol=1e-5)
+
+
+def test_unknown_path() -> None:
+    with pytest.raises(UserError, match="unknown path 'sphercal'; did you mean 'spherical'"):
+        pictures.interpolations(np.eye(2), np.eye(2), 3, 'sphercal')
+
+
+def test_save_png(tmp_path) -> None:
+    image = np.random.default_rng(0).integers(0, 256, (5, 6, 3), np.uint8)
+    pictures.save_png(tmp_path / 'deep' / 'x.png', image)
+    assert (np.asarray(Image.open(tmp_path / 'deep' / 'x.png')) == image).all()
+    assert [path.name for path in (tmp_path / 'deep').iterdir()] == ['x.png']
+    (tmp_path / 'file').write_text('')
+    with pytest.raises(UserError, match=r'cannot write .*file/x.png: '):
+        pictures.save_png(tmp_path / 'file' / 'x.png', image)
+    (tmp_path / 'folder.png').mkdir()
+    with pytest.raises(UserError, match=r'cannot write .*folder.png: '):
+        pictures.save_png(tmp_path / 'folder.png', image)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ['deep', 'file', 'folder.png']
+
+
+@pytest.mark.parametrize('channels', [1, 3])
+def test_save_images(tmp_path, channels) -> None:
+    samples = np.random.default_rng(0).uniform(-1, 1, (3, 8, 8, channels)).astype(np.float32)
+    spec, raw = Spec((8, 8, channels)), pictures.to_uint8(samples)
+    assert 'picture of 3 samples' in pictures.save_samples(tmp_path / 'a.png', samples, spec)
+    assert (np.asarray(Image.open(tmp_path / 'a.png')) == pictures.grid(samples)).all()
+    assert 'uint8 [3, 8, 8' in pictures.save_samples(tmp_path / 'new' / 'a.npz', samples, spec)
+    with np.load(tmp_path / 'new' / 'a.npz') as arrays:
+        assert arrays.files == ['samples'] and (arrays['samples'] == raw).all()
+    assert '3 images' in pictures.save_samples(f'{tmp_path}/images/', samples, spec)
+    assert sorted(path.name for path in (tmp_path / 'images').iterdir()) == ['000000.png', '000001.png', '000002.png']
+    image = np.asarray(Image.open(tmp_path / 'images' / '000001.png'))
+    assert (image.reshape(8, 8, channels) == raw[1]).all()
+
+
+def test_save_points(tmp_path) -> None:
+    samples, spec = np.random.default_rng(0).normal(size=(9, 2)), Spec((2,))
+    pictures.save_samples(tmp_path / 'a.png', samples, spec)
+    pictures.save_samples(tmp_path / 'a.npz', samples, spec)
+    with np.load(tmp_path / 'a.npz') as arrays:
+        assert arrays['samples'].dtype == np.float32 and np.allclose(arrays['samples'], samples)
+    with pytest.raises(UserError, match=r'folder of images, but samples are points'):
+        pictures.save_samples(f'{tmp_path}/folder/', samples, spec)
+    for out in ('a.jpg', 'a', ''):
+        with pytest.raises(UserError, match=r'NAME.png .*NAME.npz .*FOLDER/'):
+            pictures.save_samples(out, samples, spec)
