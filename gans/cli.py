@@ -1,12 +1,14 @@
 """The command line behind `launch.py`: from flags to one call, and from mistakes to one line."""
 
 import os
+import re
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
 import ml_collections
-from absl import flags
+from absl import app, flags
 
 from gans.errors import UserError, unknown
 
@@ -19,6 +21,21 @@ class Options(NamedTuple):
     step: str = 'latest'
     path: str = 'spherical'
     out: str | None = None
+
+
+def own_config(config: ml_collections.ConfigDict, folder: Path) -> ml_collections.ConfigDict:
+    """The config of the run in a folder, for the modes that read one; `--config` names its default folder only.
+
+    Overrides on the command line must agree with it, lest somebody believes that they have an effect.
+    """
+    from gans.train import workdir
+
+    path = folder / 'config.json'
+    if not path.is_file():
+        raise UserError(f'{folder} holds no run: train it first, or name its folder with --workdir')
+    if any(arg.startswith(('--config.', '-config.')) for arg in sys.argv):
+        workdir.claim(folder, config)
+    return workdir.read_config(path)
 
 
 def train(config: ml_collections.ConfigDict, folder: Path, options: Options) -> None:
@@ -36,13 +53,13 @@ def train(config: ml_collections.ConfigDict, folder: Path, options: Options) -> 
 def sample(config: ml_collections.ConfigDict, folder: Path, options: Options) -> None:
     from gans.train import draw
 
-    print(draw.sample(config, folder, options))
+    print(draw.sample(own_config(config, folder), folder, options))
 
 
 def interpolate(config: ml_collections.ConfigDict, folder: Path, options: Options) -> None:
     from gans.train import draw
 
-    print(draw.interpolate(config, folder, options))
+    print(draw.interpolate(own_config(config, folder), folder, options))
 
 
 def describe(config: ml_collections.ConfigDict, folder: Path, options: Options) -> None:
@@ -62,15 +79,15 @@ def parse(argv: list[str]) -> None:
     for value in chosen:
         path = Path(value.partition(':')[0])
         if not path.is_file():
-            raise unknown(f'experiment {path}, by name', path.stem, _experiments())
+            raise unknown('experiment', str(path), [f'experiments/{name}.py' for name in _experiments()])
+    app.define_help_flags()
     try:
         rest = flags.FLAGS(argv)
-    except UserError:
-        raise
-    except SystemExit:
-        raise
-    except Exception as error:  # ml_collections and absl raise all kinds
-        raise UserError(_one_line(error)) from error
+    except (KeyError, AttributeError) as error:  # ml_collections': a key that is not in the config
+        text = re.sub(r'[\\\'"\s]+', ' ', str(error).replace('\\n', ' '))
+        raise UserError(f'no such key in the config:{text}(all keys: experiments/common.py)') from error
+    except Exception as error:  # absl's flags.Error, and whatever a config file raises
+        raise UserError(' '.join(str(error).split()) or type(error).__name__) from error
     if rest[1:]:
         raise UserError(f"cannot make sense of '{rest[1]}': flags are --NAME=VALUE, and --config comes first")
 
@@ -106,8 +123,3 @@ def default_workdir(config: str) -> Path:
 def _experiments() -> list[str]:
     folder = Path(__file__).parent.parent / 'experiments'
     return sorted(path.stem for path in folder.glob('*.py') if path.stem != 'common')
-
-
-def _one_line(error: Exception) -> str:
-    text = ' '.join(str(error.args[0] if error.args else error).split())
-    return text or type(error).__name__

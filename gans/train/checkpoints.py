@@ -11,7 +11,6 @@ import json
 import logging
 import math
 import shutil
-import textwrap
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple, NoReturn
@@ -23,6 +22,7 @@ from gans.core import Tree
 from gans.errors import UserError
 from gans.train import orbax
 from gans.train.leaves import by_path, checksum, checksum_json, describe, from_numpy, to_numpy
+from gans.train.orbax import DamageError
 
 log = logging.getLogger(__name__)
 
@@ -121,7 +121,7 @@ class Checkpoints:
             return restored
         try:
             return self._read(choice, template)
-        except _DamageError as error:
+        except DamageError as error:
             raise UserError(
                 f'process {jax.process_index()} cannot read checkpoint {choice} in {self._folder}, which process 0 '
                 f'can ({error}): use a folder that all processes see'
@@ -169,7 +169,7 @@ class Checkpoints:
         for i, step in enumerate(candidates):
             try:
                 return self._read(step, template)
-            except _DamageError as error:
+            except DamageError as error:
                 if not (self._folder / str(step)).exists():
                     return self._find(template, which)  # the run that trains beside us has just deleted it
                 self._damaged.add(step)
@@ -200,7 +200,7 @@ class Checkpoints:
         return [step for step in reversed(steps) if step <= which]
 
     def _read(self, step: int, template: Tree) -> Restored:
-        """Raises _DamageError if the files are not what was saved, UserError if the state does not fit the template."""
+        """Raises DamageError if the files are not what was saved, UserError if the state does not fit the template."""
         about = self._about(step)
         shapes = by_path(template)
         expected = {path: describe(shape) for path, shape in shapes.items()}
@@ -213,12 +213,9 @@ class Checkpoints:
                 )
         arrays = {path: np.zeros(shape.shape, shape.dtype) for path, shape in shapes.items() if 0 in shape.shape}
         if len(arrays) < len(shapes):
-            try:
-                arrays |= orbax.read_arrays(self._folder / str(step))
-            except Exception as error:  # damage shows as errors of JSON, TensorStore, missing keys, ...
-                raise _DamageError(textwrap.shorten(str(error), 120, placeholder=' ...') or repr(error)) from error
+            arrays |= orbax.read_arrays(self._folder / str(step))
         if arrays.keys() != shapes.keys() or checksum(arrays) != about['crc']:
-            raise _DamageError('wrong checksum of the arrays')
+            raise DamageError('wrong checksum of the arrays')
         leaves = [from_numpy(arrays[path], shape) for path, shape in shapes.items()]
         return Restored(step, jax.tree.unflatten(jax.tree.structure(template), leaves), about['notes'], about['score'])
 
@@ -228,13 +225,13 @@ class Checkpoints:
             if about.pop('about_crc') == checksum_json(about):
                 return about
         except (OSError, ValueError, KeyError, AttributeError, TypeError) as error:
-            raise _DamageError(f'its description cannot be read: {type(error).__name__}') from error
-        raise _DamageError('wrong checksum of its description')
+            raise DamageError(f'its description cannot be read: {type(error).__name__}') from error
+        raise DamageError('wrong checksum of its description')
 
     def _score(self, step: int) -> float | None:
         try:
             return self._about(step)['score']
-        except _DamageError:
+        except DamageError:
             return None
 
     def _fail(self, error: Exception) -> NoReturn:
@@ -245,7 +242,3 @@ class Checkpoints:
             f'cannot save a checkpoint in {self._folder}: {reason}; is the disk full or the folder read-only? '
             'Earlier checkpoints are still there'
         ) from error
-
-
-class _DamageError(Exception):
-    """A checkpoint cannot be read, or is not what was saved."""

@@ -8,7 +8,7 @@ import numpy as np
 
 from gans.cli import Options
 from gans.errors import UserError
-from gans.train import pictures, program, workdir
+from gans.train import pictures, program
 from gans.train.checkpoints import Checkpoints
 from gans.train.report import CHUNK
 from gans.train.setup import Experiment, setup
@@ -44,10 +44,9 @@ def interpolate(config: ml_collections.ConfigDict, folder: Path, options: Option
 
 def _load(config: ml_collections.ConfigDict, folder: Path, which: str) -> tuple:
     """The experiment, and the state of a checkpoint; raises UserError if there is none: never random weights."""
-    if not (folder / 'config.json').exists():
-        raise UserError(f'{folder} holds no run: train it first, or name its folder with --workdir')
-    workdir.claim(folder, config)
     experiment = setup(config, devices=1)
+    if which not in ('latest', 'best') and not which.isdecimal():
+        raise UserError(f"--step={which} is neither a number nor 'latest' nor 'best'")
     which = int(which) if which.isdecimal() else which
     restored = Checkpoints(folder / 'checkpoints').restore(experiment.abstract(), which)
     if restored is None:

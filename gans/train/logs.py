@@ -127,7 +127,10 @@ def read_metrics(path: Path) -> dict[str, np.ndarray]:
     if not Path(path).is_file():
         raise UserError(f'no metrics at {path}: give the metrics.csv of a run')
     header, rows = _read_rows(Path(path))
-    columns = {name: np.array([float(row[i] or 'nan') for row in rows]) for i, name in enumerate(header)}
+    try:
+        columns = {name: np.array([float(row[i] or 'nan') for row in rows]) for i, name in enumerate(header)}
+    except ValueError as error:
+        raise _not_ours(path) from error
     return columns | {'step': columns['step'].astype(np.int64)}
 
 
@@ -194,8 +197,12 @@ def _read_rows(path: Path) -> tuple[list[str], list[list[str]]]:
         return ['step'], []
     header, *rows = lines
     if header[0] != 'step' or any(len(row) != len(header) or not row[0].isdecimal() for row in rows):
-        raise UserError(f'{path} is not a metrics.csv of ours: move it away, or use another folder')
+        raise _not_ours(path)
     return header, rows
+
+
+def _not_ours(path: Path) -> UserError:
+    return UserError(f'{path} is not a metrics.csv of ours: move it away, or use another folder')
 
 
 def _open_events(folder: Path, resume_step: int) -> Any:

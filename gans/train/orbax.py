@@ -1,8 +1,10 @@
 """Orbax as `gans/train/checkpoints.py` uses it: confined to one process, quiet, and with a policy of our own."""
 
 import contextlib
+import gc
 import logging
 import sys
+import textwrap
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -10,6 +12,10 @@ from typing import Any
 
 import jax
 import numpy as np
+
+
+class DamageError(Exception):
+    """A checkpoint cannot be read, or is not what was saved."""
 
 
 def load() -> Any:
@@ -47,25 +53,31 @@ def about_path(folder: Path) -> Path:
 
 
 def read_arrays(folder: Path) -> dict[str, np.ndarray]:
-    """The arrays in the folder of a step, without the empty ones; a damaged one may raise any exception."""
+    """The arrays in the folder of a step, without the empty ones. Raises DamageError if they cannot be read."""
     ocp = load()
     handler = ocp.PyTreeCheckpointHandler(multiprocessing_options=_alone(ocp))
-    with _deaf_to_closed_loops(), ocp.Checkpointer(handler, multiprocessing_options=_alone(ocp)) as reader:
-        return reader.restore(folder / 'arrays')
+    with _quiet_asyncio():
+        try:
+            with ocp.Checkpointer(handler, multiprocessing_options=_alone(ocp)) as reader:
+                return reader.restore(folder / 'arrays')
+        except Exception as error:  # damage shows as errors of JSON, TensorStore, missing keys, ...
+            reason = textwrap.shorten(str(error), 120, placeholder=' ...') or repr(error)
+        # Orbax left the other reads under way. They end in a closed event loop and are collected with their errors
+        # unread, each of which would print a traceback; so let them do it now.
+        time.sleep(0.2)
+        gc.collect()
+    raise DamageError(reason)
 
 
 @contextlib.contextmanager
-def _deaf_to_closed_loops() -> Iterator[None]:
-    """When one read fails, Orbax closes its event loop while others are under way; each would print a traceback."""
-    hook = sys.unraisablehook
+def _quiet_asyncio() -> Iterator[None]:
+    hook, logger = sys.unraisablehook, logging.getLogger('asyncio')
     sys.unraisablehook = lambda info: None if 'Event loop is closed' in str(info.exc_value) else hook(info)
+    logger.disabled, disabled = True, logger.disabled
     try:
         yield
-    except Exception:
-        time.sleep(0.2)  # let them end
-        raise
     finally:
-        sys.unraisablehook = hook
+        sys.unraisablehook, logger.disabled = hook, disabled
 
 
 class _LatestAndBest:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from gans.core import Spec
-from gans.errors import UserError
+from gans.errors import UserError, unknown
 
 GAP = 2  # pixels between the images of a grid
 REAL, SAMPLES = '0.6', '#0060d0'  # colours of points: grey and blue
@@ -66,11 +66,12 @@ def points(samples: np.ndarray, real: np.ndarray | None = None, size: int = 480)
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    samples = np.asarray(samples, np.float32)[:, :2]
+    samples = np.asarray(samples, np.float64)[:, :2]
     finite = samples[np.isfinite(samples).all(1)]
-    frame = finite if real is None else np.asarray(real, np.float32)[:, :2]
+    frame = finite if real is None else np.asarray(real, np.float64)[:, :2]
     low, high = (frame.min(0), frame.max(0)) if len(frame) else (np.zeros(2), np.zeros(2))  # [d]
-    middle, reach = (low + high) / 2, 0.65 * max((high - low).max(), 1e-3)
+    middle = (low + high) / 2
+    reach = 0.65 * max((high - low).max(), 1e-3 * max(1, np.abs(middle).max()))  # never nothing
     inside = finite[(np.abs(finite - middle) <= reach).all(1)]
     figure = Figure(figsize=(size / 100, size / 100), dpi=100, layout='constrained')
     canvas = FigureCanvasAgg(figure)
@@ -135,6 +136,8 @@ def interpolations(starts: np.ndarray, ends: np.ndarray, steps: int, mode: str =
 
     Paths come one after another, so `grid(..., columns=steps)` shows one in each row.
     """
+    if mode not in PATHS:
+        raise unknown('path', mode, PATHS)
     path, t = PATHS[mode], np.linspace(0, 1, steps)
     return np.concatenate([path(a, b, t) for a, b in zip(starts, ends, strict=True)])
 

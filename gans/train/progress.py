@@ -36,14 +36,13 @@ class Progress:
             self._bar.set_postfix_str(f'{rate * self._examples:,.0f} images/s {text}')
         elif time.monotonic() - self._said > 2 or step >= self._total:
             self._said = time.monotonic()
-            left = tqdm.tqdm.format_interval((self._total - step) / rate) if rate else '?'
-            share = f'step {step:,}/{self._total:,}'
-            speed = f'{rate:,.1f} steps/s, {rate * self._examples:,.0f} images/s, {left} left'
-            print(f'{share}  {speed}  {text}', file=sys.stderr, flush=True)
+            left = f', {tqdm.tqdm.format_interval((self._total - step) / rate)} left' if rate else ''
+            speed = f'{rate:,.1f} steps/s, {rate * self._examples:,.0f} images/s{left}'
+            print(f'step {step:,}/{self._total:,}  {speed}  {text}', file=sys.stderr, flush=True)
 
     def rate(self) -> float:
         """Steps a second since the start, or since `restart`."""
-        return (self._done - self._first) / max(time.monotonic() - self._began, 1e-9)
+        return (self._done - self._first) / (time.monotonic() - self._began)
 
     def restart(self) -> None:
         """Forgets the time before, which went to compiling."""

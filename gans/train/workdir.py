@@ -42,10 +42,7 @@ def claim(folder: Path, config: ml_collections.ConfigDict) -> None:
             raise PermissionError('permission denied')
     except OSError as error:
         raise UserError(f'cannot write to {folder}: {error.strerror or error}; choose another --workdir') from error
-    try:
-        held = flat(ml_collections.ConfigDict(json.loads(path.read_text())))
-    except ValueError as error:
-        raise UserError(f'{path} is no JSON ({error}): mend it, or choose another --workdir') from error
+    held = flat(read_config(path))
     missing = object()
     differ = sorted(key for key in held | wanted if held.get(key, missing) != wanted.get(key, missing))
     if differ:
@@ -54,6 +51,14 @@ def claim(folder: Path, config: ml_collections.ConfigDict) -> None:
         )
         more = f' and {len(differ) - 5} more' if len(differ) > 5 else ''
         raise UserError(f'{folder} holds a run of another config: {some}{more}; choose another --workdir or delete it')
+
+
+def read_config(path: Path) -> ml_collections.ConfigDict:
+    """The config that a run's `config.json` holds."""
+    try:
+        return ml_collections.ConfigDict(json.loads(path.read_text()))
+    except ValueError as error:
+        raise UserError(f'{path} is no JSON ({error}): mend it, or choose another --workdir') from error
 
 
 def write_json(path: Path, value: Any) -> None:

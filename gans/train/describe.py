@@ -1,0 +1,82 @@
+"""What an experiment is, before any training: `--mode=describe`."""
+
+import sys
+
+import jax
+import jax.numpy as jnp
+import ml_collections
+
+from gans.core import Net, Tree
+from gans.data import feed
+from gans.train import program
+from gans.train.setup import Experiment, setup
+
+
+def describe(config: ml_collections.ConfigDict) -> str:
+    """Nets as tables, parameter counts, schedule, batch, FLOPs of a step and bytes of state, as text for a terminal."""
+    experiment = setup(config)
+    state = experiment.abstract()
+    spec, size = experiment.source.spec, experiment.source.size
+    kind = 'streamed from the host' if experiment.source.read else 'held on the device'
+    examples = f'{size:,} examples, {kind}' if size else 'drawn anew without end'
+    shares, train = experiment.shares, config.train
+    lines = [
+        *(f'{name}\n{_table(net)}' for name, net in experiment.system.nets.items()),
+        f'data         {config.data.name}: {examples}, shape {spec.shape}',
+        f'batch        {train.batch_size}: {shares["local"]} on each of {experiment.devices} devices '
+        f'({jax.default_backend()}), in {train.micro} pieces; {shares["repeats"] * train.batch_size} examples a step',
+        f'steps        {train.steps:,}, {train.steps_per_call} a call, in {train.precision}',
+        'schedule',
+        *(f'  {line}' for line in _schedule(experiment)),
+        'parameters',
+        *(f'  {name:<11}{count(tree):,}' for name, tree in state.params.items()),
+        f'state        {size_of(state) / 1e6:,.1f} MB (parameters, statistics, optimisers, averages)',
+        f'FLOPs        {flops(experiment):.3g} a step (XLA\'s count, all updates due)',
+    ]
+    return '\n'.join(lines)
+
+
+def _table(net: Net) -> str:
+    console = {'width': 110, 'force_terminal': sys.stdout.isatty()}
+    zeros = [jnp.zeros(x.shape, x.dtype) for x in net.inputs]
+    tabulate = net.module.tabulate(jax.random.key(0), *zeros, train=True, depth=1, console_kwargs=console)
+    return tabulate.strip()
+
+
+def _schedule(experiment: Experiment) -> list[str]:
+    lines = []
+    for update in experiment.system.updates:
+        nets = ', '.join(experiment.system.players[update.player].nets)
+        when = 'every step' if update.every == 1 else f'every {update.every} steps'
+        lines.append(f'{update.name:<11}{update.repeats} x, {when}, moves {nets}')
+    return lines
+
+
+def count(tree: Tree) -> int:
+    """Numbers in a tree of arrays or shapes."""
+    return sum(leaf.size for leaf in jax.tree.leaves(tree))
+
+
+def size_of(tree: Tree) -> int:
+    """Bytes of a tree of arrays or shapes."""
+    return sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(tree))
+
+
+def flops(experiment: Experiment) -> float:
+    """XLA's count of the floating point operations of one step in which every update is due, on one device."""
+    due = tuple(update.name for update in experiment.system.updates)
+    single = experiment._replace(axis_name=None, devices=1)
+    raw = {}
+    if experiment.source.arrays is not None:
+        raw = jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype), experiment.source.arrays)
+    elif experiment.source.read is not None:
+        raw = _streamed(experiment)
+    lowered = program.make_call(single).lower(single.abstract(), raw, ((due, 1),))
+    return float((lowered.cost_analysis() or {}).get('flops', float('nan')))
+
+
+def _streamed(experiment: Experiment) -> Tree:
+    """Shapes of what one call takes of a streamed set."""
+    key = jax.random.key(0)
+    one = next(feed.stream(experiment.source, key, 0, 1, **experiment.shares | {'local': experiment.shares['batch']}))
+    return jax.tree.map(lambda x: jax.ShapeDtypeStruct((1, *x.shape), x.dtype), one)
