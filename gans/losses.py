@@ -50,7 +50,7 @@ def non_saturating(labels: Labels) -> Game:
     )
 
 
-def wasserstein() -> Game:
+def wasserstein(labels: Labels = Labels()) -> Game:
     """Arjovsky 2017 (1701.07875), eq. 2, as losses; the critic must be kept Lipschitz by other means."""
     return Game(critic=lambda real, fake: fake - real, generator=lambda real, fake: -fake)
 
@@ -63,7 +63,7 @@ def least_squares(labels: Labels) -> Game:
     )
 
 
-def hinge() -> Game:
+def hinge(labels: Labels = Labels()) -> Game:
     """Lim & Ye 2017 (1705.02894); Miyato 2018 (1802.05957), eqs. 16 and 17."""
     return Game(
         critic=lambda real, fake: jax.nn.relu(1 - real) + jax.nn.relu(1 + fake),
@@ -97,44 +97,42 @@ def relativistic_average(labels: Labels) -> Game:
     )
 
 
-def relativistic_average_least_squares() -> Game:
+def relativistic_average_least_squares(labels: Labels = Labels()) -> Game:
     """RaLSGAN: squares of the compared scores from +1 (the more real side) and -1."""
     squares = lambda up, down: (up - 1) ** 2 + (down + 1) ** 2
     return _relativistic_average(squares, squares)
 
 
-def relativistic_average_hinge() -> Game:
+def relativistic_average_hinge(labels: Labels = Labels()) -> Game:
     """RaHingeGAN: hinges of the compared scores."""
     hinges = lambda up, down: jax.nn.relu(1 - up) + jax.nn.relu(1 + down)
     return _relativistic_average(hinges, hinges)
 
 
-LABELLED = {
-    'minimax': minimax,
-    'non_saturating': non_saturating,
-    'least_squares': least_squares,
-    'relativistic_pairing': relativistic_pairing,
-    'relativistic_average': relativistic_average,
-}
-UNLABELLED = {
-    'wasserstein': wasserstein,
-    'hinge': hinge,
-    'relativistic_average_least_squares': relativistic_average_least_squares,
-    'relativistic_average_hinge': relativistic_average_hinge,
+# By name: what makes the game, and which labels it reads.
+GAMES: dict[str, tuple[Callable[[Labels], Game], tuple[str, ...]]] = {
+    'minimax': (minimax, ('real', 'fake')),
+    'non_saturating': (non_saturating, ('real', 'fake', 'generator')),
+    'wasserstein': (wasserstein, ()),
+    'least_squares': (least_squares, ('real', 'fake', 'generator')),
+    'hinge': (hinge, ()),
+    'relativistic_pairing': (relativistic_pairing, ('real', 'generator')),
+    'relativistic_average': (relativistic_average, ('real', 'fake', 'generator')),
+    'relativistic_average_least_squares': (relativistic_average_least_squares, ()),
+    'relativistic_average_hinge': (relativistic_average_hinge, ()),
 }
 
 
 def game(name: str, labels: Labels = Labels()) -> Game:
-    """The game of that name. Labels for a game that has none are a user's error, not silently ignored."""
-    if name in LABELLED:
-        return LABELLED[name](labels)
-    if name not in UNLABELLED:
-        raise unknown('game', name, [*LABELLED, *UNLABELLED])
+    """The game of that name. A label that the game does not read is a user's error, not silently ignored."""
+    if name not in GAMES:
+        raise unknown('game', name, GAMES)
+    make, read = GAMES[name]
     for key, value, default in zip(Labels._fields, labels, Labels(), strict=True):
-        if not isinstance(value, jax.core.Tracer) and value != default:
-            raise UserError(f"labels.{key}={value} has no meaning in the game '{name}'; games with labels: "
-                            f"{', '.join(LABELLED)}")  # fmt: skip
-    return UNLABELLED[name]()
+        if key not in read and not isinstance(value, jax.core.Tracer) and value != default:
+            able = [other for other, (_, reads) in GAMES.items() if key in reads]
+            raise UserError(f"labels.{key}={value} has no meaning in the game '{name}', only in {', '.join(able)}")
+    return make(labels)
 
 
 def flip(keys: Keys, probability: float | Array, real: Array, fake: Array) -> tuple[Array, Array]:

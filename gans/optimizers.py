@@ -30,7 +30,7 @@ OPTIMIZERS = {'adam': adam, 'rmsprop': rmsprop, 'sgd': sgd}
 
 
 def clip_weights(limit: float | Array) -> optax.GradientTransformation:
-    """WGAN's clipping of the weights to [-limit, limit] (1701.07875, algorithm 1), as the last of a chain."""
+    """WGAN's clipping of the weights to [-limit, limit] (1701.07875, algorithm 1), to rounding; the last of a chain."""
 
     def update(updates, state, params):
         return jax.tree.map(lambda u, p: jnp.clip(p + u, -limit, limit) - p, updates, params), state

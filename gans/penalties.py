@@ -20,7 +20,8 @@ Penalty = Callable[[CriticFn, Array, Array, Keys], Array]
 def squared_gradient_norm(critic_fn: CriticFn, x: Array) -> Array:
     """|grad_x critic(x)|^2 of each example: [B, ...] -> [B]."""
     gradient = jax.grad(lambda x: critic_fn(x).sum())(x)
-    return jnp.sum(gradient.astype(jnp.float32).reshape(len(x), -1) ** 2, axis=1)
+    gradient = gradient.astype(jnp.promote_types(gradient.dtype, jnp.float32))  # sums of bfloat16 lose too much
+    return jnp.sum(gradient.reshape(len(x), -1) ** 2, axis=1)
 
 
 def _deviation(squared_norm: Array, target: float | Array, one_sided: bool) -> Array:

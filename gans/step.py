@@ -90,10 +90,11 @@ def make_train_step(
             repeat, batch = xs
             size = jax.tree.leaves(batch)[0].shape[0]
             first = 0 if axis_name is None else lax.axis_index(axis_name) * size
+            # gans.ops.random.example_keys, but this file imports the vocabulary alone
             keys = jax.vmap(jax.random.fold_in, (None, 0))(jax.random.fold_in(rng, repeat), first + jnp.arange(size))
             grads, (metrics, stats, memory) = accumulate(update, state, batch, keys)
             grads, metrics, stats = average((grads, metrics, stats))
-            metrics['grad_norm'] = optax.global_norm(grads)
+            metrics['grad_norm'] = optax.tree.norm(grads)
             owned = {net: state.params[net] for net in player.nets}
             change, opt = player.tx.update(grads, state.opt[update.player], owned)
             params = {**state.params, **optax.apply_updates(owned, change)}

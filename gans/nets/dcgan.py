@@ -25,8 +25,8 @@ def sizes(shape: tuple[int, ...], base: int) -> list[int]:
         halvings.insert(0, -(-halvings[0] // 2))
     if halvings[0] != base or len(halvings) < 2:
         raise UserError(
-            f"net 'dcgan' with base={base} cannot make {shape[0]} pixels: data.size must be 4*2^k (base=4) or 7*2^k "
-            f'(base=7, or base=4 with a step from 4 to 7)'
+            f"net 'dcgan' with base={base} cannot make {shape[0]} pixels: data.size must come to {base} by halving, "
+            f'rounded up, such as 32 or 28 for base=4, and 28 for base=7'
         )
     return halvings
 

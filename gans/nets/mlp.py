@@ -6,7 +6,8 @@ import flax.linen as nn
 import jax.numpy as jnp
 
 from gans.core import Array, Compute
-from gans.ops.layers import Dense, activation, initializer, norm
+from gans.errors import unknown
+from gans.ops.layers import CRITIC_NORMS, NORMS, Dense, activation, initializer, norm
 
 
 def _hidden(self: 'Generator | Critic', x: Array, train: bool) -> Array:
@@ -32,6 +33,8 @@ class Generator(nn.Module):
 
     @nn.compact
     def __call__(self, z: Array, train: bool = True) -> Array:
+        if self.norm not in NORMS:
+            raise unknown('generator.norm', self.norm, NORMS)
         x = _hidden(self, z, train)
         out = Dense(math.prod(self.shape), self.compute, kernel_init=initializer(self.init_std), name='out')
         x = out(x, train).astype(jnp.float32).reshape(-1, *self.shape)
@@ -50,6 +53,8 @@ class Critic(nn.Module):
 
     @nn.compact
     def __call__(self, x: Array, train: bool = True) -> Array:
+        if self.norm not in CRITIC_NORMS:
+            raise unknown('critic.norm', self.norm, CRITIC_NORMS)
         x = _hidden(self, x.reshape(len(x), -1), train)
         spectral = self.norm == 'spectral'
         out = Dense(1, self.compute, True, spectral, initializer(self.init_std), name='out')

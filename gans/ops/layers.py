@@ -69,9 +69,9 @@ class _Kernel(nn.Module):
         first = lambda: unit(jax.random.normal(self.make_rng('params'), (self.features,)))
         u = self.variable('batch_stats', 'u', first)
         v = unit(lax.stop_gradient(matrix) @ u.value)
-        new = unit(v @ lax.stop_gradient(matrix)) if train else u.value
-        u.value = new
-        return kernel / (lax.stop_gradient(v) @ matrix @ lax.stop_gradient(new))
+        if train:
+            u.value = unit(v @ lax.stop_gradient(matrix))
+        return kernel / (v @ matrix @ u.value)
 
 
 class Dense(_Kernel):

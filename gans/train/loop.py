@@ -46,6 +46,7 @@ def train(config: ml_collections.ConfigDict, folder: Path) -> dict[str, Any]:
         try:
             _run(experiment, folder, state, done, reporter, checkpoints, lambda: before + time.monotonic() - began)
         except NotFinite as error:
+            checkpoints.wait()
             kept = max(checkpoints.steps(), default=None)
             where = 'no checkpoint was due yet' if kept is None else f'the last finite checkpoint is step {kept:,}'
             raise Stopped(f'{folder}: {error}; {where}. Try a lower learning rate, or a penalty', 1) from None

@@ -190,9 +190,12 @@ def save_samples(out: Path, samples: np.ndarray, spec: Spec) -> str:
 
 
 def _write(path: Path, write: Any) -> None:
-    """Calls write(file) on a temporary file beside `path` and moves it there."""
+    """Calls write(file) on a temporary file beside `path` and moves it there.
+
+    Its name is always the same, so that a run that goes on after a kill overwrites what the kill left.
+    """
     path = Path(path)
-    temporary = path.with_name(f'.{path.name}.{os.getpid()}.tmp')
+    temporary = path.with_name(f'.{path.name}.tmp')
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         try:

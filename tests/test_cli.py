@@ -1,0 +1,215 @@
+"""The command line: every mistake is one line and exit code 2; the modes that read a run; describe."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from absl import flags
+from ml_collections import ConfigDict
+from PIL import Image
+
+import launch
+from experiments import common
+
+ROOT = Path(__file__).parent.parent
+CONFIG = """
+from ml_collections import ConfigDict
+from experiments import common
+
+def get_config(variant=''):
+    config = common.get_config()
+    config.data.name = 'openmoji'
+    config.data.size = 16
+    config.latents.size = 8
+    config.generator = ConfigDict({'net': 'mlp', 'widths': (8,)})
+    config.critic = ConfigDict({'net': 'mlp', 'widths': (8,)})
+    config.ema.decay = 0.9
+    config.train.update(steps=4, batch_size=16, log_every=2, sample_every=4, checkpoint_every=2)
+    config.eval.update(every=4, samples=32)
+    return config
+"""
+
+
+@pytest.fixture(scope='module')
+def config(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp('config') / 'small.py'
+    path.write_text(CONFIG)
+    return path
+
+
+@pytest.fixture
+def run(config: Path, capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch):
+    """Runs launch.main in this process: (*args) -> (exit code, standard output, standard error)."""
+    monkeypatch.chdir(ROOT)
+
+    def call(*args: str) -> tuple[int, str, str]:
+        flags.FLAGS.unparse_flags()
+        for name in list(flags.FLAGS):
+            if name.startswith('config.'):
+                delattr(flags.FLAGS, name)
+        for name in flags.FLAGS:
+            flags.FLAGS[name].unparse()
+        argv = ['launch.py', *(arg.replace('CONFIG', str(config)) for arg in args)]
+        monkeypatch.setattr(sys, 'argv', argv)
+        code = launch.main(argv)
+        out, errors = capsys.readouterr()
+        return code, out, errors
+
+    return call
+
+
+@pytest.mark.parametrize(
+    'args, said',
+    [
+        ((), 'which experiment? --config=experiments/NAME.py'),
+        (('--config=experiments/quickstat.py',), "did you mean 'experiments/quickstart.py'"),
+        (('--config=CONFIG', '--config.train.stepz=3'), 'Did you mean steps'),
+        (('--config=CONFIG', '--config.zebra=3'), 'no such key in the config'),
+        (('--config=CONFIG', '--config.train.steps=many'), 'many'),
+        (('--config=CONFIG', '--config.train.batch_size=0'), 'train.batch_size=0 must be at least 1'),
+        (('--config=CONFIG', '--config.train.batch_size=18'), 'train.batch_size=18 cannot be divided'),
+        (('--config=CONFIG', '--config.train.micro=3'), 'cannot be divided'),
+        (('--config=CONFIG', '--config.train.steps_per_call=3'), 'must be a multiple of train.steps_per_call=3'),
+        (('--config=CONFIG', '--config.train.precision=float8'), "unknown train.precision 'float8'"),
+        (('--config=CONFIG', '--config.train.conv=fast'), "unknown train.conv 'fast'"),
+        (('--config=CONFIG', '--config.system=gans'), "unknown system 'gans'; did you mean 'gan'"),
+        (('--config=CONFIG', '--config.generator.net=dcgam'), "unknown generator.net 'dcgam'; did you mean 'dcgan'"),
+        (('--config=CONFIG', '--config.critic.net=dcgan'), "'widths'; did you mean 'width'"),
+        (('--config=CONFIG', '--config.game=hindge'), "unknown game 'hindge'; did you mean 'hinge'"),
+        (('--config=CONFIG', '--config.game=hinge', '--config.labels.real=0.9'), 'has no meaning'),
+        (('--config=CONFIG', '--config.penalty.name=r3'), "unknown penalty 'r3'"),
+        (('--config=CONFIG', '--config.latents.distribution=gauss'), "unknown latents.distribution 'gauss'"),
+        (('--config=CONFIG', '--config.optimizer.critic.name=adan'), "did you mean 'adam'"),
+        (('--config=CONFIG', '--config.data.name=openmoj'), "did you mean 'openmoji'"),
+        (('--config=CONFIG', '--config.data.name=folder:/nowhere'), "there is no folder '/nowhere'"),
+        (('--config=CONFIG', '--config.data.size=20'), 'openmoji comes in 16, 32 and 64 pixels'),
+        (('--config=CONFIG', '--config.data.name=mnist', '--config.data.size=28'), 'no mnist here'),
+        (('--config=CONFIG', '--config.train.steps=900000000'), 'the limit is'),
+        (('--config=CONFIG', '--mode=dance'), 'train|sample|interpolate|describe'),
+        (('--config=CONFIG', '--nonsense'), "'nonsense'"),
+        (('--config=CONFIG', 'word'), "cannot make sense of 'word'"),
+        (('--config=CONFIG', '--mode=sample'), 'holds no run'),
+        (('--config=CONFIG', '--distributed=here'), '--distributed=here'),
+    ],
+)
+def test_mistakes(run, tmp_path: Path, args: tuple[str, ...], said: str) -> None:
+    code, _, errors = run(f'--workdir={tmp_path}/run', *args)
+    assert code == 2
+    assert said in errors
+    assert errors.startswith('error: ') and errors.count('\n') == 1
+
+
+def test_folder_that_cannot_be_made(run, tmp_path: Path) -> None:
+    (tmp_path / 'file').write_text('')
+    code, _, errors = run('--config=CONFIG', f'--workdir={tmp_path}/file/run')
+    assert code == 2 and 'cannot write to' in errors and errors.count('\n') == 1
+
+
+@pytest.fixture(scope='module')
+def trained(config: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run with which the tests below do as a user would; trained in a process of its own, on one device."""
+    folder = tmp_path_factory.mktemp('trained')
+    env = {name: value for name, value in os.environ.items() if name != 'XLA_FLAGS'}
+    command = [sys.executable, str(ROOT / 'launch.py'), f'--config={config}', f'--workdir={folder}']
+    done = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count('\n') == 1 and all(name in done.stdout for name in ('samples', 'curves', 'checkpoints'))
+    return folder
+
+
+def test_what_lies_in_the_folder(trained: Path) -> None:
+    names = {path.name for path in trained.iterdir()}
+    assert names == {
+        'config.json',
+        'checkpoints',
+        'samples',
+        'metrics.csv',
+        'tensorboard',
+        'curves.png',
+        'summary.json',
+    }
+    assert [path.name for path in (trained / 'samples').iterdir()] == ['step_00000004.png']
+
+
+def test_sample(run, trained: Path, tmp_path: Path) -> None:
+    """The same seed draws the same, from the averaged weights; --config only names the folder."""
+    arrays = []
+    for name, seed in (('a', 0), ('b', 0), ('c', 1)):
+        out = tmp_path / f'{name}.npz'
+        code, said, errors = run('--config=CONFIG', f'--workdir={trained}', '--mode=sample', '--num=5', f'--out={out}', f'--seed={seed}')  # fmt: skip  # noqa: E501
+        assert code == 0 and str(out) in said, errors
+        arrays.append(np.load(out)['samples'])
+    assert arrays[0].shape == (5, 16, 16, 3) and arrays[0].dtype == np.uint8
+    np.testing.assert_array_equal(arrays[0], arrays[1])
+    assert (arrays[0] != arrays[2]).any()
+    assert run('--config=CONFIG', f'--workdir={trained}', '--mode=sample', '--num=3', f'--out={tmp_path}/many/')[0] == 0
+    assert len(list((tmp_path / 'many').iterdir())) == 3
+
+
+def test_interpolate(run, trained: Path, tmp_path: Path) -> None:
+    pictures = []
+    for path in ('spherical', 'linear'):
+        out = tmp_path / f'{path}.png'
+        args = ('--config=CONFIG', f'--workdir={trained}', '--mode=interpolate', '--num=6', f'--path={path}')
+        assert run(*args, f'--out={out}')[0] == 0
+        pictures.append(np.asarray(Image.open(out)))
+    assert pictures[0].shape == pictures[1].shape and (pictures[0] != pictures[1]).any()
+
+
+@pytest.mark.parametrize(
+    'args, said',
+    [
+        (('--step=3',), 'no checkpoint of step 3'),
+        (('--step=last',), '--step=last is neither'),
+        (('--out=x.gif',), 'x.gif'),
+        (('--num=0',), '--num=0 must be at least 1'),
+        (('--config.train.batch_size=32',), 'train.batch_size (16 there, 32 now)'),
+    ],
+)
+def test_mistakes_about_a_run(run, trained: Path, args: tuple[str, ...], said: str) -> None:
+    code, _, errors = run('--config=CONFIG', f'--workdir={trained}', '--mode=sample', *args)
+    assert code == 2 and said in errors and errors.count('\n') == 1
+
+
+def test_missing_checkpoint_is_an_error(run, trained: Path, tmp_path: Path) -> None:
+    (tmp_path / 'config.json').write_bytes((trained / 'config.json').read_bytes())
+    code, _, errors = run('--config=CONFIG', f'--workdir={tmp_path}', '--mode=sample')
+    assert code == 2 and 'has no checkpoint' in errors and not list(tmp_path.glob('*.png'))
+
+
+def test_describe(run) -> None:
+    code, out, _ = run('--config=CONFIG', '--mode=describe', '--workdir=unused')
+    assert code == 0
+    assert 'generator  6,984' in out and 'critic     6,161' in out  # 8*8+8 + 8*768+768, 768*8+8 + 8+1
+    assert '1 x, every step, moves critic' in out and 'FLOPs' in out and 'MB' in out
+
+
+def test_divergence_is_named_and_keeps_the_last_finite_state(config: Path, tmp_path: Path) -> None:
+    from gans.errors import Stopped
+    from gans.train.loop import train
+
+    diverging = common.get_config()
+    diverging.data.name = 'ring'
+    diverging.latents.size = 2
+    diverging.generator = ConfigDict({'net': 'mlp', 'widths': (8,)})
+    diverging.critic = ConfigDict({'net': 'mlp', 'widths': (8,)})
+    diverging.game = 'least_squares'
+    for player in ('generator', 'critic'):
+        diverging.optimizer[player] = ConfigDict({'name': 'sgd', 'learning_rate': 1.0})
+    diverging.train.update(steps=400, batch_size=16, log_every=2, sample_every=400, checkpoint_every=2)
+    diverging.eval.update(every=400, samples=32)
+    with pytest.raises(
+        Stopped, match=r'step \d+: (critic|generator)/\w+ is (nan|inf); the last finite checkpoint'
+    ) as stop:
+        train(diverging, tmp_path)
+    assert stop.value.code == 1
+    assert any(path.name.isdecimal() for path in (tmp_path / 'checkpoints').iterdir())
+
+
+def test_import_is_light() -> None:
+    """`import gans` and its command line start no backend, and import neither jax nor anything heavy."""
+    code = "import sys, gans, gans.cli; sys.exit(any(m in sys.modules for m in ('jax', 'flax', 'orbax', 'matplotlib')))"
+    assert subprocess.run([sys.executable, '-c', code], cwd=ROOT).returncode == 0
