@@ -1,7 +1,7 @@
 """OpenMoji: real images that need no download; the atlases beside this file are CC BY-SA 4.0, see their LICENSE.
 
 1,644 emoji of Unicode (without skin tones, components, flags), each in colour and as a line drawing that fits it, with
-8 groups, 95 subgroups and captions. Packed by tools/pack_openmoji.py.
+8 groups, 95 subgroups and captions. Packed by gans/data/openmoji_atlas/pack.py.
 """
 
 import json
@@ -19,7 +19,14 @@ SPLITS = ('all', 'train', 'test')
 SIZES = (16, 32, 64)
 
 
-def openmoji(*, size: int = 32, style: str = 'color', split: str = 'all', drop_duplicates: bool = True) -> Source:
+def openmoji(
+    *,
+    size: int = 32,
+    style: str = 'color',
+    split: str = 'all',
+    drop_duplicates: bool = True,
+    group: str | None = None,
+) -> Source:
     """Emoji on white; the labels are the 8 groups ('smileys-emotion', 'animals-nature', ...).
 
     Args:
@@ -29,6 +36,7 @@ def openmoji(*, size: int = 32, style: str = 'color', split: str = 'all', drop_d
         drop_duplicates: leave out images that come again (at 64 pixels, exactly) and blank ones, which leaves 1,618 of
             1,644 in colour and 1,580 lines; without, the styles are aligned: image i of 'line' is that of image i of
             'color'.
+        group: only one of the 8 groups, or only one of the 95 subgroups ('animal-mammal'); the labels stay as they are.
 
     Raises:
         UserError: a wrong argument.
@@ -40,6 +48,11 @@ def openmoji(*, size: int = 32, style: str = 'color', split: str = 'all', drop_d
     images, keep = _images(style), kept(style, split, drop_duplicates)
     groups = [emoji['group'] for emoji in captions()]
     classes = tuple(dict.fromkeys(groups))
+    if group is not None:
+        belongs = np.array([group in (emoji['group'], emoji['subgroups']) for emoji in captions()])
+        if not belongs.any():
+            raise unknown('data.group', group, {*groups, *(emoji['subgroups'] for emoji in captions())})
+        keep = keep[belongs[keep]]
     labels = np.array([classes.index(group) for group in groups])
     return image_set(shrunk(images[keep], images.shape[1] // size), labels[keep], classes)
 

@@ -18,11 +18,14 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 import jax
 import jax.numpy as jnp
-import optax
+from ml_collections import ConfigDict
 
+from experiments import dcgan_celeba
 from gans.ops.conv import conv, conv_transpose
+from gans.train import program
+from gans.train.setup import setup
 
-BATCH, WIDTH, LATENT = 64, 64, 100
+BATCH = 64
 ONE = [(1, 1), (1, 1)]
 SHAPES = {  # name: (op, input pixels, input channels, output channels, kernel, stride, padding)
     'dcgan critic 3->64': (conv, 64, 3, 64, 4, 2, ONE),
@@ -93,79 +96,28 @@ def matmul_speed(repeats):
     return 2e-9 * a.size * b.shape[1] / seconds
 
 
-# DCGAN-64 trained by WGAN-GP: one critic update and one generator update.
-
-
-def init_nets(rng):
-    sizes = [(LATENT, 8 * WIDTH), *[(m * WIDTH, m * WIDTH // 2) for m in (8, 4, 2)], (WIDTH, 3)]
-    keys = iter(jax.random.split(rng, 10))
-
-    def layer(c, f):
-        return {'kernel': 0.02 * jax.random.normal(next(keys), (4, 4, c, f)), 'bias': jnp.zeros(f)}
-
-    generator = [layer(c, f) | {'scale': jnp.ones(f)} for c, f in sizes]
-    critic = [layer(c, f) for f, c in [*sizes[:0:-1], (1, 8 * WIDTH)]]
-    return {'generator': generator, 'critic': critic}
-
-
-def generate(layers, z, form):
-    x = z[:, None, None, :]
-    for i, layer in enumerate(layers):
-        x = conv_transpose(x, layer['kernel'], 2 if i else 1, 'SAME' if i else 'VALID', form)
-        if i < len(layers) - 1:
-            mean, var = x.mean((0, 1, 2)), x.var((0, 1, 2))
-            x = jax.nn.relu((x - mean) * jax.lax.rsqrt(var + 1e-5) * layer['scale'] + layer['bias'])
-    return jnp.tanh(x + layers[-1]['bias'])
-
-
-def score(layers, x, form):
-    for layer in layers[:-1]:
-        x = jax.nn.leaky_relu(conv(x, layer['kernel'], 2, ONE, form) + layer['bias'], 0.2)
-    return conv(x, layers[-1]['kernel'], 1, 'VALID', form)[:, 0, 0, 0]
-
-
-def make_step(form):
-    tx = optax.adam(1e-4, b1=0.5, b2=0.9)
-
-    def critic_loss(critic, generator, real, z, t):
-        fake = jax.lax.stop_gradient(generate(generator, z, form))
-        between = t * real + (1 - t) * fake
-        slope = jax.grad(lambda x: score(critic, x, form).sum())(between)
-        penalty = (jnp.sqrt((slope**2).sum((1, 2, 3)) + 1e-12) - 1) ** 2
-        return (score(critic, fake, form) - score(critic, real, form) + 10 * penalty).mean()
-
-    def generator_loss(generator, critic, z):
-        return -score(critic, generate(generator, z, form), form).mean()
-
-    @jax.jit
-    def step(params, opt, real, rng):
-        keys = jax.random.split(rng, 3)
-        generator, critic = params['generator'], params['critic']
-        t = jax.random.uniform(keys[0], (BATCH, 1, 1, 1))
-        z = jax.random.normal(keys[1], (2, BATCH, LATENT))
-        grads = jax.grad(critic_loss)(critic, generator, real, z[0], t)
-        updates, critic_opt = tx.update(grads, opt['critic'])
-        critic = optax.apply_updates(critic, updates)
-        grads = jax.grad(generator_loss)(generator, critic, z[1])
-        updates, generator_opt = tx.update(grads, opt['generator'])
-        generator = optax.apply_updates(generator, updates)
-        return {'generator': generator, 'critic': critic}, {'generator': generator_opt, 'critic': critic_opt}
-
-    return step, lambda params: {name: tx.init(value) for name, value in params.items()}
-
-
 def time_step(repeats):
-    params = init_nets(jax.random.key(0))
-    real = jax.random.uniform(jax.random.key(1), (BATCH, 64, 64, 3), minval=-1)
-    steps = {form: make_step(form) for form in ('lax', 'direct', 'matmul')}
-    opt = steps['lax'][1](params)
-    args = params, opt, real, jax.random.key(2)
-    means = [step(*args)[1]['critic'][0].mu for step, _ in steps.values()]
-    size = optax.global_norm(means[0])
-    apart = [float(optax.global_norm(jax.tree.map(jnp.subtract, mean, means[0])) / size) for mean in means]
-    print("critic's gradient, relative distance from lax:", dict(zip(steps, apart, strict=True)))
-    name = f'WGAN-GP DCGAN-64 step, width {WIDTH}, batch {BATCH}'
-    return {name: report(name, medians({form: step for form, (step, _) in steps.items()}, args, repeats))}
+    """The project's own step, data and all: DCGAN-64 by WGAN-GP, one critic update and one generator update."""
+    config = dcgan_celeba.get_config()
+    config.data = ConfigDict({'name': 'openmoji', 'size': 64})
+    config.critic.norm, config.game, config.penalty.name = 'none', 'wasserstein', 'wgan_gp'
+    config.train.batch_size = BATCH
+
+    def make(form):
+        config.train.conv = form
+        experiment = setup(config.copy_and_resolve_references(), devices=1)
+        call, state = program.make_call(experiment), experiment.init()
+        raw, schedule = jax.device_put(experiment.source.arrays), program.schedule(experiment, 0)
+
+        def step():
+            nonlocal state
+            state, metrics = call(state, raw, schedule)
+            return metrics
+
+        return step
+
+    name = f'WGAN-GP DCGAN-64 step, width {config.critic.width}, batch {BATCH}'
+    return {name: report(name, medians({form: make(form) for form in ('lax', 'direct', 'matmul')}, (), repeats))}
 
 
 def main():

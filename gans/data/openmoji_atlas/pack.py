@@ -2,7 +2,7 @@
 
     npm pack openmoji@17.0.0
     pip install resvg-py pillow
-    python tools/pack_openmoji.py openmoji-17.0.0.tgz [--out gans/data/openmoji_atlas]
+    python gans/data/openmoji_atlas/pack.py openmoji-17.0.0.tgz [--out FOLDER]
 
 Selected are the emoji of Unicode without skin tones, components and flags, in the order of OpenMoji's own list. Each is
 drawn on white at 64 pixels, in colour and as a line drawing, and set row by row into one picture of 41 columns.
@@ -65,7 +65,7 @@ def pack(package: Path, out: Path) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('package', type=Path, help='the .tgz of the npm package, or the folder it unpacks to')
-    parser.add_argument('--out', type=Path, default=Path(__file__).parents[1] / 'gans/data/openmoji_atlas')
+    parser.add_argument('--out', type=Path, default=Path(__file__).parent)
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         if args.package.is_file():
