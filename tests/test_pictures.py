@@ -109,11 +109,6 @@ def test_interpolations(mode) -> None:
     corners = np.random.default_rng(0).normal(size=(4, 8)).astype(np.float32)
     paths = pictures.interpolations(corners[:2], corners[2:], 5, mode).reshape(2, 5, 8)
     assert np.allclose(paths[:, 0], corners[:2]) and np.allclose(paths[:, -1], corners[2:], atol=1e-6)
-    square = pictures.square(corners, 5, mode).reshape(5, 5, 8)
-    assert square.dtype == np.float32
-    assert np.allclose(square[[0, 0, -1, -1], [0, -1, 0, -1]], corners, atol=1e-5)
-    assert np.allclose(square[:, 0], pictures.interpolations(corners[[0]], corners[[2]], 5, mode), atol=1e-5)
-    assert np.allclose(square[0], pictures.interpolations(corners[[0]], corners[[1]], 5, mode), atol=1e-5)
 
 
 def test_unknown_path() -> None:

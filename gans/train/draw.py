@@ -33,8 +33,8 @@ def interpolate(config: ml_collections.ConfigDict, folder: Path, options: Option
         raise UserError(f"there is nothing to see between points: '{config.data.name}' has no images")
     rows, columns = 8, min(options.num, 32)
     ends = np.asarray(program.fixed_latents(experiment, 2 * rows, options.seed))
-    between = pictures.interpolations(ends[:rows], ends[rows:], columns, options.path)  # [rows, columns, d]
-    samples = _apply(experiment, state, between.reshape(rows * columns, -1))
+    between = pictures.interpolations(ends[:rows], ends[rows:], columns, options.path)  # [rows * columns, d]
+    samples = _apply(experiment, state, between)
     out = Path(options.out or folder / f'interpolation_{options.path}_seed{options.seed}.png')
     if out.suffix != '.png':
         raise UserError(f'--out={out}: an interpolation is a picture, name a FILE.png')

@@ -142,12 +142,6 @@ def interpolations(starts: np.ndarray, ends: np.ndarray, steps: int, mode: str =
     return np.concatenate([path(a, b, t) for a, b in zip(starts, ends, strict=True)])
 
 
-def square(corners: np.ndarray, steps: int, mode: str = 'spherical') -> np.ndarray:
-    """Latents on a square between four corners [4, d] (row by row): float32 [steps * steps, d], row by row."""
-    left, right = (interpolations(corners[[i]], corners[[i + 2]], steps, mode) for i in (0, 1))
-    return interpolations(left, right, steps, mode)
-
-
 def save_png(path: Path, image: np.ndarray) -> None:
     """Writes a picture, uint8 [H, W, 3] or [H, W], in one instant; makes the folder.
 
