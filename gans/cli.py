@@ -53,13 +53,17 @@ def train(config: ml_collections.ConfigDict, folder: Path, options: Options) -> 
 def sample(config: ml_collections.ConfigDict, folder: Path, options: Options) -> None:
     from gans.train import draw
 
-    print(draw.sample(own_config(config, folder), folder, options))
+    print(draw.sample(own_config(config, folder), folder, options.num, options.seed, options.step, options.out))
 
 
 def interpolate(config: ml_collections.ConfigDict, folder: Path, options: Options) -> None:
     from gans.train import draw
 
-    print(draw.interpolate(own_config(config, folder), folder, options))
+    print(
+        draw.interpolate(
+            own_config(config, folder), folder, options.num, options.seed, options.step, options.path, options.out
+        )
+    )
 
 
 def describe(config: ml_collections.ConfigDict, folder: Path, options: Options) -> None:

@@ -166,7 +166,8 @@ def test_mode_counts_of_true_samples() -> None:
         assert mean['reverse_kl'] == pytest.approx(floor, rel=0.3)
 
 
-def test_gan_gaussian1d_reaches_its_goal(tmp_path) -> None:
+def test_gan_gaussian1d_reaches_its_goal(tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr(jax, 'device_count', lambda: 1)
     config = config_of('gan_gaussian1d')
     final = loop.train(config, tmp_path)['final']
     assert abs(final['eval/mean'] - 4) < 0.15

@@ -6,40 +6,41 @@ import jax
 import ml_collections
 import numpy as np
 
-from gans.cli import Options
 from gans.errors import UserError
 from gans.train import pictures, program
 from gans.train.checkpoints import Checkpoints
 from gans.train.report import CHUNK
 from gans.train.setup import Experiment, setup
 
+STRIPS = 8  # of an interpolation
 
-def sample(config: ml_collections.ConfigDict, folder: Path, options: Options) -> str:
+
+def sample(config: ml_collections.ConfigDict, folder: Path, num: int, seed: int, step: str, out: str | None) -> str:
     """Draws `num` samples of fresh latents; returns a line that says where they are."""
-    if options.num < 1:
-        raise UserError(f'--num={options.num} must be at least 1')
-    experiment, state, step = _load(config, folder, options.step)
-    samples = _apply(experiment, state, program.fixed_latents(experiment, options.num, options.seed))
-    out = options.out or folder / f'samples_seed{options.seed}.png'
-    return f'{options.num} samples of step {step:,}: {pictures.save_samples(out, samples, experiment.source.spec)}'
+    if num < 1:
+        raise UserError(f'--num={num} must be at least 1')
+    experiment, state, done = _load(config, folder, step)
+    samples = _apply(experiment, state, program.fixed_latents(experiment, num, seed))
+    said = pictures.save_samples(out or folder / f'samples_seed{seed}.png', samples, experiment.source.spec)
+    return f'{num} samples of step {done:,}: {said}'
 
 
-def interpolate(config: ml_collections.ConfigDict, folder: Path, options: Options) -> str:
+def interpolate(
+    config: ml_collections.ConfigDict, folder: Path, num: int, seed: int, step: str, path: str, out: str | None
+) -> str:
     """Draws 8 strips of `num` steps between two latents each; returns a line that says where they are."""
-    if options.num < 2:
-        raise UserError(f'--num={options.num} must be at least 2')
-    experiment, state, step = _load(config, folder, options.step)
-    if not experiment.source.spec.is_image:
-        raise UserError(f"there is nothing to see between points: '{config.data.name}' has no images")
-    rows, columns = 8, min(options.num, 32)
-    ends = np.asarray(program.fixed_latents(experiment, 2 * rows, options.seed))
-    between = pictures.interpolations(ends[:rows], ends[rows:], columns, options.path)  # [rows * columns, d]
-    samples = _apply(experiment, state, between)
-    out = Path(options.out or folder / f'interpolation_{options.path}_seed{options.seed}.png')
+    if num < 2:
+        raise UserError(f'--num={num} must be at least 2')
+    out = Path(out or folder / f'interpolation_{path}_seed{seed}.png')
     if out.suffix != '.png':
         raise UserError(f'--out={out}: an interpolation is a picture, name a FILE.png')
-    pictures.save_png(out, pictures.grid(samples, columns))
-    return f'{rows} {options.path} interpolations of step {step:,}: {out}'
+    experiment, state, done = _load(config, folder, step)
+    if not experiment.source.spec.is_image:
+        raise UserError(f"there is nothing to see between points: '{config.data.name}' has no images")
+    ends = np.asarray(program.fixed_latents(experiment, 2 * STRIPS, seed))
+    between = pictures.interpolations(ends[:STRIPS], ends[STRIPS:], num, path)  # [STRIPS * num, d]
+    pictures.save_png(out, pictures.grid(_apply(experiment, state, between), num))
+    return f'{STRIPS} {path} interpolations of step {done:,}: {out}'
 
 
 def _load(config: ml_collections.ConfigDict, folder: Path, which: str) -> tuple:
