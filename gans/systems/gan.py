@@ -5,7 +5,7 @@ import ml_collections
 
 from gans import losses, optimizers, penalties
 from gans.core import Array, Aux, Compute, Ema, Keys, Player, Spec, System, TrainState, Tree, Update
-from gans.errors import UserError, unknown
+from gans.errors import unknown
 from gans.nets import build as nets
 from gans.ops import random
 
@@ -103,10 +103,8 @@ def build(config: ml_collections.ConfigDict, spec: Spec, compute: Compute) -> Sy
 
 def ema(config: ml_collections.ConfigDict) -> Ema | None:
     """The generator's moving average, if `decay` is set: min(decay, (1 + t) / (warmup + t)) after t steps, so that
-    early averages forget early weights; warmup=1 is none.
+    early averages forget early weights; warmup=1 is none, 10 a gentle one.
     """
     if config.decay is None:
         return None
-    if not config.warmup >= 1:
-        raise UserError(f'ema.warmup={config.warmup} must be at least 1 (1: no warm-up, 10: a gentle one)')
     return Ema(('generator',), lambda t: jnp.minimum(config.decay, (1.0 + t) / (config.warmup + t)))

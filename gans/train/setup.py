@@ -67,12 +67,13 @@ def in_loop(config: ml_collections.ConfigDict) -> bool:
 
 def _check(config: ml_collections.ConfigDict, devices: int) -> None:
     train = config.train
-    for key in ('steps', 'batch_size', 'n_critic', 'micro', 'steps_per_call', 'log_every', 'sample_every',
-                'checkpoint_every', 'keep'):  # fmt: skip
-        if train[key] < 1:
-            raise UserError(f'train.{key}={train[key]} must be at least 1')
-    for key, value in (('eval.every', config.eval.every), ('eval.samples', config.eval.samples),
-                       ('penalty.every', config.penalty.every), ('latents.size', config.latents.size)):  # fmt: skip
+    cadences = {f'train.{key}': train[key] for key in ('steps', 'log_every', 'sample_every', 'checkpoint_every')}
+    cadences['eval.every'] = config.eval.every
+    positive = {f'train.{key}': train[key] for key in ('batch_size', 'n_critic', 'micro', 'steps_per_call', 'keep')}
+    positive |= {'eval.samples': config.eval.samples, 'penalty.every': config.penalty.every}
+    positive |= {'latents.size': config.latents.size, 'instance_noise.until': config.instance_noise.until}
+    positive |= {'ema.warmup': config.ema.warmup}
+    for key, value in (cadences | positive).items():
         if value < 1:
             raise UserError(f'{key}={value} must be at least 1')
     if train.precision not in PRECISIONS:
@@ -82,8 +83,6 @@ def _check(config: ml_collections.ConfigDict, devices: int) -> None:
     if train.batch_size % (devices * train.micro):
         share = f'{devices} devices x train.micro={train.micro}'
         raise UserError(f'train.batch_size={train.batch_size} cannot be divided by {share}: choose a multiple')
-    for key, value in (('train.steps', train.steps), ('train.log_every', train.log_every),
-                       ('train.sample_every', train.sample_every), ('train.checkpoint_every', train.checkpoint_every),
-                       ('eval.every', config.eval.every)):  # fmt: skip
+    for key, value in cadences.items():
         if value % train.steps_per_call:
             raise UserError(f'{key}={value} must be a multiple of train.steps_per_call={train.steps_per_call}')
