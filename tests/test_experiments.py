@@ -4,6 +4,7 @@ import json
 import re
 from importlib import util
 from pathlib import Path
+from types import ModuleType
 
 import jax
 import numpy as np
@@ -25,7 +26,7 @@ NAMES = sorted(path.stem for path in FOLDER.glob('*.py') if path.stem != 'common
 ABSENT = {'mnist': 1, 'fashion_mnist': 1, 'cifar10': 3, 'celeb_a': 3, 'folder:PATH': 3}  # channels
 
 
-def module(name: str):  # noqa: ANN201
+def module(name: str) -> ModuleType:
     spec = util.spec_from_file_location(name, FOLDER / f'{name}.py')
     made = util.module_from_spec(spec)
     spec.loader.exec_module(made)
@@ -56,7 +57,6 @@ def count(tree: dict) -> int:
 
 # Parameters that others have published or that the sizes give: (generator, critic).
 COUNTS = {
-    'gan_gaussian1d': None,
     # 100-256-512-1024-784 and 784-512-256-1, weights and biases
     'gan_mlp_mnist': (
         sum((a + 1) * b for a, b in [(100, 256), (256, 512), (512, 1024), (1024, 784)]),

@@ -1,0 +1,38 @@
+"""DCGAN on emoji: recognisable faces and hearts in about 4 minutes on two CPU cores.
+
+Paper: Radford 2016 (1511.06434), with R1 (Mescheder 2018, 1801.04406), lazily (Karras 2020, 1912.04958).
+Command: python launch.py --config=experiments/quickstart.py
+  Another group of OpenMoji: --config.data.group=animals-nature (or food-drink, objects, ...)
+Hardware and cost: two CPU cores, 15 steps a second; 3,600 steps took 257 s with compilation; these are 3,200.
+Expected: sliced Wasserstein distance 0.06 (0.059 at step 3,200, seed 0). In samples/ yellow faces on white from step
+  800 on, later with eyes, brows and mouths that differ, and a few hearts. About three in ten are smears: the rarer
+  kinds. All of OpenMoji, with similar settings, gave coloured blobs after 5,000 steps.
+Deviations: 32 x 32 pixels, batch 32, no batch norm in the critic, R1 of weight 1 every 4 steps, faster optimisers, and
+  averaged weights: all to save time. The 171 images of one group are few, so samples may repeat training images.
+"""
+
+from ml_collections import ConfigDict
+
+from experiments import common
+
+
+def get_config(variant: str = '') -> ConfigDict:
+    config = common.get_config()
+    config.data.name = 'openmoji'
+    config.data.size = 32
+    config.data.style = 'color'
+    config.data.group = 'smileys-emotion'
+    config.data.flip = True
+    config.generator = ConfigDict({'net': 'dcgan', 'width': 48})
+    config.critic = ConfigDict({'net': 'dcgan', 'width': 32, 'norm': 'none'})
+    config.penalty.name = 'r1'
+    config.penalty.weight = 1.0
+    config.penalty.every = 4
+    config.optimizer.generator = common.adam(3e-4, b2=0.99)
+    config.optimizer.critic = common.adam(4e-4, b2=0.99)
+    config.ema.decay = 0.999
+    config.train.steps = 3_200
+    config.train.batch_size = 32
+    common.every(config, 400)
+    config.eval.samples = 1_000
+    return common.finish(config, variant, __file__)
