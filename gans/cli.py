@@ -4,6 +4,7 @@ import os
 import re
 import sys
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
 
@@ -77,7 +78,7 @@ MODES: dict[str, Callable] = {'train': train, 'sample': sample, 'interpolate': i
 
 def parse(argv: list[str]) -> None:
     """Parses absl's flags; every mistake becomes a UserError of one line."""
-    chosen = [arg.partition('=')[2] for arg in argv if arg.lstrip('-').startswith('config=')]
+    chosen = [value for arg, after in pairwise([*argv, '']) for value in _value_of_config(arg, after)]
     if not chosen and not any('help' in arg for arg in argv):
         raise UserError(f'which experiment? --config=experiments/NAME.py, NAME one of: {", ".join(_experiments())}')
     for value in chosen:
@@ -91,7 +92,7 @@ def parse(argv: list[str]) -> None:
         text = re.sub(r'[\\\'"\s]+', ' ', str(error).replace('\\n', ' '))
         raise UserError(f'no such key in the config:{text}(all keys: experiments/common.py)') from error
     except Exception as error:  # absl's flags.Error, and whatever a config file raises
-        raise UserError(' '.join(str(error).split()) or type(error).__name__) from error
+        raise UserError(_said(str(error)) or type(error).__name__) from error
     if rest[1:]:
         raise UserError(f"cannot make sense of '{rest[1]}': flags are --NAME=VALUE, and --config comes first")
 
@@ -127,3 +128,21 @@ def default_workdir(config: str) -> Path:
 def _experiments() -> list[str]:
     folder = Path(__file__).parent.parent / 'experiments'
     return sorted(path.stem for path in folder.glob('*.py') if path.stem != 'common')
+
+
+def _value_of_config(arg: str, after: str) -> list[str]:
+    name, given, value = arg.lstrip('-').partition('=')
+    return [value if given else after] if arg.startswith('-') and name == 'config' else []
+
+
+def _said(error: str) -> str:
+    """One line of an error; of a traceback in a config file what the file says, or its last line and the place."""
+    if 'Traceback' not in error:
+        return ' '.join(error.split())
+    last = error.strip().splitlines()[-1]
+    place = re.findall(r'File "([^"]+)", line (\d+)', error)[-1]
+    return (
+        last.removeprefix('ValueError: ')
+        if last.startswith('ValueError: ')
+        else f'{last} ({place[0]}, line {place[1]})'
+    )

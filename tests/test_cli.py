@@ -66,6 +66,8 @@ def run(config: Path, capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyP
     [
         ((), 'which experiment? --config=experiments/NAME.py'),
         (('--config=experiments/quickstat.py',), "did you mean 'experiments/quickstart.py'"),
+        (('--config', 'experiments/quickstat.py'), "did you mean 'experiments/quickstart.py'"),
+        (('--config=experiments/quickstart.py:smok',), "unknown variant 'smok' of quickstart; known: smoke"),
         (('--config=CONFIG', '--config.train.stepz=3'), 'Did you mean steps'),
         (('--config=CONFIG', '--config.zebra=3'), 'no such key in the config'),
         (('--config=CONFIG', '--config.train.steps=many'), 'many'),

@@ -575,3 +575,13 @@ def test_images_are_resampled_without_aliasing() -> None:
     stripes = np.tile(np.array([0, 255], np.uint8), (64, 32))
     small = images.square(Image.fromarray(stripes), 8, 1)
     assert small.shape == (8, 8, 1) and abs(small.astype(int) - 127).max() <= 16
+
+
+def test_openmoji_by_group():
+    faces, cats = (load.load({'name': 'openmoji', 'group': group}) for group in ('smileys-emotion', 'cat-face'))
+    assert faces.size == 171 and cats.size == 9
+    assert set(faces.arrays['label']) == {faces.spec.classes.index('smileys-emotion')}
+    pictures = {image.tobytes() for image in faces.arrays['real']}
+    assert all(image.tobytes() in pictures for image in cats.arrays['real'])
+    with pytest.raises(UserError, match="did you mean 'smileys-emotion'"):
+        load.load({'name': 'openmoji', 'group': 'smiley-emotion'})

@@ -41,7 +41,8 @@ def config(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def launch(config: Path, variant: str, folder: Path, devices: int, *args: str) -> subprocess.Popen:
-    env = os.environ | {'XLA_FLAGS': f'--xla_force_host_platform_device_count={devices}', 'JAX_PLATFORMS': 'cpu'}
+    xla = f'--xla_force_host_platform_device_count={devices} --xla_backend_optimization_level=0'
+    env = os.environ | {'XLA_FLAGS': xla, 'JAX_PLATFORMS': 'cpu'}
     command = [sys.executable, str(ROOT / 'launch.py'), f'--config={config}{variant}', f'--workdir={folder}', *args]
     return subprocess.Popen(command, cwd=ROOT, env=env, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 

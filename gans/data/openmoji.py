@@ -25,7 +25,7 @@ def openmoji(
     style: str = 'color',
     split: str = 'all',
     drop_duplicates: bool = True,
-    group: str | None = None,
+    group: str = 'all',
 ) -> Source:
     """Emoji on white; the labels are the 8 groups ('smileys-emotion', 'animals-nature', ...).
 
@@ -36,7 +36,7 @@ def openmoji(
         drop_duplicates: leave out images that come again (at 64 pixels, exactly) and blank ones, which leaves 1,618 of
             1,644 in colour and 1,580 lines; without, the styles are aligned: image i of 'line' is that of image i of
             'color'.
-        group: only one of the 8 groups, or only one of the 95 subgroups ('animal-mammal'); the labels stay as they are.
+        group: 'all', or one of the 8 groups, or one of the 95 subgroups ('animal-mammal'); the labels stay the same.
 
     Raises:
         UserError: a wrong argument.
@@ -48,10 +48,10 @@ def openmoji(
     images, keep = _images(style), kept(style, split, drop_duplicates)
     groups = [emoji['group'] for emoji in captions()]
     classes = tuple(dict.fromkeys(groups))
-    if group is not None:
+    if group != 'all':
         belongs = np.array([group in (emoji['group'], emoji['subgroups']) for emoji in captions()])
         if not belongs.any():
-            raise unknown('data.group', group, {*groups, *(emoji['subgroups'] for emoji in captions())})
+            raise unknown('data.group', group, {'all', *groups, *(emoji['subgroups'] for emoji in captions())})
         keep = keep[belongs[keep]]
     labels = np.array([classes.index(group) for group in groups])
     return image_set(shrunk(images[keep], images.shape[1] // size), labels[keep], classes)

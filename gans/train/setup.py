@@ -35,7 +35,10 @@ class Experiment(NamedTuple):
 
     def init(self) -> TrainState:
         """The state at step 0."""
-        return jax.jit(lambda key: init_state(self.system, key))(jax.random.key(self.config.seed))
+        # On CPU, optimising this program takes seconds, and it runs once.
+        options = {'xla_backend_optimization_level': 0} if jax.default_backend() == 'cpu' else None
+        init = jax.jit(lambda key: init_state(self.system, key), compiler_options=options)
+        return init(jax.random.key(self.config.seed))
 
     def abstract(self) -> TrainState:
         """Shapes and types of the state."""
