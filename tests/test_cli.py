@@ -1,20 +1,20 @@
 """The command line: every mistake is one line and exit code 2; the modes that read a run; describe."""
 
-import os
 import subprocess
 import sys
 from pathlib import Path
 
+import launching
 import numpy as np
 import pytest
 from absl import flags
+from launching import ROOT, finished
 from ml_collections import ConfigDict
 from PIL import Image
 
 import launch
 from experiments import common
 
-ROOT = Path(__file__).parent.parent
 CONFIG = """
 from ml_collections import ConfigDict
 from experiments import common
@@ -114,11 +114,8 @@ def test_folder_that_cannot_be_made(run, tmp_path: Path) -> None:
 def trained(config: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run with which the tests below do as a user would; trained in a process of its own, on one device."""
     folder = tmp_path_factory.mktemp('trained')
-    env = {name: value for name, value in os.environ.items() if name != 'XLA_FLAGS'}
-    command = [sys.executable, str(ROOT / 'launch.py'), f'--config={config}', f'--workdir={folder}']
-    done = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, timeout=300)
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.count('\n') == 1 and all(name in done.stdout for name in ('samples', 'curves', 'checkpoints'))
+    out, _ = finished(launching.launch(config, folder))
+    assert out.count('\n') == 1 and all(name in out for name in ('samples', 'curves', 'checkpoints'))
     return folder
 
 

@@ -1,17 +1,16 @@
 """The whole trainer on several devices and in several processes: the same run, but for the order of sums."""
 
-import os
 import socket
 import subprocess
-import sys
 from pathlib import Path
 
+import launching
 import numpy as np
 import pytest
+from launching import finished
 
 from gans.train.logs import read_metrics
 
-ROOT = Path(__file__).parent.parent
 CONFIG = """
 from ml_collections import ConfigDict
 from experiments import common
@@ -42,15 +41,7 @@ def config(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def launch(config: Path, variant: str, folder: Path, devices: int, *args: str) -> subprocess.Popen:
     xla = f'--xla_force_host_platform_device_count={devices} --xla_backend_optimization_level=0'
-    env = os.environ | {'XLA_FLAGS': xla, 'JAX_PLATFORMS': 'cpu'}
-    command = [sys.executable, str(ROOT / 'launch.py'), f'--config={config}{variant}', f'--workdir={folder}', *args]
-    return subprocess.Popen(command, cwd=ROOT, env=env, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-
-
-def finished(*processes: subprocess.Popen) -> None:
-    for process in processes:
-        _, errors = process.communicate(timeout=300)
-        assert process.returncode == 0, errors
+    return launching.launch(f'{config}{variant}', folder, *args, xla=xla)
 
 
 @pytest.fixture(scope='module')

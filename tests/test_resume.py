@@ -2,18 +2,17 @@
 
 import csv
 import json
-import os
 import random
 import signal
 import subprocess
-import sys
 import time
 from pathlib import Path
 
+import launching
 import numpy as np
 import pytest
+from launching import finished
 
-ROOT = Path(__file__).parent.parent
 CONFIG = """
 from ml_collections import ConfigDict
 from experiments import common
@@ -45,18 +44,14 @@ def config(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def launch(config: Path, folder: Path, *args: str) -> subprocess.Popen:
-    cache = f'--compilation_cache={config.parent}/cache'  # else compiling is most of what these tests do
-    command = [sys.executable, str(ROOT / 'launch.py'), f'--config={config}', f'--workdir={folder}', cache, *args]
-    env = {name: value for name, value in os.environ.items() if name != 'XLA_FLAGS'}  # one device
-    return subprocess.Popen(command, cwd=ROOT, env=env, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    # Without the cache, compiling would be most of what these tests do.
+    return launching.launch(config, folder, f'--compilation_cache={config.parent}/cache', *args)
 
 
 @pytest.fixture(scope='module')
 def uninterrupted(config: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp('uninterrupted')
-    process = launch(config, folder)
-    _, errors = process.communicate(timeout=300)
-    assert process.returncode == 0, errors
+    finished(launch(config, folder))
     return folder
 
 
@@ -103,9 +98,7 @@ def test_sigkill_at_arbitrary_moments(config: Path, uninterrupted: Path, tmp_pat
         time.sleep(chance.random() * 0.05)
         process.send_signal(signal.SIGKILL)
         process.communicate()
-    process = launch(config, tmp_path)
-    _, errors = process.communicate(timeout=300)
-    assert process.returncode == 0, errors
+    _, errors = finished(launch(config, tmp_path))
     assert 'going on from step' in errors
     assert_same(tmp_path, uninterrupted)
 
@@ -120,9 +113,8 @@ def test_sigterm_saves_at_once(config: Path, uninterrupted: Path, tmp_path: Path
     assert last.startswith('stopped: SIGTERM: saved step') and 'Traceback' not in errors
     step = int(last.split('saved step ')[1].split(' ')[0].replace(',', ''))
     assert (tmp_path / 'checkpoints' / str(step)).is_dir()
-    process = launch(config, tmp_path)
-    _, errors = process.communicate(timeout=300)
-    assert process.returncode == 0 and f'going on from step {step:,}' in errors
+    _, errors = finished(launch(config, tmp_path))
+    assert f'going on from step {step:,}' in errors
     assert_same(tmp_path, uninterrupted)
 
 
@@ -135,18 +127,14 @@ def test_damaged_checkpoint_falls_back(config: Path, uninterrupted: Path, tmp_pa
     for path in (tmp_path / 'checkpoints' / str(steps[-1])).rglob('*'):
         if path.is_file() and path.stat().st_size > 200:
             path.write_bytes(path.read_bytes()[:100])
-    process = launch(config, tmp_path)
-    _, errors = process.communicate(timeout=300)
-    assert process.returncode == 0, errors
+    _, errors = finished(launch(config, tmp_path))
     assert f'going on from step {steps[-2]:,}' in errors and str(steps[-1]) in errors.split('going on')[0]
     assert_same(tmp_path, uninterrupted)
 
 
 def test_finished_run_is_not_trained_again(config: Path, uninterrupted: Path) -> None:
     before = (uninterrupted / 'summary.json').read_bytes()
-    process = launch(config, uninterrupted)
-    out, errors = process.communicate(timeout=60)
-    assert process.returncode == 0, errors
+    out, _ = finished(launch(config, uninterrupted))
     assert str(uninterrupted / 'curves.png') in out
     assert (uninterrupted / 'summary.json').read_bytes() == before
 
@@ -159,11 +147,8 @@ def test_another_config_is_refused(config: Path, uninterrupted: Path) -> None:
 
 
 def test_metrics_do_not_depend_on_logging(config: Path, uninterrupted: Path, tmp_path: Path) -> None:
-    process = launch(
-        config, tmp_path, '--config.train.log_every=12', '--config.train.steps=40', '--config.train.sample_every=40'
-    )
-    _, errors = process.communicate(timeout=300)
-    assert process.returncode == 0, errors
+    overrides = ('log_every=12', 'steps=40', 'sample_every=40')
+    finished(launch(config, tmp_path, *(f'--config.train.{override}' for override in overrides)))
     theirs = {row['step']: row for row in csv.DictReader((uninterrupted / 'metrics.csv').open())}
     compared = 0
     for row in csv.DictReader((tmp_path / 'metrics.csv').open()):

@@ -108,8 +108,8 @@ def _geometry(name, image, channels, kernel, stride, pads, form):
     out = tuple(out for _, _, _, _, out, _ in geo.axes)
     if min(*image, *out) < 1:
         raise ValueError(f'{name}: kernel {kernel}, stride {stride} and padding leave {image} <-> {out} pixels')
-    # Patches are small with few channels or few windows, and none with one tap: a matrix product wins.
-    few = channels <= FEW or kernel == (1, 1) or max(out) <= 4
+    # With few channels patches are small, and with one tap or one window there are none: a matrix product wins.
+    few = channels <= FEW or kernel == (1, 1) or out == (1, 1)
     return geo._replace(matmul=few or form == 'matmul')
 
 

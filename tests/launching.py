@@ -1,0 +1,23 @@
+"""Launches experiments as a user does, in a process of their own."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+
+
+def launch(config: Path | str, folder: Path, *args: str, xla: str = '') -> subprocess.Popen:
+    """`python launch.py` on one CPU device, or as XLA's flags say."""
+    env = os.environ | {'XLA_FLAGS': xla, 'JAX_PLATFORMS': 'cpu'}
+    command = [sys.executable, str(ROOT / 'launch.py'), f'--config={config}', f'--workdir={folder}', *args]
+    return subprocess.Popen(command, cwd=ROOT, env=env, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+
+def finished(*processes: subprocess.Popen) -> tuple[str, str]:
+    """Waits for processes that must succeed; gives standard output and error of the last."""
+    for process in processes:
+        out, errors = process.communicate(timeout=300)
+        assert process.returncode == 0, errors
+    return out, errors
