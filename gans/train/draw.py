@@ -6,10 +6,10 @@ import jax
 import ml_collections
 import numpy as np
 
+from gans.core import TrainState, Tree
 from gans.errors import UserError
 from gans.train import pictures, program
 from gans.train.checkpoints import Checkpoints
-from gans.train.report import CHUNK
 from gans.train.setup import Experiment, setup
 
 STRIPS = 8  # of an interpolation
@@ -55,7 +55,5 @@ def _load(config: ml_collections.ConfigDict, folder: Path, which: str) -> tuple:
     return experiment, restored.state, restored.step
 
 
-def _apply(experiment: Experiment, state: object, latents: object) -> np.ndarray:
-    call, num = program.make_sampler(experiment), len(jax.tree.leaves(latents)[0])
-    cut = lambda start: jax.tree.map(lambda x: x[start : start + CHUNK], latents)
-    return np.concatenate([np.asarray(call(state, cut(start))) for start in range(0, num, CHUNK)])
+def _apply(experiment: Experiment, state: TrainState, latents: Tree) -> np.ndarray:
+    return np.concatenate(jax.device_get(program.make_sampler(experiment)(state, latents)))

@@ -13,6 +13,8 @@ from gans.ops.random import example_keys
 from gans.step import due_updates, make_train_step
 from gans.train.setup import Experiment
 
+CHUNK = 250  # samples at a time
+
 Schedule = tuple[tuple[tuple[str, ...], int], ...]  # ((names of due updates, steps in a row), ...)
 
 
@@ -69,8 +71,11 @@ def one(experiment: Experiment, tree: Tree) -> Tree:
     return tree if experiment.axis_name is None else flax.jax_utils.unreplicate(tree)
 
 
-def make_sampler(experiment: Experiment) -> Callable[[TrainState, Array], Array]:
-    """Makes sample(state, latents [N, ...]) -> samples [N, *shape] float32, from averaged weights if there are any."""
+def make_sampler(experiment: Experiment) -> Callable[[TrainState, Tree], list[Array]]:
+    """Makes sample(state, latents [N, ...]) -> samples float32 in chunks [n, *shape], from averaged weights if any.
+
+    The chunks are about to be computed: the caller decides when to wait for them.
+    """
     system = experiment.system
 
     @jax.jit
@@ -79,7 +84,12 @@ def make_sampler(experiment: Experiment) -> Callable[[TrainState, Array], Array]
         stats = state.stats | {name: weights.stats for name, weights in state.ema.items()}
         return system.sample(params, stats, latents)
 
-    return sample
+    def chunks(state: TrainState, latents: Tree) -> list[Array]:
+        num = len(jax.tree.leaves(latents)[0])
+        cut = lambda start: jax.tree.map(lambda x: x[start : start + CHUNK], latents)
+        return [sample(state, cut(start)) for start in range(0, num, CHUNK)]
+
+    return chunks
 
 
 def fixed_latents(experiment: Experiment, num: int, seed: int | None = None) -> Tree:

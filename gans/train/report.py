@@ -21,7 +21,6 @@ from gans.train.setup import Experiment
 
 GRID = 64  # images in a picture
 POINTS = 2_000  # points in a picture
-CHUNK = 250  # samples at a time
 
 
 class NotFinite(Exception):
@@ -86,9 +85,10 @@ class Reporter:
 
     def _samples(self, state: TrainState, num: int) -> list[jax.Array]:
         """The first `num` samples of the fixed latents, in chunks, about to be computed."""
-        state = program.one(self._experiment, state) if num else state
-        cut = lambda start: jax.tree.map(lambda x: x[start : min(start + CHUNK, num)], self._latents)
-        return [self._sample(state, cut(start)) for start in range(0, num, CHUNK)]
+        if not num:
+            return []
+        latents = jax.tree.map(lambda x: x[:num], self._latents)
+        return self._sample(program.one(self._experiment, state), latents)
 
     def _work(
         self, step: int, pending: list, samples: list, num: int, pictured: int, log: bool, progress: Progress
