@@ -58,7 +58,7 @@ class Aux(NamedTuple):
 
     metrics: Mapping[str, Array] = {}  # scalars to log
     stats: Mapping[str, Tree] = {}  # advanced statistics (batch norm, spectral norm) by net
-    memory: Mapping[str, Tree] = {}  # advanced memories (image pools, running means) by name; not averaged over devices
+    memory: Mapping[str, Tree] = {}  # advanced memories (running means, image pools) by name; averaged over devices
 
 
 # (params, state, batch, keys [B]) -> (scalar, Aux). The keys are functions of (seed, step, update, repeat, place in

@@ -1,4 +1,4 @@
-"""The train step, one for every system. Imports the vocabulary alone.
+"""The train step, one for every system. Imports the vocabulary, and the keys of examples.
 
 The whole trick: differentiate what the player owns; everything else is a constant.
 """
@@ -11,6 +11,7 @@ import optax
 from jax import lax
 
 from gans.core import WEIGHTS, Array, System, TrainState, Tree, Update, Weights
+from gans.ops.random import example_keys
 
 Metrics = dict[str, Array]  # 'update/metric' -> scalar
 
@@ -46,15 +47,18 @@ def make_train_step(
 
     Args:
       system: what to run.
-      axis_name: of the device axis; then the batch is this device's share, and gradients, statistics and metrics are
-        averaged over the devices, here and nowhere else.
+      axis_name: of the device axis; then the batch is this device's share, and gradients, statistics, memories and
+        metrics are averaged over the devices, here and nowhere else.
       unroll: writes repeats and micro-batches out instead of looping (XLA's CPU convolutions are slow in loops).
 
     The step's `batch` has leaves [repeats(system), B, ...]; `due` is a static tuple of names of updates.
     """
 
     def average(tree: Tree) -> Tree:
-        return tree if axis_name is None else lax.pmean(tree, axis_name)
+        """Over the devices; whole numbers and flags in a memory must be the same on all of them."""
+        if axis_name is None:
+            return tree
+        return jax.tree.map(lambda x: lax.pmean(x, axis_name) if jnp.issubdtype(x.dtype, jnp.inexact) else x, tree)
 
     def gradients(update: Update, state: TrainState, batch: dict[str, Array], keys: Array) -> tuple:
         """One micro-batch: -> (gradients of what the player owns, (metrics, stats, memory))."""
@@ -90,10 +94,9 @@ def make_train_step(
             repeat, batch = xs
             size = jax.tree.leaves(batch)[0].shape[0]
             first = 0 if axis_name is None else lax.axis_index(axis_name) * size
-            # gans.ops.random.example_keys, but this file imports the vocabulary alone
-            keys = jax.vmap(jax.random.fold_in, (None, 0))(jax.random.fold_in(rng, repeat), first + jnp.arange(size))
+            keys = example_keys(jax.random.fold_in(rng, repeat), first + jnp.arange(size))
             grads, (metrics, stats, memory) = accumulate(update, state, batch, keys)
-            grads, metrics, stats = average((grads, metrics, stats))
+            grads, metrics, stats, memory = average((grads, metrics, stats, memory))
             metrics['grad_norm'] = optax.tree.norm(grads)
             owned = {net: state.params[net] for net in player.nets}
             change, opt = player.tx.update(grads, state.opt[update.player], owned)

@@ -3,7 +3,6 @@
 Means, widths and scales may be traced numbers; how many modes there are is structure and may not.
 """
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 
@@ -56,7 +55,7 @@ def _mixture(centres: np.ndarray, sigma: float, labels: bool) -> Source:
 
     def finish(raw: dict[str, Array], keys: Keys) -> dict[str, Array]:
         which, jitter = random.split(keys, 2)
-        mode = jax.vmap(lambda key: jax.random.randint(key, (), 0, count))(which)  # int32 [B]
+        mode = random.integers(which, count)  # int32 [B]
         real = jnp.asarray(centres)[mode] + sigma * random.normal(jitter, (dims,))
         return {'real': real, 'label': mode} if labels else {'real': real}
 
