@@ -1,7 +1,9 @@
 """The host's loop: calls the compiled program, and sees to reports, checkpoints and signals."""
 
+import contextlib
+import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -9,15 +11,18 @@ import jax
 import ml_collections
 import numpy as np
 
-from gans.core import DATA, TrainState
-from gans.data import feed
+from gans.core import TrainState
 from gans.errors import Stopped
-from gans.train import program, workdir
+from gans.train import workdir
 from gans.train.checkpoints import Checkpoints
+from gans.train.program import Program, schedule, solo
 from gans.train.progress import Progress
 from gans.train.report import NotFinite, Reporter
-from gans.train.setup import Experiment, setup
+from gans.train.setup import setup
 from gans.train.signals import Signals
+
+# (steps done, state on the host, each member's score) -> None
+Save = Callable[[int, TrainState, list[float | None]], None]
 
 
 def train(config: ml_collections.ConfigDict, folder: Path) -> dict[str, Any]:
@@ -38,43 +43,49 @@ def train(config: ml_collections.ConfigDict, folder: Path) -> dict[str, Any]:
     checkpoints = Checkpoints(folder / 'checkpoints', config.train.keep)
     restored = checkpoints.restore(experiment.abstract())
     done, before = (restored.step, restored.notes['seconds']) if restored else (0, 0.0)
+    seconds = lambda: before + time.monotonic() - began
     if primary:
         workdir.say(f'{folder}: ' + (f'going on from step {done:,}' if restored else 'a new run'))
     if done < config.train.steps:
-        state = program.place(experiment, restored.state if restored else experiment.init())
-        reporter = Reporter(experiment, folder, done) if primary else None
-        try:
-            _run(experiment, folder, state, done, reporter, checkpoints, lambda: before + time.monotonic() - began)
-        except NotFinite as error:
-            checkpoints.wait()
-            kept = max(checkpoints.steps(), default=None)
-            where = 'no checkpoint was due yet' if kept is None else f'the last finite checkpoint is step {kept:,}'
-            raise Stopped(f'{folder}: {error}; {where}. Try a lower learning rate, or a penalty', 1) from None
-        finally:
-            checkpoints.close()
+        program = solo(experiment)
+        state = program.place(restored.state) if restored else program.init()
+
+        def save(step: int, host: TrainState, scores: list[float | None]) -> None:
+            _check_finite(step, host)
+            checkpoints.save(step, host, scores[0], {'seconds': round(seconds(), 3)})
+
+        with contextlib.ExitStack() as stack:
+            reporter = Reporter(program, [folder], done) if primary else None
             if reporter:
-                reporter.close()
-    return workdir.summarise(folder, config, before + time.monotonic() - began) if primary else {}
+                stack.callback(reporter.close)
+            stack.callback(checkpoints.close)
+            try:
+                stop = drive(program, state, done, reporter, save)
+            except NotFinite as error:
+                checkpoints.wait()
+                kept = max(checkpoints.steps(), default=None)
+                where = 'no checkpoint was due yet' if kept is None else f'the last finite checkpoint is step {kept:,}'
+                raise Stopped(f'{folder}: {error}; {where}. Try a lower learning rate, or a penalty', 1) from None
+        stopped(stop, folder)
+    return workdir.summarise(folder, config, seconds()) if primary else {}
 
 
-def _run(
-    experiment: Experiment,
-    folder: Path,
-    state: TrainState,
-    done: int,
-    reporter: Reporter | None,
-    checkpoints: Checkpoints,
-    seconds: Any,
-) -> None:
-    """From a state after `done` steps to the last step."""
-    train, first = experiment.config.train, done
-    call, raws = program.make_call(experiment), _raws(experiment, done)
-    examples = experiment.shares['repeats'] * train.batch_size
-    block = jax.default_backend() == 'cpu' and experiment.devices > 1  # else collectives of many calls can deadlock
+def drive(
+    program: Program, state: TrainState, done: int, reporter: Reporter | None, save: Save
+) -> tuple[int, signal.Signals] | None:
+    """Trains all members of a program from a state after `done` steps to their last step, or to a signal.
+
+    Returns the signal, if there was one, and the step that was saved. Raises NotFinite when no member goes on.
+    """
+    experiment, first = program.members[0], done
+    train, raws = experiment.config.train, program.raws(done)
+    examples = experiment.shares['repeats'] * train.batch_size * len(program.members)
+    # On CPU, collectives of many calls in flight can deadlock.
+    block = jax.default_backend() == 'cpu' and experiment.axis_name is not None
     with Signals() as signals, Progress(done, train.steps, examples, quiet=reporter is None) as progress:
         while done < train.steps:
-            schedule = program.schedule(experiment, done)
-            state, metrics = call(state, next(raws), schedule)
+            due = schedule(experiment, done)
+            state, metrics = program.call(state, next(raws), due)
             if block or done == first:
                 jax.block_until_ready(metrics)
             if done == first:
@@ -82,39 +93,24 @@ def _run(
             done += train.steps_per_call
             progress.advance(train.steps_per_call)
             if reporter:
-                reporter.report(done, schedule, metrics, state, progress)
+                reporter.report(done, due, metrics, state, progress)
             stop = signals.received(done)
             if stop or done % train.checkpoint_every == 0 or done == train.steps:
-                score = reporter.settle() if reporter else None
-                host = jax.device_get(program.one(experiment, state))
-                _check_finite(done, host)
-                checkpoints.save(done, host, score, {'seconds': round(seconds(), 3)})
+                scores = reporter.settle() if reporter else [None]
+                save(done, program.fetch(state), scores)
             if stop:
-                checkpoints.wait()
-                raise Stopped(f'{stop.name}: saved step {done:,} in {folder}; the same command goes on', 128 + stop)
+                return done, stop
+    return None
+
+
+def stopped(stop: tuple[int, signal.Signals] | None, folder: Path) -> None:
+    """Raises Stopped if a signal ended `drive`; the state is on disk by now."""
+    if stop:
+        step, number = stop
+        raise Stopped(f'{number.name}: saved step {step:,} in {folder}; the same command goes on', 128 + number)
 
 
 def _check_finite(step: int, state: TrainState) -> None:
     for path, leaf in jax.tree.leaves_with_path((state.params, state.stats, state.opt, state.ema)):
         if not np.isfinite(np.asarray(leaf, np.float32)).all():
             raise NotFinite(step, jax.tree_util.keystr(path, simple=True, separator='/'), np.nan)
-
-
-def _raws(experiment: Experiment, start: int) -> Iterator[dict]:
-    """What each call of the program takes as `raw`, from a step on."""
-    source, shares, per_call = experiment.source, experiment.shares, experiment.config.train.steps_per_call
-    if source.read is None:
-        held = program.place(experiment, source.arrays) if source.arrays else {}
-        while True:
-            yield held
-    local = jax.local_device_count() if experiment.axis_name else 1
-    key = jax.random.fold_in(jax.random.key(experiment.config.seed), DATA)
-    mine = shares | {'offset': jax.process_index() * local * shares['local'], 'local': local * shares['local']}
-    steps = feed.stream(source, key, start, experiment.config.train.steps, **mine)
-    while True:
-        raws = [next(steps) for _ in range(per_call)]
-        stacked = {name: np.stack([raw[name] for raw in raws]) for name in raws[0]}  # [steps, repeats, mine, ...]
-        if experiment.axis_name is None:
-            yield jax.device_put(stacked)
-        else:  # [devices, steps, repeats, local, ...]
-            yield {name: np.stack(np.split(array, local, axis=2)) for name, array in stacked.items()}

@@ -1,10 +1,13 @@
 """The compiled program: several train steps and their data, for one device or all of them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from functools import cache, partial
 from itertools import groupby
+from typing import NamedTuple
 
 import flax.jax_utils
 import jax
+import numpy as np
 from jax import lax
 
 from gans.core import DATA, SAMPLES, Array, TrainState, Tree
@@ -18,25 +21,61 @@ CHUNK = 250  # samples at a time
 Schedule = tuple[tuple[tuple[str, ...], int], ...]  # ((names of due updates, steps in a row), ...)
 
 
+class Program(NamedTuple):
+    """What the host's loop drives: one run (`solo`), or a population of them (`gans/sweep/population.py`).
+
+    Every member is a run with a seed and a folder of its own; they share their structure and their cadences.
+    """
+
+    members: tuple[Experiment, ...]
+    init: Callable[[], TrainState]  # at step 0, on the devices
+    place: Callable[[TrainState], TrainState]  # what `fetch` gave, back to the devices
+    fetch: Callable[[TrainState], TrainState]  # to the host
+    call: Callable[[TrainState, Tree, Schedule], tuple[TrainState, list]]  # see `make_call`; donates the state
+    raws: Callable[[int], Iterator[Tree]]  # (steps done) -> what each call from there on takes
+    metrics: Callable[[Tree], Tree]  # those of calls, to the host: leaves [members, steps]
+    samples: Callable[[TrainState, int], Callable[[], np.ndarray]]  # (state, n) -> wait for them: [members, n, ...]
+
+
+def solo(experiment: Experiment) -> Program:
+    """The program of one run, on all its devices."""
+    call, sample = make_call(experiment), make_sampler(experiment)
+    latents = cache(lambda num: fixed_latents(experiment, num))
+
+    def samples(state: TrainState, num: int) -> Callable[[], np.ndarray]:
+        chunks = sample(one(experiment, state), latents(num))
+        return lambda: np.concatenate(jax.device_get(chunks))[None]
+
+    return Program(
+        members=(experiment,),
+        init=lambda: place(experiment, experiment.init()),
+        place=partial(place, experiment),
+        fetch=lambda state: jax.device_get(one(experiment, state)),
+        call=call,
+        raws=partial(raws, experiment),
+        metrics=lambda tree: jax.tree.map(lambda x: x[None], jax.device_get(one(experiment, tree))),
+        samples=samples,
+    )
+
+
 def schedule(experiment: Experiment, start: int) -> Schedule:
     """What the steps of the call that begins after `start` steps do; static."""
     steps = range(start, start + experiment.config.train.steps_per_call)
     return tuple((due, len(list(run))) for due, run in groupby(due_updates(experiment.system, step) for step in steps))
 
 
-def make_call(experiment: Experiment) -> Callable[[TrainState, dict, Schedule], tuple[TrainState, list]]:
-    """Makes call(state, raw, schedule) -> (state, [metrics of each run of the schedule, leaves [steps]]).
+def make_steps(experiment: Experiment) -> Callable[[TrainState, dict, Schedule], tuple[TrainState, list]]:
+    """Makes steps(state, raw, schedule) -> (state, [metrics of each run of the schedule, leaves [steps]]), pure.
 
     `raw` is what `gans.data.feed.fetch` wants: the arrays of a held set, nothing for a drawn one; for a streamed one
-    this call's steps, leaves [steps, repeats, B, ...]. With several devices, state and raw have a leading device axis.
-    The state is donated.
+    this call's steps, leaves [steps, repeats, B, ...].
     """
     streamed = experiment.source.read is not None
     axis_name, shares = experiment.axis_name, experiment.shares
     unroll = jax.default_backend() == 'cpu'
     train_step = make_train_step(experiment.system, axis_name, unroll)
 
-    def call(state: TrainState, raw: dict[str, Array], schedule: Schedule) -> tuple[TrainState, list]:
+    def steps(state: TrainState, raw: dict[str, Array], schedule: Schedule) -> tuple[TrainState, list]:
         offset = 0 if axis_name is None else lax.axis_index(axis_name) * shares['local']
         key, done, metrics = jax.random.fold_in(state.rng, DATA), 0, []
         for due, count in schedule:
@@ -56,9 +95,15 @@ def make_call(experiment: Experiment) -> Callable[[TrainState, dict, Schedule], 
             done += count
         return state, metrics
 
+    return steps
+
+
+def make_call(experiment: Experiment) -> Callable[[TrainState, dict, Schedule], tuple[TrainState, list]]:
+    """Compiles `make_steps`. With several devices, state and raw have a leading device axis. The state is donated."""
+    steps, axis_name = make_steps(experiment), experiment.axis_name
     if axis_name is None:
-        return jax.jit(call, static_argnums=2, donate_argnums=0)
-    return jax.pmap(call, axis_name, static_broadcasted_argnums=2, donate_argnums=0)
+        return jax.jit(steps, static_argnums=2, donate_argnums=0)
+    return jax.pmap(steps, axis_name, static_broadcasted_argnums=2, donate_argnums=0)
 
 
 def place(experiment: Experiment, tree: Tree) -> Tree:
@@ -71,18 +116,37 @@ def one(experiment: Experiment, tree: Tree) -> Tree:
     return tree if experiment.axis_name is None else flax.jax_utils.unreplicate(tree)
 
 
+def raws(experiment: Experiment, start: int) -> Iterator[dict]:
+    """What each call of the program takes as `raw`, after `start` steps."""
+    source, shares, per_call = experiment.source, experiment.shares, experiment.config.train.steps_per_call
+    if source.read is None:
+        held = place(experiment, source.arrays) if source.arrays else {}
+        while True:
+            yield held
+    local = jax.local_device_count() if experiment.axis_name else 1
+    mine = shares | {'offset': jax.process_index() * local * shares['local'], 'local': local * shares['local']}
+    for stacked in read_ahead(experiment, start, per_call, mine):
+        if experiment.axis_name is None:
+            yield jax.device_put(stacked)
+        else:  # [devices, steps, repeats, local, ...]
+            yield {name: np.stack(np.split(array, local, axis=2)) for name, array in stacked.items()}
+
+
+def read_ahead(experiment: Experiment, start: int, per_call: int, shares: dict[str, int]) -> Iterator[dict]:
+    """The raw examples of a streamed set, call by call: leaves [steps, repeats, local, ...] on the host."""
+    key = jax.random.fold_in(jax.random.key(experiment.config.seed), DATA)
+    steps = feed.stream(experiment.source, key, start, experiment.config.train.steps, **shares)
+    for _ in range(start, experiment.config.train.steps, per_call):
+        raws = [next(steps) for _ in range(per_call)]
+        yield {name: np.stack([raw[name] for raw in raws]) for name in raws[0]}
+
+
 def make_sampler(experiment: Experiment) -> Callable[[TrainState, Tree], list[Array]]:
     """Makes sample(state, latents [N, ...]) -> samples float32 in chunks [n, *shape], from averaged weights if any.
 
     The chunks are about to be computed: the caller decides when to wait for them.
     """
-    system = experiment.system
-
-    @jax.jit
-    def sample(state: TrainState, latents: Array) -> Array:
-        params = state.params | {name: weights.params for name, weights in state.ema.items()}
-        stats = state.stats | {name: weights.stats for name, weights in state.ema.items()}
-        return system.sample(params, stats, latents)
+    sample = jax.jit(partial(sample_of, experiment))
 
     def chunks(state: TrainState, latents: Tree) -> list[Array]:
         num = len(jax.tree.leaves(latents)[0])
@@ -92,7 +156,19 @@ def make_sampler(experiment: Experiment) -> Callable[[TrainState, Tree], list[Ar
     return chunks
 
 
+def sample_of(experiment: Experiment, state: TrainState, latents: Tree) -> Array:
+    """Samples from averaged weights if there are any, pure: [n, *shape]."""
+    params = state.params | {name: weights.params for name, weights in state.ema.items()}
+    stats = state.stats | {name: weights.stats for name, weights in state.ema.items()}
+    return experiment.system.sample(params, stats, latents)
+
+
 def fixed_latents(experiment: Experiment, num: int, seed: int | None = None) -> Tree:
     """The latents of a run's pictures and scores: the same for the same seed (default: the run's)."""
-    key = jax.random.fold_in(jax.random.key(experiment.config.seed if seed is None else seed), SAMPLES)
-    return jax.jit(lambda: experiment.system.latents(example_keys(key, jax.numpy.arange(num))))()
+    key = jax.random.key(experiment.config.seed if seed is None else seed)
+    return jax.jit(lambda: latents_of(experiment, key, num))()
+
+
+def latents_of(experiment: Experiment, key: Array, num: int) -> Tree:
+    """The fixed latents of the run with this base key, pure: leaves [num, ...]."""
+    return experiment.system.latents(example_keys(jax.random.fold_in(key, SAMPLES), jax.numpy.arange(num)))

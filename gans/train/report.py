@@ -1,21 +1,24 @@
-"""What a run reports of itself: metrics, scores and pictures, made beside the training.
+"""What runs report of themselves: metrics, scores and pictures, made beside the training.
 
 The device never waits for this: a step's report goes to a worker thread as arrays that are still being computed. The
 worker is waited for before a checkpoint, so that what lies on disk is never behind it, and before the report after the
 next, so that no queue grows.
 """
 
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
+from typing import NamedTuple
 
 import jax
 import numpy as np
 
-from gans.core import SAMPLES, TrainState
+from gans.core import SAMPLES
 from gans.data import feed
 from gans.metrics.score import BEST, scores
-from gans.train import pictures, program
+from gans.train import pictures
 from gans.train.logs import Logs
+from gans.train.program import Program, Schedule
 from gans.train.progress import Progress
 from gans.train.setup import Experiment
 
@@ -30,95 +33,128 @@ class NotFinite(Exception):
         super().__init__(f'step {step:,}: {name} is {value}')
 
 
-class Reporter:
-    """Writes metrics.csv, TensorBoard and samples/ of a run, every so many steps as its config says."""
+class _Run(NamedTuple):
+    experiment: Experiment
+    folder: Path
+    logs: Logs
+    real: np.ndarray  # [N, ...]
 
-    def __init__(self, experiment: Experiment, folder: Path, done: int) -> None:
-        config = self._config = experiment.config
-        self._experiment = experiment
-        self._source, self._folder = experiment.source, folder
-        self._pictured = GRID if experiment.source.spec.is_image else POINTS
-        num = max(config.eval.samples, self._pictured)
-        self._latents = program.fixed_latents(experiment, num)
-        key = jax.random.fold_in(jax.random.key(config.seed), SAMPLES)
-        self._real = feed.examples(experiment.source, num, key)['real']
-        self._sample = program.make_sampler(experiment)
-        self._logs = Logs(folder, done)
+
+class Reporter:
+    """Writes metrics.csv, TensorBoard and samples/ of each member's run, every so many steps as the config says.
+
+    `failures`: why members have come to their end, by place; nothing more is reported of them.
+    """
+
+    def __init__(
+        self, program: Program, folders: Sequence[Path], done: int, failures: dict[int, Exception] | None = None
+    ) -> None:
+        self.failures = dict(failures or {})
+        self._program, self._config = program, program.members[0].config
+        self._pictured = GRID if program.members[0].source.spec.is_image else POINTS
+        most = max(self._config.eval.samples, self._pictured)
+        real = {}  # by seed and set, which members may share
+        for experiment in program.members:
+            same = (experiment.config.seed, id(experiment.source))
+            if same not in real:
+                real[same] = _real(experiment, most)
+        self._runs = [
+            _Run(experiment, folder, Logs(folder, done), real[experiment.config.seed, id(experiment.source)])
+            for experiment, folder in zip(program.members, folders, strict=True)
+        ]
         self._worker = ThreadPoolExecutor(1)
         self._jobs: list[Future] = []
-        self._pending: list[tuple[int, program.Schedule, list]] = []  # metrics of the calls since the last report
+        self._pending: list[tuple[int, Schedule, list]] = []  # metrics of the calls since the last report
 
-    def report(
-        self, step: int, schedule: program.Schedule, metrics: list, state: TrainState, progress: Progress
-    ) -> None:
-        """Takes what the call that ended at `step` gave, and reports if that is due; raises NotFinite."""
+    def report(self, step: int, schedule: Schedule, metrics: list, state: object, progress: Progress) -> None:
+        """Takes what the call that ended at `step` gave, and reports if that is due.
+
+        Raises NotFinite if, by an earlier report, no member goes on.
+        """
         config = self._config
         self._pending.append((step - config.train.steps_per_call, schedule, metrics))
         due = lambda every: step % every == 0 or step == config.train.steps
         num = config.eval.samples if due(config.eval.every) else 0
         pictured = self._pictured if due(config.train.sample_every) else 0
-        if not (num or pictured or due(config.train.log_every)):
+        log = due(config.train.log_every)
+        if not (num or pictured or log):
             return
-        while len(self._jobs) > 1:
-            self._jobs.pop(0).result()
-        job = (
-            step,
-            self._pending,
-            self._samples(state, max(num, pictured)),
-            num,
-            pictured,
-            due(config.train.log_every),
-        )
-        self._jobs.append(self._worker.submit(self._work, *job, progress))
+        self._join(1)
+        samples = self._program.samples(state, max(num, pictured)) if num or pictured else None
+        job = (step, self._pending, samples, num, pictured, log, progress)
+        self._jobs.append(self._worker.submit(self._work, *job))
         self._pending = []
 
-    def settle(self) -> float | None:
-        """Waits until all is reported, and returns the score if the last report has one; raises NotFinite."""
-        score = None
-        while self._jobs:
-            score = self._jobs.pop(0).result()
-        return score
+    def settle(self) -> list[float | None]:
+        """Waits until all is reported, and returns each member's score if the last report has one.
+
+        Raises NotFinite if no member goes on.
+        """
+        return self._join(0) or [None] * len(self._runs)
 
     def close(self) -> None:
         self._worker.shutdown()
-        self._logs.close()
+        for run in self._runs:
+            run.logs.close()
 
-    def _samples(self, state: TrainState, num: int) -> list[jax.Array]:
-        """The first `num` samples of the fixed latents, in chunks, about to be computed."""
-        if not num:
-            return []
-        latents = jax.tree.map(lambda x: x[:num], self._latents)
-        return self._sample(program.one(self._experiment, state), latents)
+    def _join(self, left: int) -> list[float | None] | None:
+        """Waits until at most so many reports are under way; the scores of the last that ended."""
+        scores = None
+        while len(self._jobs) > left:
+            scores = self._jobs.pop(0).result()
+        if len(self.failures) == len(self._runs):
+            raise next(iter(self.failures.values()))
+        return scores
 
     def _work(
-        self, step: int, pending: list, samples: list, num: int, pictured: int, log: bool, progress: Progress
-    ) -> float | None:
-        """In the worker: the report of a step; returns its score."""
-        latest = self._check(pending)
-        values = latest if log else {}
-        if samples:
-            samples = np.concatenate(jax.device_get(samples))
-        if num:
-            values |= scores(samples[:num], self._real[:num], self._source)
-        if values:
-            self._logs.scalars(step, values)
-            self._logs.timing(step, {'steps_per_second': progress.rate()})
-            progress.show(step, values)
-        if pictured:
-            picture = pictures.draw(samples[:pictured], self._real[:pictured], self._source.spec)
-            pictures.save_png(self._folder / 'samples' / f'step_{step:08d}.png', picture)
-            self._logs.image(step, 'samples', picture)
-        self._logs.flush()
-        return values.get(BEST)
+        self,
+        step: int,
+        pending: list,
+        samples: Callable[[], np.ndarray] | None,
+        num: int,
+        pictured: int,
+        log: bool,
+        progress: Progress,
+    ) -> list[float | None]:
+        """In the worker: the report of a step; returns the scores."""
+        metrics = self._program.metrics([metrics for _, _, metrics in pending])
+        self.failures = _failures(pending, metrics) | self.failures
+        drawn = samples() if samples else None
+        told: dict[int, dict[str, float]] = {}
+        for i, run in enumerate(self._runs):
+            if i in self.failures:
+                continue
+            values = {name: float(values[i, -1]) for name, values in metrics[-1][-1].items()} if log else {}
+            if num:
+                values |= scores(drawn[i, :num], run.real[:num], run.experiment.source)
+            if values:
+                told[i] = values
+                run.logs.scalars(step, values)
+                run.logs.timing(step, {'steps_per_second': progress.rate()})
+            if pictured:
+                picture = pictures.draw(drawn[i, :pictured], run.real[:pictured], run.experiment.source.spec)
+                pictures.save_png(run.folder / 'samples' / f'step_{step:08d}.png', picture)
+                run.logs.image(step, 'samples', picture)
+            run.logs.flush()
+        if told:
+            names = dict.fromkeys(name for values in told.values() for name in values)
+            mean = lambda name: np.mean([values.get(name, np.nan) for values in told.values()])
+            progress.show(step, {name: float(mean(name)) for name in names})
+        return [told.get(i, {}).get(BEST) for i in range(len(self._runs))]
 
-    def _check(self, pending: list) -> dict[str, float]:
-        """The metrics of the last step; raises NotFinite for the first number that is not."""
-        everything = jax.device_get(program.one(self._experiment, [metrics for _, _, metrics in pending]))
-        for (start, schedule, _), runs in zip(pending, everything, strict=True):
-            for (_, count), run in zip(schedule, runs, strict=True):
-                bad = [(i, name) for name, values in run.items() for i in np.flatnonzero(~np.isfinite(values))]
-                if bad:
-                    i, name = min(bad, key=lambda entry: entry[0])
-                    raise NotFinite(start + i + 1, name, run[name][i])
-                start += count
-        return {name: float(values[-1]) for name, values in run.items()}
+
+def _real(experiment: Experiment, num: int) -> np.ndarray:
+    key = jax.random.fold_in(jax.random.key(experiment.config.seed), SAMPLES)
+    return feed.examples(experiment.source, num, key)['real']
+
+
+def _failures(pending: list, metrics: list) -> dict[int, Exception]:
+    """The first number of each member that is not finite, by the member's place."""
+    found: dict[int, Exception] = {}
+    for (start, schedule, _), runs in zip(pending, metrics, strict=True):
+        for (_, count), run in zip(schedule, runs, strict=True):
+            bad = [(i, m, name) for name, values in run.items() for m, i in np.argwhere(~np.isfinite(values))]
+            for i, m, name in sorted(bad, key=lambda entry: entry[0]):
+                found.setdefault(int(m), NotFinite(start + int(i) + 1, name, run[name][m, i]))
+            start += count
+    return found

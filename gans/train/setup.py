@@ -23,6 +23,7 @@ class Experiment(NamedTuple):
 
     config: ml_collections.ConfigDict
     source: Source
+    compute: Compute
     system: System
     devices: int  # over all processes
     axis_name: str | None  # of the devices, if there are several
@@ -45,27 +46,34 @@ class Experiment(NamedTuple):
         return jax.eval_shape(lambda: init_state(self.system, jax.random.key(0)))
 
 
-def setup(config: ml_collections.ConfigDict, devices: int | None = None) -> Experiment:
-    """Builds the experiment of a config, for so many devices (default: all there are); raises UserError."""
+def setup(
+    config: ml_collections.ConfigDict,
+    devices: int | None = None,
+    source: Source | None = None,
+    mapped: bool = False,
+) -> Experiment:
+    """Builds the experiment of a config; raises UserError.
+
+    Args:
+      devices: that train it together (default: all there are).
+      source: its data set, if it is already there.
+      mapped: the experiment will be one of many that are mapped over (`gans/sweep/population.py`).
+    """
     devices = jax.device_count() if devices is None else devices
     _check(config, devices)
-    source = load.load(config.data)
+    source = source or load.load(config.data)
     axis_name = AXIS if devices > 1 else None
-    # On CPU, XLA's convolutions are slow in loops, and fused steps are one.
-    conv = 'matmul' if config.train.conv == 'auto' and in_loop(config) else config.train.conv
+    # On CPU, XLA's convolutions are slow in loops, and fused steps are one; mapped ones are slow everywhere there.
+    slow = jax.default_backend() == 'cpu' and (mapped or config.train.steps_per_call > 1)
+    conv = 'matmul' if config.train.conv == 'auto' and slow else config.train.conv
     sync = axis_name if config.train.sync_batch_norm else None
     compute = Compute(PRECISIONS[config.train.precision], conv, sync)
     system = build(config, source.spec, compute)
-    experiment = Experiment(config, source, system, devices, axis_name)
+    experiment = Experiment(config, source, compute, system, devices, axis_name)
     examples = config.train.steps * experiment.shares['repeats'] * config.train.batch_size
     if examples >= feed.EXAMPLES:
         raise UserError(f'train.steps={config.train.steps} see {examples:,} examples; the limit is {feed.EXAMPLES:,}')
     return experiment
-
-
-def in_loop(config: ml_collections.ConfigDict) -> bool:
-    """Whether CPU convolutions would stand in a loop."""
-    return jax.default_backend() == 'cpu' and config.train.steps_per_call > 1
 
 
 def _check(config: ml_collections.ConfigDict, devices: int) -> None:
