@@ -1,4 +1,7 @@
-"""Runs an experiment: `python launch.py --config=experiments/NAME.py[:variant] [--config.KEY=VALUE ...]`."""
+"""Runs an experiment: `python launch.py --config=experiments/NAME.py[:variant] [--config.KEY=VALUE ...]`.
+
+Or a sweep: `python launch.py --sweep=experiments/sweeps/NAME.py[:variant] [--seeds=5] [--config.KEY=VALUE ...]`.
+"""
 
 import sys
 from pathlib import Path
@@ -13,12 +16,21 @@ CONFIG = config_flags.DEFINE_config_file(
     'config', help_string='The experiment: a file of experiments/, as FILE.py[:variant].'
 )
 MODE = flags.DEFINE_enum('mode', 'train', list(cli.MODES), 'What to do.')
-WORKDIR = flags.DEFINE_string('workdir', None, 'Folder of the run (default: runs/NAME[-variant]).')
+WORKDIR = flags.DEFINE_string(
+    'workdir', None, 'Folder of the run (default: runs/NAME[-variant]), or of the sweep (runs/sweeps/NAME[-variant]).'
+)
+SWEEP = flags.DEFINE_string('sweep', None, 'Instead of --config: a file of experiments/sweeps/, as FILE.py[:variant].')
+SEEDS = flags.DEFINE_integer('seeds', 5, 'sweep: runs of each row, with seeds 0, 1, ... (from config.seed on).')
+ROW = flags.DEFINE_string('row', None, 'sweep: train this row alone.')
+DRY_RUN = flags.DEFINE_bool('dry-run', False, 'sweep: check all rows and say what would be trained together.')
+REPORT = flags.DEFINE_string('report', None, 'Instead of --config: folders of sweeps, DIR [DIR ...], to report anew.')
 NUM = flags.DEFINE_integer('num', 64, 'sample: how many samples; interpolate: how many steps between two latents.')
 SEED = flags.DEFINE_integer('seed', 0, 'sample, interpolate: seed of the latents.')
 STEP = flags.DEFINE_string('step', 'latest', 'sample, interpolate: the checkpoint: a step, latest or best.')
 PATH = flags.DEFINE_enum('path', 'spherical', ['spherical', 'linear'], 'interpolate: the way between latents.')
-OUT = flags.DEFINE_string('out', None, 'sample: FILE.png (a grid), FILE.npz (one array) or FOLDER/ (single PNGs).')
+OUT = flags.DEFINE_string(
+    'out', None, 'sample: FILE.png (a grid), FILE.npz (one array) or FOLDER/ (single PNGs); report: its folder.'
+)
 CACHE = flags.DEFINE_string('compilation_cache', None, 'Folder that keeps compiled programs between launches.')
 DISTRIBUTED = flags.DEFINE_string(
     'distributed', None, "Many processes: 'auto' where a cluster says who is who, else HOST:PORT,PROCESSES,PROCESS."
@@ -27,11 +39,18 @@ DISTRIBUTED = flags.DEFINE_string(
 
 def main(argv: list[str]) -> int:
     try:
-        cli.parse(argv)
-        cli.start(CACHE.value, DISTRIBUTED.value)
-        folder = Path(WORKDIR.value or cli.default_workdir(config_flags.get_config_filename(flags.FLAGS['config'])))
-        options = cli.Options(NUM.value, SEED.value, STEP.value, PATH.value, OUT.value)
-        cli.MODES[MODE.value](CONFIG.value, folder, options)
+        rest = cli.parse(argv)
+        if REPORT.value:
+            cli.report([REPORT.value, *rest], OUT.value)
+            return 0
+        cli.start(CACHE.value, DISTRIBUTED.value, cores=bool(SWEEP.value))
+        file = config_flags.get_config_filename(flags.FLAGS['config'])
+        folder = Path(WORKDIR.value or cli.default_workdir(file, bool(SWEEP.value)))
+        if SWEEP.value:
+            cli.sweep(file, CONFIG.value, folder, cli.SweepOptions(SEEDS.value, ROW.value, DRY_RUN.value), argv)
+        else:
+            options = cli.Options(NUM.value, SEED.value, STEP.value, PATH.value, OUT.value)
+            cli.MODES[MODE.value](CONFIG.value, folder, options)
     except UserError as error:
         print(f'error: {error}', file=sys.stderr)
         return 2

@@ -24,6 +24,7 @@ def get_config() -> ConfigDict:
     config.latents = ConfigDict()
     config.latents.size = 128
     config.latents.distribution = 'normal'  # or 'uniform' in [-1, 1)
+    config.latents.scale = 1.0
 
     config.generator = ConfigDict()  # net: a file of gans/nets/, and the arguments of its Generator
     config.critic = ConfigDict()  # net, and the arguments of its Critic
@@ -67,6 +68,9 @@ def get_config() -> ConfigDict:
     config.train.sample_every = 1_000
     config.train.checkpoint_every = 1_000
     config.train.keep = 2  # checkpoints, beside the best
+
+    config.population = ConfigDict()
+    config.population.max_size = 64  # runs of a sweep that train side by side
 
     config.eval = ConfigDict()
     config.eval.every = 1_000

@@ -2,6 +2,7 @@
 
 import os
 import re
+import shlex
 import sys
 from collections.abc import Callable
 from itertools import pairwise
@@ -12,6 +13,16 @@ import ml_collections
 from absl import app, flags
 
 from gans.errors import UserError, unknown
+
+EXPERIMENTS = Path(__file__).parent.parent / 'experiments'
+
+
+class SweepOptions(NamedTuple):
+    """The flags of a sweep."""
+
+    seeds: int = 5
+    row: str | None = None
+    dry_run: bool = False
 
 
 class Options(NamedTuple):
@@ -76,15 +87,43 @@ def describe(config: ml_collections.ConfigDict, folder: Path, options: Options) 
 MODES: dict[str, Callable] = {'train': train, 'sample': sample, 'interpolate': interpolate, 'describe': describe}
 
 
-def parse(argv: list[str]) -> None:
-    """Parses absl's flags; every mistake becomes a UserError of one line."""
-    chosen = [value for arg, after in pairwise([*argv, '']) for value in _value_of_config(arg, after)]
-    if not chosen and not any('help' in arg for arg in argv):
-        raise UserError(f'which experiment? --config=experiments/NAME.py, NAME one of: {", ".join(_experiments())}')
-    for value in chosen:
-        path = Path(value.partition(':')[0])
-        if not path.is_file():
-            raise unknown('experiment', str(path), [f'experiments/{name}.py' for name in _experiments()])
+def sweep(file: str, base: ml_collections.ConfigDict, folder: Path, options: SweepOptions, argv: list[str]) -> None:
+    from gans.sweep import run
+
+    path = Path(file.partition(':')[0])
+    if options.dry_run:
+        print(run.dry_run(path, base, options.seeds, options.row))
+        return
+    beside = ('--row', '--workdir', '--compilation_cache')  # where and how much, not what
+    command = ' '.join(['python launch.py', *(shlex.quote(arg) for arg in argv[1:] if not arg.startswith(beside))])
+    print(run.run(path, base, folder, options.seeds, options.row, command))
+
+
+def report(folders: list[str], out: str | None) -> None:
+    from gans.sweep import run
+
+    print(run.across([Path(folder) for folder in folders], Path(out) if out else None))
+
+
+def parse(argv: list[str]) -> list[str]:
+    """Parses absl's flags, and returns the words beside them; every mistake becomes a UserError of one line."""
+    chosen, swept, reported = (_values(argv, name) for name in ('config', 'sweep', 'report'))
+    if not (chosen or swept or reported or any('help' in arg for arg in argv)):
+        raise UserError(
+            f'which experiment? --config=experiments/NAME.py, NAME one of: {", ".join(_known(EXPERIMENTS))}'
+        )
+    for kind, values, folder in (('experiment', chosen, EXPERIMENTS), ('sweep', swept, EXPERIMENTS / 'sweeps')):
+        for value in values:
+            path = Path(value.partition(':')[0])
+            if not path.is_file():
+                place = folder.relative_to(EXPERIMENTS.parent)
+                raise unknown(kind, str(path), [str(place / f'{name}.py') for name in _known(folder)])
+    if swept:
+        if chosen or reported or len(swept) > 1:
+            raise UserError(f'--sweep={swept[0]} names its own config: leave out --config, --report and other sweeps')
+        if _values(argv, 'mode') not in ([], ['train']):
+            raise UserError('--sweep trains; for a mode that reads a run give --config and a --workdir in the rows/')
+        argv = [argv[0], f'--config={swept[0]}', *argv[1:]]
     app.define_help_flags()
     try:
         rest = flags.FLAGS(argv)
@@ -93,14 +132,20 @@ def parse(argv: list[str]) -> None:
         raise UserError(f'no such key in the config:{text}(all keys: experiments/common.py)') from error
     except Exception as error:  # absl's flags.Error, and whatever a config file raises
         raise UserError(_said(str(error)) or type(error).__name__) from error
-    if rest[1:]:
+    if rest[1:] and not reported:
         raise UserError(f"cannot make sense of '{rest[1]}': flags are --NAME=VALUE, and --config comes first")
+    return rest[1:]
 
 
-def start(cache: str | None, distributed: str | None) -> None:
-    """What must be said to jax before it looks for devices."""
+def start(cache: str | None, distributed: str | None, cores: bool = False) -> None:
+    """What must be said to jax before it looks for devices. `cores`: each core of the CPU is one, for a population."""
     import jax
 
+    if cores and distributed:
+        raise UserError('a sweep runs in one process: leave --distributed out, or start one launch a --row')
+    if cores and 'xla_force_host_platform_device_count' not in os.environ.get('XLA_FLAGS', ''):
+        available = getattr(os, 'sched_getaffinity', lambda _: range(os.cpu_count() or 1))(0)
+        jax.config.update('jax_num_cpu_devices', len(available))
     if cache:
         jax.config.update('jax_compilation_cache_dir', os.path.abspath(os.path.expanduser(cache)))
         jax.config.update('jax_persistent_cache_min_compile_time_secs', 0)
@@ -119,20 +164,21 @@ def start(cache: str | None, distributed: str | None) -> None:
         jax.distributed.initialize(address, processes, process)
 
 
-def default_workdir(config: str) -> Path:
-    """runs/NAME[-variant] for experiments/NAME.py[:variant]."""
+def default_workdir(config: str, swept: bool = False) -> Path:
+    """runs/NAME[-variant] for experiments/NAME.py[:variant], runs/sweeps/NAME[-variant] for a sweep."""
     path, _, variant = config.partition(':')
-    return Path('runs') / '-'.join([Path(path).stem, *filter(None, [variant])])
+    runs = Path('runs') / 'sweeps' if swept else Path('runs')
+    return runs / '-'.join([Path(path).stem, *filter(None, [variant])])
 
 
-def _experiments() -> list[str]:
-    folder = Path(__file__).parent.parent / 'experiments'
+def _known(folder: Path) -> list[str]:
     return sorted(path.stem for path in folder.glob('*.py') if path.stem != 'common')
 
 
-def _value_of_config(arg: str, after: str) -> list[str]:
-    name, given, value = arg.lstrip('-').partition('=')
-    return [value if given else after] if arg.startswith('-') and name == 'config' else []
+def _values(argv: list[str], flag: str) -> list[str]:
+    """What a flag is set to on a command line: '--flag=value' or '--flag value'."""
+    parts = [(arg.lstrip('-').partition('='), after) for arg, after in pairwise([*argv, '']) if arg.startswith('-')]
+    return [value if given else after for (name, given, value), after in parts if name == flag]
 
 
 def _said(error: str) -> str:

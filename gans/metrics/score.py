@@ -7,6 +7,13 @@ from gans.metrics.sliced import sliced_wasserstein
 from gans.metrics.toys import mode_counts, moments
 
 BEST = 'eval/sliced_wasserstein'  # the best checkpoint has the lowest
+# Which values of a score are better; one that is not here has no such order (the mean, say, has a goal instead).
+BETTER = {
+    'eval/sliced_wasserstein': 'lower',
+    'eval/reverse_kl': 'lower',
+    'eval/modes': 'higher',
+    'eval/high_quality': 'higher',
+}
 
 
 def scores(samples: np.ndarray, real: np.ndarray, source: Source) -> dict[str, float]:

@@ -12,7 +12,7 @@ import jax.numpy as jnp
 
 import gans.nets
 from gans.core import Array, Compute, Net, Spec, Tree
-from gans.errors import unknown
+from gans.errors import UserError, unknown
 
 
 def from_linen(module: nn.Module, *inputs: jax.ShapeDtypeStruct) -> Net:
@@ -49,13 +49,21 @@ def critic(config: Mapping[str, Any], spec: Spec, compute: Compute) -> Net:
     return from_linen(module, jax.ShapeDtypeStruct((2, *spec.shape), jnp.float32))
 
 
+def autoencoder(config: Mapping[str, Any], spec: Spec, compute: Compute) -> Net:
+    """The net examples [B, *spec.shape] -> reconstructions of that shape that the critic's config describes."""
+    module = _module('Autoencoder', config, 'critic', shape=spec.shape, compute=compute)
+    return from_linen(module, jax.ShapeDtypeStruct((2, *spec.shape), jnp.float32))
+
+
 def _module(kind: str, config: Mapping[str, Any], role: str, **given: Any) -> nn.Module:
     options = dict(config)
     name = options.pop('net')
     known = [module.name for module in pkgutil.iter_modules(gans.nets.__path__) if module.name != 'build']
     if name not in known:
         raise unknown(f'{role}.net', name, known)
-    cls = getattr(importlib.import_module(f'gans.nets.{name}'), kind)
+    cls = getattr(importlib.import_module(f'gans.nets.{name}'), kind, None)
+    if cls is None:
+        raise UserError(f"{role}.net='{name}' has no {kind}; take another net")
     fields = [field.name for field in dataclasses.fields(cls) if field.name not in ('parent', 'name', *given)]
     for key in options:
         if key not in fields:

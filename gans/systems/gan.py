@@ -27,7 +27,7 @@ def build(config: ml_collections.ConfigDict, spec: Spec, compute: Compute) -> Sy
     lazy = penalty is not None and config.penalty.every > 1
 
     def latents(keys: Keys) -> Array:
-        return draw(keys, (config.latents.size,))
+        return config.latents.scale * draw(keys, (config.latents.size,))
 
     def sample(params: dict[str, Tree], stats: dict[str, Tree], z: Array) -> Array:
         return generator.apply(params['generator'], stats['generator'], z, train=False)[0]

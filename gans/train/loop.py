@@ -15,6 +15,7 @@ from gans.core import TrainState
 from gans.errors import Stopped
 from gans.train import workdir
 from gans.train.checkpoints import Checkpoints
+from gans.train.logs import curves
 from gans.train.program import Program, schedule, solo
 from gans.train.progress import Progress
 from gans.train.report import NotFinite, Reporter
@@ -67,7 +68,11 @@ def train(config: ml_collections.ConfigDict, folder: Path) -> dict[str, Any]:
                 where = 'no checkpoint was due yet' if kept is None else f'the last finite checkpoint is step {kept:,}'
                 raise Stopped(f'{folder}: {error}; {where}. Try a lower learning rate, or a penalty', 1) from None
         stopped(stop, folder)
-    return workdir.summarise(folder, config, seconds()) if primary else {}
+    if not primary:
+        return {}
+    if not (folder / 'curves.png').exists():
+        curves(folder / 'metrics.csv', folder / 'curves.png')
+    return workdir.summarise(folder, config, seconds())
 
 
 def drive(
@@ -113,4 +118,5 @@ def stopped(stop: tuple[int, signal.Signals] | None, folder: Path) -> None:
 def _check_finite(step: int, state: TrainState) -> None:
     for path, leaf in jax.tree.leaves_with_path((state.params, state.stats, state.opt, state.ema)):
         if not np.isfinite(np.asarray(leaf, np.float32)).all():
-            raise NotFinite(step, jax.tree_util.keystr(path, simple=True, separator='/'), np.nan)
+            name = jax.tree_util.keystr(path, simple=True, separator='/')
+            raise NotFinite(f'step {step:,}: {name} is nan')

@@ -27,10 +27,7 @@ POINTS = 2_000  # points in a picture
 
 
 class NotFinite(Exception):
-    """A number of the training is NaN or infinite."""
-
-    def __init__(self, step: int, name: str, value: float) -> None:
-        super().__init__(f'step {step:,}: {name} is {value}')
+    """A number of the training is NaN or infinite; the message says which, and at which step."""
 
 
 class _Run(NamedTuple):
@@ -47,7 +44,7 @@ class Reporter:
     """
 
     def __init__(
-        self, program: Program, folders: Sequence[Path], done: int, failures: dict[int, Exception] | None = None
+        self, program: Program, folders: Sequence[Path], done: int, failures: dict[int, NotFinite] | None = None
     ) -> None:
         self.failures = dict(failures or {})
         self._program, self._config = program, program.members[0].config
@@ -118,7 +115,8 @@ class Reporter:
     ) -> list[float | None]:
         """In the worker: the report of a step; returns the scores."""
         metrics = self._program.metrics([metrics for _, _, metrics in pending])
-        self.failures = _failures(pending, metrics) | self.failures
+        for i, failure in _failures(pending, metrics).items():
+            self.failures.setdefault(i, failure)
         drawn = samples() if samples else None
         told: dict[int, dict[str, float]] = {}
         for i, run in enumerate(self._runs):
@@ -148,13 +146,13 @@ def _real(experiment: Experiment, num: int) -> np.ndarray:
     return feed.examples(experiment.source, num, key)['real']
 
 
-def _failures(pending: list, metrics: list) -> dict[int, Exception]:
+def _failures(pending: list, metrics: list) -> dict[int, NotFinite]:
     """The first number of each member that is not finite, by the member's place."""
-    found: dict[int, Exception] = {}
+    found: dict[int, NotFinite] = {}
     for (start, schedule, _), runs in zip(pending, metrics, strict=True):
         for (_, count), run in zip(schedule, runs, strict=True):
             bad = [(i, m, name) for name, values in run.items() for m, i in np.argwhere(~np.isfinite(values))]
             for i, m, name in sorted(bad, key=lambda entry: entry[0]):
-                found.setdefault(int(m), NotFinite(start + int(i) + 1, name, run[name][m, i]))
+                found.setdefault(int(m), NotFinite(f'step {start + i + 1:,}: {name} is {run[name][m, i]}'))
             start += count
     return found

@@ -36,9 +36,7 @@ class Experiment(NamedTuple):
 
     def init(self) -> TrainState:
         """The state at step 0."""
-        # On CPU, optimising this program takes seconds, and it runs once.
-        options = {'xla_backend_optimization_level': 0} if jax.default_backend() == 'cpu' else None
-        init = jax.jit(lambda key: init_state(self.system, key), compiler_options=options)
+        init = jax.jit(lambda key: init_state(self.system, key), compiler_options=unoptimised())
         return init(jax.random.key(self.config.seed))
 
     def abstract(self) -> TrainState:
@@ -74,6 +72,11 @@ def setup(
     if examples >= feed.EXAMPLES:
         raise UserError(f'train.steps={config.train.steps} see {examples:,} examples; the limit is {feed.EXAMPLES:,}')
     return experiment
+
+
+def unoptimised() -> dict[str, int] | None:
+    """Options for a program that runs once: on CPU, optimising it takes seconds."""
+    return {'xla_backend_optimization_level': 0} if jax.default_backend() == 'cpu' else None
 
 
 def _check(config: ml_collections.ConfigDict, devices: int) -> None:

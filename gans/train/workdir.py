@@ -53,6 +53,15 @@ def claim(folder: Path, config: ml_collections.ConfigDict) -> None:
         raise UserError(f'{folder} holds a run of another config: {some}{more}; choose another --workdir or delete it')
 
 
+def made(folder: Path) -> Path:
+    """The folder, which is there afterwards."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f'cannot write to {folder}: {error.strerror or error}; choose another --workdir') from error
+    return folder
+
+
 def read_config(path: Path) -> ml_collections.ConfigDict:
     """The config that a run's `config.json` holds."""
     try:
@@ -83,13 +92,12 @@ def say(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
 
 
-def summarise(folder: Path, config: ml_collections.ConfigDict, seconds: float) -> dict[str, Any]:
-    """Writes `curves.png` and `summary.json` of a run that is done, unless they are there; returns the summary."""
-    from gans.train.logs import curves, read_metrics
+def summarise(folder: Path, config: ml_collections.ConfigDict, seconds: float, **more: Any) -> dict[str, Any]:
+    """Writes `summary.json` of a run that is over, unless it is there; returns the summary. `more`: of its entries."""
+    from gans.train.logs import read_metrics
 
     path = folder / 'summary.json'
     if not path.exists():
-        curves(folder / 'metrics.csv', folder / 'curves.png')
         columns = read_metrics(folder / 'metrics.csv')
         final = {name: column[column == column][-1:] for name, column in columns.items() if name != 'step'}
         summary = {
@@ -97,6 +105,7 @@ def summarise(folder: Path, config: ml_collections.ConfigDict, seconds: float) -
             'seed': config.seed,
             'final': {name: float(values[0]) for name, values in final.items() if len(values)},
             'seconds': round(seconds, 1),
+            **more,
             **environment(),
         }
         write_json(path, summary)

@@ -1,0 +1,212 @@
+"""report.html: one file that needs no other, made of strings."""
+
+import base64
+import io
+import math
+import re
+import string
+from html import escape
+from pathlib import Path
+
+import numpy as np
+
+from gans.metrics.score import BETTER
+from gans.sweep import plots
+from gans.sweep.results import PREFIX, WHENS, Row, Sweep, differing, show
+from gans.sweep.statistics import RULE
+from gans.sweep.table import Cell, Column, Table, notes, table
+
+KEPT = 200_000  # bytes of a picture that is taken over as it is; a larger one becomes a JPEG of the same size
+
+
+def html(sweeps: list[Sweep]) -> str:
+    """The whole page. Names, docs and values are escaped, whatever they hold."""
+    whole = table(sweeps)
+    title = ', '.join(sweep.name for sweep in sweeps)
+    body = [_head(title, sweeps, whole), _table(whole), _charts(whole), _samples(whole.rows), _settings(whole.rows)]
+    template = string.Template(Path(__file__).with_name('page.html').read_text())
+    return template.substitute(title=escape(title), body='\n'.join(body))
+
+
+def product(names: list[str]) -> tuple[list[str], list[str], str] | None:
+    """Lines, columns and separator of names 'A+B' (or 'A/B') that are all pairs of two or more A and two or more B."""
+    for separator in '+/':
+        pairs = [name.partition(separator)[::2] for name in names]
+        lines, columns = (list(dict.fromkeys(parts)) for parts in zip(*pairs, strict=True))
+        if min(len(lines), len(columns)) > 1 and '' not in columns and len(names) == len(lines) * len(columns):
+            return lines, columns, separator  # names differ, so that each pair is there once
+    return None
+
+
+def _head(title: str, sweeps: list[Sweep], whole: Table) -> str:
+    states = [run.status for row in whole.rows for run in row.runs]
+    counts = [f'{states.count(state):,} {state}' for state in dict.fromkeys(['done', *sorted(set(states))])]
+    parts = [f'<h1>{escape(title)}</h1>']
+    parts.append(f'<p class="soft">{len(whole.rows):,} rows, {len(states):,} runs: {", ".join(counts)}</p>')
+    for sweep in sweeps:
+        parts.append(f'<h3>{escape(sweep.name)}</h3>' if len(sweeps) > 1 else '')
+        parts.append(f'<pre>{escape(sweep.doc.strip())}</pre><pre>$ {escape(sweep.command)}</pre>')
+    return '\n'.join(parts)
+
+
+def _table(whole: Table) -> str:
+    metrics = list(dict.fromkeys(column.metric for column in whole.columns))
+    title = {column.metric: column.title for column in whole.columns}
+    over = ''.join(
+        f'<th colspan="{len(WHENS)}" class="first" scope="colgroup">{escape(title[m])}</th>' for m in metrics
+    )
+    heads = [_sortable(0, 'row'), _sortable(1, 'seeds done', 'class="text"')]
+    for i, column in enumerate(whole.columns, 2):
+        first = 'ascending' if BETTER.get(column.metric) == 'lower' else 'descending'
+        edge = 'class="first"' if column.when == WHENS[0] else ''
+        heads.append(_sortable(i, column.place, f'data-number {edge}', first))
+    lines = []
+    for row in whole.rows:
+        cells = [f'<th scope="row">{escape(row.name)}</th><td class="text">{escape(row.standing())}</td>']
+        for column in whole.columns:
+            cell = whole.cell(row, column)
+            kind = f'{"first" if column.when == WHENS[0] else ""} {cell.mark}'.strip()
+            cells.append(f'<td class="{kind}" data-value="{_value(cell)}">{_marked(cell, cell.text)}</td>')
+        lines.append(f'<tr>{"".join(cells)}</tr>')
+    lost = ''.join(f'<li><code>{escape(name)}</code>: {escape(text)}</li>' for name, text in notes(whole.rows))
+    lost = f'<details open><summary>Not in the means</summary><ul class="soft">{lost}</ul></details>' if lost else ''
+    return f"""<h2>Results</h2>
+<div class="wide"><table id="results"><thead><tr><th></th><th></th>{over}</tr><tr>{''.join(heads)}</tr></thead>
+<tbody>
+{chr(10).join(lines)}
+</tbody></table></div>
+<p class="soft">{escape(RULE)}</p>{lost}"""
+
+
+def _charts(whole: Table) -> str:
+    """For each metric: the matrix of a cross product, the seeds, the curves."""
+    names = plots.drawable(whole.rows)
+    shape = product([row.name for row in whole.rows])
+    options = ''.join(f'<option value="{escape(name)}">{escape(name.removeprefix(PREFIX))}</option>' for name in names)
+    parts = [
+        f'<h2>One metric</h2><div class="bar" hidden><label>metric <select id="metric">{options}</select></label></div>'
+    ]
+    for i, name in enumerate(names):
+        columns = [column for column in whole.columns if column.metric == name]
+        parts.append(f'<section data-metric="{escape(name)}"><h3>{escape(columns[0].title if columns else name)}</h3>')
+        if shape and columns:
+            tables = [_matrix(whole, column, *shape) for column in columns]
+            parts.append(f'<div class="side">{"".join(tables)}</div>')
+        if columns:
+            svg = plots.strips(whole.rows, name, {column.when: column.place for column in columns})
+            parts.append(f'<h3>Each seed</h3><p class="soft">A dot is a seed that is done, the bar their mean.</p>'
+                         f'<div class="strip"><svg viewBox="{svg.box}">{svg.inner}</svg></div>')  # fmt: skip
+        parts.append(_curves(whole.rows, name, f'axes{i}') + '</section>')
+    return '\n'.join(parts)
+
+
+def _curves(rows: tuple[Row, ...], metric: str, key: str) -> str:
+    axes, own = plots.curves(rows, metric)
+    panels = [
+        f'<figure><figcaption>{_name(row)}</figcaption><svg viewBox="{axes.box}"><use href="#{key}"/>'
+        f'{svg.inner}</svg></figure>'
+        for row, svg in zip(rows, own, strict=True)
+    ]
+    return f"""<h3>Over the steps</h3>
+<p class="soft">Blue: the mean over the seeds, in a band from the lowest to the highest seed. Grey: the means of all
+rows. A red cross: the last value of a seed that was stopped.</p>
+<svg class="symbols"><symbol id="{key}" viewBox="{axes.box}">{axes.inner}</symbol></svg>
+<div class="panels{' few' * (len(rows) <= 6)}">{''.join(panels)}</div>"""
+
+
+def _matrix(whole: Table, column: Column, lines: list[str], heads: list[str], separator: str) -> str:
+    """A table of lines x heads, the deeper its blue the better."""
+    cells = {row.name: whole.cell(row, column) for row in whole.rows}
+    means = np.array([cell.mean for cell in cells.values() if cell.n])
+    scale = np.log if plots.logarithmic(means) else np.asarray
+    low, high = (scale(means.min()), scale(means.max())) if len(means) else (0.0, 0.0)
+
+    def box(cell: Cell, row: Row) -> str:
+        if not cell.n:
+            return f'<td title="{escape(row.standing())}">–</td>'
+        depth = (scale(cell.mean) - low) / (high - low) if high > low else 0.0
+        depth = 1 - depth if BETTER.get(column.metric) == 'lower' else depth
+        lost = '*' if cell.n < len(row.runs) else ''
+        title = f'{row.name}: {cell.text}, {row.standing()}'
+        text = _marked(cell, f'{cell.mean:.3g}' + ('†' if cell.mark == 'group' else '') + lost)
+        return f'<td style="background:rgba(24,100,171,{0.45 * depth:.3f})" title="{escape(title)}">{text}</td>'
+
+    rows = {row.name: row for row in whole.rows}
+    named = lambda line, head: f'{line}{separator}{head}'
+    body = ''.join(
+        f'<tr><th scope="row">{escape(line)}</th>'
+        + ''.join(box(cells[named(line, head)], rows[named(line, head)]) for head in heads)
+        + '</tr>'
+        for line in lines
+    )
+    top = ''.join(f'<th scope="col">{escape(head)}</th>' for head in heads)
+    what = 'the higher' if BETTER.get(column.metric) is None else 'the better'
+    return f"""<div><p class="soft">{escape(column.place)}: means, the deeper {what}; *: not all seeds</p>
+<div class="wide"><table><thead><tr><th></th>{top}</tr></thead><tbody>{body}</tbody></table></div></div>"""
+
+
+def _samples(rows: tuple[Row, ...]) -> str:
+    figures = []
+    for row in rows:
+        found = [(run, picture) for run in row.runs if (picture := _last(run.folder / 'samples'))]
+        if found:
+            run, path = found[0]
+            where = f'seed {run.seed}, step {int(path.stem.removeprefix("step_")):,}'
+            alt = escape(f'samples of {row.name}, {where}')
+            figures.append(f'<figure><figcaption>{_name(row)} <span class="soft">{where}</span></figcaption>'
+                           f'<img alt="{alt}" src="{_data_uri(path)}"></figure>')  # fmt: skip
+    if not figures:
+        return ''
+    return f"""<h2>Samples</h2>
+<p class="soft">The last picture of the first seed that has one. With the same seed, rows draw the same latents (if
+theirs have one size). A click enlarges.</p>
+<div class="panels{' few' * (len(figures) <= 6)}">{''.join(figures)}</div>"""
+
+
+def _settings(rows: tuple[Row, ...]) -> str:
+    keys = differing(list(rows))
+    heads = ''.join(
+        _sortable(i, key, 'class="text"') for i, key in enumerate(['row', *keys, 'command of the row alone'])
+    )
+    lines = []
+    for row in rows:
+        values = ''.join(f'<td class="text key">{escape(show(row.settings.get(key)))}</td>' for key in keys)
+        command = f'<td class="text"><code>{escape(row.command)}</code></td>'
+        lines.append(f'<tr><th scope="row">{_name(row)}</th>{values}{command}</tr>')
+    return f"""<h2>Rows</h2><p class="soft">What differs between them in the config; - is off.</p>
+<div class="wide"><table><thead><tr>{heads}</tr></thead><tbody>
+{chr(10).join(lines)}
+</tbody></table></div>"""
+
+
+def _name(row: Row) -> str:
+    """A row's name that may be broken after its separators."""
+    return re.sub(r'([_+/])', r'\1<wbr>', escape(row.name))
+
+
+def _sortable(column: int, text: str, attributes: str = '', first: str = 'ascending') -> str:
+    label = escape(text).replace('.', '.<wbr>')
+    return f'<th scope="col" data-column="{column}" data-first="{first}" {attributes}><button>{label}</button></th>'
+
+
+def _value(cell: Cell) -> str:
+    return '' if math.isnan(cell.mean) else repr(cell.mean)
+
+
+def _marked(cell: Cell, text: str) -> str:
+    return f'<b>{escape(text)}</b>' if cell.mark == 'best' else escape(text)
+
+
+def _last(folder: Path) -> Path | None:
+    return max(folder.glob('step_*.png'), default=None)
+
+
+def _data_uri(path: Path) -> str:
+    data, kind = path.read_bytes(), 'png'
+    if len(data) > KEPT:
+        from PIL import Image
+
+        file = io.BytesIO()
+        Image.open(path).convert('RGB').save(file, 'JPEG', quality=90)
+        data, kind = file.getvalue(), 'jpeg'
+    return f'data:image/{kind};base64,{base64.b64encode(data).decode()}'

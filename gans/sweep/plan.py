@@ -1,0 +1,155 @@
+"""Which runs of a sweep train together: rows that differ in floats alone are one program, and nobody has to say so."""
+
+import json
+from collections.abc import Iterable, Sequence
+from itertools import pairwise
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import ml_collections
+
+from gans.core import Tree
+from gans.data import feed, load
+from gans.data.base import Source
+from gans.errors import UserError
+from gans.sweep import population
+from gans.sweep.rows import Member
+from gans.train import program
+from gans.train.describe import size_of
+from gans.train.setup import Experiment, setup
+from gans.train.workdir import flat
+
+
+class Group(NamedTuple):
+    """Members of one structure."""
+
+    members: tuple[Member, ...]
+    numbers: tuple[str, ...]  # the floats in which they differ, by dotted key: traced
+    memory: int  # bytes of one member's state
+
+
+class Sources:
+    """Data sets by their configs, so that members share one."""
+
+    def __init__(self) -> None:
+        self._held: dict[str, Source] = {}
+
+    def of(self, config: ml_collections.ConfigDict) -> Source:
+        key = json.dumps(flat(config.data), sort_keys=True)
+        if key not in self._held:
+            self._held[key] = load.load(config.data)
+        return self._held[key]
+
+
+def experiment_of(member: Member, sources: Sources) -> Experiment:
+    """The experiment of a member, to be mapped over. Raises UserError, which names the row."""
+    try:
+        return setup(member.config, devices=1, source=sources.of(member.config), mapped=True)
+    except UserError as error:
+        raise UserError(f"row '{member.row}': {error}") from error
+
+
+def plan(members: Sequence[Member], sources: Sources) -> list[Group]:
+    """Groups members by structure, and traces a step of each group. Raises UserError if a row will not do."""
+    rows = {member.row: member for member in reversed(members)}  # the first seed of each
+    representatives = [rows[name] for name in dict.fromkeys(member.row for member in members)]
+    experiments = {member.row: experiment_of(member, sources) for member in representatives}
+    return [
+        Group(
+            tuple(member for member in members if member.row in {some.row for some in group}),
+            numbers,
+            size_of(experiments[group[0].row].abstract()),
+        )
+        for group, numbers in _groups(representatives, experiments, frozenset())
+    ]
+
+
+def slices(group: Group, size: int) -> list[Group]:
+    """The group in parts of at most `size` members, as even as can be."""
+    if size < 1:
+        raise UserError(f'population.max_size={size} must be at least 1')
+    count = -(-len(group.members) // size)
+    edges = [len(group.members) * i // count for i in range(count + 1)]
+    return [group._replace(members=group.members[a:b]) for a, b in pairwise(edges)]
+
+
+def describe(groups: Sequence[Group], size: int) -> str:
+    """What would be trained, as text: the plan of `--dry-run`."""
+    parts = [part for group in groups for part in slices(group, size)]
+    runs = sum(len(part.members) for part in parts)
+    lines = [f'{runs} runs in {len(groups)} structures, {len(parts)} programs of at most {size} runs']
+    for i, part in enumerate(parts, 1):
+        rows = list(dict.fromkeys(member.row for member in part.members))
+        seeds = sorted({member.config.seed for member in part.members})
+        traced = ', '.join(['seed', *part.numbers])
+        # The state, and on the host its copy and the best one; activations come on top.
+        lines.append(
+            f'{i:>4}  {len(part.members):>3} runs, {len(part.members) * part.memory / 1e6:,.1f} MB of state: '
+            f'{", ".join(rows)}; seeds {", ".join(map(str, seeds))}; traced: {traced}'
+        )
+    return '\n'.join(lines)
+
+
+def _groups(members: Sequence[Member], experiments: dict[str, Experiment], fixed: frozenset[str]) -> Iterable[tuple]:
+    """-> (members, numbers): `fixed` are floats that cannot be traced."""
+    found: dict[str, list[Member]] = {}
+    for member in members:
+        found.setdefault(_structure(member, experiments[member.row], fixed), []).append(member)
+    for group in found.values():
+        numbers = _differing([flat(member.config) for member in group])
+        culprits = _untraceable(experiments[group[0].row], numbers)
+        if culprits:
+            yield from _groups(group, experiments, fixed | culprits)
+        else:
+            yield group, numbers
+
+
+def _structure(member: Member, experiment: Experiment, fixed: frozenset[str]) -> str:
+    """What members of one program share: everything but the seed, and floats that can be traced.
+
+    A data set that holds examples is read by the host, so its numbers are structure.
+    """
+    drawn = experiment.source.size is None
+    free = lambda key, value: isinstance(value, float) and key not in fixed and (drawn or not key.startswith('data.'))
+    shape = {key: 'a float' if free(key, value) else repr(value) for key, value in flat(member.config).items()}
+    return json.dumps({key: value for key, value in shape.items() if key != 'seed'}, sort_keys=True)
+
+
+def _differing(configs: Sequence[dict[str, Any]]) -> tuple[str, ...]:
+    first, *others = configs
+    differ = lambda key: any(config[key] != first[key] for config in others)
+    return tuple(key for key in first if key != 'seed' and differ(key))
+
+
+def _untraceable(experiment: Experiment, numbers: tuple[str, ...]) -> frozenset[str]:
+    """Those of the numbers that must be known while the program is built; raises what is wrong beside them."""
+    trace(experiment, ())
+    if not numbers or _traces(experiment, numbers):
+        return frozenset()
+    return frozenset(key for key in numbers if not _traces(experiment, (key,))) or frozenset(numbers)
+
+
+def _traces(experiment: Experiment, numbers: tuple[str, ...]) -> bool:
+    try:
+        trace(experiment, numbers)
+    except Exception:  # whatever code raises that looks at a number
+        return False
+    return True
+
+
+def trace(experiment: Experiment, numbers: tuple[str, ...]) -> Tree:
+    """The shapes of what a call gives, its floats of those keys traced."""
+    scalars = {key: jax.ShapeDtypeStruct((), jnp.float32) for key in numbers}
+    due = tuple(update.name for update in experiment.system.updates)
+    raw = jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype), experiment.source.arrays or {})
+    if experiment.source.read is not None:
+        step = next(feed.stream(experiment.source, jax.random.key(0), 0, 1, **experiment.shares))
+        raw = jax.tree.map(lambda x: jax.ShapeDtypeStruct((1, *x.shape), x.dtype), step)
+
+    def call(state: Tree, numbers: population.Numbers, raw: Tree) -> Tree:
+        latents = program.latents_of(population.overlay(experiment, numbers), state.rng, 2)
+        program.sample_of(experiment, state, latents)
+        return population.advance(experiment, state, numbers, raw, jnp.zeros((), jnp.int32), ((due, 1),))
+
+    return jax.eval_shape(call, experiment.abstract(), scalars, raw)

@@ -1,0 +1,168 @@
+"""The plots of a report as inline SVG, drawn by matplotlib without a display."""
+
+import io
+import re
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from gans.sweep.results import PREFIX, Row
+
+OTHERS, OWN, STOP = '0.8', '#1864ab', '#c92a2a'  # grey, blue, red
+POINTS = 200  # of a curve at most: more cannot be seen at this size
+
+
+class Svg(NamedTuple):
+    box: str  # the viewBox
+    inner: str  # what stands in the element
+
+
+class Curve(NamedTuple):
+    """A metric of a row over its seeds; N steps."""
+
+    steps: np.ndarray  # int [N]
+    mean: np.ndarray  # [N]
+    low: np.ndarray  # [N], of the lowest seed
+    high: np.ndarray  # [N]
+    stops: list[tuple[int, float]]  # step and last value of each seed that went non-finite
+
+
+def curve(row: Row, metric: str) -> Curve:
+    """The mean of a metric over the seeds that have a value at a step, and its band."""
+    found: dict[int, list[float]] = {}
+    stops = []
+    for run in row.runs:
+        values = run.metrics.get(metric, np.zeros(0))
+        seen = np.flatnonzero(np.isfinite(values))
+        for i in seen:
+            found.setdefault(int(run.metrics['step'][i]), []).append(float(values[i]))
+        if run.status == 'stopped' and len(seen):
+            stops.append((int(run.metrics['step'][seen[-1]]), float(values[seen[-1]])))
+    steps = sorted(found)
+    steps = sorted({steps[i] for i in np.linspace(0, len(steps) - 1, POINTS).round().astype(int)}) if steps else []
+    spread = [found[step] for step in steps]
+    rows = [[function(values) for values in spread] for function in (np.mean, np.min, np.max)]
+    return Curve(np.array(steps, int), *(np.array(values) for values in rows), stops)
+
+
+def curves(rows: tuple[Row, ...], metric: str) -> tuple[Svg, list[Svg]]:
+    """Small multiples of a metric over the steps, to be laid over each other.
+
+    Returns:
+        The axes with all rows in grey; and for each row its own curve and band, on nothing, at the same place.
+    """
+    all_curves = [curve(row, metric) for row in rows]
+    drawn = [each for each in all_curves if len(each.steps)]
+    figure = _figure(2.6, 1.7)
+    axis = figure.add_axes((0.2, 0.15, 0.77, 0.78))
+    few = max((len(each.steps) for each in drawn), default=0) <= 40
+    dots = {'marker': 'o', 'markersize': 2} if few else {}
+    for each in drawn:
+        axis.plot(each.steps, each.mean, color=OTHERS, linewidth=0.6)
+    values = np.concatenate([np.concatenate([each.low, each.high]) for each in drawn])
+    axis.set_xlim(0, max(each.steps[-1] for each in drawn) * 1.02 or 1)
+    _scale(axis, 'y', values)
+    axis.tick_params(labelsize=7, color='0.6', labelcolor='0.4', length=2)
+    axis.xaxis.set_major_locator(_ticker().MaxNLocator(4))
+    axis.xaxis.set_major_formatter(_ticker().EngFormatter(sep=''))
+    back = _svg(figure, f'{metric} axes')
+    axis.set_axis_off()
+    own = []
+    for row, each in zip(rows, all_curves, strict=True):
+        while axis.lines or axis.collections:
+            [*axis.lines, *axis.collections][0].remove()
+        if len(each.steps):
+            axis.fill_between(each.steps, each.low, each.high, color=OWN, alpha=0.25, linewidth=0)
+            axis.plot(each.steps, each.mean, color=OWN, linewidth=1.2, **dots)
+        for stop in each.stops:
+            axis.plot(*stop, 'x', color=STOP, markersize=5)
+        own.append(_svg(figure, f'{metric} {row.name}'))
+    return back, own
+
+
+def strips(rows: tuple[Row, ...], metric: str, whens: dict[str, str]) -> Svg:
+    """One dot a seed, one line a row, one panel for each of `whens` (title by 'final' or 'best'); a bar at the mean."""
+    width = 0.3 + 0.058 * max(len(row.name) for row in rows)
+    height = 0.7 + 0.19 * len(rows)
+    figure = _figure(7.5 + width, height)
+    everything = np.concatenate([row.values(metric, when) for row in rows for when in whens] or [np.zeros(0)])
+    span = 7.5 / len(whens)
+    for i, (when, title) in enumerate(whens.items()):
+        left = (width + i * span) / (7.5 + width)
+        axis = figure.add_axes((left, 0.4 / height, (span - 0.3) / (7.5 + width), 1 - 0.7 / height))
+        for y, row in enumerate(rows):
+            values = row.values(metric, when)
+            axis.plot(values, np.full(len(values), y), 'o', color=OWN, alpha=0.55, markersize=4, markeredgewidth=0)
+            if len(values) > 1:
+                axis.plot([values.mean()], [y], '|', color='0.1', markersize=8, markeredgewidth=1.2)
+        axis.set_ylim(len(rows) - 0.4, -0.6)
+        axis.set_yticks(range(len(rows)), [row.name for row in rows] if i == 0 else [''] * len(rows), parse_math=False)
+        _scale(axis, 'x', everything)
+        axis.set_title(title, loc='left', fontsize=9)
+        axis.grid(axis='y', color='0.93', linewidth=0.8)
+        axis.tick_params(labelsize=8, color='0.6', labelcolor='0.2', length=2)
+    return _svg(figure, f'{metric} strips')
+
+
+def logarithmic(values: np.ndarray) -> bool:
+    """Whether values ask for a logarithmic axis: positive, and over more than a factor of 10."""
+    return bool(len(values) and values.min() > 0 and values.max() > 10 * values.min())
+
+
+def drawable(rows: tuple[Row, ...]) -> list[str]:
+    """The metrics whose curves are worth a look: scores, then losses."""
+    names = dict.fromkeys(name for row in rows for run in row.runs for name in run.metrics)
+    wanted = [name for name in names if name.startswith(PREFIX)] + [name for name in names if name.endswith('/loss')]
+    return [name for name in wanted if any(len(curve(row, name).steps) for row in rows)]
+
+
+def _scale(axis: Any, which: str, values: np.ndarray) -> None:
+    """Limits that hold all values, on a logarithmic axis if they ask for one."""
+    set_limits = axis.set_xlim if which == 'x' else axis.set_ylim
+    lines = axis.xaxis if which == 'x' else axis.yaxis
+    if logarithmic(values):
+        (axis.set_xscale if which == 'x' else axis.set_yscale)('log')
+        set_limits(values.min() / 1.2, values.max() * 1.2)
+        lines.set_minor_locator(_ticker().NullLocator())
+        lines.set_major_formatter(_ticker().FuncFormatter(lambda x, _: f'{x:g}'))
+    elif len(values):
+        room = 0.05 * np.ptp(values) or 0.05 * abs(values[0]) or 1.0
+        set_limits(values.min() - room, values.max() + room)
+        lines.set_major_locator(_ticker().MaxNLocator(4))
+    axis.spines[['top', 'right']].set_visible(False)
+    axis.spines[['left', 'bottom']].set_color('0.6')
+
+
+def _ticker() -> Any:
+    from matplotlib import ticker
+
+    return ticker
+
+
+def _figure(width: float, height: float) -> Any:
+    """A figure of so many inches, with nothing behind it."""
+    from matplotlib.backends.backend_svg import FigureCanvasSVG
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(width, height))
+    figure.patch.set_visible(False)
+    FigureCanvasSVG(figure)
+    return figure
+
+
+def _svg(figure: Any, salt: str) -> Svg:
+    """The figure as a part of a page. The same figure gives the same text; another salt, other ids."""
+    import matplotlib
+
+    for axis in figure.axes:
+        axis.patch.set_visible(False)
+    file = io.StringIO()
+    with matplotlib.rc_context({'svg.hashsalt': salt, 'svg.fonttype': 'none'}):
+        figure.savefig(file, format='svg', metadata=dict.fromkeys(('Date', 'Creator', 'Format', 'Type')))
+    text = file.getvalue()
+    (box,) = re.findall(r'<svg [^>]*viewBox="([^"]*)"', text)
+    text = text[text.index('>', text.index('<svg ')) + 1 : text.rindex('</svg>')]
+    text = re.sub(r'<metadata>.*?</metadata>|<style.*?</style>', '', text, flags=re.DOTALL)
+    text = re.sub(r'<g id="[^"]*"', '<g', text)  # 'axes_1' and the like, which each figure has
+    text = re.sub(r"(font: [\d.]+px) [^;\"]*", r'\1 sans-serif', text)
+    return Svg(box, re.sub(r'\s*\n\s*', '\n', text).strip())

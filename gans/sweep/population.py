@@ -1,0 +1,128 @@
+"""Many runs as one compiled program: the whole train step mapped over seeds and over numbers of the config.
+
+The members of a population differ in their seeds and in floats of their configs alone. Their system is built while
+tracing, from a config whose differing floats are tracers; `jax.vmap` of it trains them side by side. Each is the run
+that it would be alone, up to rounding: the same weights, batches and latents.
+
+Members share nothing, so devices share them out without a word between them. On CPU there is a device for each core
+(`gans.cli.start`): XLA computes a mapped product of small matrices on one core.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from functools import cache, partial
+
+import flax.jax_utils
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from gans.core import Array, TrainState, Tree
+from gans.data import load
+from gans.step import init_state
+from gans.systems.build import build
+from gans.train import program
+from gans.train.program import CHUNK, Program, Schedule
+from gans.train.setup import Experiment, unoptimised
+
+Numbers = dict[str, Array]  # floats of the config by dotted key: scalars of one member, [M] of a population
+
+
+def overlay(experiment: Experiment, numbers: Numbers) -> Experiment:
+    """The experiment with other floats in its config, which may be tracers."""
+    config = experiment.config.copy_and_resolve_references()
+    with config.ignore_type():
+        config.update_from_flattened_dict(numbers)
+    drawn = any(key.startswith('data.') for key in numbers)
+    source = load.load(config.data) if drawn else experiment.source
+    system = build(config, source.spec, experiment.compute)
+    return experiment._replace(config=config, source=source, system=system)
+
+
+def abstract(experiment: Experiment, members: int) -> TrainState:
+    """Shapes and types of a population's state on the host: leaves [members, ...]."""
+    return jax.eval_shape(jax.vmap(lambda key: init_state(experiment.system, key)), _keys([0] * members))
+
+
+def advance(
+    experiment: Experiment, state: TrainState, numbers: Numbers, raw: dict, done: Array, schedule: Schedule
+) -> tuple[TrainState, list]:
+    """One call of one member, which stands still for ever once a number of its training is not finite.
+
+    A member that stands still is one whose own step lies behind the steps `done` by the others: its state is the last
+    finite one.
+    """
+    experiment = overlay(experiment, numbers)
+    new, metrics = program.make_steps(experiment)(state, raw, schedule)
+    numbers_of = (new.params, new.stats, new.opt, new.ema, metrics)
+    finite = [
+        jnp.isfinite(leaf).all() for leaf in jax.tree.leaves(numbers_of) if jnp.issubdtype(leaf.dtype, jnp.inexact)
+    ]
+    going = jnp.stack([*finite, state.step == done]).all()
+    kept = jax.tree.map(lambda new, old: jnp.where(going, new, old), new.replace(rng=()), state.replace(rng=()))
+    return kept.replace(rng=state.rng), metrics
+
+
+def population(members: Sequence[Experiment], numbers: dict[str, np.ndarray]) -> Program:
+    """The program of many runs.
+
+    Args:
+      members: of one structure, each set up for one device (`setup(config, devices=1, mapped=True)`).
+      numbers: the floats in which their configs differ, by dotted key: [M].
+    """
+    first, count = members[0], len(members)
+    devices = jax.local_devices()[:count]
+    streamed = first.source.read is not None
+    filled = np.minimum(np.arange(-(-count // len(devices)) * len(devices)), count - 1)  # up with the last one
+    share = lambda tree: jax.tree.map(lambda x: x[filled].reshape(len(devices), -1, *x.shape[1:]), tree)
+    merge = lambda tree: jax.tree.map(lambda x: x.reshape(-1, *x.shape[2:])[:count], jax.device_get(tree))
+    pmap = partial(jax.pmap, devices=devices)
+    numbers = {key: np.asarray(values, np.float32) for key, values in numbers.items()}
+    keys = _keys([member.config.seed for member in members])
+    shared_keys, shared = share((keys, numbers))
+
+    def init() -> TrainState:
+        make = lambda key, numbers: init_state(overlay(first, numbers).system, key)
+        return share(jax.jit(jax.vmap(make), compiler_options=unoptimised())(keys, numbers))
+
+    @partial(pmap, in_axes=(0, 0, 0, None), static_broadcasted_argnums=4, donate_argnums=0)
+    def call(
+        state: TrainState, numbers: Numbers, raw: dict, done: Array, schedule: Schedule
+    ) -> tuple[TrainState, list]:
+        each = lambda state, numbers, raw: advance(first, state, numbers, raw, done, schedule)
+        return jax.vmap(each, (0, 0, 0 if streamed else None))(state, numbers, raw)
+
+    def raws(start: int) -> Iterator[tuple[dict, int]]:
+        per_call, steps = first.config.train.steps_per_call, range(start, 2**31)
+        if not streamed:
+            held = flax.jax_utils.replicate(first.source.arrays or {}, devices)
+            yield from ((held, done) for done in steps[::per_call])
+        read = [program.read_ahead(member, start, per_call, member.shares) for member in members]
+        for done, *pieces in zip(steps[::per_call], *read, strict=False):
+            yield share(jax.tree.map(lambda *arrays: np.stack(arrays), *pieces)), done
+
+    sample = pmap(jax.vmap(lambda state, numbers, z: program.sample_of(overlay(first, numbers), state, z)))
+
+    @cache
+    def latents(num: int) -> Tree:
+        draw = lambda key, numbers: program.latents_of(overlay(first, numbers), key, num)
+        return pmap(jax.vmap(draw))(shared_keys, shared)
+
+    def samples(state: TrainState, num: int) -> Callable[[], np.ndarray]:
+        cut = lambda start: jax.tree.map(lambda x: x[:, :, start : start + CHUNK], latents(num))
+        chunks = [sample(state, shared, cut(start)) for start in range(0, num, CHUNK)]
+        return lambda: np.concatenate([merge(chunk) for chunk in chunks], axis=1)
+
+    return Program(
+        members=tuple(members),
+        init=init,
+        place=share,
+        fetch=merge,
+        call=lambda state, piece, schedule: call(state, shared, *piece, schedule),
+        raws=raws,
+        metrics=merge,
+        samples=samples,
+    )
+
+
+def _keys(seeds: Sequence[int]) -> Array:
+    return jnp.stack([jax.random.key(seed) for seed in seeds])

@@ -1,0 +1,182 @@
+"""What lies in the folder of a sweep, read back: rows, their runs, their scores; and as one flat file, results.csv.
+
+DIR/sweep.json              name, doc, command, seeds, and rows of name and overrides
+DIR/rows/ROW/seed_0/        an ordinary run: config.json, metrics.csv, samples/, and summary.json once it is over
+"""
+
+import csv
+import io
+import json
+import shlex
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from gans.errors import UserError
+from gans.metrics.score import BEST
+from gans.train import workdir
+from gans.train.logs import read_metrics
+
+PREFIX = 'eval/'  # of the columns of metrics.csv that are scores
+WHENS = ('final', 'best')  # the value after the last step, and at the best checkpoint
+
+
+class Run(NamedTuple):
+    """One row of a sweep, trained with one seed."""
+
+    folder: Path
+    seed: int
+    status: str  # 'done', 'stopped' (it went non-finite), 'unfinished' or 'missing'
+    note: str  # of a stopped run: when and why
+    steps: int  # done so far
+    seconds: float | None  # None before the end
+    metrics: dict[str, np.ndarray]  # the columns of metrics.csv, 'step' among them; {} if there are none
+    best_step: int | None  # the evaluation with the lowest BEST
+    scores: dict[tuple[str, str], float]  # by (metric, 'final' or 'best'); final ones of runs that are done only
+
+
+class Row(NamedTuple):
+    """One variant of a sweep's config."""
+
+    name: str  # SWEEP/ROW where several sweeps are reported together
+    sweep: str
+    own_name: str  # without the sweep's
+    overrides: dict[str, Any]  # by dotted key
+    settings: dict[str, Any]  # the whole config by dotted key, as far as it is known
+    command: str  # that trains this row alone
+    runs: tuple[Run, ...]  # one a seed
+
+    def values(self, metric: str, when: str) -> np.ndarray:
+        """The finite scores [n] of the runs that are done."""
+        values = [run.scores.get((metric, when), np.nan) for run in self.runs if run.status == 'done']
+        return np.array([value for value in values if np.isfinite(value)])
+
+    def standing(self) -> str:
+        """How many seeds are done, and what became of the others: '3/5, 1 stopped, 1 missing'."""
+        states = [run.status for run in self.runs]
+        others = [f'{states.count(state)} {state}' for state in ('stopped', 'unfinished', 'missing') if state in states]
+        return ', '.join([f'{states.count("done")}/{len(states)}', *others])
+
+
+class Sweep(NamedTuple):
+    """A folder of rows."""
+
+    name: str
+    doc: str
+    command: str
+    rows: tuple[Row, ...]
+
+
+def read(folders: list[Path]) -> list[Sweep]:
+    """The sweeps in some folders.
+
+    Raises:
+        UserError: a folder holds no sweep, or one without any score; two sweeps have one name.
+    """
+    folders = list({folder.resolve(): folder for folder in map(Path, folders)}.values())
+    if not folders:
+        raise UserError('which sweep? give the folder of at least one')
+    heads = [_head(folder) for folder in folders]
+    names = [head['name'] for head in heads]
+    if len(set(names)) < len(names):  # a sweep and its smoke, say: then the folders tell them apart
+        names = [folder.resolve().name for folder in folders]
+    if len(set(names)) < len(names):
+        raise UserError(f'two of the sweeps are called {max(names, key=names.count)}: rename the folder of one')
+    sweeps = [
+        Sweep(name, head['doc'], head['command'], _rows(folder, head, name, len(folders) > 1))
+        for folder, head, name in zip(folders, heads, names, strict=True)
+    ]
+    for folder, sweep in zip(folders, sweeps, strict=True):
+        if not any(run.scores for row in sweep.rows for run in row.runs):
+            raise UserError(f'{folder} holds no results yet: train some of it first, with {sweep.command}')
+    return sweeps
+
+
+def metrics(sweeps: list[Sweep]) -> list[str]:
+    """The names of all scores, in the order in which they appear."""
+    runs = (run for sweep in sweeps for row in sweep.rows for run in row.runs)
+    return list(dict.fromkeys(name for run in runs for name in run.metrics if name.startswith(PREFIX)))
+
+
+def differing(rows: list[Row]) -> list[str]:
+    """The keys of the config in which some of the rows differ, sorted; seeds are none of them."""
+    keys = sorted({key for row in rows for key in row.settings} - {'seed'})
+    return [key for key in keys if len({show(row.settings.get(key)) for row in rows if row.settings}) > 1]
+
+
+def show(value: Any) -> str:
+    """A value of the config as one types it; None is '-'."""
+    return '-' if value is None else value if isinstance(value, str) else json.dumps(value)
+
+
+def to_csv(sweeps: list[Sweep]) -> str:
+    """One line a row and seed: status, steps, seconds, the scores at the end and at the best checkpoint, overrides."""
+    many, names = len(sweeps) > 1, metrics(sweeps)
+    keys = list(dict.fromkeys(key for sweep in sweeps for row in sweep.rows for key in row.overrides))
+    columns = [(name, when) for name in names for when in WHENS]
+    header = ['row', 'seed', 'status', 'steps', 'seconds', 'best_step']
+    header += [f'{when}/{name.removeprefix(PREFIX)}' for name, when in columns] + [f'config.{key}' for key in keys]
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator='\n')
+    writer.writerow(['sweep'] * many + header)
+    for row in (row for sweep in sweeps for row in sweep.rows):
+        overrides = ['' if row.overrides.get(key) is None else show(row.overrides[key]) for key in keys]
+        for run in row.runs:
+            line = [row.own_name, run.seed, run.status, run.steps, run.seconds, run.best_step]
+            line += [run.scores.get(column) for column in columns]
+            writer.writerow([row.sweep] * many + line + overrides)
+    return text.getvalue()
+
+
+def _head(folder: Path) -> dict[str, Any]:
+    path = folder / 'sweep.json'
+    if not path.is_file():
+        raise UserError(f'{folder} holds no sweep (there is no {path.name} in it): give the folder of a sweep')
+    head = _json(path)
+    absent = [key for key in ('name', 'doc', 'command', 'seeds', 'rows') if key not in head]
+    if absent:
+        raise UserError(f"{path} has no '{absent[0]}': it is not a sweep's; launch the sweep again to write it anew")
+    return head
+
+
+def _rows(folder: Path, head: dict[str, Any], sweep: str, many: bool) -> tuple[Row, ...]:
+    rows = []
+    for entry in head['rows']:
+        runs = tuple(_run(folder / 'rows' / entry['name'] / f'seed_{seed}', seed) for seed in head['seeds'])
+        configs = [run.folder / 'config.json' for run in runs if (run.folder / 'config.json').is_file()]
+        settings = workdir.flat(workdir.read_config(configs[0])) if configs else {}
+        command = f'{head["command"]} --row={shlex.quote(entry["name"])}'
+        name = f'{sweep}/{entry["name"]}' if many else entry['name']
+        rows.append(Row(name, sweep, entry['name'], entry['overrides'], settings, command, runs))
+    # A row without a run has the base's settings under its overrides: the base is what the others do not override.
+    base = {key: value for row in rows for key, value in row.settings.items() if key not in row.overrides}
+    return tuple(row if row.settings else row._replace(settings=base | row.overrides) for row in rows)
+
+
+def _run(folder: Path, seed: int) -> Run:
+    path, end = folder / 'metrics.csv', folder / 'summary.json'
+    columns = read_metrics(path) if path.is_file() else {}
+    summary = _json(end) if end.is_file() else {}
+    note = summary.get('stopped', '')
+    status = 'stopped' if note else 'done' if summary else 'unfinished' if folder.is_dir() else 'missing'
+    lines = len(columns.get('step', ()))
+    scored = np.flatnonzero(np.isfinite(columns[BEST])) if BEST in columns else ()
+    best = min(scored, key=lambda i: columns[BEST][i], default=None)
+    places = {'final': lines - 1 if lines and status == 'done' else None, 'best': best}  # lines of metrics.csv
+    scores = {
+        (name, when): float(values[place])
+        for name, values in columns.items()
+        for when, place in places.items()
+        if name.startswith(PREFIX) and place is not None and np.isfinite(values[place])
+    }
+    steps = summary.get('steps', int(columns['step'][-1]) if lines else 0)
+    best_step = None if best is None else int(columns['step'][best])
+    return Run(folder, seed, status, note, steps, summary.get('seconds'), columns, best_step, scores)
+
+
+def _json(path: Path) -> dict[str, Any]:
+    try:
+        return json.loads(path.read_text())
+    except ValueError as error:
+        raise UserError(f'{path} is no JSON ({error}): mend it, or train that part again') from error

@@ -1,0 +1,62 @@
+"""A sweep from its file to its report."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import ml_collections
+
+from gans.errors import UserError, unknown
+from gans.sweep import plan, rows
+from gans.sweep.report import report
+from gans.sweep.train import train
+from gans.train import workdir
+
+
+def run(path: Path, base: ml_collections.ConfigDict, folder: Path, seeds: int, row: str | None, command: str) -> str:
+    """Trains all rows of a sweep file, or one, and writes the report; returns the line that says where it is."""
+    sweep, groups, sources = _planned(path, base, seeds, row)
+    workdir.made(folder)
+    about = {
+        'name': folder.name,
+        'doc': sweep.doc,
+        'command': command,
+        'seeds': [base.seed + i for i in range(seeds)],
+        'rows': [{'name': each.name, 'overrides': _plain(each.overrides)} for each in sweep.rows],
+    }
+    workdir.write_json(folder / 'sweep.json', about)
+    train(groups, folder, base.population.max_size, sources)
+    return report([folder], folder / 'report')
+
+
+def dry_run(path: Path, base: ml_collections.ConfigDict, seeds: int, row: str | None) -> str:
+    """What `run` would train: rows, groups, programs, seeds, memory."""
+    sweep, groups, _ = _planned(path, base, seeds, row)
+    return f'{sweep.name}: {len(sweep.rows)} rows\n' + plan.describe(groups, base.population.max_size)
+
+
+def across(folders: Sequence[Path], out: Path | None) -> str:
+    """Writes the report of one sweep again, or one of several sweeps."""
+    for folder in folders:
+        if not (folder / 'sweep.json').is_file():
+            raise UserError(f'{folder} holds no sweep: --report wants folders that --sweep has made')
+    names = '+'.join(folder.name for folder in folders)
+    default = folders[0] / 'report' if len(folders) == 1 else folders[0].parent / f'report-{names}'
+    return report(list(folders), out or default)
+
+
+def _planned(path: Path, base: ml_collections.ConfigDict, seeds: int, row: str | None) -> tuple:
+    """Everything that can be wrong is, before anything is trained."""
+    sweep, sources = rows.load(path, base), plan.Sources()
+    groups = plan.plan(sweep.members(seeds), sources)
+    if row is None:
+        return sweep, groups, sources
+    if row not in {each.name for each in sweep.rows}:
+        raise unknown(f'row of {path}', row, [each.name for each in sweep.rows])
+    chosen = [group._replace(members=tuple(m for m in group.members if m.row == row)) for group in groups]
+    return sweep, [group for group in chosen if group.members], sources
+
+
+def _plain(overrides: dict) -> dict:
+    """As JSON holds them."""
+    plain = lambda value: value.to_dict() if isinstance(value, ml_collections.ConfigDict) else value
+    return {key: plain(value) for key, value in overrides.items()}

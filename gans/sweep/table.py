@@ -1,0 +1,133 @@
+"""The table of a report: a line a row of the sweep, a column a score; results.md."""
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+
+from gans.metrics.score import BETTER
+from gans.sweep.results import PREFIX, WHENS, Row, Run, Sweep, metrics
+from gans.sweep.statistics import ALPHA, RULE, against, variance
+
+ARROWS = {'lower': ' ↓', 'higher': ' ↑', None: ''}
+
+
+class Column(NamedTuple):
+    """A score at the end, or at the best checkpoint."""
+
+    metric: str
+    when: str
+
+    @property
+    def title(self) -> str:
+        return f'{self.metric.removeprefix(PREFIX)}{ARROWS[BETTER.get(self.metric)]}'
+
+    @property
+    def place(self) -> str:
+        return {'final': 'final', 'best': 'best checkpoint'}[self.when]
+
+
+class Cell(NamedTuple):
+    """A score of a row over its seeds."""
+
+    mean: float  # NaN without any value
+    std: float  # NaN with less than two
+    n: int
+    of: int  # seeds that are done: n is less where some score is not finite
+    mark: str = ''  # 'best', 'group' (not significantly worse than the best) or ''
+
+    @property
+    def text(self) -> str:
+        dagger = '†' if self.mark == 'group' else ''
+        few = f' (n = {self.n})' if self.n < self.of else ''
+        return (number(self.mean, self.std) if self.n else '–') + few + dagger
+
+
+class Table(NamedTuple):
+    rows: tuple[Row, ...]
+    columns: tuple[Column, ...]
+    cells: dict[tuple[str, Column], Cell]  # by row's name and column
+
+    def cell(self, row: Row, column: Column) -> Cell:
+        return self.cells[row.name, column]
+
+
+def table(sweeps: list[Sweep]) -> Table:
+    """The scores of all rows of some sweeps, compared with each other."""
+    rows = tuple(row for sweep in sweeps for row in sweep.rows)
+    columns = tuple(Column(metric, when) for metric in metrics(sweeps) for when in WHENS)
+    cells = {
+        (row.name, column): cell for column in columns for row, cell in zip(rows, _cells(rows, column), strict=True)
+    }
+    return Table(rows, columns, cells)
+
+
+def number(mean: float, std: float) -> str:
+    """'0.0592 ± 0.0021': two digits of the deviation, and the mean to the same place; four digits without one."""
+    if not std > 0:
+        return f'{mean:.4g}' + (' ± 0' if std == 0 else '')
+    places = 1 - math.floor(math.log10(std))
+    if places > 6 or std >= 1e5:
+        return f'{mean:.3g} ± {std:.2g}'
+    return f'{mean:.{max(0, places)}f} ± {std:.{max(0, places)}f}'
+
+
+def markdown(sweeps: list[Sweep]) -> str:
+    """results.md."""
+    whole = table(sweeps)
+    heads = ['row', 'seeds done', *(f'{column.title} {column.place}' for column in whole.columns)]
+    lines = [heads, ['---', '---', *['---:'] * len(whole.columns)]]
+    for row in whole.rows:
+        cells = [whole.cell(row, column) for column in whole.columns]
+        texts = [f'**{cell.text}**' if cell.mark == 'best' else cell.text for cell in cells]
+        lines.append([_code(row.name), row.standing(), *texts])
+    parts = [f'# {", ".join(sweep.name for sweep in sweeps)}']
+    parts += [f'```text\n{_plain(sweep.doc)}\n\n$ {_plain(sweep.command)}\n```' for sweep in sweeps]
+    parts.append('\n'.join(f'| {" | ".join(line)} |' for line in lines))
+    parts.append(RULE)
+    if lost := notes(whole.rows):
+        parts.append('Not in the means:\n\n' + '\n'.join(f'- {_code(name)}: {text}' for name, text in lost))
+    return '\n\n'.join(parts) + '\n'
+
+
+def notes(rows: tuple[Row, ...]) -> list[tuple[str, str]]:
+    """Of each row that is not complete: its name, and what became of the seeds that are missing in its means."""
+    return [
+        (row.name, '; '.join(map(_fate, lost))) for row in rows if (lost := [r for r in row.runs if r.status != 'done'])
+    ]
+
+
+def _fate(run: Run) -> str:
+    text = {'stopped': f'stopped at {run.note}', 'unfinished': f'unfinished, after step {run.steps:,}'}
+    return f'seed {run.seed} {text.get(run.status, run.status)}'
+
+
+def _cells(rows: tuple[Row, ...], column: Column) -> list[Cell]:
+    """The cells of a column, with the marks that RULE explains."""
+    values = [row.values(*column) for row in rows]
+    cells = [_cell(row, v) for row, v in zip(rows, values, strict=True)]
+    better = BETTER.get(column.metric)
+    rivals = [i for i, row in enumerate(rows) if len(values[i]) == len(row.runs) > 1]
+    if better is None or len(rivals) < 2:
+        return cells
+    best = (min if better == 'lower' else max)(rivals, key=lambda i: cells[i].mean)
+    others = [i for i in rivals if i != best]
+    p = dict(zip(others, against(values[best], [values[i] for i in others]), strict=True))
+    group = [i for i in others if p[i] >= ALPHA]
+    marks = dict.fromkeys([best, *group], 'group') if group else {best: 'best'}
+    return [cell._replace(mark=marks.get(i, '')) for i, cell in enumerate(cells)]
+
+
+def _cell(row: Row, values: np.ndarray) -> Cell:
+    done = sum(run.status == 'done' for run in row.runs)
+    mean = float(values.mean()) if len(values) else math.nan
+    return Cell(mean, math.sqrt(variance(values)) if len(values) > 1 else math.nan, len(values), done)
+
+
+def _plain(text: str) -> str:
+    return text.strip().replace('```', "'''")  # it stands between such
+
+
+def _code(name: str) -> str:
+    """A name as code in a cell of a Markdown table."""
+    return '`' + name.replace('|', '\\|').replace('`', "'") + '`'

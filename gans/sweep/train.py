@@ -1,0 +1,196 @@
+"""Trains the runs of a sweep: what is done stays, what was interrupted goes on, what is new begins.
+
+In a sweep's folder: `sweep.json`, what was asked for; `rows/ROW/seed_N/`, the folder of each run, as any run's;
+`populations/ID/`, the runs that are training together: who they are, and checkpoints of all their states.
+"""
+
+import contextlib
+import hashlib
+import json
+import shutil
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+
+from gans.core import TrainState, Tree
+from gans.sweep.plan import Group, Sources, experiment_of, slices
+from gans.sweep.population import abstract, population
+from gans.sweep.rows import Member
+from gans.train import workdir
+from gans.train.checkpoints import Checkpoints, Restored
+from gans.train.loop import drive, stopped
+from gans.train.report import NotFinite, Reporter
+from gans.train.setup import Experiment
+from gans.train.workdir import flat
+
+
+def train(groups: Sequence[Group], folder: Path, size: int, sources: Sources) -> None:
+    """Trains the members of all groups that are not done, at most `size` at a time.
+
+    Raises:
+      Stopped: by a signal; what was trained is saved.
+    """
+    _set_aside(folder, [member for group in groups for member in group.members])
+    waiting = [_resumed(folder, group, sources) for group in groups]
+    parts = [part for group, begun in zip(groups, waiting, strict=True) for part in begun]
+    taken = {member.folder for part in parts for member in part.members}
+    for group in groups:
+        fresh = tuple(m for m in group.members if not _done(folder, m) and m.folder not in taken)
+        parts += slices(group._replace(members=fresh), size) if fresh else []
+    for i, part in enumerate(parts, 1):
+        names = list(dict.fromkeys(member.row for member in part.members))
+        some = ', '.join(names[:6]) + (f' and {len(names) - 6} more rows' if len(names) > 6 else '')
+        workdir.say(f'{folder}: program {i} of {len(parts)}, {len(part.members)} runs: {some}')
+        _train(part, folder, sources)
+
+
+def _train(group: Group, folder: Path, sources: Sources) -> None:
+    """Trains the members of one group together, from where they stand to the end."""
+    began, members = time.monotonic(), group.members
+    experiments = [experiment_of(member, sources) for member in members]
+    configs = [flat(member.config) for member in members]
+    numbers = {key: np.array([config[key] for config in configs]) for key in group.numbers}
+    place = _place(folder, members)
+    for member in members:
+        workdir.claim(folder / member.folder, member.config)
+    workdir.write_json(workdir.made(place) / 'members.json', [_who(member) for member in members])
+    checkpoints = Checkpoints(place / 'checkpoints', keep=1)
+    restored = checkpoints.restore(_template(experiments[0], len(members)))
+    kept = restored.state if restored else None
+    notes = restored.notes if restored else {'seconds': 0.0, 'failures': {}}
+    done, steps = restored.step if restored else 0, members[0].config.train.steps
+    failures = {int(m): NotFinite(said) for m, said in notes['failures'].items()}
+    seconds = lambda: notes['seconds'] + time.monotonic() - began
+
+    with contextlib.ExitStack() as stack:
+        stack.callback(checkpoints.close)
+        if done < steps and len(failures) < len(members):
+            program = population(experiments, numbers)
+            state = program.place(kept['state']) if kept else program.init()
+            reporter = Reporter(program, [folder / member.folder for member in members], done, failures)
+            stack.callback(reporter.close)
+            failures = reporter.failures
+
+            def save(step: int, host: TrainState, scores: list[float | None]) -> None:
+                nonlocal kept
+                for m in np.flatnonzero(host.step < step):
+                    failures.setdefault(int(m), NotFinite(f'step {host.step[m] + 1:,}: a parameter is not finite'))
+                kept = _better(kept, host, scores)
+                said = {str(m): str(failure) for m, failure in failures.items()}
+                checkpoints.save(step, kept, None, {'seconds': round(seconds(), 3), 'failures': said})
+
+            with contextlib.suppress(NotFinite):  # no member goes on: they have come to their end
+                stop = drive(program, state, done, reporter, save)
+                checkpoints.wait()
+                stopped(stop, folder)
+    for m, member in enumerate(members):
+        _finish(folder / member.folder, member, m, kept, failures.get(m), seconds(), len(members))
+    shutil.rmtree(place)
+
+
+def _better(kept: dict[str, Tree] | None, host: TrainState, scores: list[float | None]) -> dict[str, Tree]:
+    """What a checkpoint of a population holds: its state, each member's best state yet, and the score of that."""
+    now = np.array([np.inf if score is None or not np.isfinite(score) else score for score in scores], np.float32)
+    copy = lambda x: np.array(x) if isinstance(x, np.ndarray) else x  # the device's memory will be used again
+    state = jax.tree.map(copy, host)
+    if kept is None:
+        return {'state': state, 'best': state, 'score': now}
+    better = now < kept['score']
+    choose = lambda new, old: np.where(better.reshape(-1, *[1] * (new.ndim - 1)), new, old)
+    best = jax.tree.map(choose, state.replace(rng=()), kept['best'].replace(rng=())).replace(rng=state.rng)
+    return {'state': state, 'best': best, 'score': np.where(better, now, kept['score'])}
+
+
+def _template(experiment: Experiment, members: int) -> dict[str, Tree]:
+    state = abstract(experiment, members)
+    return {'state': state, 'best': state, 'score': jax.ShapeDtypeStruct((members,), np.float32)}
+
+
+def _finish(
+    folder: Path, member: Member, m: int, kept: dict[str, Tree] | None, failure: object, seconds: float, together: int
+) -> None:
+    """Makes a member's folder that of a run that is over: its best and its last checkpoint, and its summary."""
+    pick = lambda tree: jax.tree.map(lambda x: x[m], tree)
+    checkpoints, notes = Checkpoints(folder / 'checkpoints', member.config.train.keep), {'seconds': seconds}
+    if kept:
+        last, best, score = pick(kept['state']), pick(kept['best']), float(kept['score'][m])
+        if best.step < last.step and np.isfinite(score):
+            checkpoints.save(int(best.step), best, score, notes)
+        checkpoints.save(int(last.step), last, score if best.step == last.step else None, notes)
+        checkpoints.close()
+    more = {'together': together}
+    if failure:
+        more |= {'steps': int(last.step) if kept else 0, 'stopped': str(failure)}
+    workdir.summarise(folder, member.config, seconds, **more)
+
+
+# Which runs there are
+
+
+def _set_aside(folder: Path, members: Sequence[Member]) -> None:
+    """Moves runs whose row has changed since to `replaced/`: nothing is lost, and the new ones can begin."""
+    for member in members:
+        path = folder / member.folder / 'config.json'
+        if path.is_file() and not _same(flat(workdir.read_config(path)), member):
+            aside = folder / 'replaced'
+            number = len(list(aside.glob('*'))) + 1
+            target = workdir.made(aside) / f'{number:03d}-{member.row}-seed_{member.config.seed}'
+            path.parent.rename(target)
+            workdir.say(f"row '{member.row}' has changed: its run with seed {member.config.seed} is now in {target}")
+
+
+def _same(held: dict[str, Any], member: Member) -> bool:
+    """Whether a config is the member's, but for how many train at a time."""
+    strip = lambda config: {key: value for key, value in config.items() if not key.startswith('population.')}
+    return strip(held) == strip(json.loads(json.dumps(flat(member.config))))
+
+
+def _done(folder: Path, member: Member) -> bool:
+    return (folder / member.folder / 'summary.json').is_file()
+
+
+def _resumed(folder: Path, group: Group, sources: Sources) -> list[Group]:
+    """Populations that were interrupted, without the members that are done or wanted no more."""
+    wanted = {str(member.folder): member for member in group.members if not _done(folder, member)}
+    found = []
+    for path in sorted((folder / 'populations').glob('*/members.json')):
+        there = json.loads(path.read_text())
+        going = [i for i, who in enumerate(there) if who['folder'] in wanted
+                 and _same(who['config'], wanted[who['folder']])]  # fmt: skip
+        members = tuple(wanted.pop(there[i]['folder']) for i in going)
+        if not members:
+            continue
+        part = group._replace(members=members)
+        if len(going) < len(there):
+            _narrow(path.parent, len(there), going, folder, part, sources)
+        found.append(part)
+    return found
+
+
+def _narrow(place: Path, count: int, going: list[int], folder: Path, group: Group, sources: Sources) -> None:
+    """Makes a population of those members of another one that go on, with their states."""
+    experiment = experiment_of(group.members[0], sources)
+    old, new = Checkpoints(place / 'checkpoints', keep=1), _place(folder, group.members)
+    restored: Restored | None = old.restore(_template(experiment, count))
+    if restored:
+        picked = jax.tree.map(lambda x: x[np.array(going)], restored.state)
+        said = restored.notes['failures']
+        failures = {str(i): said[str(j)] for i, j in enumerate(going) if str(j) in said}
+        checkpoints = Checkpoints(new / 'checkpoints', keep=1)
+        checkpoints.save(restored.step, picked, None, restored.notes | {'failures': failures})
+        checkpoints.close()
+    workdir.write_json(workdir.made(new) / 'members.json', [_who(member) for member in group.members])
+    shutil.rmtree(place)
+
+
+def _place(folder: Path, members: Sequence[Member]) -> Path:
+    who = json.dumps([_who(member) for member in members], sort_keys=True)
+    return folder / 'populations' / hashlib.sha256(who.encode()).hexdigest()[:12]
+
+
+def _who(member: Member) -> dict[str, Any]:
+    return {'folder': str(member.folder), 'config': flat(member.config)}
