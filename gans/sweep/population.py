@@ -78,11 +78,13 @@ def population(members: Sequence[Experiment], numbers: dict[str, np.ndarray]) ->
     pmap = partial(jax.pmap, devices=devices)
     numbers = {key: np.asarray(values, np.float32) for key, values in numbers.items()}
     keys = _keys([member.config.seed for member in members])
-    shared_keys, shared = share((keys, numbers))
+    # On the devices as pmap leaves its results, lest the first call be compiled apart.
+    place = lambda tree: pmap(lambda tree: tree)(share(jax.device_get(tree)))
+    shared_keys, shared = place((keys, numbers))
 
     def init() -> TrainState:
         make = lambda key, numbers: init_state(overlay(first, numbers).system, key)
-        return share(jax.jit(jax.vmap(make), compiler_options=unoptimised())(keys, numbers))
+        return place(jax.jit(jax.vmap(make), compiler_options=unoptimised())(keys, numbers))
 
     @partial(pmap, in_axes=(0, 0, 0, None), static_broadcasted_argnums=4, donate_argnums=0)
     def call(
@@ -115,7 +117,7 @@ def population(members: Sequence[Experiment], numbers: dict[str, np.ndarray]) ->
     return Program(
         members=tuple(members),
         init=init,
-        place=share,
+        place=place,
         fetch=merge,
         call=lambda state, piece, schedule: call(state, shared, *piece, schedule),
         raws=raws,

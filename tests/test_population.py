@@ -1,0 +1,131 @@
+"""Populations: each member is the run that it would be alone."""
+
+import jax
+import numpy as np
+import pytest
+from ml_collections import ConfigDict
+
+from experiments import common
+from gans.core import TrainState
+from gans.data import images, load
+from gans.sweep.population import population
+from gans.train import program
+from gans.train.setup import setup
+
+STEPS = 20
+
+
+def toy() -> ConfigDict:
+    config = common.get_config()
+    config.data.name, config.data.sigma = 'ring', 0.02
+    config.latents.size = 4
+    config.generator = ConfigDict({'net': 'mlp', 'widths': (16, 16)})
+    config.critic = ConfigDict({'net': 'mlp', 'widths': (16, 16)})
+    config.penalty.name = 'wgan_gp'
+    config.flip_labels, config.instance_noise.sigma, config.ema.decay = 0.1, 0.3, 0.9
+    config.train.update(batch_size=16, steps=2 * STEPS, steps_per_call=STEPS, n_critic=2)
+    return config
+
+
+def images_of(streamed: bool) -> ConfigDict:
+    config = common.get_config()
+    config.data.name, config.data.size, config.data.flip = 'openmoji', 16, True
+    if streamed:
+        config.data.on_device_max_mb = 0.0
+    config.latents.size = 4
+    config.generator = ConfigDict({'net': 'dcgan', 'width': 4})
+    config.critic = ConfigDict({'net': 'dcgan', 'width': 4, 'norm': 'spectral'})
+    config.penalty.name, config.penalty.every = 'r1', 2
+    config.train.update(batch_size=8, steps=8, steps_per_call=4)
+    return config
+
+
+# What differs between the members: every kind of number that a config has.
+NUMBERS = {
+    'optimizer.critic.learning_rate': [1e-3, 2e-3, 5e-4],
+    'optimizer.generator.b1': [0.5, 0.0, 0.9],
+    'penalty.weight': [0.1, 1.0, 10.0],
+    'penalty.target': [1.0, 0.5, 1.0],
+    'labels.real': [1.0, 0.9, 0.8],
+    'flip_labels': [0.1, 0.0, 0.3],
+    'instance_noise.sigma': [0.3, 0.1, 0.0],
+    'ema.decay': [0.9, 0.99, 0.5],
+    'latents.scale': [1.0, 2.0, 0.5],
+    'data.sigma': [0.02, 0.1, 0.3],
+}
+
+
+def members_of(config: ConfigDict, numbers: dict[str, list[float]]) -> list[ConfigDict]:
+    found = []
+    for i, values in enumerate(zip(*numbers.values(), strict=True)):
+        member = config.copy_and_resolve_references()
+        member.seed = 3 * i
+        member.update_from_flattened_dict(dict(zip(numbers, values, strict=True)))
+        found.append(member)
+    return found
+
+
+def run(made: program.Program, calls: int) -> tuple[TrainState, list, np.ndarray]:
+    """State, metrics of the last call and samples after so many calls."""
+    state, raws, per_call = made.init(), made.raws(0), made.members[0].config.train.steps_per_call
+    for i in range(calls):
+        state, metrics = made.call(state, next(raws), program.schedule(made.members[0], i * per_call))
+    return made.fetch(state), made.metrics(metrics), made.samples(state, 300)()
+
+
+def together(configs: list[ConfigDict], numbers: dict[str, list[float]]) -> program.Program:
+    members = [setup(config, devices=1, mapped=True) for config in configs]
+    return population(members, {key: np.array(values) for key, values in numbers.items()})
+
+
+def assert_same(both: tuple, alone: tuple, member: int, tolerance: float) -> None:
+    close = lambda a, b: np.testing.assert_allclose(a, b, atol=tolerance, rtol=tolerance)
+    pick = lambda tree: jax.tree.map(lambda x: x[member], tree)
+    state, metrics, samples = both
+    jax.tree.map(close, pick(state).replace(rng=()), alone[0].replace(rng=()))
+    assert jax.random.key_data(state.rng[member]).tolist() == jax.random.key_data(alone[0].rng).tolist()
+    jax.tree.map(close, pick(metrics), jax.tree.map(lambda x: x[0], alone[1]))
+    close(samples[member], alone[2][0])
+
+
+def test_members_are_their_solo_runs() -> None:
+    """Three members on four devices, ten numbers: parameters, optimisers, averages, metrics, samples, to 1e-4."""
+    configs = members_of(toy(), NUMBERS)
+    both = run(together(configs, NUMBERS), 1)
+    assert both[0].step.tolist() == [STEPS] * 3
+    for i, config in enumerate(configs):
+        assert_same(both, run(program.solo(setup(config, devices=1)), 1), i, 1e-4)
+
+
+def test_more_members_than_devices() -> None:
+    """Six members on four devices: the last one fills the last device up, and is there once."""
+    seeds = {'penalty.weight': [0.1, 1.0, 10.0, 2.0, 3.0, 4.0]}
+    configs = members_of(toy(), seeds)
+    both = run(together(configs, seeds), 1)
+    assert both[0].step.shape == (6,) and both[2].shape == (6, 300, 2)
+    assert_same(both, run(program.solo(setup(configs[5], devices=1)), 1), 5, 1e-4)
+
+
+@pytest.mark.parametrize('streamed', [False, True])
+def test_convolutions_lazy_penalties_and_read_data(streamed: bool, monkeypatch) -> None:
+    few = images.image_set(np.random.default_rng(0).integers(0, 256, (40, 16, 16, 3), dtype=np.uint8))
+    placed = few if not streamed else few._replace(arrays=None, read=lambda i: {'real': few.arrays['real'][i]})
+    monkeypatch.setattr(load, 'load', lambda config: placed)
+    numbers = {'penalty.weight': [1.0, 10.0]}
+    configs = members_of(images_of(streamed), numbers)
+    both = run(together(configs, numbers), 2)
+    for i, config in enumerate(configs):
+        assert_same(both, run(program.solo(setup(config, devices=1)), 2), i, 2e-3)
+
+
+def test_a_member_that_diverges_stands_still() -> None:
+    numbers = {'optimizer.critic.learning_rate': [1e-3, 1e30]}
+    configs = members_of(toy(), numbers)
+    for config in configs:
+        config.game = 'least_squares'
+    both = run(together(configs, numbers), 2)
+    state, metrics, _ = both
+    assert state.step.tolist() == [2 * STEPS, 0]  # its call began at step 0
+    assert all(np.isfinite(leaf[1]).all() for leaf in jax.tree.leaves((state.params, state.opt, state.ema)))
+    assert not np.isfinite(metrics[0]['critic/loss'][1]).all()
+    assert_same(both, run(program.solo(setup(configs[0], devices=1)), 2), 0, 1e-3)
