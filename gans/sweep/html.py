@@ -24,7 +24,7 @@ def html(sweeps: list[Sweep]) -> str:
     whole = table(sweeps)
     title = ', '.join(sweep.name for sweep in sweeps)
     body = [_head(title, sweeps, whole), _table(whole), _charts(whole), _samples(whole.rows), _settings(whole.rows)]
-    template = string.Template(Path(__file__).with_name('page.html').read_text())
+    template = string.Template(Path(__file__).with_name('page.html').read_text(encoding='utf-8'))
     return template.substitute(title=escape(title), body='\n'.join(body))
 
 
@@ -84,7 +84,7 @@ def _charts(whole: Table) -> str:
     shape = product([row.name for row in whole.rows])
     options = ''.join(f'<option value="{escape(name)}">{escape(name.removeprefix(PREFIX))}</option>' for name in names)
     parts = [
-        f'<h2>One metric</h2><div class="bar" hidden><label>metric <select id="metric">{options}</select></label></div>'
+        f'<h2>By metric</h2><div class="bar" hidden><label>metric <select id="metric">{options}</select></label></div>'
     ]
     for i, name in enumerate(names):
         columns = [column for column in whole.columns if column.metric == name]

@@ -97,7 +97,7 @@ def strips(rows: tuple[Row, ...], metric: str, whens: dict[str, str]) -> Svg:
                 axis.plot([values.mean()], [y], '|', color='0.1', markersize=8, markeredgewidth=1.2)
         axis.set_ylim(len(rows) - 0.4, -0.6)
         axis.set_yticks(range(len(rows)), [row.name for row in rows] if i == 0 else [''] * len(rows), parse_math=False)
-        _scale(axis, 'x', everything)
+        _scale(axis, 'x', everything if len(everything) else np.zeros(1))
         axis.set_title(title, loc='left', fontsize=9)
         axis.grid(axis='y', color='0.93', linewidth=0.8)
         axis.tick_params(labelsize=8, color='0.6', labelcolor='0.2', length=2)
@@ -117,18 +117,29 @@ def drawable(rows: tuple[Row, ...]) -> list[str]:
 
 
 def _scale(axis: Any, which: str, values: np.ndarray) -> None:
-    """Limits that hold all values, on a logarithmic axis if they ask for one."""
-    set_limits = axis.set_xlim if which == 'x' else axis.set_ylim
-    lines = axis.xaxis if which == 'x' else axis.yaxis
+    """Limits that hold all values [n], n > 0; logarithmic beyond the median where they are of very different size."""
+    line, set_limits, set_scale = {
+        'x': (axis.xaxis, axis.set_xlim, axis.set_xscale),
+        'y': (axis.yaxis, axis.set_ylim, axis.set_yscale),
+    }[which]
+    low, high, usual = values.min(), values.max(), np.median(np.abs(values))
     if logarithmic(values):
-        (axis.set_xscale if which == 'x' else axis.set_yscale)('log')
-        set_limits(values.min() / 1.2, values.max() * 1.2)
-        lines.set_minor_locator(_ticker().NullLocator())
-        lines.set_major_formatter(_ticker().FuncFormatter(lambda x, _: f'{x:g}'))
-    elif len(values):
-        room = 0.05 * np.ptp(values) or 0.05 * abs(values[0]) or 1.0
-        set_limits(values.min() - room, values.max() + room)
-        lines.set_major_locator(_ticker().MaxNLocator(4))
+        set_scale('log')
+        set_limits(low / 1.2, high * 1.2)
+        subs = (1, 2, 5) if high < 100 * low else (1,)
+        line.set_major_locator(_ticker().LogLocator(subs=subs, numticks=6))
+        line.set_major_formatter(_ticker().FuncFormatter(lambda x, _: f'{x:g}'))
+    elif max(-low, high) > 100 * usual > 0:  # such as losses of rows some of which blow up
+        set_scale('symlog', linthresh=usual)
+        set_limits(low - 0.2 * abs(low), high + 0.2 * abs(high))
+        line.set_major_locator(_ticker().SymmetricalLogLocator(base=10, linthresh=usual))
+        line.get_major_locator().set_params(numticks=5)
+        line.set_major_formatter(_ticker().FuncFormatter(lambda x, _: f'{x:.2g}'))
+    else:
+        room = 0.05 * (high - low) or 0.05 * abs(low) or 1.0
+        set_limits(low - room, high + room)
+        line.set_major_locator(_ticker().MaxNLocator(4))
+    line.set_minor_locator(_ticker().NullLocator())
     axis.spines[['top', 'right']].set_visible(False)
     axis.spines[['left', 'bottom']].set_color('0.6')
 

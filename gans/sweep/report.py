@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from gans.errors import UserError
 from gans.sweep import html, results, table
+from gans.train import workdir
 
 
 def report(folders: list[Path], out: Path) -> str:
@@ -21,14 +21,8 @@ def report(folders: list[Path], out: Path) -> str:
         'results.md': table.markdown(sweeps),
         'report.html': html.html(sweeps),
     }
-    out = Path(out)
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-        for name, text in files.items():
-            torn = out / f'{name}.tmp'
-            torn.write_text(text, encoding='utf-8')
-            torn.replace(out / name)
-    except OSError as error:
-        raise UserError(f'cannot write to {out}: {error.strerror or error}; choose another folder') from error
+    out = workdir.made(Path(out))
+    for name, text in files.items():
+        workdir.write_text(out / name, text)
     rows = sum(len(sweep.rows) for sweep in sweeps)
     return f'report {out / "report.html"}  table {out / "results.md"}  values {out / "results.csv"}  of {rows} rows'

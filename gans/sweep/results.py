@@ -72,7 +72,7 @@ def read(folders: list[Path]) -> list[Sweep]:
     """The sweeps in some folders.
 
     Raises:
-        UserError: a folder holds no sweep, or one without any score; two sweeps have one name.
+        UserError: a folder holds no sweep, or one without any result; two sweeps have one name.
     """
     folders = list({folder.resolve(): folder for folder in map(Path, folders)}.values())
     if not folders:
@@ -88,7 +88,8 @@ def read(folders: list[Path]) -> list[Sweep]:
         for folder, head, name in zip(folders, heads, names, strict=True)
     ]
     for folder, sweep in zip(folders, sweeps, strict=True):
-        if not any(run.scores for row in sweep.rows for run in row.runs):
+        runs = [run for row in sweep.rows for run in row.runs]
+        if not any(run.scores or run.status == 'stopped' for run in runs):
             raise UserError(f'{folder} holds no results yet: train some of it first, with {sweep.command}')
     return sweeps
 

@@ -70,11 +70,19 @@ def read_config(path: Path) -> ml_collections.ConfigDict:
         raise UserError(f'{path} is no JSON ({error}): mend it, or choose another --workdir') from error
 
 
+def write_text(path: Path, text: str) -> None:
+    """Writes a file all at once."""
+    torn = path.with_name(path.name + '.tmp')
+    try:
+        torn.write_text(text, encoding='utf-8')
+        torn.replace(path)
+    except OSError as error:
+        raise UserError(f'cannot write {path}: {error.strerror or error}; use a place that can be written') from error
+
+
 def write_json(path: Path, value: Any) -> None:
     """Writes a JSON file all at once."""
-    torn = path.with_name(path.name + '.tmp')
-    torn.write_text(json.dumps(value, indent=2) + '\n')
-    torn.replace(path)
+    write_text(path, json.dumps(value, indent=2) + '\n')
 
 
 def environment() -> dict[str, Any]:
