@@ -92,14 +92,17 @@ def markdown(sweeps: list[Sweep]) -> str:
 
 def notes(rows: tuple[Row, ...]) -> list[tuple[str, str]]:
     """Of each row that is not complete: its name, and what became of the seeds that are missing in its means."""
-    return [
-        (row.name, '; '.join(map(_fate, lost))) for row in rows if (lost := [r for r in row.runs if r.status != 'done'])
-    ]
+    lost = {row.name: [run for run in row.runs if run.status != 'done'] for row in rows}
+    return [(name, _fates(runs)) for name, runs in lost.items() if runs]
 
 
-def _fate(run: Run) -> str:
-    text = {'stopped': f'stopped at {run.note}', 'unfinished': f'unfinished, after step {run.steps:,}'}
-    return f'seed {run.seed} {text.get(run.status, run.status)}'
+def _fates(runs: list[Run]) -> str:
+    """'seed 3 stopped at step 1,234: critic/loss is nan; seeds 4, 5 missing'."""
+    seeds: dict[str, list[str]] = {}
+    for run in runs:
+        texts = {'stopped': f'stopped at {run.note}', 'unfinished': f'unfinished, after step {run.steps:,}'}
+        seeds.setdefault(texts.get(run.status, run.status), []).append(str(run.seed))
+    return '; '.join(f'seed{"s" * (len(some) > 1)} {", ".join(some)} {fate}' for fate, some in seeds.items())
 
 
 def _cells(rows: tuple[Row, ...], column: Column) -> list[Cell]:

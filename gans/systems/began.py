@@ -39,7 +39,7 @@ def build(config: ml_collections.ConfigDict, spec: Spec, compute: Compute) -> Sy
     critic = nets.autoencoder(config.critic, spec, compute)
 
     def latents(keys: Keys) -> Array:
-        return draw(keys, (config.latents.size,))
+        return config.latents.scale * draw(keys, (config.latents.size,))
 
     def sample(params: dict[str, Tree], stats: dict[str, Tree], z: Array) -> Array:
         return generator.apply(params['generator'], stats['generator'], z, train=False)[0]

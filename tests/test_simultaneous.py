@@ -1,0 +1,117 @@
+"""The system 'simultaneous': both players move at once, from the same point, each with its own optimiser."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+from test_dirac import ONE, PSI, RATE, SIGMOID, STEPS, pencil
+
+from experiments import gan_ring8
+from experiments.sweeps import dirac
+from gans.core import Compute, Spec
+from gans.errors import UserError
+from gans.ops.random import example_keys
+from gans.step import init_state, make_train_step
+from gans.systems.build import build
+
+
+def ring(**overrides):
+    config = gan_ring8.get_config('smoke')
+    config.update_from_flattened_dict({'system': 'simultaneous', **overrides})
+    return config
+
+
+def one_step(system, state, batch):
+    return make_train_step(system)(state, batch, tuple(update.name for update in system.updates))
+
+
+def batch_of(seed=0):
+    return {'real': jnp.asarray(np.random.default_rng(seed).normal(size=(1, 8, 2)), jnp.float32)}
+
+
+@pytest.mark.parametrize(
+    'overrides, formulas',
+    [
+        ({'game': 'minimax'}, (SIGMOID,)),
+        ({'game': 'minimax', 'penalty.name': 'r1', 'penalty.weight': 1.0}, (SIGMOID, PSI)),
+        ({'game': 'wasserstein'}, (ONE,)),
+    ],
+)
+def test_trajectory_of_the_dirac_gan(overrides, formulas):
+    config = dirac.get_config()
+    config.update_from_flattened_dict({'system': 'simultaneous', **overrides})
+    for role in ('generator', 'critic'):
+        config.optimizer[role].learning_rate = RATE
+    with jax.enable_x64(True):
+        system = build(config, Spec((1,)), Compute())
+
+        def body(state, _):
+            state, _ = one_step(system, state, {'real': jnp.zeros((1, 2, 1))})
+            return state, jnp.stack([state.params['generator']['theta'], state.params['critic']['psi']])
+
+        found = jax.jit(lambda s: jax.lax.scan(body, s, None, STEPS)[1])(init_state(system, jax.random.key(0)))
+    np.testing.assert_allclose(found, pencil(*formulas, simultaneous=True), rtol=1e-6, atol=1e-9)
+
+
+def test_both_players_see_the_old_parameters():
+    """Each moves as the system 'gan' moves it when it alone is due, on the same keys and with its own optimiser."""
+    config = ring(**{'optimizer.generator.learning_rate': 1e-2, 'optimizer.critic.learning_rate': 3e-3})
+    together = build(config, Spec((2,)), Compute())
+    config.system = 'gan'
+    apart = {update.player: update for update in build(config, Spec((2,)), Compute()).updates}
+    players = build(config, Spec((2,)), Compute()).players
+    state, batch = init_state(together, jax.random.key(0)), batch_of()
+    after, metrics = one_step(together, state, batch)
+    keys = example_keys(jax.random.fold_in(jax.random.fold_in(jax.random.fold_in(state.rng, 0), 0), 0), jnp.arange(8))
+    for i, (name, update) in enumerate(apart.items()):
+        own = jax.vmap(lambda key: jax.random.split(key, 2))(keys)[:, i]
+        real = {'real': batch['real'][0]}
+        loss = lambda owned: update.loss({**state.params, **owned}, state, real, own)[0]  # noqa: B023
+        owned = {name: state.params[name]}
+        value, grads = jax.value_and_grad(loss)(owned)
+        change, _ = players[name].tx.update(grads, players[name].tx.init(owned), owned)
+        moved = optax.apply_updates(owned, change)[name]
+        jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6), after.params[name], moved)
+        assert metrics[f'both/{name}_loss'] == pytest.approx(float(value), rel=1e-5)
+        assert not jax.tree.all(jax.tree.map(jnp.array_equal, moved, owned[name]))
+    total = metrics['both/critic_loss'] + metrics['both/generator_loss']
+    assert metrics['both/loss'] == pytest.approx(float(total), rel=1e-6)
+    assert {'both/real_score', 'both/fake_score', 'both/penalty'} <= set(metrics)
+
+
+def test_clipping_is_the_critics_alone():
+    system = build(ring(**{'optimizer.critic.clip_weights': 0.01}), Spec((2,)), Compute())
+    after, _ = one_step(system, init_state(system, jax.random.key(0)), batch_of())
+    largest = {net: max(abs(leaf).max() for leaf in jax.tree.leaves(tree)) for net, tree in after.params.items()}
+    assert largest['critic'] <= 0.01 + 1e-6 and largest['generator'] > 0.1
+
+
+def test_statistics_of_both_nets_advance():
+    config = ring(**{'critic.norm': 'spectral', 'generator.norm': 'batch'})
+    system = build(config, Spec((2,)), Compute())
+    state = init_state(system, jax.random.key(0))
+    after, _ = one_step(system, state, batch_of())
+    for net in ('critic', 'generator'):
+        assert not jax.tree.all(jax.tree.map(jnp.array_equal, after.stats[net], state.stats[net]))
+
+
+def test_micro_batches_are_the_batch():
+    whole, pieces = (build(ring(**{'train.micro': micro}), Spec((2,)), Compute()) for micro in (1, 4))
+    state = init_state(whole, jax.random.key(0))
+    a, b = (one_step(system, state, batch_of())[0].params for system in (whole, pieces))
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, atol=1e-6), a, b)
+
+
+@pytest.mark.parametrize(
+    'overrides, said', [({'train.n_critic': 2}, 'train.n_critic=2'), ({'penalty.every': 4}, 'penalty.every=4')]
+)
+def test_what_has_no_meaning_is_refused(overrides, said):
+    with pytest.raises(UserError, match=said):
+        build(ring(**overrides), Spec((2,)), Compute())
+
+
+def test_dirac_nets_refuse_images():
+    config = dirac.get_config()
+    with pytest.raises(UserError, match=r'points on the line \[1\], not \(2,\)'):
+        init_state(build(config, Spec((2,)), Compute()), jax.random.key(0))

@@ -1,0 +1,166 @@
+"""Sweep files: docstrings, rows, overrides; and every structure that their rows name is built and traced, untrained."""
+
+import functools
+import json
+import math
+import re
+from pathlib import Path
+from types import ModuleType
+
+import jax
+import jax.numpy as jnp
+import pytest
+import test_experiments
+from ml_collections import ConfigDict
+
+from gans.core import Compute, Spec, TrainState
+from gans.data import load
+from gans.ops.random import example_keys
+from gans.step import due_updates, init_state, make_train_step, repeats
+from gans.systems.build import build
+from gans.train import leaves
+from gans.train.workdir import flat
+
+FOLDER = Path(__file__).resolve().parent.parent / 'experiments' / 'sweeps'
+NAMES = sorted(path.stem for path in FOLDER.glob('*.py'))
+ROWS = {  # how many each has
+    'adam_settings_sngan': 6,
+    'dcgan_tricks': 8,
+    'dirac': 27,
+    'losses_fashion_mnist': 7,
+    'losses_grid25': 54,
+    'losses_ring8': 54,
+    'wgan_gp_ncritic_lambda': 12,
+}
+
+
+@functools.cache
+def module(name: str) -> ModuleType:
+    return test_experiments.module(f'sweeps/{name}')
+
+
+@functools.cache
+def rows(name: str) -> list[tuple[str, dict]]:
+    found = []
+    module(name).sweep(lambda name, **overrides: found.append((name, overrides)))
+    return found
+
+
+def resolved(name: str, overrides: dict, variant: str = '') -> ConfigDict:
+    config = module(name).get_config(variant)
+    config.update_from_flattened_dict(overrides)
+    return config
+
+
+def structure(config: ConfigDict) -> str:
+    """What cannot be traced: all of the config but the values of its floats."""
+    kinds = {key: 'float' if isinstance(value, float) else value for key, value in flat(config).items()}
+    return json.dumps(kinds, sort_keys=True, default=str)
+
+
+def test_all_sweeps_are_known() -> None:
+    assert set(NAMES) == set(ROWS)
+
+
+@pytest.mark.parametrize('name', NAMES)
+def test_docstring_says_how_to_run_it(name) -> None:
+    doc = module(name).__doc__
+    assert f'Command: python launch.py --sweep=experiments/sweeps/{name}.py --seeds=' in doc
+    for word in ('Paper: ', 'Hardware and cost: ', 'Expected: ', 'Deviations: '):
+        assert word in doc, word
+    assert re.search(r'\d{4}\.\d{5}', doc), 'an arXiv number'
+
+
+@pytest.mark.parametrize('name', NAMES)
+def test_rows_have_names_of_their_own(name) -> None:
+    names = [row for row, _ in rows(name)]
+    assert len(names) == len(set(names)) == ROWS[name]
+    assert all(re.fullmatch(r'[A-Za-z0-9._+=-]+', row) for row in names)
+    configs = [json.dumps(resolved(name, overrides).to_dict(), sort_keys=True) for _, overrides in rows(name)]
+    assert len(set(configs)) == len(configs), 'two rows are the same'
+
+
+@pytest.mark.parametrize('name', NAMES)
+def test_overrides_name_keys_of_the_config(name) -> None:
+    config = module(name).get_config()
+    known = flat(config)
+    for row, overrides in rows(name):
+        for key, value in overrides.items():
+            assert key in known, f'{row}: {key}'
+            assert known[key] is None or type(value) is type(known[key]), f'{row}: {key}={value!r}, was {known[key]!r}'
+        resolved(name, overrides)  # a placeholder, shown as None, takes its own type alone
+
+
+@pytest.mark.parametrize('name', NAMES)
+def test_smoke_is_the_same_made_tiny(name) -> None:
+    full, smoke = (module(name).get_config(variant) for variant in ('', 'smoke'))
+    assert set(flat(full)) == set(flat(smoke))
+    assert smoke.train.steps <= 4 and smoke.train.batch_size <= 8
+    for _, overrides in rows(name):
+        assert resolved(name, overrides, 'smoke').train.steps == smoke.train.steps, 'a row that undoes smoke'
+    assert load.load(smoke.data).spec.shape == test_experiments.shape_only(full.data).spec.shape
+
+
+@pytest.mark.parametrize('name', NAMES)
+def test_steps_are_cut_evenly(name) -> None:
+    for variant in ('', 'smoke'):
+        for row, overrides in rows(name):
+            train = resolved(name, overrides, variant).train
+            for key in ('steps', 'log_every', 'sample_every', 'checkpoint_every'):
+                assert train[key] % train.steps_per_call == 0, f'{row}: {key}'
+            assert resolved(name, overrides, variant).eval.every % train.steps_per_call == 0
+
+
+@pytest.mark.parametrize('name', NAMES)
+def test_every_row_is_built_and_every_structure_traced(name) -> None:
+    """With all floats of the config as tracers, as a population has them."""
+    traced = set()
+    for row, overrides in rows(name):
+        config = resolved(name, overrides)
+        source = test_experiments.shape_only(config.data)
+        assert repeats(build(config, source.spec, Compute())) == config.train.n_critic, row
+        if structure(config) not in traced:
+            traced.add(structure(config))
+            trace(config)
+
+
+def trace(config: ConfigDict) -> None:
+    floats = [key for key, value in flat(config).items() if isinstance(value, float) and key != 'data.on_device_max_mb']
+    shape = test_experiments.shape_only(config.data).spec.shape
+
+    def step(numbers: dict[str, float], real: jax.Array) -> tuple[TrainState, TrainState, dict, jax.Array]:
+        own = ConfigDict(config.to_dict(), type_safe=False)
+        own.update_from_flattened_dict(numbers)
+        system = build(own, Spec(shape), Compute())
+        state = init_state(system, jax.random.key(0))
+        after, metrics = make_train_step(system)(state, {'real': real}, due_updates(system, config.penalty.every - 1))
+        latents = system.latents(example_keys(jax.random.key(0), jnp.arange(3)))
+        return state, after, metrics, system.sample(after.params, after.stats, latents)
+
+    real = jax.ShapeDtypeStruct((config.train.n_critic, config.train.batch_size, *shape), 'float32')
+    numbers = {key: jax.ShapeDtypeStruct((), 'float32') for key in floats}
+    before, after, metrics, samples = jax.eval_shape(step, numbers, real)
+    describe = lambda tree: {path: (leaf.shape, leaf.dtype) for path, leaf in leaves.by_path(tree).items()}
+    assert describe(after) == describe(before)
+    assert all(value.shape == () for value in metrics.values())
+    assert samples.shape == (3, *shape)
+
+
+def test_dcgan_tricks_share_programs() -> None:
+    """Rows that differ in numbers alone are one structure: plain, two smoothings and two rates."""
+    kinds = [structure(resolved('dcgan_tricks', overrides)) for _, overrides in rows('dcgan_tricks')]
+    assert len(set(kinds)) == 5
+
+
+def test_crosses_are_whole() -> None:
+    for name, size in (('losses_ring8', (9, 6)), ('losses_grid25', (9, 6)), ('wgan_gp_ncritic_lambda', (3, 4))):
+        pairs = [row.split('+') for row, _ in rows(name)]
+        assert tuple(len({pair[i] for pair in pairs}) for i in (0, 1)) == size
+        assert math.prod(size) == len(pairs)
+
+
+def test_all_games_are_there() -> None:
+    from gans.losses import GAMES
+
+    for name in ('losses_ring8', 'losses_grid25'):
+        assert set(module(name).GAMES) == set(GAMES)
