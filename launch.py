@@ -9,7 +9,7 @@ from pathlib import Path
 from absl import flags
 from ml_collections import config_flags
 
-from gans import cli
+from gans import cli, configs
 from gans.errors import Stopped, UserError
 
 CONFIG = config_flags.DEFINE_config_file(
@@ -39,18 +39,19 @@ DISTRIBUTED = flags.DEFINE_string(
 
 def main(argv: list[str]) -> int:
     try:
-        rest = cli.parse(argv)
+        rest, added = cli.parse(argv)
         if REPORT.value:
             cli.report([REPORT.value, *rest], OUT.value)
             return 0
         cli.start(CACHE.value, DISTRIBUTED.value, cores=bool(SWEEP.value))
+        config = configs.overridden(CONFIG.value, added, 'on the command line')
         file = config_flags.get_config_filename(flags.FLAGS['config'])
         folder = Path(WORKDIR.value or cli.default_workdir(file, bool(SWEEP.value)))
         if SWEEP.value:
-            cli.sweep(file, CONFIG.value, folder, cli.SweepOptions(SEEDS.value, ROW.value, DRY_RUN.value), argv)
+            cli.sweep(file, config, folder, cli.SweepOptions(SEEDS.value, ROW.value, DRY_RUN.value), argv)
         else:
             options = cli.Options(NUM.value, SEED.value, STEP.value, PATH.value, OUT.value)
-            cli.MODES[MODE.value](CONFIG.value, folder, options)
+            cli.MODES[MODE.value](config, folder, options)
     except UserError as error:
         print(f'error: {error}', file=sys.stderr)
         return 2

@@ -1,5 +1,6 @@
 """The command line behind `launch.py`: from flags to one call, and from mistakes to one line."""
 
+import ast
 import os
 import re
 import shlex
@@ -7,11 +8,12 @@ import sys
 from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import ml_collections
 from absl import app, flags
 
+from gans import configs
 from gans.errors import UserError, unknown
 
 EXPERIMENTS = Path(__file__).parent.parent / 'experiments'
@@ -105,8 +107,12 @@ def report(folders: list[str], out: str | None) -> None:
     print(run.across([Path(folder) for folder in folders], Path(out) if out else None))
 
 
-def parse(argv: list[str]) -> list[str]:
-    """Parses absl's flags, and returns the words beside them; every mistake becomes a UserError of one line."""
+def parse(argv: list[str]) -> tuple[list[str], dict[str, Any]]:
+    """Parses absl's flags; every mistake becomes a UserError of one line.
+
+    Returns:
+      The words beside the flags, and the keys of the config that its file does not have: see `_set_apart`.
+    """
     chosen, swept, reported = (_values(argv, name) for name in ('config', 'sweep', 'report'))
     if not (chosen or swept or reported or any('help' in arg for arg in argv)):
         raise UserError(
@@ -124,7 +130,9 @@ def parse(argv: list[str]) -> list[str]:
         if _values(argv, 'mode') not in ([], ['train']):
             raise UserError('--sweep trains; for a mode that reads a run give --config and a --workdir in the rows/')
         argv = [argv[0], f'--config={swept[0]}', *argv[1:]]
+    argv, added = _set_apart(argv)
     app.define_help_flags()
+    given, sys.argv = sys.argv, argv  # where ml_collections looks for overrides
     try:
         rest = flags.FLAGS(argv)
     except (KeyError, AttributeError) as error:  # ml_collections': a key that is not in the config
@@ -132,9 +140,37 @@ def parse(argv: list[str]) -> list[str]:
         raise UserError(f'no such key in the config:{text}(all keys: experiments/common.py)') from error
     except Exception as error:  # absl's flags.Error, and whatever a config file raises
         raise UserError(_said(str(error)) or type(error).__name__) from error
+    finally:
+        sys.argv = given
     if rest[1:] and not reported:
         raise UserError(f"cannot make sense of '{rest[1]}': flags are --NAME=VALUE, and --config comes first")
-    return rest[1:]
+    return rest[1:], added
+
+
+def _set_apart(argv: list[str]) -> tuple[list[str], dict[str, Any]]:
+    """Takes `--config.critic.KEY=VALUE` and its like out of a command line where the config has no such key yet.
+
+    The sections `data`, `generator` and `critic` are the arguments of a function, of which a file names the ones that
+    it sets; ml_collections would allow no others.
+    """
+    pattern = re.compile(rf'--?config\.((?:{"|".join(configs.OPEN)})\.\w+)=(.*)', re.DOTALL)
+    found = {arg: pattern.fullmatch(arg) for arg in argv}
+    chosen = _values(argv, 'config')
+    if not chosen or not any(found.values()):
+        return argv, {}
+    path, given, variant = chosen[-1].partition(':')
+    make = configs.load(Path(path)).get_config
+    known = configs.flat(configs.guarded(Path(path), lambda: make(*[variant] if given else [])))
+    added = {arg: match for arg, match in found.items() if match and match[1] not in known}
+    return [arg for arg in argv if arg not in added], {match[1]: _literal(match[2]) for match in added.values()}
+
+
+def _literal(text: str) -> Any:
+    """A number, tuple, True, False or None as Python writes them; else the text."""
+    try:
+        return ast.literal_eval(text)
+    except (ValueError, SyntaxError):
+        return text
 
 
 def start(cache: str | None, distributed: str | None, cores: bool = False) -> None:

@@ -70,6 +70,8 @@ def run(config: Path, capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyP
         (('--config=experiments/quickstart.py:smok',), "unknown variant 'smok' of quickstart; known: smoke"),
         (('--config=CONFIG', '--config.train.stepz=3'), 'Did you mean steps'),
         (('--config=CONFIG', '--config.zebra=3'), 'no such key in the config'),
+        (('--config=CONFIG', '--config.critic.nrm=spectral'), "unknown key of critic for the net 'mlp' 'nrm'; did you"),
+        (('--config=CONFIG', '--config.data.colour=red'), "unknown key of the data set 'openmoji' 'colour'"),
         (('--config=CONFIG', '--config.train.steps=many'), 'many'),
         (('--config=CONFIG', '--config.train.batch_size=0'), 'train.batch_size=0 must be at least 1'),
         (('--config=CONFIG', '--config.train.batch_size=18'), 'train.batch_size=18 cannot be divided'),

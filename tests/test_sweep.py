@@ -69,7 +69,7 @@ def groups_of(path: Path, config: ConfigDict, seeds: int = 2) -> list[plan.Group
         ),
         ("def sweep(add):\n    add('a', **{'penalty.weight.x': 1.0})", "unknown key of row 'a' 'penalty.weight.x'"),
         ("def sweep(add):\n    add('a', zebra=1)", "unknown key of row 'a' 'zebra'"),
-        ("def sweep(add):\n    add('a', **{'train.steps': 'many'})", "train.steps='many' does not fit"),
+        ("def sweep(add):\n    add('a', **{'train.steps': 'many'})", "train.steps='many' of row 'a' does not fit"),
         ("def sweep(add):\n    add('a', seed=3)", 'use --seeds'),
         ("def sweep(add):\n    add('a')\n    1 / 0", 'line 3: ZeroDivisionError: division by zero'),
         ('import nothing_like_it', "line 1: ModuleNotFoundError: No module named 'nothing_like_it'"),

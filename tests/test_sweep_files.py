@@ -13,13 +13,13 @@ import pytest
 import test_experiments
 from ml_collections import ConfigDict
 
+from gans.configs import flat
 from gans.core import Compute, Spec, TrainState
 from gans.data import load
 from gans.ops.random import example_keys
 from gans.step import due_updates, init_state, make_train_step, repeats
 from gans.systems.build import build
 from gans.train import leaves
-from gans.train.workdir import flat
 
 FOLDER = Path(__file__).resolve().parent.parent / 'experiments' / 'sweeps'
 NAMES = sorted(path.stem for path in FOLDER.glob('*.py'))

@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 import ml_collections
 
+from gans.configs import flat
 from gans.core import Tree
 from gans.data import feed, load
 from gans.data.base import Source
@@ -18,7 +19,6 @@ from gans.sweep.rows import Member
 from gans.train import program
 from gans.train.describe import size_of
 from gans.train.setup import Experiment, setup
-from gans.train.workdir import flat
 
 
 class Group(NamedTuple):

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from gans.configs import flat
 from gans.errors import UserError
 from gans.metrics.score import BEST
 from gans.train import workdir
@@ -146,7 +147,7 @@ def _rows(folder: Path, head: dict[str, Any], sweep: str, many: bool) -> tuple[R
     for entry in head['rows']:
         runs = tuple(_run(folder / 'rows' / entry['name'] / f'seed_{seed}', seed) for seed in head['seeds'])
         configs = [run.folder / 'config.json' for run in runs if (run.folder / 'config.json').is_file()]
-        settings = workdir.flat(workdir.read_config(configs[0])) if configs else {}
+        settings = flat(workdir.read_config(configs[0])) if configs else {}
         command = f'{head["command"]} --row={shlex.quote(entry["name"])}'
         name = f'{sweep}/{entry["name"]}' if many else entry['name']
         rows.append(Row(name, sweep, entry['name'], entry['overrides'], settings, command, runs))

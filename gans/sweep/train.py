@@ -16,6 +16,7 @@ from typing import Any
 import jax
 import numpy as np
 
+from gans.configs import flat
 from gans.core import TrainState, Tree
 from gans.sweep.plan import Group, Sources, experiment_of, slices
 from gans.sweep.population import abstract, population
@@ -25,7 +26,6 @@ from gans.train.checkpoints import Checkpoints, Restored
 from gans.train.loop import drive, stopped
 from gans.train.report import NotFinite, Reporter
 from gans.train.setup import Experiment
-from gans.train.workdir import flat
 
 
 def train(groups: Sequence[Group], folder: Path, size: int, sources: Sources) -> None:

@@ -10,24 +10,10 @@ from typing import Any
 import jax
 import ml_collections
 
+from gans.configs import flat
 from gans.errors import UserError
 
 PACKAGES = ('gans', 'jax', 'jaxlib', 'flax', 'optax', 'orbax-checkpoint', 'numpy')
-
-
-def flat(config: ml_collections.ConfigDict) -> dict[str, Any]:
-    """A config as JSON holds it, by dotted key."""
-    items = {}
-
-    def walk(prefix: str, tree: dict[str, Any]) -> None:
-        for key, value in tree.items():
-            if isinstance(value, dict):
-                walk(f'{prefix}{key}.', value)
-            else:
-                items[f'{prefix}{key}'] = list(value) if isinstance(value, tuple) else value
-
-    walk('', config.to_dict())
-    return items
 
 
 def claim(folder: Path, config: ml_collections.ConfigDict) -> None:
