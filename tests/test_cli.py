@@ -97,6 +97,12 @@ def run(config: Path, capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyP
         (('--config=CONFIG', 'word'), "cannot make sense of 'word'"),
         (('--config=CONFIG', '--mode=sample'), 'holds no run'),
         (('--config=CONFIG', '--distributed=here'), '--distributed=here'),
+        (('--sweep=experiments/sweeps/losses_ring.py',), "did you mean 'experiments/sweeps/losses_ring8.py'"),
+        (('--sweep=CONFIG',), 'is no sweep: it defines no `def sweep(add)`'),
+        (('--sweep=CONFIG', '--config=CONFIG'), 'names its own config'),
+        (('--sweep=CONFIG', '--mode=sample'), '--sweep trains; for a mode that reads a run give --config'),
+        (('--sweep=CONFIG', '--distributed=auto'), 'a sweep runs in one process'),
+        (('--report=nowhere',), 'nowhere holds no sweep'),
     ],
 )
 def test_mistakes(run, tmp_path: Path, args: tuple[str, ...], said: str) -> None:

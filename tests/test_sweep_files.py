@@ -18,6 +18,7 @@ from gans.core import Compute, Spec, TrainState
 from gans.data import load
 from gans.ops.random import example_keys
 from gans.step import due_updates, init_state, make_train_step, repeats
+from gans.sweep import run
 from gans.systems.build import build
 from gans.train import leaves
 
@@ -164,3 +165,13 @@ def test_all_games_are_there() -> None:
 
     for name in ('losses_ring8', 'losses_grid25'):
         assert set(module(name).GAMES) == set(GAMES)
+
+
+@pytest.mark.parametrize('name', NAMES)
+def test_smoke_of_a_row_trains(name, tmp_path) -> None:
+    path, row = FOLDER / f'{name}.py', rows(name)[-1][0]
+    said = run.run(path, module(name).get_config('smoke'), tmp_path, 2, row, 'python launch.py')
+    assert str(tmp_path / 'report' / 'report.html') in said
+    for seed in (0, 1):
+        summary = json.loads((tmp_path / 'rows' / row / f'seed_{seed}' / 'summary.json').read_text())
+        assert 'stopped' not in summary and all(map(math.isfinite, summary['final'].values()))
