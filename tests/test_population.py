@@ -8,6 +8,7 @@ from ml_collections import ConfigDict
 from experiments import common
 from gans.core import TrainState
 from gans.data import images, load
+from gans.sweep import population as sweep_population
 from gans.sweep.population import population
 from gans.train import program
 from gans.train.setup import setup
@@ -97,8 +98,10 @@ def test_members_are_their_solo_runs() -> None:
         assert_same(both, run(program.solo(setup(config, devices=1)), 1), i, 1e-4)
 
 
-def test_more_members_than_devices() -> None:
-    """Six members on four devices: the last one fills the last device up, and is there once."""
+@pytest.mark.parametrize('width', [1, 4])
+def test_more_members_than_devices(width: int, monkeypatch) -> None:
+    """Six members on four devices, one or two at once: the last one fills the last device up, and is there once."""
+    monkeypatch.setattr(sweep_population, 'WIDTH', width)
     seeds = {'penalty.weight': [0.1, 1.0, 10.0, 2.0, 3.0, 4.0]}
     configs = members_of(toy(), seeds)
     both = run(together(configs, seeds), 1)

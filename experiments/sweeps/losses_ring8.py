@@ -45,6 +45,11 @@ def get_config(variant: str = '') -> ConfigDict:
 
 
 def sweep(add) -> None:
+    cross(add, PENALTIES)
+
+
+def cross(add, penalties: dict[str, dict]) -> None:
+    """All games with all penalties."""
     for game in GAMES:
-        for penalty, overrides in PENALTIES.items():
+        for penalty, overrides in penalties.items():
             add(f'{game}+{penalty}', game=game, **overrides)

@@ -4,7 +4,8 @@ All examples of a run are numbered by one global counter. A position of the coun
 there (`shuffled`: each epoch is a new permutation) and which key finishes it. Nothing is remembered between steps.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import cache
 
 import jax
 import jax.numpy as jnp
@@ -152,8 +153,7 @@ def examples(source: Source, num: int, key: Array) -> dict[str, np.ndarray]:
 
     The same for the same key. The first `size` are distinct; beyond, the set comes again in another order.
     """
-    seed = np.asarray(shuffle_seed(key))
-    finish = jax.jit(lambda raw, places: source.finish(raw, example_keys(jax.random.fold_in(key, 1), places)))
+    seed, finish = np.asarray(shuffle_seed(key)), _finisher(source.finish)
     chunk, chunks = min(num, 1024), []
     for start in range(0, num, chunk):  # all of one shape, so that one program is compiled
         places, raw = np.arange(start, start + chunk, dtype=np.uint32), {}
@@ -161,5 +161,11 @@ def examples(source: Source, num: int, key: Array) -> dict[str, np.ndarray]:
             index = shuffled(places, source.size, seed)
             held = source.arrays
             raw = source.read(index) if held is None else {name: array[index] for name, array in held.items()}
-        chunks.append(jax.device_get(finish(raw, places)))
+        chunks.append(jax.device_get(finish(raw, key, places)))
     return {name: np.concatenate([some[name] for some in chunks])[:num] for name in chunks[0]}
+
+
+@cache
+def _finisher(finish: Callable) -> Callable:
+    """Compiled once for all keys that ask a set for examples."""
+    return jax.jit(lambda raw, key, places: finish(raw, example_keys(jax.random.fold_in(key, 1), places)))

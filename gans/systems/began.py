@@ -10,9 +10,9 @@ import numpy as np
 
 from gans import optimizers
 from gans.core import Array, Aux, Compute, Keys, Player, Spec, System, TrainState, Tree, Update
-from gans.errors import UserError, unknown
+from gans.errors import UserError
 from gans.nets import build as nets
-from gans.systems.gan import LATENTS, ema
+from gans.systems.gan import ema, make_latents
 
 
 def build(config: ml_collections.ConfigDict, spec: Spec, compute: Compute) -> System:
@@ -32,14 +32,9 @@ def build(config: ml_collections.ConfigDict, spec: Spec, compute: Compute) -> Sy
             raise UserError(f"{key}={value} has no meaning in system 'began': leave it off")
     if 'began' not in config:
         raise UserError("system 'began' wants a section began in the config: gamma (such as 0.5) and rate (0.001)")
-    if config.latents.distribution not in LATENTS:
-        raise unknown('latents.distribution', config.latents.distribution, LATENTS)
-    draw = LATENTS[config.latents.distribution]
     generator = nets.generator(config.generator, spec, config.latents.size, compute)
     critic = nets.autoencoder(config.critic, spec, compute)
-
-    def latents(keys: Keys) -> Array:
-        return config.latents.scale * draw(keys, (config.latents.size,))
+    latents = make_latents(config.latents)
 
     def sample(params: dict[str, Tree], stats: dict[str, Tree], z: Array) -> Array:
         return generator.apply(params['generator'], stats['generator'], z, train=False)[0]

@@ -1,5 +1,7 @@
 """The unconditional GAN: one generator, one critic, any game and any penalty (Goodfellow 2014 and its descendants)."""
 
+from collections.abc import Callable
+
 import jax.numpy as jnp
 import ml_collections
 
@@ -17,17 +19,12 @@ LATENTS = {
 
 def build(config: ml_collections.ConfigDict, spec: Spec, compute: Compute) -> System:
     """See `experiments/common.py` for the keys of the config."""
-    if config.latents.distribution not in LATENTS:
-        raise unknown('latents.distribution', config.latents.distribution, LATENTS)
-    draw = LATENTS[config.latents.distribution]
     generator = nets.generator(config.generator, spec, config.latents.size, compute)
     critic = nets.critic(config.critic, spec, compute)
     game = losses.game(config.game, losses.Labels(**config.labels))
     penalty = penalties.penalty(config.penalty.name, config.penalty.target, config.penalty.one_sided)
     lazy = penalty is not None and config.penalty.every > 1
-
-    def latents(keys: Keys) -> Array:
-        return config.latents.scale * draw(keys, (config.latents.size,))
+    latents = make_latents(config.latents)
 
     def sample(params: dict[str, Tree], stats: dict[str, Tree], z: Array) -> Array:
         return generator.apply(params['generator'], stats['generator'], z, train=False)[0]
@@ -99,6 +96,14 @@ def build(config: ml_collections.ConfigDict, spec: Spec, compute: Compute) -> Sy
         sample=sample,
         ema=ema(config.ema),
     )
+
+
+def make_latents(config: ml_collections.ConfigDict) -> Callable[[Keys], Array]:
+    """Makes latents(keys [B]) -> [B, size] of the distribution and the scale that the config names."""
+    if config.distribution not in LATENTS:
+        raise unknown('latents.distribution', config.distribution, LATENTS)
+    draw = LATENTS[config.distribution]
+    return lambda keys: config.scale * draw(keys, (config.size,))
 
 
 def ema(config: ml_collections.ConfigDict) -> Ema | None:

@@ -164,9 +164,9 @@ def sample_of(experiment: Experiment, state: TrainState, latents: Tree) -> Array
 
 
 def fixed_latents(experiment: Experiment, num: int, seed: int | None = None) -> Tree:
-    """The latents of a run's pictures and scores: the same for the same seed (default: the run's)."""
+    """The latents of a run's pictures and scores, on the host: the same for the same seed (default: the run's)."""
     key = jax.random.key(experiment.config.seed if seed is None else seed)
-    return jax.jit(lambda: latents_of(experiment, key, num))()
+    return jax.device_get(jax.jit(lambda: latents_of(experiment, key, num))())
 
 
 def latents_of(experiment: Experiment, key: Array, num: int) -> Tree:

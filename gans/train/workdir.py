@@ -1,5 +1,6 @@
 """The work folder of a run: whose it is, and what lies in it."""
 
+import functools
 import json
 import os
 import sys
@@ -71,6 +72,7 @@ def write_json(path: Path, value: Any) -> None:
     write_text(path, json.dumps(value, indent=2) + '\n')
 
 
+@functools.cache
 def environment() -> dict[str, Any]:
     """Device and package versions, for `summary.json`."""
     device = jax.devices()[0]
