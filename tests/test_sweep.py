@@ -268,6 +268,7 @@ def test_interrupted_goes_on_to_the_same_bits(trained: Path, tmp_path: Path, mon
     args = (write(tmp_path), base(), tmp_path / 'out', 2, None, 'python launch.py --sweep=some.py')
     interrupted(6, monkeypatch, *args)
     assert len(list((tmp_path / 'out' / 'populations').iterdir())) == 1
+    args[1].population.max_size = 7  # from now on
     run.run(*args)
     wanted, found = bytes_of(trained), bytes_of(tmp_path / 'out')
     assert found.keys() == wanted.keys()

@@ -105,7 +105,8 @@ def population(members: Sequence[Experiment], numbers: dict[str, np.ndarray]) ->
         if not streamed:
             held = flax.jax_utils.replicate(first.source.arrays or {}, devices)
             yield from ((held, done) for done in steps[::per_call])
-        read = [program.read_ahead(member, start, per_call, member.shares) for member in members]
+        threads = {'threads': 1}  # for each member
+        read = [program.read_ahead(member, start, per_call, member.shares | threads) for member in members]
         for done, *pieces in zip(steps[::per_call], *read, strict=False):
             yield share(jax.tree.map(lambda *arrays: np.stack(arrays), *pieces)), done
 

@@ -135,18 +135,12 @@ def _set_aside(folder: Path, members: Sequence[Member]) -> None:
     """Moves runs whose row has changed since to `replaced/`: nothing is lost, and the new ones can begin."""
     for member in members:
         path = folder / member.folder / 'config.json'
-        if path.is_file() and not _same(flat(workdir.read_config(path)), member):
+        if path.is_file() and workdir.differing(flat(workdir.read_config(path)), flat(member.config)):
             aside = folder / 'replaced'
             number = len(list(aside.glob('*'))) + 1
             target = workdir.made(aside) / f'{number:03d}-{member.row}-seed_{member.config.seed}'
             path.parent.rename(target)
             workdir.say(f"row '{member.row}' has changed: its run with seed {member.config.seed} is now in {target}")
-
-
-def _same(held: dict[str, Any], member: Member) -> bool:
-    """Whether a config is the member's, but for how many train at a time."""
-    strip = lambda config: {key: value for key, value in config.items() if not key.startswith('population.')}
-    return strip(held) == strip(json.loads(json.dumps(flat(member.config))))
 
 
 def _done(folder: Path, member: Member) -> bool:
@@ -159,8 +153,8 @@ def _resumed(folder: Path, group: Group, sources: Sources) -> list[Group]:
     found = []
     for path in sorted((folder / 'populations').glob('*/members.json')):
         there = json.loads(path.read_text())
-        going = [i for i, who in enumerate(there) if who['folder'] in wanted
-                 and _same(who['config'], wanted[who['folder']])]  # fmt: skip
+        same = lambda who: not workdir.differing(who['config'], flat(wanted[who['folder']].config))
+        going = [i for i, who in enumerate(there) if who['folder'] in wanted and same(who)]
         members = tuple(wanted.pop(there[i]['folder']) for i in going)
         if not members:
             continue

@@ -30,14 +30,20 @@ def claim(folder: Path, config: ml_collections.ConfigDict) -> None:
     except OSError as error:
         raise UserError(f'cannot write to {folder}: {error.strerror or error}; choose another --workdir') from error
     held = flat(read_config(path))
-    missing = object()
-    differ = sorted(key for key in held | wanted if held.get(key, missing) != wanted.get(key, missing))
+    differ = differing(held, wanted)
     if differ:
         some = ', '.join(
             f'{key} ({held.get(key, "absent")} there, {wanted.get(key, "absent")} now)' for key in differ[:5]
         )
         more = f' and {len(differ) - 5} more' if len(differ) > 5 else ''
         raise UserError(f'{folder} holds a run of another config: {some}{more}; choose another --workdir or delete it')
+
+
+def differing(held: dict[str, Any], wanted: dict[str, Any]) -> list[str]:
+    """The keys in which two flat configs are not of the same run; how many runs train at a time is no part of one."""
+    missing = object()
+    differ = (key for key in held | wanted if held.get(key, missing) != wanted.get(key, missing))
+    return sorted(key for key in differ if not key.startswith('population.'))
 
 
 def made(folder: Path) -> Path:
