@@ -70,6 +70,8 @@ def _words(keys: Keys) -> tuple[Array, Array]:
 
 
 def _keys(a: Array, b: Array) -> Keys:
+    # Keys are computed apart from what is drawn from them: with both in one kernel, jax 0.12 compiled for ever on CPU.
+    a, b = lax.optimization_barrier((a, b))
     return jax.random.wrap_key_data(jnp.stack([a, b], -1), impl='threefry2x32')
 
 
