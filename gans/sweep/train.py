@@ -187,4 +187,6 @@ def _place(folder: Path, members: Sequence[Member]) -> Path:
 
 
 def _who(member: Member) -> dict[str, Any]:
-    return {'folder': str(member.folder), 'config': flat(member.config)}
+    # Without how many train at a time, which may change between launches and must not change a population's folder.
+    config = {key: value for key, value in flat(member.config).items() if not key.startswith('population.')}
+    return {'folder': str(member.folder), 'config': config}
