@@ -15,7 +15,7 @@ from gans.errors import Stopped, UserError
 CONFIG = config_flags.DEFINE_config_file(
     'config', help_string='The experiment: a file of experiments/, as FILE.py[:variant].'
 )
-MODE = flags.DEFINE_enum('mode', 'train', list(cli.MODES), 'What to do.')
+MODE = flags.DEFINE_enum('mode', 'train', [*cli.MODES, cli.COMPARE], 'What to do.')
 WORKDIR = flags.DEFINE_string(
     'workdir', None, 'Folder of the run (default: runs/NAME[-variant]), or of the sweep (runs/sweeps/NAME[-variant]).'
 )
@@ -24,13 +24,27 @@ SEEDS = flags.DEFINE_integer('seeds', 5, 'sweep: runs of each row, with seeds 0,
 ROW = flags.DEFINE_string('row', None, 'sweep: train this row alone.')
 DRY_RUN = flags.DEFINE_bool('dry-run', False, 'sweep: check all rows and say what would be trained together.')
 REPORT = flags.DEFINE_string('report', None, 'Instead of --config: folders of sweeps, DIR [DIR ...], to report anew.')
-NUM = flags.DEFINE_integer('num', 64, 'sample: how many samples; interpolate: how many steps between two latents.')
-SEED = flags.DEFINE_integer('seed', 0, 'sample, interpolate: seed of the latents.')
-STEP = flags.DEFINE_string('step', 'latest', 'sample, interpolate: the checkpoint: a step, latest or best.')
+NUM = flags.DEFINE_integer(
+    'num', None, 'sample, evaluate: how many samples (64; 10,000); interpolate: how many steps between latents (64).'
+)
+SEED = flags.DEFINE_integer('seed', 0, 'sample, interpolate, evaluate: seed of the latents.')
+STEP = flags.DEFINE_string('step', 'latest', 'sample, interpolate, evaluate: the checkpoint: a step, latest or best.')
 PATH = flags.DEFINE_enum('path', 'spherical', ['spherical', 'linear'], 'interpolate: the way between latents.')
 OUT = flags.DEFINE_string(
-    'out', None, 'sample: FILE.png (a grid), FILE.npz (one array) or FOLDER/ (single PNGs); report: its folder.'
+    'out',
+    None,
+    'sample: FILE.png (a grid), FILE.npz (one array) or FOLDER/ (single PNGs); report: its folder; compare: FILE.json.',
 )
+FEATURES = flags.DEFINE_string(
+    'features',
+    None,
+    'evaluate, compare: inception_v3[:pytorch_fid], efficientnet_lite0[:SIDE], classifier[:DATA SET], pixels, identity '
+    "(default: the config's eval.features; auto).",
+)
+WEIGHTS = flags.DEFINE_string('weights', None, "evaluate, compare: the file of inception_v3's weights.")
+REAL = flags.DEFINE_string('real', None, 'compare: a folder of real images, or a .npz file.')
+FAKE = flags.DEFINE_string('fake', None, 'compare: a folder of generated images, or a .npz file.')
+SIZE = flags.DEFINE_integer('size', None, 'compare: pixels of a side, to crop and scale images of folders to.')
 CACHE = flags.DEFINE_string('compilation_cache', None, 'Folder that keeps compiled programs between launches.')
 DISTRIBUTED = flags.DEFINE_string(
     'distributed', None, "Many processes: 'auto' where a cluster says who is who, else HOST:PORT,PROCESSES,PROCESS."
@@ -44,13 +58,16 @@ def main(argv: list[str]) -> int:
             cli.report([REPORT.value, *rest], OUT.value)
             return 0
         cli.start(CACHE.value, DISTRIBUTED.value, cores=bool(SWEEP.value))
+        options = cli.Options(NUM.value, SEED.value, STEP.value, PATH.value, OUT.value, FEATURES.value, WEIGHTS.value)
+        if MODE.value == cli.COMPARE:
+            cli.compare(REAL.value, FAKE.value, options, SIZE.value)
+            return 0
         config = configs.overridden(CONFIG.value, added, 'on the command line')
         file = config_flags.get_config_filename(flags.FLAGS['config'])
         folder = Path(WORKDIR.value or cli.default_workdir(file, bool(SWEEP.value)))
         if SWEEP.value:
             cli.sweep(file, config, folder, cli.SweepOptions(SEEDS.value, ROW.value, DRY_RUN.value), argv)
         else:
-            options = cli.Options(NUM.value, SEED.value, STEP.value, PATH.value, OUT.value)
             cli.MODES[MODE.value](config, folder, options)
     except UserError as error:
         print(f'error: {error}', file=sys.stderr)

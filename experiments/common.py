@@ -75,6 +75,8 @@ def get_config() -> ConfigDict:
     config.eval = ConfigDict()
     config.eval.every = 1_000
     config.eval.samples = 2_000
+    config.eval.features = config_dict.placeholder(str)  # of the Fréchet distance of images; None: there is none
+    config.eval.features = 'auto'  # the best that is here and costs little; all: gans/features/load.py
     return config
 
 
@@ -123,5 +125,6 @@ def finish(config: ConfigDict, variant: str, file: str, smoke: dict[str, Any] | 
     train.log_every = 2
     every(config, 4)
     config.eval.samples = 16
+    config.eval.features = None
     config.update_from_flattened_dict(smoke or {})
     return config

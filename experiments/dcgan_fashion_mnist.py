@@ -23,4 +23,5 @@ def get_config(variant: str = '') -> ConfigDict:
     config.critic = ConfigDict({'net': 'dcgan', 'width': 64, 'base': 7})
     config.train.steps = 20_000
     config.train.batch_size = 128
-    return common.finish(config, variant, __file__, {'data.name': 'digits'})
+    config.eval.features = 'classifier'
+    return common.finish(config, variant, __file__, {'data.name': 'digits', 'eval.features': 'pixels'})

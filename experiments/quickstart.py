@@ -35,4 +35,4 @@ def get_config(variant: str = '') -> ConfigDict:
     config.train.batch_size = 32
     common.every(config, 400)
     config.eval.samples = 1_000
-    return common.finish(config, variant, __file__)
+    return common.finish(config, variant, __file__, {'eval.features': 'pixels'})

@@ -17,6 +17,7 @@ from gans import configs
 from gans.errors import UserError, unknown
 
 EXPERIMENTS = Path(__file__).parent.parent / 'experiments'
+NUM, SAMPLES = 64, 10_000  # --num where it is not given: of pictures, and of an evaluation
 
 
 class SweepOptions(NamedTuple):
@@ -28,13 +29,15 @@ class SweepOptions(NamedTuple):
 
 
 class Options(NamedTuple):
-    """The flags of the modes that read a checkpoint."""
+    """The flags of the modes that read a checkpoint, or samples."""
 
-    num: int = 64
+    num: int | None = None
     seed: int = 0
     step: str = 'latest'
     path: str = 'spherical'
     out: str | None = None
+    features: str | None = None
+    weights: str | None = None
 
 
 def own_config(config: ml_collections.ConfigDict, folder: Path) -> ml_collections.ConfigDict:
@@ -57,27 +60,49 @@ def train(config: ml_collections.ConfigDict, folder: Path, options: Options) -> 
 
     summary = loop.train(config, folder)
     if summary:
-        final = ', '.join(f'{name.removeprefix("eval/")} {value:.4g}' for name, value in summary['final'].items()
-                          if name.startswith('eval/'))  # fmt: skip
+        final = ', '.join(_told(summary, name) for name in summary['final'] if name.startswith('eval/'))
         last = folder / 'samples' / f'step_{summary["steps"]:08d}.png'
         workdir.say(f'done: {summary["steps"]:,} steps in {summary["seconds"]:,.0f} s, {final}')
         print(f'samples {last}  curves {folder / "curves.png"}  checkpoints {folder / "checkpoints"}  all in {folder}')
 
 
+def _told(summary: dict[str, Any], name: str) -> str:
+    """A score, and what it means: 'fd_pixels 2.1 (two halves of the real data 0.5, untrained 133)'."""
+    floor, untrained = (summary[key].get(name) for key in ('floor', 'untrained'))
+    known = floor is not None and untrained is not None
+    beside = f' (two halves of the real data {floor:.3g}, untrained {untrained:.3g})' if known else ''
+    return f'{name.removeprefix("eval/")} {summary["final"][name]:.4g}{beside}'
+
+
 def sample(config: ml_collections.ConfigDict, folder: Path, options: Options) -> None:
     from gans.train import draw
 
-    print(draw.sample(own_config(config, folder), folder, options.num, options.seed, options.step, options.out))
+    num = NUM if options.num is None else options.num
+    print(draw.sample(own_config(config, folder), folder, num, options.seed, options.step, options.out))
 
 
 def interpolate(config: ml_collections.ConfigDict, folder: Path, options: Options) -> None:
     from gans.train import draw
 
-    print(
-        draw.interpolate(
-            own_config(config, folder), folder, options.num, options.seed, options.step, options.path, options.out
-        )
-    )
+    num = NUM if options.num is None else options.num
+    own = own_config(config, folder)
+    print(draw.interpolate(own, folder, num, options.seed, options.step, options.path, options.out))
+
+
+def evaluate(config: ml_collections.ConfigDict, folder: Path, options: Options) -> None:
+    from gans.evaluate import run
+
+    num = SAMPLES if options.num is None else options.num
+    chosen = run.Options(num, options.seed, options.step, options.features, options.weights)
+    print(run.evaluate(own_config(config, folder), folder, chosen))
+
+
+def compare(real: str | None, fake: str | None, options: Options, size: int | None) -> None:
+    from gans.evaluate import compare
+
+    if not real or not fake:
+        raise UserError('compare what? --real=PATH --fake=PATH, folders of images or .npz files')
+    print(compare.compare(real, fake, options.features or 'auto', options.weights, size, options.out))
 
 
 def describe(config: ml_collections.ConfigDict, folder: Path, options: Options) -> None:
@@ -86,7 +111,14 @@ def describe(config: ml_collections.ConfigDict, folder: Path, options: Options) 
     print(describe(config))
 
 
-MODES: dict[str, Callable] = {'train': train, 'sample': sample, 'interpolate': interpolate, 'describe': describe}
+MODES: dict[str, Callable] = {
+    'train': train,
+    'sample': sample,
+    'interpolate': interpolate,
+    'evaluate': evaluate,
+    'describe': describe,
+}
+COMPARE = 'compare'  # the one mode without a config
 
 
 def sweep(file: str, base: ml_collections.ConfigDict, folder: Path, options: SweepOptions, argv: list[str]) -> None:
@@ -114,7 +146,8 @@ def parse(argv: list[str]) -> tuple[list[str], dict[str, Any]]:
       The words beside the flags, and the keys of the config that its file does not have: see `_set_apart`.
     """
     chosen, swept, reported = (_values(argv, name) for name in ('config', 'sweep', 'report'))
-    if not (chosen or swept or reported or any('help' in arg for arg in argv)):
+    alone = reported or _values(argv, 'mode') == [COMPARE]
+    if not (chosen or swept or alone or any('help' in arg for arg in argv)):
         raise UserError(
             f'which experiment? --config=experiments/NAME.py, NAME one of: {", ".join(_known(EXPERIMENTS))}'
         )

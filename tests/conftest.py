@@ -4,6 +4,8 @@ import os
 import sys
 from pathlib import Path
 
+import pytest
+
 os.environ.setdefault('JAX_PLATFORMS', 'cpu')
 FLAGS = (
     '--xla_force_host_platform_device_count=4',
@@ -13,3 +15,9 @@ os.environ['XLA_FLAGS'] = ' '.join([os.environ.get('XLA_FLAGS', ''), *FLAGS]).st
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT), str(ROOT / 'experiments')]
+
+
+@pytest.fixture(scope='session', autouse=True)
+def own_cache(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """What is kept between runs is kept for these tests alone."""
+    os.environ['XDG_CACHE_HOME'] = str(tmp_path_factory.getbasetemp() / 'cache')

@@ -11,7 +11,7 @@ import pytest
 from sweeping import STEPS, write_head, write_losses, write_run
 
 from gans.errors import UserError
-from gans.metrics.score import BEST
+from gans.metrics.score import SLICED as BEST
 from gans.sweep import plots
 from gans.sweep.html import html, product
 from gans.sweep.report import report

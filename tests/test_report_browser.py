@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from sweeping import write_losses
 
-from gans.metrics.score import BEST
+from gans.metrics.score import SLICED as BEST
 from gans.sweep.report import report
 
 CHROMIUM = shutil.which('chromium') or shutil.which('chromium-browser')

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
+from gans.cache import home
 from gans.data.base import Source
 from gans.data.images import image_set, pixels, square
 from gans.errors import UserError
@@ -41,15 +42,21 @@ def folder(path: str, *, size: int = 64, channels: int = 3, strict: bool = False
     root = Path(path).expanduser()
     if not root.is_dir():
         raise UserError(f"there is no folder '{path}'; give data.name as folder:PATH")
-    names = sorted(_names(root))
-    if not names:
-        raise UserError(f"no image lies in '{path}'; wanted are files such as {', '.join(sorted(SUFFIXES))}")
+    names = images_in(root)
     groups = sorted({name.parts[0] for name in names})
     labelled = len(groups) > 1 and all(len(name.parts) > 1 for name in names)
-    home = Path(os.environ.get('XDG_CACHE_HOME') or '~/.cache', 'gans')
-    images, kept = _decoded(root, names, size, channels, strict, Path(cache or home).expanduser())
+    place = Path(cache).expanduser() if cache else home()
+    images, kept = _decoded(root, names, size, channels, strict, place)
     labels = np.array([groups.index(names[i].parts[0]) for i in kept]) if labelled else None
     return image_set(images, labels, groups)
+
+
+def images_in(root: Path) -> list[Path]:
+    """The images below a folder, relative to it, sorted; UserError if there is none."""
+    names = sorted(_names(root))
+    if not names:
+        raise UserError(f"no image lies in '{root}'; wanted are files such as {', '.join(sorted(SUFFIXES))}")
+    return names
 
 
 def _names(root: Path) -> list[Path]:

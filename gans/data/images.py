@@ -23,6 +23,12 @@ def finish(raw: dict[str, Array], keys: Keys) -> dict[str, Array]:
     return {**raw, 'real': raw['real'].astype(jnp.float32) / 127.5 - 1}
 
 
+def to_uint8(images: np.ndarray) -> np.ndarray:
+    """[-1, 1] to 0..255, the inverse of how data sets are read; NaN becomes 0."""
+    images = np.nan_to_num(np.asarray(images, np.float32), nan=-1.0)
+    return np.round((np.clip(images, -1, 1) + 1) * 127.5).astype(np.uint8)
+
+
 def mirror(batch: dict[str, Array], keys: Keys) -> dict[str, Array]:
     """Mirrors each image [H, W, C], left to right, with probability 1/2."""
     flip = uniform(keys)[:, None, None, None] < 0.5
@@ -80,6 +86,11 @@ def square(image: Image, size: int, channels: int, crop: int | None = None) -> n
     box = (left, top, left + side, top + side)
     image = image.crop(box) if side == size else image.resize((size, size), Resampling.LANCZOS, box)
     return np.asarray(image).reshape(size, size, channels)
+
+
+def plain(image: Image, channels: int) -> np.ndarray:
+    """The whole image as it is, uint8 [H, W, channels]; transparency is laid over white."""
+    return np.asarray(_opaque(image, 'L' if channels == 1 else 'RGB')).reshape(image.height, image.width, channels)
 
 
 def _opaque(image: Image, mode: str) -> Image:

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from gans.data import digits, folder, idx, openmoji, tfds, toys
+from gans.data import digits, folder, idx, openmoji, stacked, tfds, toys
 from gans.data.base import Source
 from gans.data.images import mirror, whole
 from gans.errors import UserError, unknown
@@ -16,6 +16,7 @@ SETS: dict[str, Callable[..., Source]] = {
     'fashion_mnist': idx.fashion_mnist,
     'mnist': idx.mnist,
     'digits': digits.digits,
+    'stacked': stacked.stacked,
     'cifar10': tfds.cifar10,
     'celeb_a': tfds.celeb_a,
     'gaussian1d': toys.gaussian1d,
@@ -43,15 +44,8 @@ def load(config: Mapping[str, Any]) -> Source:
     """
     options = {key: value for key, value in config.items() if value is not None}
     name, flip, max_mb = options.pop('name', ''), options.pop('flip', False), options.pop('on_device_max_mb', 2000)
-    family, _, rest = name.partition(':')
-    if rest and family in FAMILIES:
-        make, args = FAMILIES[family], (rest,)
-    elif name in SETS:
-        make, args = SETS[name], ()
-    else:
-        raise unknown('data.name', name, [*SETS, 'tfds:NAME', 'folder:PATH'])
-    kinds = inspect.signature(make).parameters.values()
-    known = [p.name for p in kinds if p.kind is p.KEYWORD_ONLY]
+    make, args = _function(name)
+    known = arguments(name)
     for key in options:
         if key not in known:
             raise unknown(f"key of the data set '{name}'", key, [*known, 'flip', 'on_device_max_mb'])
@@ -59,6 +53,21 @@ def load(config: Mapping[str, Any]) -> Source:
     if flip and not source.spec.is_image:
         raise UserError(f"data.flip is set, but '{name}' is no set of images; leave it False")
     return _placed(source, max_mb)._replace(augment=mirror if flip else None)
+
+
+def arguments(name: str) -> dict[str, Any]:
+    """The keyword arguments of a set's function, and their defaults."""
+    kinds = inspect.signature(_function(name)[0]).parameters.values()
+    return {p.name: p.default for p in kinds if p.kind is p.KEYWORD_ONLY}
+
+
+def _function(name: str) -> tuple[Callable[..., Source], tuple[str, ...]]:
+    family, _, rest = name.partition(':')
+    if rest and family in FAMILIES:
+        return FAMILIES[family], (rest,)
+    if name in SETS:
+        return SETS[name], ()
+    raise unknown('data.name', name, [*SETS, 'tfds:NAME', 'folder:PATH'])
 
 
 def _placed(source: Source, max_mb: float) -> Source:

@@ -1,28 +1,100 @@
 """The scores of a run, while it trains."""
 
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
 
 from gans.data.base import Source
+from gans.data.images import to_uint8
+from gans.features.base import Extractor
+from gans.metrics import protocol
+from gans.metrics.frechet import frechet, moments, singular
+from gans.metrics.protocol import Protocol
+from gans.metrics.seen import see, see_once
 from gans.metrics.sliced import sliced_wasserstein
-from gans.metrics.toys import mode_counts, moments
+from gans.metrics.toys import mode_counts
+from gans.metrics.toys import moments as mean_and_std
 
-BEST = 'eval/sliced_wasserstein'  # the best checkpoint has the lowest
-# Which values of a score are better; one that is not here has no such order (the mean, say, has a goal instead).
-BETTER = {
-    'eval/sliced_wasserstein': 'lower',
-    'eval/reverse_kl': 'lower',
-    'eval/modes': 'higher',
-    'eval/high_quality': 'higher',
-}
+PREFIX = 'eval/'  # of scores among a run's metrics
+EVALUATED = 'evaluation/'  # of the results of --mode=evaluate, beside them
+SLICED = f'{PREFIX}sliced_wasserstein'  # every run has it
+# Which values are better; a score that is not here has no such order (the mean, say, has a goal instead).
+LOWER = ('fid', 'kid', 'reverse_kl', 'sliced_wasserstein', 'spectrum_distance')
+HIGHER = ('is', 'precision', 'recall', 'density', 'coverage', 'accuracy', 'modes', 'high_quality')
 
 
-def scores(samples: np.ndarray, real: np.ndarray, source: Source) -> dict[str, float]:
-    """All cheap scores of samples [N, ...] against real examples [N, ...], by metric name; NaN samples score NaN."""
-    if not np.isfinite(samples).all():
-        return {BEST: float('nan')}
-    found = {'sliced_wasserstein': sliced_wasserstein(samples, real)}
-    if source.spec.shape == (1,):
-        found |= moments(samples)
-    if source.modes is not None and len(source.modes.centres) > 1:
-        found |= mode_counts(samples, source.modes)
-    return {f'eval/{name}': value for name, value in found.items()}
+def better(metric: str) -> str | None:
+    """Which values of a score are better, 'lower' or 'higher'; None if it has no such order."""
+    name = metric.removeprefix(PREFIX).removeprefix(EVALUATED)
+    if name in LOWER or name.startswith('fd_'):
+        return 'lower'
+    return 'higher' if name in HIGHER or (name.startswith('is_') and not name.endswith('_std')) else None
+
+
+def deciding(names: Mapping[str, Any]) -> str:
+    """Which of a run's scores says which checkpoint is the best: the Fréchet distance if there is one."""
+    return next((name for name in names if name == f'{PREFIX}fid' or name.startswith(f'{PREFIX}fd_')), SLICED)
+
+
+class Scorer:
+    """The scores of samples against a set, all of them cheap.
+
+    `floor`: by metric, what another draw of real images would have; `warning`: a line, or nothing.
+    """
+
+    def __init__(self, source: Source, real: np.ndarray, num: int, extractor: Extractor | None) -> None:
+        """
+        Args:
+          real: examples [M, ...] of the set in the order that `examples` gives, M at least 2 num.
+          num: samples that will be scored at a time.
+          extractor: for a Fréchet distance of images.
+        """
+        self._source, self._real, self._extractor = source, real[:num], extractor
+        self.floor: dict[str, float] = {}
+        self.warning = ''
+        if extractor:
+            first, second = halves(len(real) if source.size is None else min(len(real), source.size), num)
+            features = see_once(extractor, to_uint8(real[: second.stop])).features
+            self._moments = moments(features[: min(num, second.stop)])
+            self._name = PREFIX + protocol.frechet(extractor)
+            self.floor = {self._name: frechet(moments(features[first]), moments(features[second]))}
+            if singular(self._moments) or num <= features.shape[1]:
+                self.warning = (
+                    f'{self._name}: {self._moments.count:,} real and {num:,} generated images are too few for '
+                    f'{features.shape[1]:,} features (singular covariances): compare with the same numbers only'
+                )
+
+    def __call__(self, samples: np.ndarray) -> dict[str, float]:
+        """The scores of samples [num, ...], by metric name; NaN samples score NaN."""
+        bad = not np.isfinite(samples).all()
+        found = {SLICED: float('nan') if bad else sliced_wasserstein(samples, self._real)}
+        if self._extractor:
+            features = None if bad else see(self._extractor, to_uint8(samples)).features
+            found[self._name] = float('nan') if bad else frechet(self._moments, moments(features))
+        if not bad and self._source.spec.shape == (1,):
+            found |= {PREFIX + name: value for name, value in mean_and_std(samples).items()}
+        if not bad and self._source.modes is not None and len(self._source.modes.centres) > 1:
+            found |= {PREFIX + name: value for name, value in mode_counts(samples, self._source.modes).items()}
+        return found
+
+
+def halves(size: int, num: int) -> tuple[slice, slice]:
+    """Two disjoint parts of `size` real examples, of `num` each if there are enough, else as large as they can be."""
+    half = min(num, size // 2)
+    return slice(0, half), slice(half, 2 * half)
+
+
+def stamps(common: Protocol, source: Source, num: int, extractor: Extractor | None) -> dict[str, Protocol]:
+    """The stamp of each score, by metric name.
+
+    Args:
+      common: what all have: data set, latents, weights of the generator.
+    """
+    real = num if source.size is None else min(num, source.size)
+    numbers = common | {'fake': num}
+    found = {SLICED: {**numbers, 'real': num, 'directions': 256, 'resizing': 'none'}}
+    if extractor:
+        found[PREFIX + protocol.frechet(extractor)] = numbers | {'real': real} | protocol.features(extractor)
+    others = ('mean', 'std', 'modes', 'high_quality', 'reverse_kl')
+    return found | {PREFIX + name: numbers for name in others if source.modes is not None}

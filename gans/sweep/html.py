@@ -10,11 +10,11 @@ from pathlib import Path
 
 import numpy as np
 
-from gans.metrics.score import BETTER
+from gans.metrics.score import PREFIX, better
 from gans.sweep import plots
-from gans.sweep.results import PREFIX, WHENS, Row, Sweep, differing, show
+from gans.sweep.results import WHENS, Row, Sweep, differing, show
 from gans.sweep.statistics import RULE
-from gans.sweep.table import Cell, Column, Table, notes, table
+from gans.sweep.table import Cell, Column, Table, notes, protocols, table
 
 KEPT = 200_000  # bytes of a picture that is taken over as it is; a larger one becomes a JPEG of the same size
 
@@ -57,7 +57,7 @@ def _table(whole: Table) -> str:
     )
     heads = [_sortable(0, 'row'), _sortable(1, 'seeds done', 'class="text"')]
     for i, column in enumerate(whole.columns, 2):
-        first = 'ascending' if BETTER.get(column.metric) == 'lower' else 'descending'
+        first = 'ascending' if better(column.metric) == 'lower' else 'descending'
         edge = 'class="first"' if column.when == WHENS[0] else ''
         heads.append(_sortable(i, column.place, f'data-number {edge}', first))
     lines = []
@@ -70,6 +70,8 @@ def _table(whole: Table) -> str:
         lines.append(f'<tr>{"".join(cells)}</tr>')
     lost = ''.join(f'<li><code>{escape(name)}</code>: {escape(text)}</li>' for name, text in notes(whole.rows))
     lost = f'<details open><summary>Not in the means</summary><ul class="soft">{lost}</ul></details>' if lost else ''
+    odd = ''.join(f'<li><code>{escape(name)}</code>: {escape(text)}</li>' for name, text in protocols(whole))
+    lost += f'<details open><summary>Not ranked, ‡</summary><ul class="soft">{odd}</ul></details>' if odd else ''
     return f"""<h2>Results</h2>
 <div class="wide"><table id="results"><thead><tr><th></th><th></th>{over}</tr><tr>{''.join(heads)}</tr></thead>
 <tbody>
@@ -117,18 +119,18 @@ rows. A red cross: the last value of a seed that was stopped.</p>
 def _matrix(whole: Table, column: Column, lines: list[str], heads: list[str], separator: str) -> str:
     """A table of lines x heads, the deeper its blue the better."""
     cells = {row.name: whole.cell(row, column) for row in whole.rows}
-    means = np.array([cell.mean for cell in cells.values() if cell.n])
+    means = np.array([cell.mean for cell in cells.values() if cell.n and cell.mark != 'apart'])
     scale = np.log if plots.logarithmic(means) else np.asarray
     low, high = (scale(means.min()), scale(means.max())) if len(means) else (0.0, 0.0)
 
     def box(cell: Cell, row: Row) -> str:
         if not cell.n:
             return f'<td title="{escape(row.standing())}">–</td>'
-        depth = (scale(cell.mean) - low) / (high - low) if high > low else 0.0
-        depth = 1 - depth if BETTER.get(column.metric) == 'lower' else depth
+        depth = (scale(cell.mean) - low) / (high - low) if high > low and cell.mark != 'apart' else 0.0
+        depth = 1 - depth if better(column.metric) == 'lower' and cell.mark != 'apart' else depth
         lost = '*' if cell.n < len(row.runs) else ''
         title = f'{row.name}: {cell.text}, {row.standing()}'
-        text = _marked(cell, f'{cell.mean:.3g}' + ('†' if cell.mark == 'group' else '') + lost)
+        text = _marked(cell, f'{cell.mean:.3g}{cell.sign}{lost}')
         return f'<td style="background:rgba(24,100,171,{0.45 * depth:.3f})" title="{escape(title)}">{text}</td>'
 
     rows = {row.name: row for row in whole.rows}
@@ -140,7 +142,7 @@ def _matrix(whole: Table, column: Column, lines: list[str], heads: list[str], se
         for line in lines
     )
     top = ''.join(f'<th scope="col">{escape(head)}</th>' for head in heads)
-    what = 'the higher' if BETTER.get(column.metric) is None else 'the better'
+    what = 'the higher' if better(column.metric) is None else 'the better'
     return f"""<div><p class="soft">{escape(column.place)}: means, the deeper {what}; *: not all seeds</p>
 <div class="wide"><table><thead><tr><th></th>{top}</tr></thead><tbody>{body}</tbody></table></div></div>"""
 

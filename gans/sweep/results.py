@@ -1,7 +1,8 @@
 """What lies in the folder of a sweep, read back: rows, their runs, their scores; and as one flat file, results.csv.
 
 DIR/sweep.json              name, doc, command, seeds, and rows of name and overrides
-DIR/rows/ROW/seed_0/        an ordinary run: config.json, metrics.csv, samples/, and summary.json once it is over
+DIR/rows/ROW/seed_0/        an ordinary run: config.json, metrics.csv, stamps.json, samples/, summary.json once it is
+                            over, and evaluation.json if it was evaluated
 """
 
 import csv
@@ -15,11 +16,11 @@ import numpy as np
 
 from gans.configs import flat
 from gans.errors import UserError
-from gans.metrics.score import BEST
+from gans.metrics.protocol import Protocol
+from gans.metrics.score import EVALUATED, PREFIX, deciding
 from gans.train import workdir
 from gans.train.logs import read_metrics
 
-PREFIX = 'eval/'  # of the columns of metrics.csv that are scores
 WHENS = ('final', 'best')  # the value after the last step, and at the best checkpoint
 
 
@@ -33,8 +34,9 @@ class Run(NamedTuple):
     steps: int  # done so far
     seconds: float | None  # None before the end
     metrics: dict[str, np.ndarray]  # the columns of metrics.csv, 'step' among them; {} if there are none
-    best_step: int | None  # the evaluation with the lowest BEST
+    best_step: int | None  # the evaluation with the lowest score that decides
     scores: dict[tuple[str, str], float]  # by (metric, 'final' or 'best'); final ones of runs that are done only
+    stamps: dict[str, Protocol]  # of scores, by metric
 
 
 class Row(NamedTuple):
@@ -52,6 +54,11 @@ class Row(NamedTuple):
         """The finite scores [n] of the runs that are done."""
         values = [run.scores.get((metric, when), np.nan) for run in self.runs if run.status == 'done']
         return np.array([value for value in values if np.isfinite(value)])
+
+    def stamps(self, metric: str) -> list[Protocol]:
+        """The distinct stamps of a score in its runs; that of runs from before there were stamps is empty."""
+        found = [run.stamps.get(metric, {}) for run in self.runs if any(name == metric for name, _ in run.scores)]
+        return [stamp for i, stamp in enumerate(found) if stamp not in found[:i]]
 
     def standing(self) -> str:
         """How many seeds are done, and what became of the others: '3/5, 1 stopped, 1 missing'."""
@@ -97,8 +104,9 @@ def read(folders: list[Path]) -> list[Sweep]:
 
 def metrics(sweeps: list[Sweep]) -> list[str]:
     """The names of all scores, in the order in which they appear."""
-    runs = (run for sweep in sweeps for row in sweep.rows for run in row.runs)
-    return list(dict.fromkeys(name for run in runs for name in run.metrics if name.startswith(PREFIX)))
+    runs = [run for sweep in sweeps for row in sweep.rows for run in row.runs]
+    names = [name for run in runs for name in run.metrics if name.startswith(PREFIX)]
+    return list(dict.fromkeys([*names, *(name for run in runs for name, _ in run.scores)]))
 
 
 def differing(rows: list[Row]) -> list[str]:
@@ -163,8 +171,9 @@ def _run(folder: Path, seed: int) -> Run:
     note = summary.get('stopped', '')
     status = 'stopped' if note else 'done' if summary else 'unfinished' if folder.is_dir() else 'missing'
     lines = len(columns.get('step', ()))
-    scored = np.flatnonzero(np.isfinite(columns[BEST])) if BEST in columns else ()
-    best = min(scored, key=lambda i: columns[BEST][i], default=None)
+    ranked = columns.get(deciding(columns), np.array([]))
+    scored = [i for i in np.flatnonzero(np.isfinite(ranked)) if columns['step'][i]]  # step 0 has no checkpoint
+    best = min(scored, key=lambda i: ranked[i], default=None)
     places = {'final': lines - 1 if lines and status == 'done' else None, 'best': best}  # lines of metrics.csv
     scores = {
         (name, when): float(values[place])
@@ -174,7 +183,15 @@ def _run(folder: Path, seed: int) -> Run:
     }
     steps = summary.get('steps', int(columns['step'][-1]) if lines else 0)
     best_step = None if best is None else int(columns['step'][best])
-    return Run(folder, seed, status, note, steps, summary.get('seconds'), columns, best_step, scores)
+    held = _json(folder / 'stamps.json') if (folder / 'stamps.json').is_file() else {}
+    stamps = {name: entry['protocol'] for name, entry in held.items()}
+    for entry in _json(folder / 'evaluation.json') if (folder / 'evaluation.json').is_file() else []:
+        if '/' not in entry['metric'] and entry['value'] is not None:
+            name = EVALUATED + entry['metric']
+            whens = {'final': steps if status == 'done' else None, 'best': best_step}
+            scores |= {(name, when): entry['value'] for when, step in whens.items() if step == entry['step']}
+            stamps[name] = entry['protocol']
+    return Run(folder, seed, status, note, steps, summary.get('seconds'), columns, best_step, scores, stamps)
 
 
 def _json(path: Path) -> dict[str, Any]:

@@ -32,7 +32,8 @@ RULE = (
     "column's average variance; where none varies, the exact permutation test is used), at the level "
     f'{ALPHA:g} with the correction of Benjamini and Yekutieli for the number of rows compared. '
     'A row competes in a column only if all of its seeds, two or more, have a value there: one with stopped (diverged) '
-    'or unfinished seeds shows the mean of the others, and is neither bold nor marked.'
+    'or unfinished seeds shows the mean of the others, and is neither bold nor marked. '
+    '‡: measured by another protocol than more than half of the rows, so not compared.'
 )
 
 

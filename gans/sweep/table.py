@@ -5,8 +5,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from gans.metrics.score import BETTER
-from gans.sweep.results import PREFIX, WHENS, Row, Run, Sweep, metrics
+from gans.metrics.protocol import Protocol, differences
+from gans.metrics.score import PREFIX, better
+from gans.sweep.results import WHENS, Row, Run, Sweep, metrics, show
 from gans.sweep.statistics import ALPHA, RULE, against, variance
 
 ARROWS = {'lower': ' ↓', 'higher': ' ↑', None: ''}
@@ -20,7 +21,7 @@ class Column(NamedTuple):
 
     @property
     def title(self) -> str:
-        return f'{self.metric.removeprefix(PREFIX)}{ARROWS[BETTER.get(self.metric)]}'
+        return f'{self.metric.removeprefix(PREFIX)}{ARROWS[better(self.metric)]}'
 
     @property
     def place(self) -> str:
@@ -34,13 +35,17 @@ class Cell(NamedTuple):
     std: float  # NaN with less than two
     n: int
     of: int  # seeds that are done: n is less where some score is not finite
-    mark: str = ''  # 'best', 'group' (not significantly worse than the best) or ''
+    mark: str = ''  # 'best', 'group' (not significantly worse than the best), 'apart' (another protocol) or ''
 
     @property
     def text(self) -> str:
-        dagger = '†' if self.mark == 'group' else ''
         few = f' (n = {self.n})' if self.n < self.of else ''
-        return (number(self.mean, self.std) if self.n else '–') + few + dagger
+        return (number(self.mean, self.std) if self.n else '–') + few + self.sign
+
+    @property
+    def sign(self) -> str:
+        """That stands behind its number."""
+        return {'group': '†', 'apart': '‡'}.get(self.mark, '')
 
 
 class Table(NamedTuple):
@@ -85,6 +90,8 @@ def markdown(sweeps: list[Sweep]) -> str:
     parts += [f'```text\n{_plain(sweep.doc)}\n\n$ {_plain(sweep.command)}\n```' for sweep in sweeps]
     parts.append('\n'.join(f'| {" | ".join(line)} |' for line in lines))
     parts.append(RULE)
+    if apart := protocols(whole):
+        parts.append('Not ranked, ‡:\n\n' + '\n'.join(f'- {_code(name)}: {text}' for name, text in apart))
     if lost := notes(whole.rows):
         parts.append('Not in the means:\n\n' + '\n'.join(f'- {_code(name)}: {text}' for name, text in lost))
     return '\n\n'.join(parts) + '\n'
@@ -94,6 +101,24 @@ def notes(rows: tuple[Row, ...]) -> list[tuple[str, str]]:
     """Of each row that is not complete: its name, and what became of the seeds that are missing in its means."""
     lost = {row.name: [run for run in row.runs if run.status != 'done'] for row in rows}
     return [(name, _fates(runs)) for name, runs in lost.items() if runs]
+
+
+def protocols(whole: Table) -> list[tuple[str, str]]:
+    """Of each score that was not measured in the same way in all rows: its name, and how the ways differ."""
+    found = []
+    for metric in dict.fromkeys(column.metric for column in whole.columns):
+        some = [stamp for row in whole.rows for stamp in row.stamps(metric)]
+        differ = [f'{key} {" or ".join(map(show, values))}' for key, values in differences(some).items()]
+        if differ:
+            found.append((metric.removeprefix(PREFIX), f'protocols differ: {"; ".join(differ)}'))
+    return found
+
+
+def _usual(rows: tuple[Row, ...], metric: str) -> Protocol | None:
+    """The stamp that more than half of the rows with this score have; None if there is no such."""
+    stamps = [row.stamps(metric) for row in rows]
+    stamps = [found[0] if len(found) == 1 else None for found in stamps if found]
+    return next((stamp for stamp in stamps if stamp is not None and 2 * stamps.count(stamp) > len(stamps)), None)
 
 
 def _fates(runs: list[Run]) -> str:
@@ -108,23 +133,26 @@ def _fates(runs: list[Run]) -> str:
 def _cells(rows: tuple[Row, ...], column: Column) -> list[Cell]:
     """The cells of a column, with the marks that RULE explains."""
     values = [row.values(*column) for row in rows]
-    cells = [_cell(row, v) for row, v in zip(rows, values, strict=True)]
-    better = BETTER.get(column.metric)
-    rivals = [i for i, row in enumerate(rows) if len(values[i]) == len(row.runs) > 1]
-    if better is None or len(rivals) < 2:
+    usual = _usual(rows, column.metric)
+    apart = [any(stamp != usual for stamp in row.stamps(column.metric)) for row in rows]
+    cells = [_cell(row, v, odd) for row, v, odd in zip(rows, values, apart, strict=True)]
+    order = better(column.metric)
+    rivals = [i for i, row in enumerate(rows) if len(values[i]) == len(row.runs) > 1 and not apart[i]]
+    if order is None or len(rivals) < 2:
         return cells
-    best = (min if better == 'lower' else max)(rivals, key=lambda i: cells[i].mean)
+    best = (min if order == 'lower' else max)(rivals, key=lambda i: cells[i].mean)
     others = [i for i in rivals if i != best]
     p = dict(zip(others, against(values[best], [values[i] for i in others]), strict=True))
     group = [i for i in others if p[i] >= ALPHA]
     marks = dict.fromkeys([best, *group], 'group') if group else {best: 'best'}
-    return [cell._replace(mark=marks.get(i, '')) for i, cell in enumerate(cells)]
+    return [cell._replace(mark=marks.get(i, cell.mark)) for i, cell in enumerate(cells)]
 
 
-def _cell(row: Row, values: np.ndarray) -> Cell:
+def _cell(row: Row, values: np.ndarray, apart: bool) -> Cell:
     done = sum(run.status == 'done' for run in row.runs)
     mean = float(values.mean()) if len(values) else math.nan
-    return Cell(mean, math.sqrt(variance(values)) if len(values) > 1 else math.nan, len(values), done)
+    std = math.sqrt(variance(values)) if len(values) > 1 else math.nan
+    return Cell(mean, std, len(values), done, 'apart' if apart and len(values) else '')
 
 
 def _plain(text: str) -> str:

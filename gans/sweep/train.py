@@ -71,7 +71,8 @@ def _train(group: Group, folder: Path, sources: Sources) -> None:
         if done < steps and len(failures) < len(members):
             program = population(experiments, numbers)
             state = program.place(kept['state']) if kept else program.init()
-            reporter = Reporter(program, [folder / member.folder for member in members], done, failures)
+            folders = [folder / member.folder for member in members]
+            reporter = Reporter(program, folders, done if kept else None, failures)
             stack.callback(reporter.close)
             failures = reporter.failures
 

@@ -19,7 +19,7 @@ def sample(config: ml_collections.ConfigDict, folder: Path, num: int, seed: int,
     """Draws `num` samples of fresh latents; returns a line that says where they are."""
     if num < 1:
         raise UserError(f'--num={num} must be at least 1')
-    experiment, state, done = _load(config, folder, step)
+    experiment, state, done = restored(config, folder, step)
     samples = _apply(experiment, state, program.fixed_latents(experiment, num, seed))
     said = pictures.save_samples(out or folder / f'samples_seed{seed}.png', samples, experiment.source.spec)
     return f'{num} samples of step {done:,}: {said}'
@@ -34,7 +34,7 @@ def interpolate(
     out = Path(out or folder / f'interpolation_{path}_seed{seed}.png')
     if out.suffix != '.png':
         raise UserError(f'--out={out}: an interpolation is a picture, name a FILE.png')
-    experiment, state, done = _load(config, folder, step)
+    experiment, state, done = restored(config, folder, step)
     if not experiment.source.spec.is_image:
         raise UserError(f"there is nothing to see between points: '{config.data.name}' has no images")
     ends = np.asarray(program.fixed_latents(experiment, 2 * STRIPS, seed))
@@ -43,7 +43,7 @@ def interpolate(
     return f'{STRIPS} {path} interpolations of step {done:,}: {out}'
 
 
-def _load(config: ml_collections.ConfigDict, folder: Path, which: str) -> tuple:
+def restored(config: ml_collections.ConfigDict, folder: Path, which: str) -> tuple[Experiment, TrainState, int]:
     """The experiment, and the state of a checkpoint; raises UserError if there is none: never random weights."""
     experiment = setup(config, devices=1)
     if which not in ('latest', 'best') and not which.isdecimal():

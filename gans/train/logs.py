@@ -118,6 +118,22 @@ class Logs:
         self._events.add_event(Event(wall_time=time.time(), step=step, summary=Summary(value=values)))
 
 
+def add_scalars(folder: Path, step: int, values: Mapping[str, float]) -> None:
+    """Adds scalars to a TensorBoard folder of their own, beside what it has."""
+    from tensorboard.compat.proto.event_pb2 import Event
+    from tensorboard.compat.proto.summary_pb2 import Summary
+    from tensorboard.summary.writer.event_file_writer import EventFileWriter
+
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        events = EventFileWriter(str(folder))
+        summary = Summary(value=[Summary.Value(tag=name, simple_value=value) for name, value in values.items()])
+        events.add_event(Event(wall_time=time.time(), step=step, summary=summary))
+        events.close()
+    except OSError as error:
+        raise UserError(f'cannot write logs in {folder}: {error}; use a folder that can be written') from error
+
+
 def read_metrics(path: Path) -> dict[str, np.ndarray]:
     """Columns of a metrics.csv: 'step' int64 [N], the others float64 [N], NaN where there is no value.
 

@@ -56,7 +56,7 @@ def train(config: ml_collections.ConfigDict, folder: Path) -> dict[str, Any]:
             checkpoints.save(step, host, scores[0], {'seconds': round(seconds(), 3)})
 
         with contextlib.ExitStack() as stack:
-            reporter = Reporter(program, [folder], done) if primary else None
+            reporter = Reporter(program, [folder], done if restored else None) if primary else None
             if reporter:
                 stack.callback(reporter.close)
             stack.callback(checkpoints.close)
@@ -88,6 +88,8 @@ def drive(
     # On CPU, collectives of many calls in flight can deadlock.
     block = jax.default_backend() == 'cpu' and experiment.axis_name is not None
     with Signals() as signals, Progress(done, train.steps, examples, quiet=reporter is None) as progress:
+        if reporter and not done:
+            reporter.begin(state)
         while done < train.steps:
             due = schedule(experiment, done)
             state, metrics = program.call(state, next(raws), due)

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from gans.core import Spec
+from gans.data.images import to_uint8
 from gans.errors import UserError, unknown
 
 GAP = 2  # pixels between the images of a grid
@@ -44,12 +45,6 @@ def grid(images: np.ndarray, columns: int | None = None) -> np.ndarray:
     cells[:n, :-GAP, :-GAP] = pixels  # one channel spreads over three
     cells = cells.reshape(rows, columns, *cells.shape[1:])  # [rows, columns, h, w, 3]
     return cells.transpose(0, 2, 1, 3, 4).reshape(rows * cells.shape[2], -1, 3)[:-GAP, :-GAP]
-
-
-def to_uint8(images: np.ndarray) -> np.ndarray:
-    """[-1, 1] to 0..255, the inverse of how data sets are read; NaN becomes 0."""
-    images = np.nan_to_num(np.asarray(images, np.float32), nan=-1.0)
-    return np.round((np.clip(images, -1, 1) + 1) * 127.5).astype(np.uint8)
 
 
 def points(samples: np.ndarray, real: np.ndarray | None = None, size: int = 480) -> np.ndarray:

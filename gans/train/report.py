@@ -15,8 +15,12 @@ import numpy as np
 
 from gans.core import SAMPLES
 from gans.data import feed
-from gans.metrics.score import BEST, scores
-from gans.train import pictures
+from gans.data.base import Source
+from gans.features import load
+from gans.features.base import Extractor
+from gans.metrics import protocol
+from gans.metrics.score import Scorer, deciding, stamps
+from gans.train import pictures, workdir
 from gans.train.logs import Logs
 from gans.train.program import Program, Schedule
 from gans.train.progress import Progress
@@ -34,34 +38,42 @@ class _Run(NamedTuple):
     experiment: Experiment
     folder: Path
     logs: Logs
-    real: np.ndarray  # [N, ...]
+    real: np.ndarray  # [N, ...], the same for all runs of a set
+    scorer: Future[Scorer]  # which the worker makes first
 
 
 class Reporter:
-    """Writes metrics.csv, TensorBoard and samples/ of each member's run, every so many steps as the config says.
+    """Writes metrics.csv, stamps.json, TensorBoard and samples/ of each member's run, as often as the config says.
 
     `failures`: why members have come to their end, by place; nothing more is reported of them.
     """
 
     def __init__(
-        self, program: Program, folders: Sequence[Path], done: int, failures: dict[int, NotFinite] | None = None
+        self, program: Program, folders: Sequence[Path], done: int | None, failures: dict[int, NotFinite] | None = None
     ) -> None:
+        """
+        Args:
+          done: steps done, None if the runs are new.
+        """
         self.failures = dict(failures or {})
         self._program, self._config = program, program.members[0].config
         self._pictured = GRID if program.members[0].source.spec.is_image else POINTS
-        most = max(self._config.eval.samples, self._pictured)
-        real = {}  # by seed and set, which members may share
-        for experiment in program.members:
-            same = (experiment.config.seed, id(experiment.source))
-            if same not in real:
-                real[same] = _real(experiment, most)
-        self._runs = [
-            _Run(experiment, folder, Logs(folder, done), real[experiment.config.seed, id(experiment.source)])
-            for experiment, folder in zip(program.members, folders, strict=True)
-        ]
         self._worker = ThreadPoolExecutor(1)
+        sets: dict[int, tuple[np.ndarray, Future]] = {}  # by source, which members may share
+        for member in program.members:
+            if id(member.source) not in sets:
+                sets[id(member.source)] = self._set(member)
+        self._runs = [
+            _Run(member, folder, Logs(folder, -1 if done is None else done), *sets[id(member.source)])
+            for member, folder in zip(program.members, folders, strict=True)
+        ]
         self._jobs: list[Future] = []
         self._pending: list[tuple[int, Schedule, list]] = []  # metrics of the calls since the last report
+
+    def begin(self, state: object) -> None:
+        """Scores the untrained generators: where the training starts, and the ceiling of any distance."""
+        num = self._config.eval.samples
+        self._jobs.append(self._worker.submit(self._work, 0, [], self._program.samples(state, num), num, 0, False))
 
     def report(self, step: int, schedule: Schedule, metrics: list, state: object, progress: Progress) -> None:
         """Takes what the call that ended at `step` gave, and reports if that is due.
@@ -111,7 +123,7 @@ class Reporter:
         num: int,
         pictured: int,
         log: bool,
-        progress: Progress,
+        progress: Progress | None = None,
     ) -> list[float | None]:
         """In the worker: the report of a step; returns the scores."""
         metrics = self._program.metrics([metrics for _, _, metrics in pending])
@@ -124,26 +136,48 @@ class Reporter:
                 continue
             values = {name: float(values[i, -1]) for name, values in metrics[-1][-1].items()} if log else {}
             if num:
-                values |= scores(drawn[i, :num], run.real[:num], run.experiment.source)
+                values |= run.scorer.result()(drawn[i, :num])
             if values:
                 told[i] = values
                 run.logs.scalars(step, values)
-                run.logs.timing(step, {'steps_per_second': progress.rate()})
+                if progress:
+                    run.logs.timing(step, {'steps_per_second': progress.rate()})
             if pictured:
                 picture = pictures.draw(drawn[i, :pictured], run.real[:pictured], run.experiment.source.spec)
                 pictures.save_png(run.folder / 'samples' / f'step_{step:08d}.png', picture)
                 run.logs.image(step, 'samples', picture)
             run.logs.flush()
-        if told:
+        if told and progress:
             names = dict.fromkeys(name for values in told.values() for name in values)
             mean = lambda name: np.mean([values.get(name, np.nan) for values in told.values()])
             progress.show(step, {name: float(mean(name)) for name in names})
-        return [told.get(i, {}).get(BEST) for i in range(len(self._runs))]
+        scores = [told.get(i, {}) for i in range(len(self._runs))]
+        return [found.get(deciding(found)) if step else None for found in scores]  # there is no checkpoint of step 0
 
+    def _set(self, experiment: Experiment) -> tuple[np.ndarray, Future]:
+        """The real examples of a member's set, and its scorer, which is being made."""
+        config, source, num = experiment.config, experiment.source, self._config.eval.samples
+        images = source.spec.is_image and config.eval.features
+        extractor = load.load(config.eval.features, source.spec, config.data) if images else None
+        real = feed.examples(source, max(2 * num, self._pictured), jax.random.fold_in(jax.random.key(0), SAMPLES))
+        scorer = self._worker.submit(Scorer, source, real['real'], num, extractor)
+        self._worker.submit(self._stamp, source, num, extractor, scorer)
+        return real['real'], scorer
 
-def _real(experiment: Experiment, num: int) -> np.ndarray:
-    key = jax.random.fold_in(jax.random.key(experiment.config.seed), SAMPLES)
-    return feed.examples(experiment.source, num, key)['real']
+    def _stamp(self, source: Source, num: int, extractor: Extractor | None, scorer: Future[Scorer]) -> None:
+        """In the worker: writes what the scores of a set's runs mean."""
+        made = scorer.result()
+        if made.warning:
+            workdir.say(made.warning)
+        for run in self._runs:
+            if run.scorer is not scorer:
+                continue
+            experiment = run.experiment
+            common = protocol.data(experiment.config.data) | {'latents seed': 'config.seed'}
+            common |= {'ema': experiment.system.ema is not None, 'statistics': 'running averages'}
+            found = stamps(common, source, num, extractor)
+            lines = {name: {'protocol': stamp, 'floor': made.floor.get(name)} for name, stamp in found.items()}
+            workdir.write_json(run.folder / 'stamps.json', lines)
 
 
 def _failures(pending: list, metrics: list) -> dict[int, NotFinite]:

@@ -10,6 +10,7 @@ from gans.core import Compute, System, TrainState
 from gans.data import feed, load
 from gans.data.base import Source
 from gans.errors import UserError, unknown
+from gans.features import load as features
 from gans.ops.conv import FORMS
 from gans.step import init_state, repeats
 from gans.systems.build import build
@@ -60,6 +61,8 @@ def setup(
     devices = jax.device_count() if devices is None else devices
     _check(config, devices)
     source = source or load.load(config.data)
+    if config.eval.features:
+        features.resolve(config.eval.features, source.spec)
     axis_name = AXIS if devices > 1 else None
     # On CPU, XLA's convolutions are slow in loops, and fused steps are one; mapped ones are slow everywhere there.
     slow = jax.default_backend() == 'cpu' and (mapped or config.train.steps_per_call > 1)

@@ -10,6 +10,7 @@ from typing import Any
 
 import jax
 import ml_collections
+import numpy as np
 
 from gans.configs import flat
 from gans.errors import UserError
@@ -95,17 +96,26 @@ def say(text: str) -> None:
 
 
 def summarise(folder: Path, config: ml_collections.ConfigDict, seconds: float, **more: Any) -> dict[str, Any]:
-    """Writes `summary.json` of a run that is over, unless it is there; returns the summary. `more`: of its entries."""
+    """Writes `summary.json` of a run that is over, unless it is there; returns the summary.
+
+    In it: the last values of all metrics; the scores of the untrained generator, and the distances of two halves of the
+    real data (the floor), where there are such; and `more`.
+    """
     from gans.train.logs import read_metrics
 
     path = folder / 'summary.json'
     if not path.exists():
         columns = read_metrics(folder / 'metrics.csv')
-        final = {name: column[column == column][-1:] for name, column in columns.items() if name != 'step'}
+        steps = columns.pop('step')
+        known = {name: column[column == column] for name, column in columns.items()}
+        start = columns if len(steps) and steps[0] == 0 else {}  # the row of the generator before any training
+        held = json.loads((folder / 'stamps.json').read_text()) if (folder / 'stamps.json').is_file() else {}
         summary = {
             'steps': config.train.steps,
             'seed': config.seed,
-            'final': {name: float(values[0]) for name, values in final.items() if len(values)},
+            'final': {name: float(values[-1]) for name, values in known.items() if len(values)},
+            'floor': {name: entry['floor'] for name, entry in held.items() if entry['floor'] is not None},
+            'untrained': {name: float(values[0]) for name, values in start.items() if np.isfinite(values[0])},
             'seconds': round(seconds, 1),
             **more,
             **environment(),

@@ -1,0 +1,35 @@
+"""Stacked digits: three grey images in the three channels of one, which makes modes that can be counted."""
+
+from itertools import product
+
+import numpy as np
+
+from gans.data import digits, idx
+from gans.data.base import Source
+from gans.data.images import image_set
+from gans.errors import unknown
+
+SETS = {'mnist': idx.mnist, 'fashion_mnist': idx.fashion_mnist, 'digits': digits.digits}
+
+
+def stacked(*, of: str = 'mnist', size: int | None = None, split: str = 'train', num: int = 128_000) -> Source:
+    """RGB images whose channels are images drawn at random from a grey set: 10 x 10 x 10 classes, '000' to '999'.
+
+    Stacked MNIST (Metz et al. 2017, Unrolled GAN; Srivastava et al. 2017, VEEGAN), or the same of another set; the draw
+    is always the same.
+
+    Args:
+        of: 'mnist', 'fashion_mnist' or 'digits'.
+        size: pixels of a side; by default those of the set.
+        split: of the set, 'train' or 'test'; digits have none.
+        num: stacks.
+    """
+    if of not in SETS:
+        raise unknown('data.of', of, SETS)
+    options = {'size': size} if size else {}
+    source = SETS[of](**options) if of == 'digits' else SETS[of](split=split, **options)
+    images, labels, count = source.arrays['real'], source.arrays['label'], len(source.spec.classes)
+    chosen = np.random.default_rng(0).integers(len(images), size=(num, 3))
+    stacks = np.stack([images[chosen[:, channel], ..., 0] for channel in range(3)], -1)
+    classes = [''.join(map(str, places)) for places in product(range(count), repeat=3)]
+    return image_set(stacks, labels[chosen] @ [count**2, count, 1], classes)

@@ -1,0 +1,96 @@
+"""`--mode=evaluate`: a run's generator, measured by all metrics that apply."""
+
+from pathlib import Path
+from typing import NamedTuple
+
+import jax
+import ml_collections
+import numpy as np
+
+from gans.core import SAMPLES, TrainState
+from gans.data import feed
+from gans.data.base import Source
+from gans.data.images import to_uint8
+from gans.errors import UserError
+from gans.evaluate import write
+from gans.evaluate.judge import judged
+from gans.features import load
+from gans.metrics import protocol
+from gans.metrics.neighbours import nearest
+from gans.metrics.seen import Seen, content, see, see_once
+from gans.train import draw, pictures, program, workdir
+from gans.train.setup import Experiment
+
+PAIRS = 32  # samples beside their nearest real images, in a picture
+
+
+class Options(NamedTuple):
+    """What to measure, and with what."""
+
+    num: int = 10_000  # samples
+    seed: int = 0  # of the latents
+    step: str = 'latest'
+    features: str | None = None  # by default those of the config
+    weights: str | None = None  # a file, for Inception
+
+
+def evaluate(config: ml_collections.ConfigDict, folder: Path, options: Options) -> str:
+    """Measures a run's generator, writes evaluation.json and its like into the run's folder, and returns a table.
+
+    Raises:
+      UserError: no such run, checkpoint, features or weights; samples that are not finite.
+    """
+    if options.num < 2:
+        raise UserError(f'--num={options.num} must be at least 2')
+    experiment, state, step = draw.restored(config, folder, options.step)
+    source, num = experiment.source, options.num
+    features = options.features or config.eval.get('features') or 'auto'
+    extractor = load.load(features, source.spec, config.data, options.weights)
+    workdir.say(f'{folder}: step {step:,}, {num:,} samples, features {extractor.name}')
+    truth = real_examples(source, 2 * num)
+    real = see_once(extractor, truth)
+    fake = see(extractor, samples(experiment, state, num, options.seed, step))
+    untrained = see(extractor, samples(experiment, experiment.init(), num, options.seed, 0))
+    common = protocol.data(config.data) | {
+        'real hash': content(truth[:num]),
+        'latents seed': options.seed,
+        'ema': experiment.system.ema is not None,
+        'statistics': 'running averages',
+    }
+    results, warnings = judged(real, fake, untrained, extractor, common, source.modes)
+    for warning in warnings:
+        workdir.say(warning)
+    write.save(folder, step, results)
+    said = f'all in {folder / "evaluation.json"}'
+    if source.spec.is_image:
+        place = folder / 'evaluation'
+        pictures.save_png(place / f'nearest_step_{step:08d}.png', neighbours(real[:num], fake))
+        write.spectra(place / f'spectrum_step_{step:08d}.png', truth[:num], fake.examples)
+        said += f', pictures in {place}'
+    return f'{write.table(f"{folder}, step {step:,}", results)}\n{said}'
+
+
+def real_examples(source: Source, num: int) -> np.ndarray:
+    """The first `num` real examples in a fixed order, or all: uint8 images or float32 points."""
+    num = num if source.size is None else min(num, source.size)
+    found = feed.examples(source, num, jax.random.fold_in(jax.random.key(0), SAMPLES))['real']
+    return to_uint8(found) if source.spec.is_image else found
+
+
+def samples(experiment: Experiment, state: TrainState, num: int, seed: int, step: int) -> np.ndarray:
+    """Samples of a state, as they would be saved: uint8 images or float32 points; UserError if some are not finite."""
+    latents, sample, found = program.fixed_latents(experiment, num, seed), program.make_sampler(experiment), []
+    for chunk in sample(state, latents):
+        drawn = np.asarray(chunk)
+        if not np.isfinite(drawn).all():
+            raise UserError(f'step {step:,} gives samples that are not finite: it has diverged, take an earlier --step')
+        found.append(to_uint8(drawn) if experiment.source.spec.is_image else drawn)
+    return np.concatenate(found)
+
+
+def neighbours(real: Seen, fake: Seen) -> np.ndarray:
+    """A picture, uint8 [h, w, 3]: the samples nearest to real images, each with that one at its right."""
+    places, distances = nearest(fake.features, real.features)
+    closest = np.argsort(distances, kind='stable')[:PAIRS]
+    both = np.stack([fake.examples[closest], real.examples[places[closest]]], 1)  # [PAIRS, 2, H, W, C]
+    return pictures.grid(both.reshape(-1, *both.shape[2:]).astype(np.float32) / 127.5 - 1, columns=8)

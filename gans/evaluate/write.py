@@ -1,0 +1,95 @@
+"""Where results go: a table for the terminal, evaluation.json, evaluation.csv, TensorBoard, a picture of spectra."""
+
+import csv
+import io
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from gans.metrics.protocol import Result, differences
+from gans.metrics.score import better
+from gans.metrics.spectrum import spectrum
+from gans.train import logs, pictures, workdir
+
+COLUMNS = {'': 'value', '/real': 'real halves', '/untrained': 'untrained'}
+ARROWS = {'lower': '↓', 'higher': '↑', None: ''}
+
+
+def table(title: str, results: Sequence[Result]) -> str:
+    """A line a metric; below, what all numbers have in common, and what only some of them say of themselves."""
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+
+    values = {result.metric: result.value for result in results}
+    names = [name for name in values if '/' not in name and not name.endswith('_std')]
+    used = {suffix: head for suffix, head in COLUMNS.items() if any(name + suffix in values for name in names)}
+    found = Table(title=title, title_justify='left', box=box.SIMPLE_HEAD, pad_edge=False)
+    for i, head in enumerate(['metric', *used.values()]):
+        found.add_column(head, justify='right' if i else 'left', no_wrap=True)
+    for name in names:
+        found.add_row(f'{name} {ARROWS[better(name)]}', *(_number(values, name, suffix) for suffix in used))
+    console = Console(file=io.StringIO(), width=120)
+    console.print(found)
+    own = [result.protocol for result in results if '/' not in result.metric]
+    common = {key: value for key, value in own[0].items() if key not in differences(own)}
+    said = ', '.join(f'{key} {value}' for key, value in common.items() if value not in ('', 'none'))
+    return '\n'.join(line.rstrip() for line in console.file.getvalue().splitlines()) + f'\n{said}'
+
+
+def save(folder: Path, step: int, results: Sequence[Result]) -> None:
+    """Adds the results of a step to those that a run's folder has; the same measured again takes the place of the old.
+
+    evaluation.json: a list of objects with metric, value, step and protocol; evaluation.csv: the same, flat;
+    tensorboard/evaluation: the values.
+    """
+    path, fresh = folder / 'evaluation.json', [result.json(step=step) for result in results]
+    same = lambda entry: (entry['metric'], entry['step'], json.dumps(entry['protocol'], sort_keys=True))
+    held = json.loads(path.read_text()) if path.is_file() else []
+    entries = list({same(entry): entry for entry in [*held, *fresh]}.values())
+    workdir.write_json(path, entries)
+    workdir.write_text(folder / 'evaluation.csv', to_csv(entries))
+    finite = {f'evaluation/{result.metric}': result.value for result in results if np.isfinite(result.value)}
+    logs.add_scalars(folder / 'tensorboard' / 'evaluation', step, finite)
+
+
+def to_csv(entries: Sequence[dict[str, Any]]) -> str:
+    """Entries as of evaluation.json, a line each; the columns are metric, value, step, and the keys of the stamps."""
+    heads = [key for key in dict.fromkeys(key for entry in entries for key in entry) if key != 'protocol']
+    keys = [key for key in dict.fromkeys(key for entry in entries for key in entry['protocol']) if key not in heads]
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator='\n')
+    writer.writerow([*heads, *keys])
+    for entry in entries:
+        writer.writerow([entry.get(head) for head in heads] + [entry['protocol'].get(key) for key in keys])
+    return text.getvalue()
+
+
+def spectra(path: Path, real: np.ndarray, fake: np.ndarray) -> None:
+    """A picture of the power spectra of real and generated images, over the radial frequency."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(5, 3.4), dpi=150, layout='constrained')
+    canvas, axis = FigureCanvasAgg(figure), figure.subplots()
+    for images, color, label in ((real, pictures.REAL, 'real'), (fake, pictures.SAMPLES, 'samples')):
+        power = spectrum(images)
+        axis.plot(np.arange(1, len(power)), power[1:], color=color, label=label)
+    axis.set_xlabel('frequency, periods an image', fontsize=9)
+    axis.set_ylabel('power, dB', fontsize=9)
+    axis.grid(color='0.92')
+    axis.spines[['top', 'right']].set_visible(False)
+    axis.legend(frameon=False, fontsize=9)
+    canvas.draw()
+    pictures.save_png(path, np.asarray(canvas.buffer_rgba())[..., :3])
+
+
+def _number(values: dict[str, float], name: str, suffix: str) -> str:
+    """'0.123 ± 0.004' where there is a deviation; '' where there is no value."""
+    value, deviation = values.get(name + suffix), values.get(f'{name}_std{suffix}')
+    if value is None:
+        return ''
+    return f'{value:.4g}' + ('' if deviation is None else f' ± {deviation:.2g}')

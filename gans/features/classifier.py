@@ -1,0 +1,151 @@
+"""A small classifier of a labelled set: features and class probabilities for sets that ImageNet knows nothing of.
+
+It is trained once on the set's training images, the same way each time, and kept; its accuracy on images that it has
+not seen stands in the stamp of each number, beside the hash of its weights.
+"""
+
+import hashlib
+import logging
+from collections.abc import Mapping
+from functools import partial
+from typing import Any
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+
+from gans import cache
+from gans.core import Array, Compute, Tree
+from gans.data import load
+from gans.data.base import Source
+from gans.errors import UserError
+from gans.features.base import Extractor
+from gans.ops.layers import Conv, Dense
+
+FEATURES = 128
+SMALLEST = 7  # pixels: convolutions of stride 2 go down to here
+BATCH, EPOCHS, STEPS = 128, 5, 1_000  # small sets are seen more often: at least so many steps
+TRAINING = 1  # raise it with any change here that changes the weights
+
+
+class Classifier(nn.Module):
+    """uint8 images [B, H, W, C] -> (features [B, 128], logits [B, classes])."""
+
+    classes: int
+
+    @nn.compact
+    def __call__(self, images: Array) -> tuple[Array, Array]:
+        compute = Compute()
+        x, channels, i = images.astype(jnp.float32) / 127.5 - 1, 32, 0
+        while min(x.shape[1:3]) > SMALLEST:
+            x = nn.relu(Conv(channels, compute, kernel=5, stride=2, name=f'block_{i}')(x))
+            channels, i = min(2 * channels, 256), i + 1
+        x = nn.relu(Dense(FEATURES, compute, name='features')(x.reshape(len(x), -1)))
+        return x, Dense(self.classes, compute, name='logits')(x)
+
+
+def classifier(data: Mapping[str, Any]) -> Extractor:
+    """The classifier of the set that `config.data` describes, trained now if it is not kept.
+
+    For a stacked set it is that of the set of its channels, asked once a channel: features [B, 3 * 128], and as logits
+    the logarithms of the joint probabilities [B, classes^3], in the order of the set's labels.
+
+    Raises:
+      UserError: the set has no labels, or less than two classes.
+    """
+    options = {
+        key: value for key, value in data.items() if value is not None and key not in ('flip', 'on_device_max_mb')
+    }
+    stacked = options['name'] == 'stacked'
+    if stacked:
+        options = {'name': options.get('of', 'mnist'), 'size': options.get('size')}
+    train, test = splits(options)
+    if len(train.spec.classes) < 2 or not train.spec.is_image:
+        message = f"a classifier needs labelled images, and '{options['name']}' has none: take other features"
+        raise UserError(message)
+    net = Classifier(len(train.spec.classes))
+    shapes = jax.eval_shape(net.init, jax.random.key(0), jnp.zeros((1, *train.spec.shape), jnp.uint8))
+    names = [jax.tree_util.keystr(path, simple=True, separator='/') for path, _ in jax.tree.leaves_with_path(shapes)]
+    key = {'shape': train.spec.shape, 'train': digest(train), 'test': digest(test), 'training': TRAINING}
+    held = cache.arrays('classifiers', key, lambda: dict(zip(names, _trained(net, train, test), strict=True)))
+    params = jax.tree.unflatten(jax.tree.structure(shapes), [held[name] for name in names])
+    weights = hashlib.sha256(b''.join(held[name].tobytes() for name in names)).hexdigest()[:16]
+    notes = {'accuracy': accuracy(net, params, test), 'trained on': options['name']}
+    apply = lambda params, images: net.apply(params, images)
+    if stacked:
+        apply = lambda params, images: _joint(*net.apply(params, _channels(images)), images.shape[3])
+    return Extractor('classifier', 'FD (classifier)', apply, params, weights, 'none', notes, 500)
+
+
+def splits(options: Mapping[str, Any]) -> tuple[Source, Source]:
+    """The set's own training and test images; of a set without a test split, every eighth image is held out."""
+    if 'split' in load.arguments(options['name']):
+        return tuple(load.load({**options, 'split': split, 'on_device_max_mb': np.inf}) for split in ('train', 'test'))
+    source = load.load({**options, 'on_device_max_mb': np.inf})
+    held_out = np.arange(source.size or 0) % 8 == 7
+    part = lambda where: source._replace(
+        size=int(where.sum()), arrays={name: array[where] for name, array in source.arrays.items()}
+    )
+    return (part(~held_out), part(held_out)) if source.arrays else (source, source)
+
+
+def digest(source: Source) -> str:
+    """SHA-256 of a held set: its images and labels."""
+    content = hashlib.sha256()
+    for name in sorted(source.arrays):
+        content.update(np.ascontiguousarray(source.arrays[name]))
+    return content.hexdigest()
+
+
+def accuracy(net: Classifier, params: Tree, test: Source) -> float:
+    """The share of the test images that are recognised, to four digits."""
+    predict = jax.jit(lambda images: net.apply(params, images)[1].argmax(-1))
+    images, labels = test.arrays['real'], test.arrays['label']
+    cuts = range(0, len(images), 1000)
+    right = sum(int((np.asarray(predict(images[i : i + 1000])) == labels[i : i + 1000]).sum()) for i in cuts)
+    return round(right / len(images), 4)
+
+
+def _trained(net: Classifier, train: Source, test: Source) -> list[np.ndarray]:
+    """The leaves of the parameters: Adam with a learning rate that falls to 0, on shuffled batches."""
+    images, labels = train.arrays['real'], train.arrays['label']
+    batch = min(BATCH, len(images))
+    per_epoch = len(images) // batch
+    epochs = max(EPOCHS, -(-STEPS // per_epoch))
+    steps = epochs * per_epoch
+    logging.info('training a classifier on %s images, %s steps', f'{len(images):,}', f'{steps:,}')
+    tx = optax.adam(optax.cosine_decay_schedule(1e-3, steps))
+
+    def loss(params: Tree, images: Array, labels: Array) -> Array:
+        logits = net.apply(params, images)[1]
+        return optax.softmax_cross_entropy_with_integer_labels(logits, labels).mean()
+
+    @partial(jax.jit, donate_argnums=(0, 1))
+    def step(params: Tree, state: Tree, images: Array, labels: Array) -> tuple[Tree, Tree]:
+        change, state = tx.update(jax.grad(loss)(params, images, labels), state)
+        return optax.apply_updates(params, change), state
+
+    params = jax.jit(net.init)(jax.random.key(0), images[:1])
+    state, rng = tx.init(params), np.random.default_rng(0)
+    for _ in range(epochs):
+        for index in np.split(rng.permutation(len(images))[: per_epoch * batch], per_epoch):
+            params, state = step(params, state, images[index], labels[index])
+    return [np.asarray(leaf) for leaf in jax.tree.leaves(params)]
+
+
+def _channels(images: Array) -> Array:
+    """Each channel as a grey image of its own: [B, H, W, C] -> [B * C, H, W, 1]."""
+    b, h, w, c = images.shape
+    return images.transpose(0, 3, 1, 2).reshape(b * c, h, w, 1)
+
+
+def _joint(features: Array, logits: Array, channels: int) -> tuple[Array, Array]:
+    """From the channels' features and logits [B * C, ...] to the stacks' [B, ...]."""
+    batch = len(features) // channels
+    logs = jax.nn.log_softmax(logits).reshape(batch, channels, -1)
+    joint = logs[:, 0]
+    for i in range(1, channels):
+        joint = (joint[:, :, None] + logs[:, i, None, :]).reshape(batch, -1)
+    return features.reshape(batch, -1), joint

@@ -1,0 +1,31 @@
+"""Features without a net: the pixels of small versions of images, and the coordinates of points."""
+
+import jax
+import jax.numpy as jnp
+
+from gans.core import Array
+from gans.features.base import Extractor
+
+SIDE = 16  # pixels: enough for layout and colour, few enough for a covariance
+
+
+def pixels() -> Extractor:
+    """Images shrunk to at most 16 x 16 pixels (the means of what each covers), in [0, 1]: [B, H * W * C] features.
+
+    Distances of pixels rank runs of one experiment and see no meaning; they are for machines without the weights of a
+    net.
+    """
+
+    def apply(params: tuple, images: Array) -> tuple[Array, None]:
+        b, h, w, c = images.shape
+        x = images.astype(jnp.float32) / 255
+        shape = (b, min(h, SIDE), min(w, SIDE), c)
+        small = x if x.shape == shape else jax.image.resize(x, shape, 'linear', precision=jax.lax.Precision.HIGHEST)
+        return small.reshape(b, -1), None
+
+    return Extractor('pixels', 'FD (pixels)', apply, resizing=f'antialiased bilinear to at most {SIDE} px', batch=500)
+
+
+def identity() -> Extractor:
+    """Points as they are; their Fréchet distance is the squared Wasserstein-2 distance of two Gaussians."""
+    return Extractor('identity', 'FD (identity)', lambda params, points: (points, None), batch=1000)

@@ -1,0 +1,142 @@
+"""Distances between the examples of two sets, in blocks: no matrix here is larger than BLOCK x BLOCK.
+
+All is in float32, of features from which one mean is taken first. Few features are subtracted from each other. Of many,
+|x|^2 + |y|^2 - 2 x.y takes a matmul's time; it is off by some 1e-7 of |x|^2 + |y|^2, so what is below ROUNDING of that
+is no distance but rounding, and counts as 0. So duplicates are at distance 0 exactly, and neighbours of many features
+that are nearer than about 1/350 of their distance from the centre are as well. Equal pairs give equal numbers wherever
+they stand: ties are ties.
+"""
+
+from functools import partial
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import lax
+
+from gans.core import Array
+
+BLOCK = 1024
+FEW = 16  # features
+ROUNDING = 4e-6
+
+
+class Block(NamedTuple):
+    """BLOCK rows of features on the device; those that pad the last block are infinitely far from everything."""
+
+    x: Array  # [BLOCK, d] float32
+    squares: Array  # [BLOCK], |x|^2
+
+
+class Points(NamedTuple):
+    """A set of examples, cut into blocks."""
+
+    count: int
+    blocks: list[Block]
+
+
+def points(*sets: np.ndarray) -> list[Points]:
+    """Sets of features [n, d], each as blocks; the mean of the first is taken from all of them.
+
+    Raises:
+      ValueError: the shapes do not fit, or a set is empty.
+    """
+    widths = [x.shape[1:] for x in sets]
+    if len(set(widths)) > 1 or len(widths[0]) != 1:
+        raise ValueError(f'features are [n, d] with one d for all, not {[x.shape for x in sets]}')
+    if not all(map(len, sets)):
+        raise ValueError(f'a set of features is empty: {[x.shape for x in sets]}')
+    mean = sets[0].mean(0, dtype=np.float64)
+    return [Points(len(x), [_block(x[i : i + BLOCK] - mean) for i in range(0, len(x), BLOCK)]) for x in sets]
+
+
+def finite(*sets: np.ndarray) -> bool:
+    """Whether there is no NaN and no infinity in any of the arrays."""
+    return all(np.isfinite(x).all() for x in sets)
+
+
+def smallest(queries: Points, keys: Points, k: int, own: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
+    """The k nearest keys of each query, nearest first.
+
+    Args:
+      own: the index [n] of each query's own key, which is no neighbour of it; None: there are none.
+
+    Returns:
+      squared distances [n, k] float32, indices [n, k].
+
+    Raises:
+      ValueError: there are not k keys.
+    """
+    others = keys.count - (own is not None)
+    if not 1 <= k <= others:
+        raise ValueError(f'the {k} nearest of {others} other examples: there must be at least one, and so many')
+    own = _padded(np.full(queries.count, -1) if own is None else own, -1).astype(np.int32)
+    found = []
+    for i, query in enumerate(queries.blocks):
+        best = jnp.full((BLOCK, k), jnp.inf), jnp.full((BLOCK, k), -1)
+        for j, key in enumerate(keys.blocks):
+            best = _closer(*best, _squared(query, key), own[i * BLOCK : (i + 1) * BLOCK], np.int32(j * BLOCK))
+        found.append(jax.device_get(best))
+    squared, indices = (np.concatenate(parts)[: queries.count] for parts in zip(*found, strict=True))
+    return squared, indices
+
+
+def inside(x: Points, balls: Points, squared_radii: np.ndarray, open_balls: bool) -> tuple[np.ndarray, np.ndarray]:
+    """Counts of examples in balls around other examples.
+
+    Args:
+      squared_radii: [m] float32, as `smallest` gives them.
+      open_balls: an example on the surface itself is not inside.
+
+    Returns:
+      the number of balls that hold each x [n], the number of x that each ball holds [m].
+    """
+    held, holding = np.zeros(len(x.blocks) * BLOCK, int), np.zeros(len(balls.blocks) * BLOCK, int)
+    limits = _padded(squared_radii, -1).reshape(-1, BLOCK)
+    for block, row in zip(x.blocks, held.reshape(-1, BLOCK), strict=True):
+        squared = (_squared(block, ball) for ball in balls.blocks)
+        counts = [_inside(*pair, open_balls) for pair in zip(squared, limits, strict=True)]
+        for column, (of_row, of_column) in zip(holding.reshape(-1, BLOCK), jax.device_get(counts), strict=True):
+            row += of_row
+            column += of_column
+    return held[: x.count], holding[: balls.count]
+
+
+def _padded(x: np.ndarray, value: float) -> np.ndarray:
+    """x [n, ...] with rows of a value after it, up to a multiple of BLOCK."""
+    return np.concatenate([x, np.full((-len(x) % BLOCK, *x.shape[1:]), value, x.dtype)])
+
+
+def _block(x: np.ndarray) -> Block:
+    """At most BLOCK rows, padded."""
+    squares = _padded(np.square(x).sum(1), np.inf)
+    return Block(jnp.asarray(_padded(x, 0), jnp.float32), jnp.asarray(squares, jnp.float32))
+
+
+@jax.jit
+def _squared(x: Block, y: Block) -> Array:
+    """[BLOCK, BLOCK], infinite where either is padding. A program of its own: fused, it would round as its users do."""
+    sums = x.squares[:, None] + y.squares
+    if x.x.shape[1] <= FEW:
+        found = sum(jnp.square(a[:, None] - b) for a, b in zip(x.x.T, y.x.T, strict=True))
+        return jnp.where(jnp.isinf(sums), jnp.inf, found)
+    found = sums - 2 * jnp.matmul(x.x, y.x.T, precision='highest')  # TF32 would leave three digits
+    return jnp.where(found < ROUNDING * sums, 0, found)
+
+
+@jax.jit
+def _closer(best: Array, indices: Array, squared: Array, own: Array, first: Array) -> tuple[Array, Array]:
+    """The k nearest of those found so far [BLOCK, k] and one more block of keys, whose first has the index `first`."""
+    index = first + jnp.arange(BLOCK)
+    squared = jnp.where(own[:, None] == index, jnp.inf, squared)
+    squared = jnp.concatenate([best, squared], 1)
+    indices = jnp.concatenate([indices, jnp.broadcast_to(index, (BLOCK, BLOCK))], 1)
+    negative, chosen = lax.top_k(-squared, best.shape[1])
+    return -negative, jnp.take_along_axis(indices, chosen, 1)
+
+
+@partial(jax.jit, static_argnames='open_balls')
+def _inside(squared: Array, limits: Array, open_balls: bool) -> tuple[Array, Array]:
+    within = squared < limits if open_balls else squared <= limits
+    return within.sum(1), within.sum(0)

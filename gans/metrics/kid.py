@@ -1,0 +1,61 @@
+"""The kernel inception distance: a distance of distributions whose estimate is unbiased at any number of samples."""
+
+from math import nan
+
+import numpy as np
+
+from gans.metrics.distances import BLOCK, finite
+
+
+def subset_size(n: int, m: int, size: int = 1000) -> int:
+    """How many examples a subset has: `size`, or as many as there are."""
+    return min(n, m, size)
+
+
+def kid(real: np.ndarray, fake: np.ndarray, subsets: int = 100, size: int = 1000, seed: int = 0) -> tuple[float, float]:
+    """Squared maximum mean discrepancy with the kernel (x.y / d + 1)^3 (Binkowski 2018, 1801.01401).
+
+    The unbiased estimate may be below 0. All in float64 on the host: the result is a small difference of sums, and
+    takes 0.2 s for a subset of 1,000 of 2,048 features on two cores.
+
+    Args:
+      real, fake: features [n, d] and [m, d].
+      subsets: how many pairs of subsets are drawn by `seed`, each without replacement.
+      size: examples in each subset, see `subset_size`.
+
+    Returns:
+      mean and standard deviation over the subsets; NaN both, if any feature is.
+
+    Raises:
+      ValueError: fewer than two examples in a subset, no subsets, or features of different widths.
+    """
+    if real.shape[1:] != fake.shape[1:] or real.ndim != 2:
+        raise ValueError(f'features are [n, d] with one d for both, not {real.shape} and {fake.shape}')
+    size = subset_size(len(real), len(fake), size)
+    if size < 2 or subsets < 1:
+        raise ValueError(f'at least 1 subset of 2 examples is needed, not {subsets} of {size}')
+    if not finite(real, fake):
+        return nan, nan
+    rng = np.random.default_rng(seed)
+    draw = lambda x: x[rng.choice(len(x), size, replace=False)].astype(np.float64)
+    values = [_mmd2(draw(real), draw(fake)) for _ in range(subsets)]
+    return float(np.mean(values)), float(np.std(values))
+
+
+def _mmd2(x: np.ndarray, y: np.ndarray) -> float:
+    """The unbiased estimate (equation 4 of the paper) from as many x as y, float64 [n, d]."""
+    n = len(x)
+    same = sum(_sum(z, z) - _kernel(np.square(z).mean(1)).sum() for z in (x, y))  # but of each example with itself
+    return same / (n * (n - 1)) - 2 * _sum(x, y) / n**2
+
+
+def _sum(x: np.ndarray, y: np.ndarray) -> float:
+    """The kernel summed over all pairs, of x and y [n, d]."""
+    starts = range(0, len(x), BLOCK)
+    return sum(_kernel(x[i : i + BLOCK] @ y[j : j + BLOCK].T / x.shape[1]).sum() for i in starts for j in starts)
+
+
+def _kernel(products: np.ndarray) -> np.ndarray:
+    """Of x.y / d."""
+    shifted = products + 1
+    return shifted * shifted * shifted  # numpy's power takes ten times as long

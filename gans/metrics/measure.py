@@ -1,0 +1,94 @@
+"""All metrics that apply to two sets of examples, by name."""
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from gans.data.base import Modes
+from gans.features.base import Extractor
+from gans.metrics import kid, manifold, neighbours, probabilities, protocol, spectrum, ssim, toys
+from gans.metrics.frechet import frechet
+from gans.metrics.seen import Seen
+from gans.metrics.sliced import sliced_wasserstein
+
+NEIGHBOURS = {'precision_recall': 3, 'density_coverage': 5}  # k, as their papers have them
+SUBSETS, SUBSET = 100, 1000  # of the kernel distance
+SPLITS = 10  # of the Inception Score
+PAIRS = 1000  # of images, for their similarity
+CONFIDENCE = 0.5  # from here on a classifier recognises an image
+
+
+class Value(NamedTuple):
+    """A number, and what its own stamp says beside the common one."""
+
+    value: float
+    details: Mapping[str, Any] = {}
+
+
+def measure(
+    real: Seen, fake: Seen, extractor: Extractor, modes: Modes | None = None, only: bool = False
+) -> dict[str, Value]:
+    """Every metric that can be had of these examples; what needs more of them is left out.
+
+    Args:
+      real, fake: both seen by `extractor`, at least two examples each.
+      modes: the truth about points that are a mixture.
+      only: the Fréchet distance alone.
+    """
+    found = {protocol.frechet(extractor): Value(frechet(real.moments, fake.moments))}
+    if only:
+        return found
+    least = min(len(real.features), len(fake.features))
+    size = kid.subset_size(len(real.features), len(fake.features), SUBSET)
+    mean, std = kid.kid(real.features, fake.features, SUBSETS, SUBSET)
+    details = {'kernel': '(x.y / d + 1)^3', 'subsets': SUBSETS, 'subset size': size}
+    found |= {'kid': Value(mean, details), 'kid_std': Value(std, details)}
+    for function, (name, k) in zip(
+        (manifold.precision_recall, manifold.density_coverage), NEIGHBOURS.items(), strict=True
+    ):
+        if least > k:
+            values = function(real.features, fake.features, k)
+            found |= {part: Value(v, {'k': k}) for part, v in zip(name.split('_'), values, strict=True)}
+    if fake.logits is not None:
+        found |= _classes(fake, extractor)
+    images = real.examples.ndim == 4
+    return found | (_images(real, fake) if images else _points(real.examples, fake.examples, modes))
+
+
+def _classes(fake: Seen, extractor: Extractor) -> dict[str, Value]:
+    """Of the samples' class probabilities."""
+    name = protocol.inception_score(extractor)
+    splits = min(SPLITS, len(fake.logits))
+    mean, std = probabilities.inception_score(fake.logits, splits)
+    found = {name: Value(mean, {'splits': splits}), f'{name}_std': Value(std, {'splits': splits})}
+    if extractor.name.startswith('classifier'):  # its classes are those of the data
+        scaled = fake.logits.astype(np.float64) - fake.logits.max(1, keepdims=True)
+        confidence = 1 / np.exp(scaled).sum(1)  # the probability of the likeliest class
+        counts = probabilities.class_modes(fake.logits.argmax(1), confidence, fake.logits.shape[1], CONFIDENCE)
+        found |= {key: Value(value, {'confidence': CONFIDENCE}) for key, value in counts.items()}
+        if fake.labels is not None:
+            found['accuracy'] = Value(probabilities.accuracy(fake.logits, fake.labels))
+    return found
+
+
+def _images(real: Seen, fake: Seen) -> dict[str, Value]:
+    height, width = fake.examples.shape[1:3]
+    pairs = {'scales': ssim.scales(height, width), 'pairs': PAIRS}
+    found = {
+        'ms_ssim': Value(ssim.diversity(fake.examples, PAIRS), pairs),
+        'spectrum_distance': Value(spectrum.spectrum_distance(real.examples, fake.examples)),
+    }
+    if len(real.features) > 1:
+        found['memorised'] = Value(neighbours.memorised(fake.features, real.features))
+    return found
+
+
+def _points(real: np.ndarray, fake: np.ndarray, modes: Modes | None) -> dict[str, Value]:
+    num = min(len(real), len(fake))
+    found = {'sliced_wasserstein': Value(sliced_wasserstein(fake[:num], real[:num]))}
+    if real.shape[1] == 1:
+        found |= {name: Value(value) for name, value in toys.moments(fake).items()}
+    if modes is not None and len(modes.centres) > 1:
+        found |= {name: Value(value) for name, value in toys.mode_counts(fake, modes).items()}
+    return found

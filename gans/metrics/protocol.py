@@ -1,0 +1,58 @@
+"""Numbers that carry their protocol, so that those of different protocols cannot be compared by accident."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from gans.data import load
+from gans.features.base import Extractor
+
+Protocol = dict[str, Any]  # JSON values; two numbers compare if all of theirs are equal
+
+
+class Result(NamedTuple):
+    """A number and its stamp."""
+
+    metric: str  # 'NAME', or 'NAME/real' and 'NAME/untrained': what stands beside it, see `gans.evaluate.judge`
+    value: float
+    protocol: Protocol
+
+    def json(self, **more: Any) -> dict[str, Any]:
+        """As it lies in evaluation.json; what is not finite is None there."""
+        finite = self.value == self.value and abs(self.value) != float('inf')
+        return {'metric': self.metric, 'value': self.value if finite else None, **more, 'protocol': self.protocol}
+
+
+def frechet(extractor: Extractor) -> str:
+    """The name of the Fréchet distance in these features: 'fid' is Inception's alone."""
+    return 'fid' if extractor.title == 'FID' else f'fd_{extractor.name.replace(":", "_")}'
+
+
+def inception_score(extractor: Extractor) -> str:
+    """The name of the Inception Score with this extractor's classes: 'is' is Inception's alone."""
+    return 'is' if extractor.title == 'FID' else f'is_{extractor.name.replace(":", "_")}'
+
+
+def features(extractor: Extractor) -> Protocol:
+    """The extractor's part of a stamp."""
+    part = {'features': extractor.name, 'weights': extractor.weights, 'resizing': extractor.resizing}
+    return part | {f'features {key}': value for key, value in extractor.notes.items()}
+
+
+def data(config: Mapping[str, Any]) -> Protocol:
+    """The data set's part: its name, its split, and its other options as far as they are set."""
+    options = {key: value for key, value in config.items() if value is not None}
+    beside = ('name', 'split', 'flip', 'on_device_max_mb')  # training alone sees flips
+    others = ' '.join(f'{key}={value}' for key, value in sorted(options.items()) if key not in beside)
+    name = options['name']
+    name = f'folder:{Path(name).name}' if name.startswith('folder:') else name  # wherever it lies
+    split = options.get('split') or load.arguments(options['name']).get('split', 'all')
+    return {'data': f'{name} {others}'.strip(), 'split': split}
+
+
+def differences(protocols: Sequence[Protocol]) -> dict[str, list[Any]]:
+    """By key, the distinct values (in order of appearance) of all keys in which some protocols differ."""
+    keys = dict.fromkeys(key for protocol in protocols for key in protocol)
+    values = {key: [protocol.get(key) for protocol in protocols] for key in keys}
+    distinct = {key: [v for i, v in enumerate(some) if v not in some[:i]] for key, some in values.items()}
+    return {key: some for key, some in distinct.items() if len(some) > 1}

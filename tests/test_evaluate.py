@@ -1,0 +1,227 @@
+"""--mode=evaluate, scores during training, and what stands beside a number: floor, ceiling, stamp."""
+
+import csv
+import json
+import shutil
+from pathlib import Path
+
+import ml_collections
+import numpy as np
+import pytest
+from PIL import Image
+
+from experiments import common
+from gans.data import load as data
+from gans.data.images import to_uint8
+from gans.errors import UserError
+from gans.evaluate import run
+from gans.evaluate.judge import judged
+from gans.features import pixels
+from gans.metrics import protocol
+from gans.metrics.measure import measure
+from gans.metrics.score import SLICED, Scorer, better, deciding, halves, stamps
+from gans.metrics.seen import see
+from gans.train import loop
+from gans.train.logs import read_metrics
+
+NUM = 48
+
+
+def small(**changes) -> ml_collections.ConfigDict:
+    config = common.get_config()
+    config.data.name = 'digits'
+    config.latents.size = 8
+    config.generator = ml_collections.ConfigDict({'net': 'mlp', 'widths': (16,)})
+    config.critic = ml_collections.ConfigDict({'net': 'mlp', 'widths': (16,)})
+    config.ema.decay = 0.9
+    config.train.update(steps=4, batch_size=16, log_every=2, sample_every=4, checkpoint_every=2)
+    config.eval.update(every=2, samples=32, features='pixels')
+    config.update_from_flattened_dict(changes)
+    return config
+
+
+@pytest.fixture(scope='module')
+def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[ml_collections.ConfigDict, Path]:
+    folder = tmp_path_factory.mktemp('runs') / 'digits'
+    loop.train(small(), folder)
+    return small(), folder
+
+
+@pytest.fixture
+def evaluated(trained, tmp_path) -> tuple[ml_collections.ConfigDict, Path]:
+    """A copy of the run, for one test alone."""
+    shutil.copytree(trained[1], tmp_path / 'run')
+    return trained[0], tmp_path / 'run'
+
+
+# While it trains
+
+
+def test_a_run_is_scored_from_its_untrained_generator_on(trained) -> None:
+    _, folder = trained
+    columns = read_metrics(folder / 'metrics.csv')
+    assert columns['step'].tolist() == [0, 2, 4] and np.isfinite(columns['eval/fd_pixels']).all()
+    assert np.isnan(columns['critic/loss'][0])
+    held = json.loads((folder / 'stamps.json').read_text())
+    stamp = held['eval/fd_pixels']['protocol']
+    assert stamp['data'] == 'digits' and stamp['fake'] == stamp['real'] == 32 and stamp['ema'] is True
+    assert stamp['features'] == 'pixels' and stamp['weights'] == 'none' and stamp['statistics'] == 'running averages'
+    assert 0 < held['eval/fd_pixels']['floor'] < columns['eval/fd_pixels'][0]
+    summary = json.loads((folder / 'summary.json').read_text())
+    assert summary['final']['eval/fd_pixels'] == pytest.approx(columns['eval/fd_pixels'][-1])
+
+
+def test_the_scores_of_a_set_and_of_damage() -> None:
+    source = data.load({'name': 'digits'})
+    real = source.arrays['real'].astype(np.float32) / 127.5 - 1
+    scorer = Scorer(source, real[:1000], 500, pixels.pixels())
+    same, half = scorer(real[:500]), scorer(real[500:1000])
+    assert same['eval/fd_pixels'] < 1e-4 and same[SLICED] == 0
+    assert half['eval/fd_pixels'] == pytest.approx(scorer.floor['eval/fd_pixels'], rel=1e-3)
+    assert not scorer.warning  # 64 features
+    noise = real[500:1000] + np.random.default_rng(0).normal(0, 0.5, (500, 8, 8, 1)).astype(np.float32)
+    assert scorer(noise)['eval/fd_pixels'] > 2 * half['eval/fd_pixels']
+    noise[3, 0, 0] = np.nan
+    assert all(np.isnan(value) for value in scorer(noise).values())
+
+
+def test_few_examples_are_warned_of() -> None:
+    source = data.load({'name': 'digits'})
+    source = source._replace(size=50, arrays={name: array[:50] for name, array in source.arrays.items()})
+    real = np.concatenate([source.arrays['real']] * 4).astype(np.float32) / 127.5 - 1
+    scorer = Scorer(source, real, 100, pixels.pixels())
+    assert '50 real and 100 generated images are too few for 64 features' in scorer.warning
+    assert stamps({}, source, 100, pixels.pixels())['eval/fd_pixels']['real'] == 50  # the set has no more
+
+
+def test_halves_are_disjoint_and_of_the_samples_size_where_they_can_be() -> None:
+    assert halves(1000, 300) == (slice(0, 300), slice(300, 600))
+    assert halves(171, 1000) == (slice(0, 85), slice(85, 170))
+
+
+def test_what_decides_and_what_is_better() -> None:
+    assert deciding({SLICED: 1, 'eval/fd_pixels': 2}) == 'eval/fd_pixels'
+    assert deciding({SLICED: 1, 'eval/modes': 2}) == SLICED
+    names = [
+        'eval/fid',
+        'eval/fd_classifier',
+        'evaluation/kid',
+        'eval/is_classifier',
+        'eval/recall',
+        'eval/mean',
+        'kid_std',
+    ]
+    assert [better(name) for name in names] == ['lower', 'lower', 'lower', 'higher', 'higher', None, None]
+
+
+# Afterwards
+
+
+def test_evaluate(evaluated) -> None:
+    config, folder = evaluated
+    table = run.evaluate(config, folder, run.Options(num=NUM))
+    assert 'fd_pixels ↓' in table and 'real halves' in table and 'untrained' in table and 'data digits' in table
+    entries = json.loads((folder / 'evaluation.json').read_text())
+    values = {entry['metric']: entry['value'] for entry in entries}
+    assert {'fd_pixels', 'fd_pixels/real', 'fd_pixels/untrained', 'kid', 'kid_std', 'precision', 'recall'} <= set(
+        values
+    )
+    assert {'density', 'coverage', 'ms_ssim', 'spectrum_distance', 'memorised'} <= set(values)
+    assert values['fd_pixels/real'] < values['fd_pixels'] and 0 <= values['precision/real'] <= 1
+    stamp = next(entry['protocol'] for entry in entries if entry['metric'] == 'fd_pixels')
+    wanted = {
+        'metric',
+        'features',
+        'weights',
+        'data',
+        'split',
+        'real',
+        'fake',
+        'resizing',
+        'latents seed',
+        'ema',
+        'statistics',
+    }
+    assert wanted <= set(stamp) and stamp['fake'] == NUM and stamp['latents seed'] == 0 and entries[0]['step'] == 4
+    assert next(entry['protocol'] for entry in entries if entry['metric'] == 'precision')['k'] == 3
+    lines = list(csv.DictReader((folder / 'evaluation.csv').open()))
+    assert [line['metric'] for line in lines] == list(values) and lines[0]['features'] == 'pixels'
+    assert any((folder / 'tensorboard' / 'evaluation').iterdir())
+    nearest = np.asarray(Image.open(folder / 'evaluation' / 'nearest_step_00000004.png'))
+    assert nearest.shape[2] == 3 and (folder / 'evaluation' / 'spectrum_step_00000004.png').is_file()
+    again = run.evaluate(config, folder, run.Options(num=NUM))
+    assert again == table and json.loads((folder / 'evaluation.json').read_text()) == entries  # in the place of the old
+    run.evaluate(config, folder, run.Options(num=NUM, seed=1, step='2'))
+    both = json.loads((folder / 'evaluation.json').read_text())
+    assert both[: len(entries)] == entries and {entry['step'] for entry in both[len(entries) :]} == {2}
+
+
+def test_the_classifier_counts_classes(evaluated) -> None:
+    config, folder = evaluated
+    table = run.evaluate(config, folder, run.Options(num=NUM, features='classifier'))
+    entries = json.loads((folder / 'evaluation.json').read_text())
+    values = {entry['metric']: entry['value'] for entry in entries}
+    assert values['modes/real'] == 10 and values['high_quality/real'] > 0.9 and 1 <= values['is_classifier'] <= 10
+    assert values['is_classifier/real'] > 3 and entries[0]['protocol']['features accuracy'] > 0.95
+    assert 'features accuracy' in table and len(entries[0]['protocol']['weights']) == 16
+
+
+def test_toys(tmp_path) -> None:
+    config = small(**{'data.name': 'ring', 'eval.features': 'auto'})
+    loop.train(config, tmp_path)
+    run.evaluate(config, tmp_path, run.Options(num=400))
+    values = {entry['metric']: entry['value'] for entry in json.loads((tmp_path / 'evaluation.json').read_text())}
+    assert values['modes/real'] == 8 and 0.97 < values['high_quality/real'] <= 1 and 'fd_identity' in values
+    assert not any(name.startswith('ms_ssim') for name in values) and not (tmp_path / 'evaluation').exists()
+
+
+@pytest.mark.parametrize(
+    'options, said',
+    [
+        (run.Options(num=1), '--num=1 must be at least 2'),
+        (run.Options(features='efficientnet'), "unknown features 'efficientnet'; did you mean 'efficientnet_lite0'"),
+        (run.Options(step='7'), 'step 7'),
+        (run.Options(weights='a.pth'), '--weights=a.pth is for inception_v3'),
+    ],
+)
+def test_mistakes(trained, options: run.Options, said: str) -> None:
+    with pytest.raises(UserError) as caught:
+        run.evaluate(*trained, options)
+    assert said in str(caught.value)
+
+
+def test_a_diverged_generator_is_not_measured(trained, monkeypatch: pytest.MonkeyPatch) -> None:
+    nan = lambda experiment: lambda state, latents: [np.full((NUM, 8, 8, 1), np.nan)]
+    monkeypatch.setattr('gans.train.program.make_sampler', nan)
+    with pytest.raises(UserError, match='step 4 gives samples that are not finite: it has diverged'):
+        run.evaluate(*trained, run.Options(num=NUM))
+
+
+def test_points_have_closed_forms() -> None:
+    """Two Gaussians: the Fréchet distance is the squared Wasserstein-2 distance (1 + 1 of N(0, 1) and N(1, 4))."""
+    rng = np.random.default_rng(0)
+    a, b = rng.normal(0, 1, (200_000, 1)), rng.normal(1, 2, (200_000, 1))
+    identity = pixels.identity()
+    sides = [see(identity, x.astype(np.float32)) for x in (a, b)]
+    found = measure(*sides, identity, only=True)
+    assert found['fd_identity'].value == pytest.approx(2, rel=0.02)
+    few = measure(*(side[:1000] for side in sides), identity)
+    assert few['mean'].value == pytest.approx(b[:1000].mean()) and few['sliced_wasserstein'].value > 0.5
+
+
+def test_metrics_that_need_more_examples_are_left_out() -> None:
+    images = to_uint8(np.random.default_rng(0).uniform(-1, 1, (4, 16, 16, 1)))
+    seen = see(pixels.pixels(), images)
+    found = measure(seen, seen, pixels.pixels())
+    assert 'precision' in found and 'density' not in found  # k = 3 and 5
+    results, warnings = judged(seen, seen, None, pixels.pixels(), {})
+    assert 'singular' in warnings[0] and {'fd_pixels', 'fd_pixels/real'} <= {result.metric for result in results}
+
+
+def test_stamps_and_how_they_differ() -> None:
+    config = {'name': 'folder:/some/where/faces', 'size': 64, 'flip': True, 'strict': None, 'on_device_max_mb': 10}
+    assert protocol.data(config) == {'data': 'folder:faces size=64', 'split': 'all'}
+    assert protocol.data({'name': 'fashion_mnist'})['split'] == 'train'
+    stamps = [{'fake': 10, 'ema': True}, {'fake': 20, 'ema': True}, {'fake': 10, 'ema': True, 'k': 3}]
+    assert protocol.differences(stamps) == {'fake': [10, 20], 'k': [None, 3]}
+    assert protocol.Result('kid', float('nan'), {}).json()['value'] is None
