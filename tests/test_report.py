@@ -1,5 +1,6 @@
 import csv
 import io
+import json
 import re
 import shutil
 import statistics as stdlib
@@ -253,3 +254,58 @@ def test_large_pictures_become_smaller_files(tmp_path) -> None:
     write_run(folder / 'rows/a/seed_1', {BEST: [0.2]}, {}, {}, picture=300)  # noise: 270 kB
     page = html(read([folder]))
     assert 'src="data:image/jpeg;base64,' in page and 'seed 1, step 2,000' in page
+
+
+# Protocols
+
+
+def stamp(folder: Path, row: str, seeds: int, **protocol) -> None:
+    for seed in range(seeds):
+        entry = {BEST: {'protocol': {'fake': 2000, 'ema': True} | protocol, 'floor': None}}
+        (folder / 'rows' / row / f'seed_{seed}' / 'stamps.json').write_text(json.dumps(entry))
+
+
+def test_numbers_of_different_protocols_are_not_ranked(tmp_path) -> None:
+    """The row measured with more samples would win; without it the others are compared as ever."""
+    rows = {'a': [0.5, 0.52, 0.51], 'b': [0.9, 0.95, 0.97], 'c': [0.1, 0.11, 0.12]}
+    folder = write(tmp_path / 'sweep', rows)
+    for row in rows:
+        stamp(folder, row, 3)
+    assert marks(folder) == {'a': '', 'b': '', 'c': 'best'}
+    stamp(folder, 'c', 3, fake=9000)
+    assert marks(folder) == {'a': 'best', 'b': '', 'c': 'apart'}
+    report([folder], tmp_path / 'out')
+    said = 'sliced_wasserstein`: protocols differ: fake 2000 or 9000'
+    text = (tmp_path / 'out' / 'results.md').read_text()
+    assert said in text and '0.110 ± 0.010‡' in text
+    page = (tmp_path / 'out' / 'report.html').read_text()
+    assert 'protocols differ: fake 2000 or 9000' in page and '0.110 ± 0.010‡' in page
+    stamp(folder, 'b', 3, fake=4000)  # no protocol is that of most rows
+    assert marks(folder) == dict.fromkeys('abc', 'apart')
+
+
+def test_seeds_of_different_protocols_are_apart(tmp_path) -> None:
+    folder = write(tmp_path / 'sweep', {name: [0.5, 0.52] for name in 'abc'})
+    for row in 'abc':
+        stamp(folder, row, 2)
+    stamp(folder, 'a', 1, fake=9000)  # the first seed
+    assert marks(folder)['a'] == 'apart' and marks(folder)['b'] == 'group'
+
+
+def test_evaluations_are_columns_of_their_own(tmp_path) -> None:
+    folder = write(tmp_path / 'sweep', {'a': [0.5, 0.52], 'b': [0.9, 0.95]})
+    for row, values in {'a': (11.0, 12.0), 'b': (31.0, 33.0)}.items():
+        for seed, value in enumerate(values):
+            entries = [
+                {'metric': 'fid', 'value': value, 'step': STEPS[-1], 'protocol': {'fake': 50_000}},
+                {'metric': 'fid', 'value': 99.0, 'step': STEPS[0] - 1, 'protocol': {'fake': 50_000}},  # not of the end
+                {'metric': 'fid/real', 'value': 1.0, 'step': STEPS[-1], 'protocol': {'fake': 50_000}},
+                {'metric': 'kid', 'value': None, 'step': STEPS[-1], 'protocol': {}},
+            ]
+            (folder / 'rows' / row / f'seed_{seed}' / 'evaluation.json').write_text(json.dumps(entries))
+    found = table(read([folder]))
+    assert {column.metric for column in found.columns} == {BEST, 'evaluation/fid'}
+    column = Column('evaluation/fid', 'final')
+    assert [found.cell(row, column).mean for row in found.rows] == [11.5, 32.0]
+    assert [found.cell(row, column).mark for row in found.rows] == ['best', '']
+    assert column.title == 'evaluation/fid ↓'
