@@ -70,6 +70,17 @@ def test_other_sizes_are_cropped_on_request(tmp_path: Path) -> None:
     assert read(str(real), 16).shape == (6, 16, 16, 3)
 
 
+def test_labels_are_what_conditional_samples_were_asked_for(tmp_path: Path) -> None:
+    source = data.load({'name': 'digits'})
+    images, labels = source.arrays['real'][:200], source.arrays['label'][:200]
+    out, real = tmp_path / 'out.json', npz(tmp_path / 'real.npz', a=images)
+    wrong = np.where(np.arange(200) < 50, (labels + 1) % 10, labels)
+    compare(real, npz(tmp_path / 'x.npz', samples=images, labels=wrong), 'classifier:digits', out=str(out))
+    assert 0.7 < values(out)['accuracy'] <= 0.75
+    with pytest.raises(UserError, match=r'has labels int32 \[100\]; wanted: whole numbers \[200\]'):
+        compare(real, npz(tmp_path / 'y.npz', samples=images, labels=labels[:100]), 'classifier:digits')
+
+
 def test_points(tmp_path: Path) -> None:
     real, fake = RNG.normal(size=(500, 2)), RNG.normal(size=(300, 2)) + 1
     out = tmp_path / 'out.json'

@@ -205,8 +205,17 @@ def test_points_have_closed_forms() -> None:
     sides = [see(identity, x.astype(np.float32)) for x in (a, b)]
     found = measure(*sides, identity, only=True)
     assert found['fd_identity'].value == pytest.approx(2, rel=0.02)
-    few = measure(*(side[:1000] for side in sides), identity)
+    few = measure(*(side.part(slice(1000)) for side in sides), identity)
     assert few['mean'].value == pytest.approx(b[:1000].mean()) and few['sliced_wasserstein'].value > 0.5
+
+
+def test_features_that_are_not_numbers_give_none() -> None:
+    images = to_uint8(np.random.default_rng(0).uniform(-1, 1, (20, 16, 16, 1)))
+    broken = pixels.pixels()._replace(apply=lambda params, images: (np.nan * images.reshape(len(images), -1), None))
+    results, _ = judged(see(pixels.pixels(), images), see(broken, images), None, broken, {})
+    entries = {result.metric: result.json()['value'] for result in results}
+    assert all(entries[name] is None for name in ('fd_pixels', 'kid', 'precision', 'coverage', 'memorised'))
+    assert entries['fd_pixels/real'] is not None
 
 
 def test_metrics_that_need_more_examples_are_left_out() -> None:

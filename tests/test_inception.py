@@ -10,12 +10,17 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from damage import blurred, noisy
 from peers import torch_fidelity
 
+from gans.data import load
 from gans.errors import UserError
 from gans.features import inception, torch_file
+from gans.features.base import Extractor
 from gans.features.inception import convert, inception_v3
 from gans.features.resize import bilinear, tf1_bilinear
+from gans.metrics.frechet import frechet
+from gans.metrics.seen import see
 
 RNG = np.random.default_rng(0)
 IMAGES = [RNG.integers(0, 256, shape, np.uint8) for shape in [(2, 40, 56, 3), (1, 299, 299, 3)]]
@@ -123,6 +128,26 @@ def test_all_features_are_those_of_torch_fidelity(peer, file):
         assert np.isfinite(expected).all() and size > 0.01
         assert np.ptp(expected, 0).max() > 0.02 * size  # images differ by far more than the tolerance
         np.testing.assert_allclose(found[name], expected, rtol=0, atol=1e-4 * size)
+
+
+def test_distances_grow_with_damage():
+    """In 64 of the net's features, with random weights."""
+    spec = jax.ShapeDtypeStruct((1, 299, 299, 3), jnp.float32)
+    shapes = jax.eval_shape(inception.InceptionV3().init, jax.random.key(0), spec)['params']
+    draw = lambda x: RNG.normal(0, np.sqrt(2.5 / np.prod(x.shape[:-1])), x.shape).astype(np.float32)
+    params = jax.tree.map(draw, shapes)
+    apply = lambda params, images: (inception.features(params, inception.tf1(images.astype(np.float32)))['64'], None)
+    extractor = Extractor('random', 'FD (random)', apply, params, batch=17)
+    source = load.load({'name': 'openmoji', 'size': 32})
+    kinds = np.argsort(source.arrays['label'][::100], kind='stable')
+    images = source.arrays['real'][::100][kinds]  # 17, kind by kind
+    real = see(extractor, images)
+    none = frechet(real.moments, real.moments)
+    for damage, amounts in ((noisy, (8, 64)), (blurred, (0.5, 2))):
+        found = [frechet(real.moments, see(extractor, damage(images, amount)).moments) for amount in amounts]
+        assert none < 1e-3 * found[0] and found == sorted(found), (damage, found)
+    lost = [frechet(real.moments, real.part(slice(keep)).moments) for keep in (12, 4)]
+    assert none < 1e-3 * lost[0] and lost == sorted(lost), lost
 
 
 def test_the_extractor_with_grey_images_and_images_of_any_size(file, monkeypatch):

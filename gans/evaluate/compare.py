@@ -29,7 +29,7 @@ def compare(
 
     Args:
       real, fake: a folder of images, or a .npz of one array (or one called 'samples'): images uint8 [N, H, W, C] or
-        points float [N, d].
+        points float [N, d]. 'labels' int [N] beside the fake ones are the classes that they were asked for.
       features, weights: see `gans.features.load.load`.
       size: pixels of a side to which images of a folder are cropped and resampled; by default they stay as they are.
       out: FILE.json for the results, a list of objects with metric, value and protocol.
@@ -46,7 +46,8 @@ def compare(
         'real hash': content(truth),
         'images': f'{size or "their own"} px',
     }
-    results, warnings = judged(see_once(extractor, truth), see(extractor, samples), None, extractor, common)
+    seen = see(extractor, samples, _labels(Path(fake).expanduser(), len(samples)))
+    results, warnings = judged(see_once(extractor, truth), seen, None, extractor, common)
     for warning in warnings:
         workdir.say(warning)
     if out:
@@ -120,6 +121,17 @@ def _array(path: Path) -> np.ndarray:
         return found.astype(np.float32)
     wanted = 'uint8 [N, H, W, 1 or 3] for images, float [N, d] for points'
     raise UserError(f"'{path}' holds an array {found.dtype} {list(found.shape)}; wanted: {wanted}")
+
+
+def _labels(path: Path, count: int) -> np.ndarray | None:
+    """The array 'labels' of a .npz file, if it has one."""
+    if path.suffix != '.npz':
+        return None
+    with np.load(path, allow_pickle=False) as file:
+        found = file['labels'] if 'labels' in file.files else None
+    if found is not None and (found.shape != (count,) or not np.issubdtype(found.dtype, np.integer)):
+        raise UserError(f"'{path}' has labels {found.dtype} {list(found.shape)}; wanted: whole numbers [{count}]")
+    return found
 
 
 def _alike(real: np.ndarray, fake: np.ndarray, *names: str) -> tuple[np.ndarray, np.ndarray]:

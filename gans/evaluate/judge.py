@@ -34,9 +34,9 @@ def judged(
     """
     num = len(fake.features)
     first, second = halves(len(real.features), num)
-    pairs = {'': (real[:num], fake), '/real': (real[first], real[second])}
+    pairs = {'': (real.part(slice(num)), fake), '/real': (real.part(first), real.part(second))}
     if untrained is not None:
-        pairs['/untrained'] = (real[:num], untrained)
+        pairs['/untrained'] = (real.part(slice(num)), untrained)
     results = []
     for suffix, (truth, samples) in pairs.items():
         if len(truth.features) < 2:
@@ -45,7 +45,7 @@ def judged(
         for name, value in measure(truth, samples, extractor, modes, only=suffix == '/untrained').items():
             stamp = {'metric': name, **common, **protocol.features(extractor), **sizes, **value.details}
             results.append(Result(name + suffix, value.value, stamp))
-    return results, warnings(real[:num], fake, extractor)
+    return results, warnings(real.part(slice(num)), fake, extractor)
 
 
 def warnings(real: Seen, fake: Seen, extractor: Extractor) -> Sequence[str]:

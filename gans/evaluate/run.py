@@ -64,7 +64,7 @@ def evaluate(config: ml_collections.ConfigDict, folder: Path, options: Options) 
     said = f'all in {folder / "evaluation.json"}'
     if source.spec.is_image:
         place = folder / 'evaluation'
-        pictures.save_png(place / f'nearest_step_{step:08d}.png', neighbours(real[:num], fake))
+        pictures.save_png(place / f'nearest_step_{step:08d}.png', neighbours(real.part(slice(num)), fake))
         write.spectra(place / f'spectrum_step_{step:08d}.png', truth[:num], fake.examples)
         said += f', pictures in {place}'
     return f'{write.table(f"{folder}, step {step:,}", results)}\n{said}'

@@ -48,8 +48,7 @@ def save(folder: Path, step: int, results: Sequence[Result]) -> None:
     """
     path, fresh = folder / 'evaluation.json', [result.json(step=step) for result in results]
     same = lambda entry: (entry['metric'], entry['step'], json.dumps(entry['protocol'], sort_keys=True))
-    held = json.loads(path.read_text()) if path.is_file() else []
-    entries = list({same(entry): entry for entry in [*held, *fresh]}.values())
+    entries = list({same(entry): entry for entry in [*workdir.read_json(path, []), *fresh]}.values())
     workdir.write_json(path, entries)
     workdir.write_text(folder / 'evaluation.csv', to_csv(entries))
     finite = {f'evaluation/{result.metric}': result.value for result in results if np.isfinite(result.value)}

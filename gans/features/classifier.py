@@ -17,7 +17,7 @@ import numpy as np
 import optax
 
 from gans import cache
-from gans.core import Array, Compute, Tree
+from gans.core import Array, Compute, Spec, Tree
 from gans.data import load
 from gans.data.base import Source
 from gans.errors import UserError
@@ -46,14 +46,18 @@ class Classifier(nn.Module):
         return x, Dense(self.classes, compute, name='logits')(x)
 
 
-def classifier(data: Mapping[str, Any]) -> Extractor:
+def classifier(data: Mapping[str, Any], spec: Spec) -> Extractor:
     """The classifier of the set that `config.data` describes, trained now if it is not kept.
 
     For a stacked set it is that of the set of its channels, asked once a channel: features [B, 3 * 128], and as logits
     the logarithms of the joint probabilities [B, classes^3], in the order of the set's labels.
 
+    Args:
+      data: `config.data`, or a part of it.
+      spec: of the images that are to be classified.
+
     Raises:
-      UserError: the set has no labels, or less than two classes.
+      UserError: the set has no labels, or images of another shape.
     """
     options = {
         key: value for key, value in data.items() if value is not None and key not in ('flip', 'on_device_max_mb')
@@ -65,6 +69,10 @@ def classifier(data: Mapping[str, Any]) -> Extractor:
     if len(train.spec.classes) < 2 or not train.spec.is_image:
         message = f"a classifier needs labelled images, and '{options['name']}' has none: take other features"
         raise UserError(message)
+    wanted = (*train.spec.shape[:2], 3 if stacked else train.spec.shape[2])
+    if spec.shape != wanted:
+        shapes = ' x '.join(map(str, wanted)), ' x '.join(map(str, spec.shape))
+        raise UserError(f"the classifier of '{data['name']}' takes images {shapes[0]}, not {shapes[1]}: see data.size")
     net = Classifier(len(train.spec.classes))
     shapes = jax.eval_shape(net.init, jax.random.key(0), jnp.zeros((1, *train.spec.shape), jnp.uint8))
     names = [jax.tree_util.keystr(path, simple=True, separator='/') for path, _ in jax.tree.leaves_with_path(shapes)]

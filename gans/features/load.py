@@ -60,7 +60,7 @@ def load(features: str, spec: Spec, data: Mapping[str, Any] | None = None, weigh
         data = {'name': variant} if variant else data
         if data is None:
             raise UserError("of which set's labels? give features 'classifier:NAME', such as classifier:fashion_mnist")
-        return classifier(data)
+        return classifier(data, spec)
     if variant:
         raise UserError(f"features '{name}' have no variants: leave out ':{variant}'")
     from gans.features import pixels

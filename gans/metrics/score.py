@@ -54,9 +54,10 @@ class Scorer:
         self.floor: dict[str, float] = {}
         self.warning = ''
         if extractor:
-            first, second = halves(len(real) if source.size is None else min(len(real), source.size), num)
-            features = see_once(extractor, to_uint8(real[: second.stop])).features
-            self._moments = moments(features[: min(num, second.stop)])
+            distinct = real[: len(real) if source.size is None else source.size]
+            features = see_once(extractor, to_uint8(distinct[: 2 * num])).features
+            first, second = halves(len(features), num)
+            self._moments = moments(features[:num])
             self._name = PREFIX + protocol.frechet(extractor)
             self.floor = {self._name: frechet(moments(features[first]), moments(features[second]))}
             if singular(self._moments) or num <= features.shape[1]:

@@ -21,7 +21,8 @@ class Seen(NamedTuple):
     logits: np.ndarray | None  # float32 [N, K]
     labels: np.ndarray | None = None  # int32 [N]: the classes that conditional samples were asked for
 
-    def __getitem__(self, index: slice) -> 'Seen':
+    def part(self, index: slice | np.ndarray) -> 'Seen':
+        """Some of the examples."""
         return Seen(*(None if x is None else x[index] for x in self))
 
     @property

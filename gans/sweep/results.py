@@ -143,7 +143,7 @@ def _head(folder: Path) -> dict[str, Any]:
     path = folder / 'sweep.json'
     if not path.is_file():
         raise UserError(f'{folder} holds no sweep (there is no {path.name} in it): give the folder of a sweep')
-    head = _json(path)
+    head = workdir.read_json(path)
     absent = [key for key in ('name', 'doc', 'command', 'seeds', 'rows') if key not in head]
     if absent:
         raise UserError(f"{path} has no '{absent[0]}': it is not a sweep's; launch the sweep again to write it anew")
@@ -167,7 +167,7 @@ def _rows(folder: Path, head: dict[str, Any], sweep: str, many: bool) -> tuple[R
 def _run(folder: Path, seed: int) -> Run:
     path, end = folder / 'metrics.csv', folder / 'summary.json'
     columns = read_metrics(path) if path.is_file() else {}
-    summary = _json(end) if end.is_file() else {}
+    summary = workdir.read_json(end, {})
     note = summary.get('stopped', '')
     status = 'stopped' if note else 'done' if summary else 'unfinished' if folder.is_dir() else 'missing'
     lines = len(columns.get('step', ()))
@@ -183,19 +183,11 @@ def _run(folder: Path, seed: int) -> Run:
     }
     steps = summary.get('steps', int(columns['step'][-1]) if lines else 0)
     best_step = None if best is None else int(columns['step'][best])
-    held = _json(folder / 'stamps.json') if (folder / 'stamps.json').is_file() else {}
-    stamps = {name: entry['protocol'] for name, entry in held.items()}
-    for entry in _json(folder / 'evaluation.json') if (folder / 'evaluation.json').is_file() else []:
+    stamps = {name: entry['protocol'] for name, entry in workdir.read_json(folder / 'stamps.json', {}).items()}
+    for entry in workdir.read_json(folder / 'evaluation.json', []):
         if '/' not in entry['metric'] and entry['value'] is not None:
             name = EVALUATED + entry['metric']
             whens = {'final': steps if status == 'done' else None, 'best': best_step}
             scores |= {(name, when): entry['value'] for when, step in whens.items() if step == entry['step']}
             stamps[name] = entry['protocol']
     return Run(folder, seed, status, note, steps, summary.get('seconds'), columns, best_step, scores, stamps)
-
-
-def _json(path: Path) -> dict[str, Any]:
-    try:
-        return json.loads(path.read_text())
-    except ValueError as error:
-        raise UserError(f'{path} is no JSON ({error}): mend it, or train that part again') from error

@@ -58,10 +58,21 @@ def made(folder: Path) -> Path:
 
 def read_config(path: Path) -> ml_collections.ConfigDict:
     """The config that a run's `config.json` holds."""
+    return ml_collections.ConfigDict(read_json(path))
+
+
+def read_json(path: Path, absent: Any = None) -> Any:
+    """What a JSON file holds; `absent` where there is none, if that is given.
+
+    Raises:
+      UserError: it is no JSON.
+    """
+    if absent is not None and not path.is_file():
+        return absent
     try:
-        return ml_collections.ConfigDict(json.loads(path.read_text()))
+        return json.loads(path.read_text(encoding='utf-8'))
     except ValueError as error:
-        raise UserError(f'{path} is no JSON ({error}): mend it, or choose another --workdir') from error
+        raise UserError(f'{path} is no JSON ({error}): mend it, or make it anew') from error
 
 
 def write_text(path: Path, text: str) -> None:
@@ -109,7 +120,7 @@ def summarise(folder: Path, config: ml_collections.ConfigDict, seconds: float, *
         steps = columns.pop('step')
         known = {name: column[column == column] for name, column in columns.items()}
         start = columns if len(steps) and steps[0] == 0 else {}  # the row of the generator before any training
-        held = json.loads((folder / 'stamps.json').read_text()) if (folder / 'stamps.json').is_file() else {}
+        held = read_json(folder / 'stamps.json', {})
         summary = {
             'steps': config.train.steps,
             'seed': config.seed,
@@ -121,4 +132,4 @@ def summarise(folder: Path, config: ml_collections.ConfigDict, seconds: float, *
             **environment(),
         }
         write_json(path, summary)
-    return json.loads(path.read_text())
+    return read_json(path)
