@@ -34,6 +34,7 @@ def get_config() -> ConfigDict:
     config.labels.real = 1.0
     config.labels.fake = 0.0
     config.labels.generator = 1.0
+    config.pack = 1  # examples that the critic judges together (PacGAN), side by side in the channels
     config.flip_labels = number()  # probability that a pair of labels is swapped for the critic
 
     config.penalty = ConfigDict()  # see gans/penalties.py

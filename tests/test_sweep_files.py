@@ -32,6 +32,7 @@ ROWS = {  # how many each has
     'losses_fashion_mnist': 7,
     'losses_grid25': 54,
     'losses_ring8': 54,
+    'pacgan_grid25': 4,
     'wgan_gp_ncritic_lambda': 12,
 }
 

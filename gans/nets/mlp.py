@@ -10,13 +10,15 @@ from gans.errors import unknown
 from gans.ops.layers import CRITIC_NORMS, NORMS, Dense, activation, initializer, norm
 
 
-def _hidden(self: 'Generator | Critic', x: Array, train: bool) -> Array:
-    """The hidden layers of both nets: dense, norm, activation."""
+def _hidden(self: 'Generator | Critic', x: Array, train: bool, pieces: int = 1) -> Array:
+    """The hidden layers of both nets: dense, maximum over pieces, norm, activation."""
     act = activation(self.activation)
     spectral = self.norm == 'spectral'
     for i, width in enumerate(self.widths):
         bias = self.norm in ('none', 'spectral')  # else the norm's shift does its work
-        x = Dense(width, self.compute, bias, spectral, initializer(self.init_std), name=f'dense_{i}')(x, train)
+        dense = Dense(width * pieces, self.compute, bias, spectral, initializer(self.init_std), name=f'dense_{i}')
+        x = dense(x, train)
+        x = x if pieces == 1 else x.reshape(-1, width, pieces).max(-1)
         x = act(norm(self.norm, x, train, name=f'norm_{i}', compute=self.compute))
     return x
 
@@ -42,7 +44,10 @@ class Generator(nn.Module):
 
 
 class Critic(nn.Module):
-    """Examples [B, *shape] -> scores [B]."""
+    """Examples [B, *shape] -> scores [B].
+
+    pieces: of maxout (Goodfellow 2013, 1302.4389): each unit is the largest of so many; with activation='identity'.
+    """
 
     shape: tuple[int, ...]
     compute: Compute
@@ -50,12 +55,13 @@ class Critic(nn.Module):
     activation: str = 'leaky_relu'
     norm: str = 'none'
     init_std: float | None = None
+    pieces: int = 1
 
     @nn.compact
     def __call__(self, x: Array, train: bool = True) -> Array:
         if self.norm not in CRITIC_NORMS:
             raise unknown('critic.norm', self.norm, CRITIC_NORMS)
-        x = _hidden(self, x.reshape(len(x), -1), train)
+        x = _hidden(self, x.reshape(len(x), -1), train, self.pieces)
         spectral = self.norm == 'spectral'
         out = Dense(1, self.compute, True, spectral, initializer(self.init_std), name='out')
         return out(x, train)[:, 0].astype(jnp.float32)

@@ -27,6 +27,7 @@ def build(config: ml_collections.ConfigDict, spec: Spec, compute: Compute) -> Sy
         'instance_noise.sigma': config.instance_noise.sigma,
         'flip_labels': config.flip_labels,
     }
+    foreign['pack'] = config.pack if config.pack > 1 else None
     for key, value in foreign.items():
         if value is not None:
             raise UserError(f"{key}={value} has no meaning in system 'began': leave it off")

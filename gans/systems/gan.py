@@ -20,7 +20,8 @@ LATENTS = {
 def build(config: ml_collections.ConfigDict, spec: Spec, compute: Compute) -> System:
     """See `experiments/common.py` for the keys of the config."""
     generator = nets.generator(config.generator, spec, config.latents.size, compute)
-    critic = nets.critic(config.critic, spec, compute)
+    pack = config.pack
+    critic = nets.critic(config.critic, spec._replace(shape=(*spec.shape[:-1], pack * spec.shape[-1])), compute)
     game = losses.game(config.game, losses.Labels(**config.labels))
     penalty = penalties.penalty(config.penalty.name, config.penalty.target, config.penalty.one_sided)
     lazy = penalty is not None and config.penalty.every > 1
@@ -37,11 +38,11 @@ def build(config: ml_collections.ConfigDict, spec: Spec, compute: Compute) -> Sy
         return x + sigma * random.normal(keys, x.shape[1:])
 
     def pairs(params: dict[str, Tree], state: TrainState, batch: dict[str, Array], keys: Keys) -> tuple:
-        """Real and fake examples as the critic is shown them, and the generator's advanced statistics."""
+        """Real and fake examples as the critic is shown them (packs), and the generator's advanced statistics."""
         k_fake, k_real_noise, k_fake_noise = random.split(keys, 3)
         fake, stats = generator.apply(params['generator'], state.stats['generator'], latents(k_fake), train=True)
         real, fake = seen(batch['real'], k_real_noise, state.step), seen(fake, k_fake_noise, state.step)
-        return real, fake, stats
+        return packed(real, pack), packed(fake, pack), stats
 
     def penalise(params: dict[str, Tree], state: TrainState, real: Array, fake: Array, keys: Keys) -> Array:
         critic_fn = lambda x: critic.apply(params['critic'], state.stats['critic'], x, train=True)[0]
@@ -56,10 +57,10 @@ def build(config: ml_collections.ConfigDict, spec: Spec, compute: Compute) -> Sy
         fake_scores, stats = critic.apply(params['critic'], stats, fake, train=True)
         metrics = {'real_score': real_scores.mean(), 'fake_score': fake_scores.mean()}
         if config.flip_labels is not None:
-            real_scores, fake_scores = losses.flip(k_flip, config.flip_labels, real_scores, fake_scores)
+            real_scores, fake_scores = losses.flip(k_flip[::pack], config.flip_labels, real_scores, fake_scores)
         loss = game.critic(real_scores, fake_scores).mean()
         if penalty is not None and not lazy:
-            metrics |= {'game': loss, 'penalty': penalise(params, state, real, fake, k_penalty)}
+            metrics |= {'game': loss, 'penalty': penalise(params, state, real, fake, k_penalty[::pack])}
             loss += config.penalty.weight * metrics['penalty']
         return loss, Aux(metrics, {'critic': stats})
 
@@ -69,7 +70,9 @@ def build(config: ml_collections.ConfigDict, spec: Spec, compute: Compute) -> Sy
         """Lazy regularisation (StyleGAN2, 1912.04958, section 3.1): every k steps, k times as strong."""
         k_pairs, k_penalty = random.split(keys, 2)
         real, fake, _ = pairs(params, state, batch, k_pairs)
-        return config.penalty.weight * config.penalty.every * penalise(params, state, real, fake, k_penalty), Aux()
+        return config.penalty.weight * config.penalty.every * penalise(
+            params, state, real, fake, k_penalty[::pack]
+        ), Aux()
 
     def generator_loss(
         params: dict[str, Tree], state: TrainState, batch: dict[str, Array], keys: Keys
@@ -96,6 +99,14 @@ def build(config: ml_collections.ConfigDict, spec: Spec, compute: Compute) -> Sy
         sample=sample,
         ema=ema(config.ema),
     )
+
+
+def packed(x: Array, pack: int) -> Array:
+    """Packs of examples that the critic judges as one (PacGAN, 1712.04086): [B, ..., C] -> [B / pack, ..., pack C]."""
+    if pack == 1:
+        return x
+    x = x.reshape(-1, pack, *x.shape[1:])
+    return jnp.concatenate([x[:, i] for i in range(pack)], -1)
 
 
 def make_latents(config: ml_collections.ConfigDict) -> Callable[[Keys], Array]:

@@ -87,7 +87,7 @@ def _check(config: ml_collections.ConfigDict, devices: int) -> None:
     cadences = {f'train.{key}': train[key] for key in ('steps', 'log_every', 'sample_every', 'checkpoint_every')}
     cadences['eval.every'] = config.eval.every
     positive = {f'train.{key}': train[key] for key in ('batch_size', 'n_critic', 'micro', 'steps_per_call', 'keep')}
-    positive |= {'eval.samples': config.eval.samples, 'penalty.every': config.penalty.every}
+    positive |= {'eval.samples': config.eval.samples, 'penalty.every': config.penalty.every, 'pack': config.pack}
     positive |= {'latents.size': config.latents.size, 'instance_noise.until': config.instance_noise.until}
     positive |= {'ema.warmup': config.ema.warmup}
     for key, value in (cadences | positive).items():
@@ -97,8 +97,8 @@ def _check(config: ml_collections.ConfigDict, devices: int) -> None:
         raise unknown('train.precision', train.precision, PRECISIONS)
     if train.conv not in FORMS:
         raise unknown('train.conv', train.conv, FORMS)
-    if train.batch_size % (devices * train.micro):
-        share = f'{devices} devices x train.micro={train.micro}'
+    if train.batch_size % (devices * train.micro * config.pack):
+        share = f'{devices} devices x train.micro={train.micro} x pack={config.pack}'
         raise UserError(f'train.batch_size={train.batch_size} cannot be divided by {share}: choose a multiple')
     for key, value in cadences.items():
         if value % train.steps_per_call:
