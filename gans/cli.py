@@ -43,7 +43,8 @@ class Options(NamedTuple):
 def own_config(config: ml_collections.ConfigDict, folder: Path) -> ml_collections.ConfigDict:
     """The config of the run in a folder, for the modes that read one; `--config` names its default folder only.
 
-    Overrides on the command line must agree with it, lest somebody believes that they have an effect.
+    Overrides on the command line must agree with it, lest somebody believes that they have an effect. A run from before
+    some key was there has the value that `--config` gives it: by default, what was always done.
     """
     from gans.train import workdir
 
@@ -52,7 +53,11 @@ def own_config(config: ml_collections.ConfigDict, folder: Path) -> ml_collection
         raise UserError(f'{folder} holds no run: train it first, or name its folder with --workdir')
     if any(arg.startswith(('--config.', '-config.')) for arg in sys.argv):
         workdir.claim(folder, config)
-    return workdir.read_config(path)
+    held, given = workdir.read_config(path), configs.flat(config)
+    absent = [key for key in given if key not in configs.flat(held) and key.split('.')[0] not in configs.OPEN]
+    if absent:
+        workdir.say(f'{folder} is older than {", ".join(f"{key} (taken as {given[key]})" for key in absent)}')
+    return configs.completed(held, {key: given[key] for key in absent})
 
 
 def train(config: ml_collections.ConfigDict, folder: Path, options: Options) -> None:

@@ -59,6 +59,19 @@ def overridden(
     return result
 
 
+def completed(config: ml_collections.ConfigDict, more: Mapping[str, Any]) -> ml_collections.ConfigDict:
+    """The config with keys that it lacks, by dotted key."""
+    result = config.copy_and_resolve_references()
+    for key, value in more.items():
+        *sections, last = key.split('.')
+        parent = result
+        for section in sections:
+            parent[section] = parent.get(section, ml_collections.ConfigDict())
+            parent = parent[section]
+        parent[last] = value
+    return result
+
+
 def load(path: Path) -> ModuleType:
     """Runs a file of experiments/. Raises UserError, which names the line, for what goes wrong in it."""
     spec = importlib.util.spec_from_file_location(path.stem, path)

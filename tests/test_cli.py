@@ -1,5 +1,7 @@
 """The command line: every mistake is one line and exit code 2; the modes that read a run; describe."""
 
+import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -28,7 +30,7 @@ def get_config(variant=''):
     config.critic = ConfigDict({'net': 'mlp', 'widths': (8,)})
     config.ema.decay = 0.9
     config.train.update(steps=4, batch_size=16, log_every=2, sample_every=4, checkpoint_every=2)
-    config.eval.update(every=4, samples=32)
+    config.eval.update(every=4, samples=32, features='pixels')
     return config
 """
 
@@ -140,6 +142,21 @@ def test_what_lies_in_the_folder(trained: Path) -> None:
         'summary.json',
     }
     assert [path.name for path in (trained / 'samples').iterdir()] == ['step_00000004.png']
+
+
+def test_a_run_from_before_a_key_was_there(run, trained: Path, tmp_path: Path) -> None:
+    """It has the value of the config now; training it on is refused, since that might change it."""
+    folder = tmp_path / 'old'
+    shutil.copytree(trained, folder)
+    config = json.loads((folder / 'config.json').read_text())
+    del config['pack'], config['eval']['features'], config['ema']
+    (folder / 'config.json').write_text(json.dumps(config))
+    code, _, errors = run('--config=CONFIG', f'--workdir={folder}', '--mode=sample', '--num=2')
+    assert code == 0 and 'is older than' in errors
+    assert all(f'{key} (taken as ' in errors for key in ('pack', 'eval.features', 'ema.decay'))
+    assert 'data' not in errors.split('older than')[1]
+    code, _, errors = run('--config=CONFIG', f'--workdir={folder}')
+    assert code == 2 and 'pack (absent there, 1 now)' in errors
 
 
 def test_sample(run, trained: Path, tmp_path: Path) -> None:

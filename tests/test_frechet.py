@@ -139,3 +139,15 @@ def test_errors():
         moments(features(1, 3))
     with pytest.raises(ValueError, match='of 3 and of 4 features'):
         frechet(moments(features(9, 3)), moments(features(9, 4)))
+
+
+def test_few_examples_are_compared_by_themselves():
+    """Of fewer examples than features the examples are a factor of their covariance: the same distance, sooner."""
+    rng = np.random.default_rng(5)
+    sets = [rng.normal(i, 1 + i, (n, 30)).astype(np.float32) for i, n in enumerate((20, 12, 90))]
+    few, _, many = found = [moments(x) for x in sets]
+    exact = [in_float64(x.astype(np.float64)) for x in sets]
+    assert few.factor.shape == (30, 20) and many.factor is None
+    np.testing.assert_allclose(few.factor @ few.factor.T, few.cov, atol=1e-5)
+    for i, j in ((0, 1), (0, 2), (2, 0)):
+        assert frechet(found[i], found[j]) == pytest.approx(frechet(exact[i], exact[j]), rel=1e-5)

@@ -19,6 +19,7 @@ class Moments(NamedTuple):
     count: int
     mean: np.ndarray  # float64 [d]
     cov: np.ndarray  # float64 [d, d], unbiased: of count - 1 degrees of freedom
+    factor: np.ndarray | None = None  # F [d, count] with F F^T = cov, of fewer examples than features
 
 
 class Sum(NamedTuple):
@@ -83,7 +84,11 @@ def moments(features: np.ndarray) -> Moments:
         x = np.asarray(features[i : i + BATCH], np.float32)
         missing = BATCH - len(x)
         running = _update(running, np.pad(x, ((0, missing), (0, 0))), np.arange(BATCH) < len(x))
-    return finish(running)
+    found = finish(running)
+    if found.count > len(found.mean):
+        return found
+    centred = features.astype(np.float64) - features.mean(0, dtype=np.float64)
+    return found._replace(factor=centred.T / np.sqrt(found.count - 1))
 
 
 def frechet(a: Moments, b: Moments) -> float:
@@ -91,7 +96,7 @@ def frechet(a: Moments, b: Moments) -> float:
 
     |mu_a - mu_b|^2 + tr(A + B - 2 (A B)^(1/2)). With A = F F^T and B = G G^T the last trace is the sum of the singular
     values of F^T G: no root is taken of a product's eigenvalues, whose rounding a singular covariance would show. In
-    float64 on the host, some seconds at d = 2048. NaN if a moment is NaN or infinite.
+    float64 on the host, some seconds at d = 2048, much less of few examples. NaN if a moment is NaN or infinite.
 
     Raises:
       ValueError: a and b are of different features.
@@ -100,7 +105,7 @@ def frechet(a: Moments, b: Moments) -> float:
         raise ValueError(f'moments of {a.mean.shape[0]} and of {b.mean.shape[0]} features cannot be compared')
     if not all(np.isfinite(x).all() for x in (a.mean, a.cov, b.mean, b.cov)):
         return nan
-    overlap = np.linalg.svd(_factor(a.cov).T @ _factor(b.cov), compute_uv=False).sum()
+    overlap = np.linalg.svd(_factor(a).T @ _factor(b), compute_uv=False).sum()
     distance = np.square(a.mean - b.mean).sum() + np.trace(a.cov) + np.trace(b.cov) - 2 * overlap
     return float(max(distance, 0))  # rounding may take it below
 
@@ -110,9 +115,11 @@ def singular(moments: Moments) -> bool:
     return moments.count <= len(moments.mean)
 
 
-def _factor(cov: np.ndarray) -> np.ndarray:
-    """F [d, d] with F F^T = cov; rounding may leave a singular one with eigenvalues below 0."""
-    values, vectors = np.linalg.eigh(cov)
+def _factor(moments: Moments) -> np.ndarray:
+    """F with F F^T = cov; rounding may leave a singular one with eigenvalues below 0."""
+    if moments.factor is not None:
+        return moments.factor
+    values, vectors = np.linalg.eigh(moments.cov)
     return vectors * np.sqrt(values.clip(0))
 
 
