@@ -1,0 +1,21 @@
+"""How far must a generator look ahead? Unrolled GANs of k = 0 (the plain GAN), 1, 5 and 10 on a ring of 8 Gaussians.
+
+Paper: Metz 2017 (1611.02163), section 3.1.
+Command: python launch.py --sweep=experiments/sweeps/unrolled_ring8.py --seeds=5
+Hardware and cost: two busy CPU cores, 5, 20, 55 and 170 ms a step of k = 0, 1, 5, 10 alone: 100 minutes a seed.
+Expected: untested at full size; unrolled_ring8.py says what shortened runs of k = 0 and 5 found.
+Deviations: those of unrolled_ring8. The paper shows pictures, no numbers.
+"""
+
+from ml_collections import ConfigDict
+
+from experiments import unrolled_ring8
+
+
+def get_config(variant: str = '') -> ConfigDict:
+    return unrolled_ring8.get_config(variant)
+
+
+def sweep(add) -> None:
+    for steps in (0, 1, 5, 10):
+        add(f'k-{steps}', **{'unroll.steps': steps})

@@ -1,0 +1,147 @@
+"""SN-GAN's ResNets (Miyato 2018, 1802.05957, tables 4 and 5) for images of 32 and of 48 pixels.
+
+`width` scales them and is 64 in the paper, whose channels are multiples of it. What the tables leave open is as in the
+authors' code (sngan_projection): a critic's hidden channels are those of its input, except in the first block; all
+convolutions have biases; kernels begin as Glorot's uniform ones, those of residual branches larger by sqrt(2).
+
+A 1x1 convolution commutes with pooling and with nearest upsampling; shortcuts run it where images are smaller.
+"""
+
+from typing import NamedTuple
+
+import flax.linen as nn
+import jax.numpy as jnp
+
+from gans.core import Array, Compute
+from gans.errors import UserError, unknown
+from gans.ops.layers import CRITIC_NORMS, NORMS, Conv, Dense, norm
+
+GLOROT = nn.initializers.variance_scaling(1.0, 'fan_avg', 'uniform')
+RESIDUAL = nn.initializers.variance_scaling(2.0, 'fan_avg', 'uniform')
+
+
+class Plan(NamedTuple):
+    """Channels in units of `width`."""
+
+    generator: tuple[int, ...]  # of the dense layer, and of each block
+    critic: tuple[int, ...]  # of each block
+    halvings: int  # how many of the critic's blocks halve the image; the first ones
+
+
+PLANS = {
+    32: Plan((4, 4, 4, 4), (2, 2, 2, 2), 2),  # table 4, CIFAR-10
+    48: Plan((8, 4, 2, 1), (1, 2, 4, 8, 16), 4),  # table 5, STL-10
+}
+
+
+def plan(shape: tuple[int, ...]) -> Plan:
+    """The plan for images of that shape. One that the nets cannot make is a user's error."""
+    if len(shape) != 3 or shape[0] != shape[1] or shape[0] not in PLANS:
+        raise UserError(f"net 'resnet' is for images of 32x32 or 48x48, not {shape}: change data.size, or the net")
+    return PLANS[shape[0]]
+
+
+def upsample(x: Array) -> Array:
+    """Nearest neighbours: [B, H, W, C] -> [B, 2H, 2W, C]."""
+    b, h, w, c = x.shape
+    return jnp.broadcast_to(x[:, :, None, :, None], (b, h, 2, w, 2, c)).reshape(b, 2 * h, 2 * w, c)
+
+
+def pool(x: Array) -> Array:
+    """Means of 2 x 2 pixels: [B, 2H, 2W, C] -> [B, H, W, C]."""
+    b, h, w, c = x.shape
+    return x.reshape(b, h // 2, 2, w // 2, 2, c).mean((2, 4))
+
+
+class UpBlock(nn.Module):
+    """x [B, H, W, C] -> [B, 2H, 2W, channels]: norm, ReLU, upsampling, convolution; norm, ReLU, convolution."""
+
+    channels: int
+    compute: Compute
+    norm: str
+
+    @nn.compact
+    def __call__(self, x: Array, train: bool = True) -> Array:
+        normed = lambda x, layer: nn.relu(norm(self.norm, x, train, name=layer, compute=self.compute))
+        conv = lambda name: Conv(self.channels, self.compute, kernel_init=RESIDUAL, name=name)
+        h = conv('conv_1')(upsample(normed(x, 'norm_1')), train)
+        h = conv('conv_2')(normed(h, 'norm_2'), train)
+        shortcut = Conv(self.channels, self.compute, kernel_init=GLOROT, kernel=1, name='shortcut')
+        return h + upsample(shortcut(x, train))
+
+
+class DownBlock(nn.Module):
+    """x [B, H, W, C] -> [B, H/2, W/2, channels], or [B, H, W, channels] unless `halve`.
+
+    Norm, ReLU, convolution, twice, then pooling; the `first` block of a critic begins with the convolution.
+    """
+
+    channels: int
+    compute: Compute
+    norm: str
+    halve: bool = True
+    first: bool = False
+
+    @nn.compact
+    def __call__(self, x: Array, train: bool = True) -> Array:
+        spectral = self.norm == 'spectral'
+        normed = lambda x, layer: nn.relu(norm(self.norm, x, train, name=layer, compute=self.compute))
+        conv = lambda channels, name: Conv(channels, self.compute, True, spectral, RESIDUAL, name=name)
+        shrink = pool if self.halve else lambda x: x
+        h = x if self.first else normed(x, 'norm_1')
+        h = conv(self.channels if self.first else x.shape[-1], 'conv_1')(h, train)
+        h = conv(self.channels, 'conv_2')(normed(h, 'norm_2'), train)
+        x = shrink(x)
+        if self.halve or x.shape[-1] != self.channels:
+            x = Conv(self.channels, self.compute, True, spectral, GLOROT, kernel=1, name='shortcut')(x, train)
+        return shrink(h) + x
+
+
+class Generator(nn.Module):
+    """Latents [B, d] -> images [B, H, W, C] in (-1, 1). norm: none, batch, layer or instance."""
+
+    shape: tuple[int, ...]
+    compute: Compute
+    width: int = 64
+    norm: str = 'batch'
+
+    @nn.compact
+    def __call__(self, z: Array, train: bool = True) -> Array:
+        if self.norm not in NORMS:
+            raise unknown('generator.norm', self.norm, NORMS)
+        stem, *blocks = (self.width * times for times in plan(self.shape).generator)
+        size = self.shape[0] // 2 ** len(blocks)
+        x = Dense(size * size * stem, self.compute, kernel_init=GLOROT, name=f'stem_{size}')(z, train)
+        x = x.reshape(-1, size, size, stem)
+        for channels in blocks:
+            size *= 2
+            x = UpBlock(channels, self.compute, self.norm, name=f'block_{size}')(x, train)
+        x = nn.relu(norm(self.norm, x, train, name=f'norm_{size}', compute=self.compute))
+        x = Conv(self.shape[2], self.compute, kernel_init=GLOROT, name='out')(x, train)
+        return jnp.tanh(x.astype(jnp.float32))
+
+
+class Critic(nn.Module):
+    """Images [B, H, W, C] -> scores [B], from features summed over all pixels.
+
+    norm: none, batch, layer, instance or spectral; never in front of the first convolution or of the last ReLU.
+    """
+
+    shape: tuple[int, ...]
+    compute: Compute
+    width: int = 64
+    norm: str = 'spectral'
+
+    @nn.compact
+    def __call__(self, x: Array, train: bool = True) -> Array:
+        if self.norm not in CRITIC_NORMS:
+            raise unknown('critic.norm', self.norm, CRITIC_NORMS)
+        _, blocks, halvings = plan(self.shape)
+        for i, times in enumerate(blocks):
+            # A block has the name of the resolution of its input; the second one of the same, a number.
+            name = f'block_{x.shape[1]}' if i <= halvings else f'block_{x.shape[1]}_{i - halvings + 1}'
+            block = DownBlock(self.width * times, self.compute, self.norm, i < halvings, i == 0, name=name)
+            x = block(x, train)
+        features = nn.relu(x).sum((1, 2))
+        out = Dense(1, self.compute, True, self.norm == 'spectral', GLOROT, name='out')
+        return out(features, train)[:, 0].astype(jnp.float32)

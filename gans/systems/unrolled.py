@@ -1,0 +1,95 @@
+"""The unrolled GAN (Metz 2017, 1611.02163): the generator plays against the critic of k updates from now.
+
+Both players share one objective f, of which the critic's loss is -f. The critic ascends f as ever; the generator
+descends f_K, which is f at the parameters that the critic would have after k more updates (eqs. 2 to 5). These updates
+answer to the generator, so its gradient passes through all of them, and through the optimiser's arithmetic (eq. 6).
+"""
+
+from collections.abc import Callable
+
+import jax
+import jax.numpy as jnp
+import ml_collections
+import optax
+from jax import lax
+
+from gans.core import Array, Aux, Compute, Keys, Player, Spec, System, TrainState, Tree, Update
+from gans.errors import UserError
+from gans.systems import gan
+
+ZERO_SUM = ('minimax', 'wasserstein')
+TINY = 1e-30
+
+
+def build(config: ml_collections.ConfigDict, spec: Spec, compute: Compute) -> System:
+    """The keys are those of the system 'gan', and `unroll.steps`, the k of the paper; k = 0 is that system itself.
+
+    Each unrolled update sees the same real batch and the same latents, and starts where the critic and its optimiser
+    stand; it is forgotten after the generator's step. Whatever else is in the critic's loss (smoothed or flipped
+    labels, noise, a penalty) is in f. The critic may take several steps of its own for one of the generator's
+    (train.n_critic). Each device unrolls on its own share of the batch.
+
+    Raises:
+      UserError: a game in which the generator does not minimise what the critic maximises; a lazy penalty;
+        micro-batches, each of which would unroll a critic of its own; k missing or negative.
+    """
+    if 'unroll' not in config:
+        raise UserError("system 'unrolled' wants a section unroll in the config: steps (such as 5)")
+    steps = config.unroll.steps
+    if steps < 0:
+        raise UserError(f'unroll.steps={steps} must be at least 0, which is the system gan')
+    system = gan.build(config, spec, compute)
+    if steps == 0:
+        return system
+    if config.game not in ZERO_SUM:
+        raise UserError(f"game='{config.game}' cannot be unrolled, its players have two objectives: choose one of"
+                        f" {', '.join(ZERO_SUM)}")  # fmt: skip
+    if len(system.updates) > 2:
+        raise UserError(f"penalty.every={config.penalty.every} has no meaning in system 'unrolled': set it to 1")
+    if config.train.micro > 1:
+        raise UserError(f"train.micro={config.train.micro} has no meaning in system 'unrolled': set it to 1, and"
+                        ' train.batch_size to what fits')  # fmt: skip
+    critic, generator = system.updates
+    ahead = look_ahead(critic, system.players[critic.player], steps)
+
+    def generator_loss(
+        params: dict[str, Tree], state: TrainState, batch: dict[str, Array], keys: Keys
+    ) -> tuple[Array, Aux]:
+        loss, _ = critic.loss(*ahead(params, state, batch, keys), batch, keys)
+        _, aux = generator.loss(params, state, batch, keys)  # only for the statistics of the generator's net
+        return -loss, aux
+
+    return system._replace(updates=(critic, generator._replace(loss=generator_loss)))
+
+
+def look_ahead(update: Update, player: Player, steps: int) -> Callable[..., tuple[dict[str, Tree], TrainState]]:
+    """Makes ahead(params, state, batch, keys) -> (params, state) after so many updates of a player on one batch, as the
+    train step would do them: statistics advance too. Can be differentiated in the other players' parameters.
+    """
+
+    def ahead(
+        params: dict[str, Tree], state: TrainState, batch: dict[str, Array], keys: Keys
+    ) -> tuple[dict[str, Tree], TrainState]:
+        def step(carry: tuple, _: None) -> tuple[tuple, None]:
+            owned, opt, stats = carry
+            loss = lambda owned: update.loss({**params, **owned}, state.replace(stats=stats), batch, keys)
+            grads, aux = jax.grad(loss, has_aux=True)(owned)
+            change, opt = player.tx.update(grads, opt, owned)
+            return (optax.apply_updates(owned, change), opt, {**stats, **aux.stats}), None
+
+        owned = {net: params[net] for net in player.nets}
+        start = (owned, jax.tree.map(_off_zero, state.opt[update.player]), state.stats)
+        (owned, opt, stats), _ = lax.scan(step, start, length=steps)
+        return {**params, **owned}, state.replace(opt={**state.opt, update.player: opt}, stats=stats)
+
+    return ahead
+
+
+def _off_zero(leaf: Array) -> Array:
+    """Zeros of an optimiser's state moved to TINY. Adam divides by the root of a mean square, which is 0 at first and
+    for units that are dead, and there the root has no derivative: a NaN for all. The root of TINY is far below Adam's
+    epsilon, so the update stays what it was, to rounding.
+    """
+    if not jnp.issubdtype(leaf.dtype, jnp.inexact):
+        return leaf
+    return jnp.where(leaf == 0, jnp.asarray(TINY, leaf.dtype), leaf)
