@@ -2,16 +2,15 @@
 
 Paper: Miyato 2018 (1802.05957), section 4.1 and figure 1.
 Command: python launch.py --sweep=experiments/sweeps/adam_settings_sngan.py --seeds=3
-Hardware and cost: on two CPU cores 0.26 s a step of one critic update, so B and C alone 7 hours a run and the others
-  more: for an accelerator.
+Hardware and cost: on two CPU cores some 1.3 s a step of one critic update: for an accelerator.
 Expected: untested. In the paper spectral norm trains well at all six, while WGAN-GP fails at the high rates and
   momenta of D, E and F.
-Deviations: those of hinge_sn_cifar10, whose nets and 100,000 generator updates these are.
+Deviations: those of sngan_cifar10, whose nets and 100,000 generator updates these are.
 """
 
 from ml_collections import ConfigDict
 
-from experiments import hinge_sn_cifar10
+from experiments import sngan_cifar10
 
 SETTINGS = {  # learning rate, beta1, beta2, n_critic
     'A': (1e-4, 0.5, 0.9, 5),
@@ -24,7 +23,7 @@ SETTINGS = {  # learning rate, beta1, beta2, n_critic
 
 
 def get_config(variant: str = '') -> ConfigDict:
-    return hinge_sn_cifar10.get_config(variant)
+    return sngan_cifar10.get_config(variant)
 
 
 def sweep(add) -> None:

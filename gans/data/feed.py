@@ -153,16 +153,22 @@ def examples(source: Source, num: int, key: Array) -> dict[str, np.ndarray]:
 
     The same for the same key. The first `size` are distinct; beyond, the set comes again in another order.
     """
+    found = list(chunks(source, num, key))
+    return {name: np.concatenate([some[name] for some in found]) for name in found[0]}
+
+
+def chunks(source: Source, num: int, key: Array) -> Iterator[dict[str, np.ndarray]]:
+    """What `examples` gives, a thousand or so at a time."""
     seed, finish = np.asarray(shuffle_seed(key)), _finisher(source.finish)
-    chunk, chunks = min(num, 1024), []
+    chunk = min(num, 1024)
     for start in range(0, num, chunk):  # all of one shape, so that one program is compiled
         places, raw = np.arange(start, start + chunk, dtype=np.uint32), {}
         if source.size is not None:
             index = shuffled(places, source.size, seed)
             held = source.arrays
             raw = source.read(index) if held is None else {name: array[index] for name, array in held.items()}
-        chunks.append(jax.device_get(finish(raw, key, places)))
-    return {name: np.concatenate([some[name] for some in chunks])[:num] for name in chunks[0]}
+        finished = jax.device_get(finish(raw, key, places))
+        yield {name: array[: num - start] for name, array in finished.items()}
 
 
 @cache

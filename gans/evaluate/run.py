@@ -22,6 +22,7 @@ from gans.train import draw, pictures, program, workdir
 from gans.train.setup import Experiment
 
 PAIRS = 32  # samples beside their nearest real images, in a picture
+PART = 1_000  # samples that are held as floats at a time
 
 
 class Options(NamedTuple):
@@ -73,15 +74,16 @@ def evaluate(config: ml_collections.ConfigDict, folder: Path, options: Options) 
 def real_examples(source: Source, num: int) -> np.ndarray:
     """The first `num` real examples in a fixed order, or all: uint8 images or float32 points."""
     num = num if source.size is None else min(num, source.size)
-    found = feed.examples(source, num, jax.random.fold_in(jax.random.key(0), SAMPLES))['real']
-    return to_uint8(found) if source.spec.is_image else found
+    found = feed.chunks(source, num, jax.random.fold_in(jax.random.key(0), SAMPLES))
+    return np.concatenate([to_uint8(some['real']) if source.spec.is_image else some['real'] for some in found])
 
 
 def samples(experiment: Experiment, state: TrainState, num: int, seed: int, step: int) -> np.ndarray:
     """Samples of a state, as they would be saved: uint8 images or float32 points; UserError if some are not finite."""
     latents, sample, found = program.fixed_latents(experiment, num, seed), program.make_sampler(experiment), []
-    for chunk in sample(state, latents):
-        drawn = np.asarray(chunk)
+    for start in range(0, num, PART):
+        part = jax.tree.map(lambda x, start=start: x[start : start + PART], latents)
+        drawn = np.concatenate([np.asarray(chunk) for chunk in sample(state, part)])
         if not np.isfinite(drawn).all():
             raise UserError(f'step {step:,} gives samples that are not finite: it has diverged, take an earlier --step')
         found.append(to_uint8(drawn) if experiment.source.spec.is_image else drawn)
