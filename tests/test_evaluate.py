@@ -3,6 +3,7 @@
 import csv
 import json
 import shutil
+from concurrent.futures import Future
 from pathlib import Path
 
 import ml_collections
@@ -21,7 +22,7 @@ from gans.metrics import protocol
 from gans.metrics.measure import measure
 from gans.metrics.score import SLICED, Scorer, better, deciding, halves, stamps
 from gans.metrics.seen import see
-from gans.train import loop
+from gans.train import loop, report
 from gans.train.logs import read_metrics
 
 NUM = 48
@@ -69,6 +70,24 @@ def test_a_run_is_scored_from_its_untrained_generator_on(trained) -> None:
     assert 0 < held['eval/fd_pixels']['floor'] < columns['eval/fd_pixels'][0]
     summary = json.loads((folder / 'summary.json').read_text())
     assert summary['final']['eval/fd_pixels'] == pytest.approx(columns['eval/fd_pixels'][-1])
+
+
+def test_a_worker_that_is_quick_finds_all_there(tmp_path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each job is done at the moment it is given: none may need what is made after it (features may be kept)."""
+
+    class Quick:
+        def __init__(self, threads: int) -> None: ...
+
+        def submit(self, call, *args) -> Future:
+            future = Future()
+            future.set_result(call(*args))
+            return future
+
+        def shutdown(self) -> None: ...
+
+    monkeypatch.setattr(report, 'ThreadPoolExecutor', Quick)
+    summary = loop.train(small(), tmp_path)
+    assert summary['floor']['eval/fd_pixels'] > 0 and (tmp_path / 'stamps.json').is_file()
 
 
 def test_the_scores_of_a_set_and_of_damage() -> None:

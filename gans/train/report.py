@@ -15,7 +15,6 @@ import numpy as np
 
 from gans.core import SAMPLES
 from gans.data import feed
-from gans.data.base import Source
 from gans.features import load
 from gans.features.base import Extractor
 from gans.metrics import protocol
@@ -59,15 +58,15 @@ class Reporter:
         self._program, self._config = program, program.members[0].config
         self._pictured = GRID if program.members[0].source.spec.is_image else POINTS
         self._worker = ThreadPoolExecutor(1)
-        sets: dict[int, tuple[np.ndarray, Future]] = {}  # by source, which members may share
+        sets: dict[int, tuple] = {}  # real examples, scorer and extractor by source, which members may share
         for member in program.members:
             if id(member.source) not in sets:
                 sets[id(member.source)] = self._set(member)
         self._runs = [
-            _Run(member, folder, Logs(folder, -1 if done is None else done), *sets[id(member.source)])
+            _Run(member, folder, Logs(folder, -1 if done is None else done), *sets[id(member.source)][:2])
             for member, folder in zip(program.members, folders, strict=True)
         ]
-        self._jobs: list[Future] = []
+        self._jobs: list[Future] = [self._worker.submit(self._stamp, *found[1:]) for found in sets.values()]
         self._pending: list[tuple[int, Schedule, list]] = []  # metrics of the calls since the last report
 
     def begin(self, state: object) -> None:
@@ -154,30 +153,27 @@ class Reporter:
         scores = [told.get(i, {}) for i in range(len(self._runs))]
         return [found.get(deciding(found)) if step else None for found in scores]  # there is no checkpoint of step 0
 
-    def _set(self, experiment: Experiment) -> tuple[np.ndarray, Future]:
-        """The real examples of a member's set, and its scorer, which is being made."""
+    def _set(self, experiment: Experiment) -> tuple[np.ndarray, Future[Scorer], Extractor | None]:
+        """The real examples of a member's set, its scorer, which is being made, and what that looks through."""
         config, source, num = experiment.config, experiment.source, self._config.eval.samples
         images = source.spec.is_image and config.eval.features
         extractor = load.load(config.eval.features, source.spec, config.data) if images else None
         real = feed.examples(source, max(2 * num, self._pictured), jax.random.fold_in(jax.random.key(0), SAMPLES))
-        scorer = self._worker.submit(Scorer, source, real['real'], num, extractor)
-        self._worker.submit(self._stamp, source, num, extractor, scorer)
-        return real['real'], scorer
+        return real['real'], self._worker.submit(Scorer, source, real['real'], num, extractor), extractor
 
-    def _stamp(self, source: Source, num: int, extractor: Extractor | None, scorer: Future[Scorer]) -> None:
+    def _stamp(self, scorer: Future[Scorer], extractor: Extractor | None) -> None:
         """In the worker: writes what the scores of a set's runs mean."""
         made = scorer.result()
         if made.warning:
             workdir.say(made.warning)
         for run in self._runs:
-            if run.scorer is not scorer:
-                continue
-            experiment = run.experiment
-            common = protocol.data(experiment.config.data) | {'latents seed': 'config.seed'}
-            common |= {'ema': experiment.system.ema is not None, 'statistics': 'running averages'}
-            found = stamps(common, source, num, extractor)
-            lines = {name: {'protocol': stamp, 'floor': made.floor.get(name)} for name, stamp in found.items()}
-            workdir.write_json(run.folder / 'stamps.json', lines)
+            if run.scorer is scorer:
+                experiment = run.experiment
+                common = protocol.data(experiment.config.data) | {'latents seed': 'config.seed'}
+                common |= {'ema': experiment.system.ema is not None, 'statistics': 'running averages'}
+                found = stamps(common, experiment.source, self._config.eval.samples, extractor)
+                lines = {name: {'protocol': stamp, 'floor': made.floor.get(name)} for name, stamp in found.items()}
+                workdir.write_json(run.folder / 'stamps.json', lines)
 
 
 def _failures(pending: list, metrics: list) -> dict[int, NotFinite]:
