@@ -17,7 +17,7 @@ from gans import configs
 from gans.errors import UserError, unknown
 
 EXPERIMENTS = Path(__file__).parent.parent / 'experiments'
-NUM, SAMPLES = 64, 10_000  # --num where it is not given: of pictures, and of an evaluation
+NUM = 64  # --num of pictures, where it is not given
 
 
 class SweepOptions(NamedTuple):
@@ -97,7 +97,7 @@ def interpolate(config: ml_collections.ConfigDict, folder: Path, options: Option
 def evaluate(config: ml_collections.ConfigDict, folder: Path, options: Options) -> None:
     from gans.evaluate import run
 
-    num = SAMPLES if options.num is None else options.num
+    num = run.Options().num if options.num is None else options.num
     chosen = run.Options(num, options.seed, options.step, options.features, options.weights)
     print(run.evaluate(own_config(config, folder), folder, chosen))
 

@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from gans.data.base import Modes
 from gans.features.base import Extractor
 from gans.metrics import protocol
-from gans.metrics.frechet import singular
 from gans.metrics.measure import measure
 from gans.metrics.protocol import Protocol, Result
 from gans.metrics.score import halves
@@ -52,7 +51,7 @@ def warnings(real: Seen, fake: Seen, extractor: Extractor) -> Sequence[str]:
     """What a reader of the numbers must know."""
     features, numbers = real.features.shape[1], f'{len(real.features):,} real and {len(fake.features):,} other examples'
     found = []
-    if singular(real.moments) or singular(fake.moments):
+    if min(len(real.features), len(fake.features)) <= features:
         found.append(
             f'{extractor.title}: {numbers} are too few for {features:,} features (singular covariances): '
             'the distance is far too large, compare it only with others of the same numbers'

@@ -52,12 +52,8 @@ def evaluate(config: ml_collections.ConfigDict, folder: Path, options: Options) 
     real = see_once(extractor, truth)
     fake = see(extractor, samples(experiment, state, num, options.seed, step))
     untrained = see(extractor, samples(experiment, experiment.init(), num, options.seed, 0))
-    common = protocol.data(config.data) | {
-        'real hash': content(truth[:num]),
-        'latents seed': options.seed,
-        'ema': experiment.system.ema is not None,
-        'statistics': 'running averages',
-    }
+    common = protocol.run(config.data, experiment.system)
+    common |= {'real hash': content(truth[:num]), 'latents seed': options.seed}
     results, warnings = judged(real, fake, untrained, extractor, common, source.modes)
     for warning in warnings:
         workdir.say(warning)

@@ -76,8 +76,8 @@ def classifier(data: Mapping[str, Any], spec: Spec) -> Extractor:
     net = Classifier(len(train.spec.classes))
     shapes = jax.eval_shape(net.init, jax.random.key(0), jnp.zeros((1, *train.spec.shape), jnp.uint8))
     names = [jax.tree_util.keystr(path, simple=True, separator='/') for path, _ in jax.tree.leaves_with_path(shapes)]
-    key = {'shape': train.spec.shape, 'train': digest(train), 'test': digest(test), 'training': TRAINING}
-    held = cache.arrays('classifiers', key, lambda: dict(zip(names, _trained(net, train, test), strict=True)))
+    key = {'shape': train.spec.shape, 'train': digest(train), 'training': TRAINING}
+    held = cache.arrays('classifiers', key, lambda: dict(zip(names, _trained(net, train), strict=True)))
     params = jax.tree.unflatten(jax.tree.structure(shapes), [held[name] for name in names])
     weights = hashlib.sha256(b''.join(held[name].tobytes() for name in names)).hexdigest()[:16]
     notes = {'accuracy': accuracy(net, params, test), 'trained on': options['name']}
@@ -116,7 +116,7 @@ def accuracy(net: Classifier, params: Tree, test: Source) -> float:
     return round(right / len(images), 4)
 
 
-def _trained(net: Classifier, train: Source, test: Source) -> list[np.ndarray]:
+def _trained(net: Classifier, train: Source) -> list[np.ndarray]:
     """The leaves of the parameters: Adam with a learning rate that falls to 0, on shuffled batches."""
     images, labels = train.arrays['real'], train.arrays['label']
     batch = min(BATCH, len(images))

@@ -63,8 +63,7 @@ def _classes(fake: Seen, extractor: Extractor) -> dict[str, Value]:
     mean, std = probabilities.inception_score(fake.logits, splits)
     found = {name: Value(mean, {'splits': splits}), f'{name}_std': Value(std, {'splits': splits})}
     if extractor.name.startswith('classifier'):  # its classes are those of the data
-        scaled = fake.logits.astype(np.float64) - fake.logits.max(1, keepdims=True)
-        confidence = 1 / np.exp(scaled).sum(1)  # the probability of the likeliest class
+        confidence = probabilities.softmax(fake.logits).max(1)
         counts = probabilities.class_modes(fake.logits.argmax(1), confidence, fake.logits.shape[1], CONFIDENCE)
         found |= {key: Value(value, {'confidence': CONFIDENCE}) for key, value in counts.items()}
         if fake.labels is not None:

@@ -25,7 +25,7 @@ def inception_score(logits: np.ndarray, splits: int = 10, seed: int = 0) -> tupl
         raise ValueError(f'{len(logits)} samples cannot be cut into {splits} parts; at least 2 samples are needed')
     if np.isnan(logits).any():
         return nan, nan
-    p = _softmax(logits[np.random.default_rng(seed).permutation(len(logits))])
+    p = softmax(logits[np.random.default_rng(seed).permutation(len(logits))])
     cuts = [i * len(p) // splits for i in range(splits + 1)]
     parts = [p[a:b] for a, b in pairwise(cuts)]
     # The mean KL divergence is the entropy of the mean less the mean entropy.
@@ -79,7 +79,8 @@ def class_modes(
     }
 
 
-def _softmax(logits: np.ndarray) -> np.ndarray:
+def softmax(logits: np.ndarray) -> np.ndarray:
+    """Probabilities [N, K] in float64, of logits [N, K]."""
     p = np.exp(logits.astype(np.float64) - logits.max(1, keepdims=True))
     return p / p.sum(1, keepdims=True)
 

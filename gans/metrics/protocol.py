@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from gans.core import System
 from gans.data import load
 from gans.features.base import Extractor
 
@@ -48,6 +49,11 @@ def data(config: Mapping[str, Any]) -> Protocol:
     name = f'folder:{Path(name).name}' if name.startswith('folder:') else name  # wherever it lies
     split = options.get('split') or load.arguments(options['name']).get('split', 'all')
     return {'data': f'{name} {others}'.strip(), 'split': split}
+
+
+def run(config: Mapping[str, Any], system: System) -> Protocol:
+    """A run's part: that of its data (`config.data`), and how its generator draws."""
+    return data(config) | {'ema': system.ema is not None, 'statistics': 'running averages'}
 
 
 def differences(protocols: Sequence[Protocol]) -> dict[str, list[Any]]:

@@ -126,8 +126,10 @@ def _matrix(whole: Table, column: Column, lines: list[str], heads: list[str], se
     def box(cell: Cell, row: Row) -> str:
         if not cell.n:
             return f'<td title="{escape(row.standing())}">–</td>'
-        depth = (scale(cell.mean) - low) / (high - low) if high > low and cell.mark != 'apart' else 0.0
-        depth = 1 - depth if better(column.metric) == 'lower' and cell.mark != 'apart' else depth
+        depth = 0.0
+        if cell.mark != 'apart':
+            depth = (scale(cell.mean) - low) / (high - low) if high > low else 0.0
+            depth = 1 - depth if better(column.metric) == 'lower' else depth
         lost = '*' if cell.n < len(row.runs) else ''
         title = f'{row.name}: {cell.text}, {row.standing()}'
         text = _marked(cell, f'{cell.mean:.3g}{cell.sign}{lost}')

@@ -169,8 +169,7 @@ class Reporter:
         for run in self._runs:
             if run.scorer is scorer:
                 experiment = run.experiment
-                common = protocol.data(experiment.config.data) | {'latents seed': 'config.seed'}
-                common |= {'ema': experiment.system.ema is not None, 'statistics': 'running averages'}
+                common = protocol.run(experiment.config.data, experiment.system) | {'latents seed': 'config.seed'}
                 found = stamps(common, experiment.source, self._config.eval.samples, extractor)
                 lines = {name: {'protocol': stamp, 'floor': made.floor.get(name)} for name, stamp in found.items()}
                 workdir.write_json(run.folder / 'stamps.json', lines)
