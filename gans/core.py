@@ -41,7 +41,8 @@ class Net(NamedTuple):
     """A pair of pure functions. Made from a linen module by `gans.nets.build.from_linen`."""
 
     init: Callable[[Array], tuple[Tree, Tree]]  # (rng) -> (params, stats)
-    apply: Callable[..., tuple[Array, Tree]]  # (params, stats, *inputs, train, rng=None) -> (out, stats)
+    # (params, stats, *inputs, train, rng=None) -> (out, stats); with features=True ((out, features [B, f]), stats)
+    apply: Callable[..., tuple[Array | tuple[Array, Array], Tree]]
     module: nn.Module  # the same net and the shapes of its inputs, for tables
     inputs: tuple[jax.ShapeDtypeStruct, ...]
 
@@ -84,16 +85,26 @@ class Ema(NamedTuple):
     decay: Callable[[Array], Array]  # (steps done) -> decay
 
 
+class View(NamedTuple):
+    """A picture that shows what a system has learnt, drawn beside its samples by `--mode=sample`."""
+
+    latents: Callable[[Keys], Tree]  # (keys [B]) -> latents, leaves [N, ...]
+    # (params, stats, latents) -> images [N, H, W, C], row by row
+    draw: Callable[[dict[str, Tree], dict[str, Tree], Tree], Array]
+    columns: int
+
+
 class System(NamedTuple):
     """A whole method, as data: what `gans/systems/<name>.py` builds and `gans/step.py` runs."""
 
     nets: dict[str, Net]
     players: dict[str, Player]
     updates: tuple[Update, ...]
-    latents: Callable[[Keys], Tree]  # (keys [B]) -> latents, leaves [B, ...]
+    latents: Callable[[Keys], Tree]  # (keys [B]) -> latents, leaves [B, ...]; 'label' in it is the class asked for
     sample: Callable[[dict[str, Tree], dict[str, Tree], Tree], Array]  # (params, stats, latents) -> samples [B, ...]
     ema: Ema | None = None
     memory: Mapping[str, Tree] = {}  # initial values
+    views: Mapping[str, View] = {}
 
 
 class Weights(NamedTuple):

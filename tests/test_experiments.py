@@ -38,11 +38,12 @@ def config_of(name: str, variant: str = '') -> ConfigDict:
 
 
 def shape_only(config: ConfigDict) -> Source:
-    """The set of a config, or one that has its shape."""
+    """The set of a config, or one that has its shape, and ten classes."""
     if config.name not in ABSENT:
         return load_really(config)
     size = config.get('size', 28)
-    return images.image_set(np.zeros((1, size, size, ABSENT[config.name]), np.uint8))
+    examples = np.zeros((1, size, size, ABSENT[config.name]), np.uint8)
+    return images.image_set(examples, np.zeros(1, np.int32), [f'class {i}' for i in range(10)])
 
 
 load_really = load.load
@@ -77,16 +78,18 @@ def test_full_size_is_built_and_traced(name, monkeypatch) -> None:
     config = config_of(name)
     experiment = setup.setup(config, devices=1)
     state, batch = experiment.abstract(), config.train.batch_size
-    real = jax.ShapeDtypeStruct((experiment.shares['repeats'], batch, *experiment.source.spec.shape), 'float32')
+    lead = (experiment.shares['repeats'], batch)
+    real = jax.ShapeDtypeStruct((*lead, *experiment.source.spec.shape), 'float32')
+    examples = {'real': real, 'label': jax.ShapeDtypeStruct(lead, 'int32')}
     due = tuple(update.name for update in experiment.system.updates)
     step = make_train_step(experiment.system)
-    after, metrics = jax.eval_shape(lambda state, batch: step(state, batch, due), state, {'real': real})
+    after, metrics = jax.eval_shape(lambda state, batch: step(state, batch, due), state, examples)
     describe = lambda tree: {path: (leaf.shape, leaf.dtype) for path, leaf in leaves.by_path(tree).items()}
     assert describe(after) == describe(state)
     assert all(value.shape == () for value in metrics.values())
     assert {f'{name}/loss' for name in due} <= set(metrics) and len(due) > (config.system != 'simultaneous')
     z = jax.eval_shape(lambda: experiment.system.latents(example_keys(jax.random.key(0), np.arange(3))))
-    assert z.shape == (3, config.latents.size)
+    assert {leaf.shape[0] for leaf in jax.tree.leaves(z)} == {3}
     sample = jax.eval_shape(experiment.system.sample, state.params, state.stats, z)
     assert sample.shape == (3, *experiment.source.spec.shape)
     wanted = COUNTS.get(name)

@@ -7,7 +7,7 @@ import jax
 import ml_collections
 import numpy as np
 
-from gans.core import SAMPLES, TrainState
+from gans.core import SAMPLES, TrainState, Tree
 from gans.data import feed
 from gans.data.base import Source
 from gans.data.images import to_uint8
@@ -50,8 +50,10 @@ def evaluate(config: ml_collections.ConfigDict, folder: Path, options: Options) 
     workdir.say(f'{folder}: step {step:,}, {num:,} samples, features {extractor.name}')
     truth = real_examples(source, 2 * num)
     real = see_once(extractor, truth)
-    fake = see(extractor, samples(experiment, state, num, options.seed, step))
-    untrained = see(extractor, samples(experiment, experiment.init(), num, options.seed, 0))
+    latents = program.fixed_latents(experiment, num, options.seed)
+    labels = latents['label'] if program.is_conditional(latents) else None
+    fake = see(extractor, samples(experiment, state, latents, step), labels)
+    untrained = see(extractor, samples(experiment, experiment.init(), latents, 0), labels)
     common = protocol.run(config.data, experiment.system)
     common |= {'real hash': content(truth[:num]), 'latents seed': options.seed}
     results, warnings = judged(real, fake, untrained, extractor, common, source.modes)
@@ -74,10 +76,10 @@ def real_examples(source: Source, num: int) -> np.ndarray:
     return np.concatenate([to_uint8(some['real']) if source.spec.is_image else some['real'] for some in found])
 
 
-def samples(experiment: Experiment, state: TrainState, num: int, seed: int, step: int) -> np.ndarray:
+def samples(experiment: Experiment, state: TrainState, latents: Tree, step: int) -> np.ndarray:
     """Samples of a state, as they would be saved: uint8 images or float32 points; UserError if some are not finite."""
-    latents, sample, found = program.fixed_latents(experiment, num, seed), program.make_sampler(experiment), []
-    for start in range(0, num, PART):
+    sample, found = program.make_sampler(experiment), []
+    for start in range(0, len(jax.tree.leaves(latents)[0]), PART):
         part = jax.tree.map(lambda x, start=start: x[start : start + PART], latents)
         drawn = np.concatenate([np.asarray(chunk) for chunk in sample(state, part)])
         if not np.isfinite(drawn).all():

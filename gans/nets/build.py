@@ -2,6 +2,7 @@
 
 import dataclasses
 import importlib
+import inspect
 import pkgutil
 from collections.abc import Mapping
 from typing import Any
@@ -13,46 +14,85 @@ import jax.numpy as jnp
 import gans.nets
 from gans.core import Array, Compute, Net, Spec, Tree
 from gans.errors import UserError, unknown
+from gans.ops import labels
 
 
 def from_linen(module: nn.Module, *inputs: jax.ShapeDtypeStruct) -> Net:
     """Makes pure functions of a linen module, which hides `mutable=` and `rngs=`.
 
     Args:
-      module: `__call__(*inputs, train)`; all its non-trainable variables are statistics.
+      module: `__call__(*inputs, train)`; all its non-trainable variables are statistics, except what it tells of itself
+        in the collection 'features'.
       inputs: shapes of the inputs, with a batch of any size.
     """
 
     def init(rng: Array) -> tuple[Tree, Tree]:
         variables = module.init(rng, *[jnp.zeros(x.shape, x.dtype) for x in inputs], train=True)
-        return variables['params'], {name: value for name, value in variables.items() if name != 'params'}
+        return variables['params'], {k: value for k, value in variables.items() if k not in ('params', 'features')}
 
-    def apply(params: Tree, stats: Tree, *inputs: Array, train: bool, rng: Array | None = None) -> tuple[Array, Tree]:
+    def apply(
+        params: Tree, stats: Tree, *inputs: Array, train: bool, rng: Array | None = None, features: bool = False
+    ) -> tuple[Array | tuple[Array, Array], Tree]:
         rngs = None if rng is None else {'noise': rng}
-        variables = {'params': params, **stats}
-        if not train:
-            return module.apply(variables, *inputs, train=False, rngs=rngs, mutable=False), stats
-        return module.apply(variables, *inputs, train=True, rngs=rngs, mutable=list(stats))
+        mutable = (list(stats) if train else []) + ['features'] * features
+        out, changed = module.apply({'params': params, **stats}, *inputs, train=train, rngs=rngs, mutable=mutable)
+        told = jax.tree.leaves(changed.pop('features', ()))
+        if features and not told:
+            raise UserError(f"the net '{type(module).__module__.rpartition('.')[2]}' tells no features: take another")
+        return (out, told[0]) if features else out, {**stats, **changed}
 
     return Net(init, apply, module, inputs)
 
 
 def generator(config: Mapping[str, Any], spec: Spec, latents: int, compute: Compute) -> Net:
-    """The net latents [B, latents] -> examples [B, *spec.shape] that the config describes."""
+    """The net latents [B, latents], and labels [B] if it is conditional -> examples [B, *spec.shape] that the config
+    describes.
+    """
+    config, condition, embedding = _condition(config, 'generator', spec, labels.GENERATOR)
     module = _module('Generator', config, 'generator', shape=spec.shape, compute=compute)
-    return from_linen(module, jax.ShapeDtypeStruct((2, latents), jnp.float32))
+    return _labelled(module, condition, embedding, spec, jax.ShapeDtypeStruct((2, latents), jnp.float32))
 
 
 def critic(config: Mapping[str, Any], spec: Spec, compute: Compute) -> Net:
-    """The net examples [B, *spec.shape] -> scores [B] that the config describes."""
-    module = _module('Critic', config, 'critic', shape=spec.shape, compute=compute)
-    return from_linen(module, jax.ShapeDtypeStruct((2, *spec.shape), jnp.float32))
+    """The net examples [B, *spec.shape], and labels [B] if it is conditional -> scores [B] that the config has."""
+    config, condition, embedding = _condition(config, 'critic', spec, labels.CRITIC)
+    shape = labels.told(spec.shape, condition, len(spec.classes) if embedding is None else embedding)
+    module = _module('Critic', config, 'critic', shape=shape, compute=compute)
+    return _labelled(module, condition, embedding, spec, jax.ShapeDtypeStruct((2, *spec.shape), jnp.float32))
 
 
 def autoencoder(config: Mapping[str, Any], spec: Spec, compute: Compute) -> Net:
     """The net examples [B, *spec.shape] -> reconstructions of that shape that the critic's config describes."""
     module = _module('Autoencoder', config, 'critic', shape=spec.shape, compute=compute)
     return from_linen(module, jax.ShapeDtypeStruct((2, *spec.shape), jnp.float32))
+
+
+def _condition(
+    config: Mapping[str, Any], role: str, spec: Spec, known: tuple[str, ...]
+) -> tuple[dict[str, Any], str | None, int | None]:
+    """The net's own options, and apart from them how it is told labels: `condition` and `embedding`."""
+    options = dict(config)
+    condition, embedding = (options.pop(key, None) for key in ('condition', 'embedding'))
+    if condition not in (None, *known):
+        raise unknown(f'{role}.condition', condition, known)
+    if condition and not spec.classes:
+        raise UserError(f"{role}.condition='{condition}' wants labels, and this set has none: see data.name")
+    if embedding is not None and condition not in ('concat', 'planes'):
+        raise UserError(f'{role}.embedding={embedding} has no meaning with condition={condition}: leave it off')
+    return options, condition, embedding
+
+
+def _labelled(
+    module: nn.Module, condition: str | None, embedding: int | None, spec: Spec, x: jax.ShapeDtypeStruct
+) -> Net:
+    """The pure functions of a net of x, or of x and labels."""
+    if condition is None:
+        return from_linen(module, x)
+    if condition in ('norm', 'projection') and 'label' not in inspect.signature(type(module).__call__).parameters:
+        net = type(module).__module__.rpartition('.')[2]
+        raise UserError(f"condition='{condition}' cannot be had of the net '{net}': take 'concat', or another net")
+    told = labels.Labelled(module, len(spec.classes), condition, embedding)
+    return from_linen(told, x, jax.ShapeDtypeStruct((2,), jnp.int32))
 
 
 def _module(kind: str, config: Mapping[str, Any], role: str, **given: Any) -> nn.Module:

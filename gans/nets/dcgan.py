@@ -11,7 +11,7 @@ import jax.numpy as jnp
 
 from gans.core import Array, Compute
 from gans.errors import UserError, unknown
-from gans.ops.layers import CRITIC_NORMS, NORMS, Conv, ConvTranspose, Dense, activation, initializer, norm
+from gans.ops.layers import CRITIC_NORMS, NORMS, Conv, ConvTranspose, Dense, Score, activation, initializer, norm
 
 
 def sizes(shape: tuple[int, ...], base: int) -> list[int]:
@@ -55,7 +55,7 @@ class Generator(nn.Module):
     init_std: float | None = 0.02
 
     @nn.compact
-    def __call__(self, z: Array, train: bool = True) -> Array:
+    def __call__(self, z: Array, label: Array | None = None, train: bool = True) -> Array:
         act, init, bias = activation(self.activation), initializer(self.init_std), self.norm == 'none'
         if self.norm not in NORMS:
             raise unknown('generator.norm', self.norm, NORMS)
@@ -63,11 +63,12 @@ class Generator(nn.Module):
         channels = self.width * 2 ** (len(steps) - 1)
         x = Dense(base * base * channels, self.compute, bias, kernel_init=init, name=f'stem_{base}')(z, train)
         x = x.reshape(-1, base, base, channels)
-        x = act(norm(self.norm, x, train, name=f'norm_{base}', compute=self.compute, scale_std=self.init_std))
+        given = {'compute': self.compute, 'scale_std': self.init_std, 'label': label}
+        x = act(norm(self.norm, x, train, name=f'norm_{base}', **given))
         for size in steps[:-1]:
             channels //= 2
             x = self.up(x, size, channels, bias, f'block_{size}', train)
-            x = act(norm(self.norm, x, train, name=f'norm_{size}', compute=self.compute, scale_std=self.init_std))
+            x = act(norm(self.norm, x, train, name=f'norm_{size}', **given))
         x = self.up(x, self.shape[0], self.shape[2], True, f'block_{self.shape[0]}', train)
         return jnp.tanh(x.astype(jnp.float32))
 
@@ -100,7 +101,7 @@ class Critic(nn.Module):
     init_std: float | None = 0.02
 
     @nn.compact
-    def __call__(self, x: Array, train: bool = True) -> Array:
+    def __call__(self, x: Array, label: Array | None = None, train: bool = True) -> Array:
         act, init, spectral = activation(self.activation), initializer(self.init_std), self.norm == 'spectral'
         if self.norm not in CRITIC_NORMS:
             raise unknown('critic.norm', self.norm, CRITIC_NORMS)
@@ -117,5 +118,5 @@ class Critic(nn.Module):
                 x = norm(self.norm, x, train, name=f'norm_{size}', compute=self.compute, scale_std=self.init_std)
             x = act(x)
             channels *= 2
-        out = Dense(1, self.compute, True, spectral, init, name='out')
-        return out(x.reshape(len(x), -1), train)[:, 0].astype(jnp.float32)
+        out = Score(compute=self.compute, spectral=spectral, kernel_init=init, name='out')
+        return out(x.reshape(len(x), -1), train, label)

@@ -11,7 +11,7 @@ import jax.numpy as jnp
 
 from gans.core import Array, Compute
 from gans.errors import UserError, unknown
-from gans.ops.layers import NORMS, Conv, ConvTranspose, Dense, activation, initializer, norm
+from gans.ops.layers import NORMS, Conv, ConvTranspose, Dense, Score, activation, initializer, norm
 
 DENSE_NORMS = tuple(kind for kind in NORMS if kind != 'instance')  # one number a unit has no moments
 
@@ -76,13 +76,13 @@ class Critic(_Layers):
     """Images [B, H, W, C] -> scores [B]."""
 
     @nn.compact
-    def __call__(self, x: Array, train: bool = True) -> Array:
+    def __call__(self, x: Array, label: Array | None = None, train: bool = True) -> Array:
         _check(self.shape, 'critic', self.norm, (*DENSE_NORMS, 'spectral'))
         size = self.shape[0]
         x = self.down(x, f'block_{size // 2}', self.width, False, train)
         x = self.down(x, f'block_{size // 4}', 2 * self.width, True, train)
         x = self.dense(x.reshape(len(x), -1), 16 * self.width, 'dense', train)
-        return Dense(1, *self.options(False), name='out')(x, train)[:, 0].astype(jnp.float32)
+        return Score(1, *self.options(False), name='out')(x, train, label)
 
 
 class Autoencoder(_Layers):
@@ -97,4 +97,5 @@ class Autoencoder(_Layers):
             x, train
         )
         code = self.dense(x.reshape(len(x), -1), self.width, 'code', train)
+        self.sow('features', 'told', code.astype(jnp.float32))
         return self.images(code, train, 'decode_')

@@ -7,10 +7,10 @@ import jax.numpy as jnp
 
 from gans.core import Array, Compute
 from gans.errors import unknown
-from gans.ops.layers import CRITIC_NORMS, NORMS, Dense, activation, initializer, norm
+from gans.ops.layers import CRITIC_NORMS, NORMS, Dense, Score, activation, initializer, norm
 
 
-def _hidden(self: 'Generator | Critic', x: Array, train: bool, pieces: int = 1) -> Array:
+def _hidden(self: 'Generator | Critic', x: Array, train: bool, pieces: int = 1, label: Array | None = None) -> Array:
     """The hidden layers of both nets: dense, maximum over pieces, norm, activation."""
     act = activation(self.activation)
     spectral = self.norm == 'spectral'
@@ -19,7 +19,7 @@ def _hidden(self: 'Generator | Critic', x: Array, train: bool, pieces: int = 1) 
         dense = Dense(width * pieces, self.compute, bias, spectral, initializer(self.init_std), name=f'dense_{i}')
         x = dense(x, train)
         x = x if pieces == 1 else x.reshape(-1, width, pieces).max(-1)
-        x = act(norm(self.norm, x, train, name=f'norm_{i}', compute=self.compute))
+        x = act(norm(self.norm, x, train, name=f'norm_{i}', compute=self.compute, label=label))
     return x
 
 
@@ -34,10 +34,10 @@ class Generator(nn.Module):
     init_std: float | None = None
 
     @nn.compact
-    def __call__(self, z: Array, train: bool = True) -> Array:
+    def __call__(self, z: Array, label: Array | None = None, train: bool = True) -> Array:
         if self.norm not in NORMS:
             raise unknown('generator.norm', self.norm, NORMS)
-        x = _hidden(self, z, train)
+        x = _hidden(self, z, train, label=label)
         out = Dense(math.prod(self.shape), self.compute, kernel_init=initializer(self.init_std), name='out')
         x = out(x, train).astype(jnp.float32).reshape(-1, *self.shape)
         return jnp.tanh(x) if len(self.shape) == 3 else x
@@ -58,10 +58,10 @@ class Critic(nn.Module):
     pieces: int = 1
 
     @nn.compact
-    def __call__(self, x: Array, train: bool = True) -> Array:
+    def __call__(self, x: Array, label: Array | None = None, train: bool = True) -> Array:
         if self.norm not in CRITIC_NORMS:
             raise unknown('critic.norm', self.norm, CRITIC_NORMS)
         x = _hidden(self, x.reshape(len(x), -1), train, self.pieces)
         spectral = self.norm == 'spectral'
-        out = Dense(1, self.compute, True, spectral, initializer(self.init_std), name='out')
-        return out(x, train)[:, 0].astype(jnp.float32)
+        out = Score(compute=self.compute, spectral=spectral, kernel_init=initializer(self.init_std), name='out')
+        return out(x, train, label)

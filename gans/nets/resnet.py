@@ -14,7 +14,7 @@ import jax.numpy as jnp
 
 from gans.core import Array, Compute
 from gans.errors import UserError, unknown
-from gans.ops.layers import CRITIC_NORMS, NORMS, Conv, Dense, norm
+from gans.ops.layers import CRITIC_NORMS, NORMS, Conv, Dense, Score, norm
 
 GLOROT = nn.initializers.variance_scaling(1.0, 'fan_avg', 'uniform')
 RESIDUAL = nn.initializers.variance_scaling(2.0, 'fan_avg', 'uniform')
@@ -61,8 +61,9 @@ class UpBlock(nn.Module):
     norm: str
 
     @nn.compact
-    def __call__(self, x: Array, train: bool = True) -> Array:
-        normed = lambda x, layer: nn.relu(norm(self.norm, x, train, name=layer, compute=self.compute))
+    def __call__(self, x: Array, label: Array | None = None, train: bool = True) -> Array:
+        given = {'compute': self.compute, 'label': label}
+        normed = lambda x, layer: nn.relu(norm(self.norm, x, train, name=layer, **given))
         conv = lambda name: Conv(self.channels, self.compute, kernel_init=RESIDUAL, name=name)
         h = conv('conv_1')(upsample(normed(x, 'norm_1')), train)
         h = conv('conv_2')(normed(h, 'norm_2'), train)
@@ -106,7 +107,7 @@ class Generator(nn.Module):
     norm: str = 'batch'
 
     @nn.compact
-    def __call__(self, z: Array, train: bool = True) -> Array:
+    def __call__(self, z: Array, label: Array | None = None, train: bool = True) -> Array:
         if self.norm not in NORMS:
             raise unknown('generator.norm', self.norm, NORMS)
         stem, *blocks = (self.width * times for times in plan(self.shape).generator)
@@ -115,8 +116,8 @@ class Generator(nn.Module):
         x = x.reshape(-1, size, size, stem)
         for channels in blocks:
             size *= 2
-            x = UpBlock(channels, self.compute, self.norm, name=f'block_{size}')(x, train)
-        x = nn.relu(norm(self.norm, x, train, name=f'norm_{size}', compute=self.compute))
+            x = UpBlock(channels, self.compute, self.norm, name=f'block_{size}')(x, label, train)
+        x = nn.relu(norm(self.norm, x, train, name=f'norm_{size}', compute=self.compute, label=label))
         x = Conv(self.shape[2], self.compute, kernel_init=GLOROT, name='out')(x, train)
         return jnp.tanh(x.astype(jnp.float32))
 
@@ -133,7 +134,7 @@ class Critic(nn.Module):
     norm: str = 'spectral'
 
     @nn.compact
-    def __call__(self, x: Array, train: bool = True) -> Array:
+    def __call__(self, x: Array, label: Array | None = None, train: bool = True) -> Array:
         if self.norm not in CRITIC_NORMS:
             raise unknown('critic.norm', self.norm, CRITIC_NORMS)
         _, blocks, halvings = plan(self.shape)
@@ -143,5 +144,5 @@ class Critic(nn.Module):
             block = DownBlock(self.width * times, self.compute, self.norm, i < halvings, i == 0, name=name)
             x = block(x, train)
         features = nn.relu(x).sum((1, 2))
-        out = Dense(1, self.compute, True, self.norm == 'spectral', GLOROT, name='out')
-        return out(features, train)[:, 0].astype(jnp.float32)
+        out = Score(compute=self.compute, spectral=self.norm == 'spectral', kernel_init=GLOROT, name='out')
+        return out(features, train, label)

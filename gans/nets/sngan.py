@@ -10,7 +10,7 @@ import jax.numpy as jnp
 
 from gans.core import Array, Compute
 from gans.errors import UserError, unknown
-from gans.ops.layers import CRITIC_NORMS, NORMS, Conv, ConvTranspose, Dense, initializer, norm
+from gans.ops.layers import CRITIC_NORMS, NORMS, Conv, ConvTranspose, Dense, Score, initializer, norm
 
 
 def sizes(shape: tuple[int, ...]) -> list[int]:
@@ -33,13 +33,14 @@ class Generator(nn.Module):
     init_std: float | None = 0.02
 
     @nn.compact
-    def __call__(self, z: Array, train: bool = True) -> Array:
+    def __call__(self, z: Array, label: Array | None = None, train: bool = True) -> Array:
         if self.norm not in NORMS:
             raise unknown('generator.norm', self.norm, NORMS)
         base, *steps = sizes(self.shape)
         options = {'compute': self.compute, 'kernel_init': initializer(self.init_std)}
         bias = self.norm == 'none'  # else the norm's shift does its work
-        normed = lambda x, size: nn.relu(norm(self.norm, x, train, name=f'norm_{size}', compute=self.compute))
+        given = {'compute': self.compute, 'label': label}
+        normed = lambda x, size: nn.relu(norm(self.norm, x, train, name=f'norm_{size}', **given))
         channels = 8 * self.width
         x = Dense(base * base * channels, use_bias=bias, name=f'stem_{base}', **options)(z, train)
         x = normed(x.reshape(-1, base, base, channels), base)
@@ -65,7 +66,7 @@ class Critic(nn.Module):
     init_std: float | None = 0.02
 
     @nn.compact
-    def __call__(self, x: Array, train: bool = True) -> Array:
+    def __call__(self, x: Array, label: Array | None = None, train: bool = True) -> Array:
         if self.norm not in CRITIC_NORMS:
             raise unknown('critic.norm', self.norm, CRITIC_NORMS)
         *halves, full = sizes(self.shape)
@@ -81,4 +82,4 @@ class Critic(nn.Module):
             x = normed(x, f'norm_down_{size}')
             channels *= 2
             x = normed(conv(x, channels, f'block_{size}', kernel=3, use_bias=bias), f'norm_{size}')
-        return Dense(1, name='out', **options)(x.reshape(len(x), -1), train)[:, 0].astype(jnp.float32)
+        return Score(name='out', **options)(x.reshape(len(x), -1), train, label)

@@ -11,7 +11,7 @@ import jax.numpy as jnp
 from jax import lax
 
 from gans.core import Array, Compute
-from gans.errors import unknown
+from gans.errors import UserError, unknown
 from gans.ops.conv import conv, conv_transpose
 
 Initializer = Callable[..., Array]
@@ -83,6 +83,26 @@ class Dense(_Kernel):
         return x.astype(self.compute.dtype) @ kernel + bias
 
 
+class Score(_Kernel):
+    """A critic's last layer: features [B, d] -> scores [B], float32; the features are told (collection 'features').
+
+    With a label, one-hot [B, K], the projection of the features on that class's vector is added (Miyato & Koyama 2018,
+    1802.05637, eq. 3).
+    """
+
+    features: int = 1
+
+    @nn.compact
+    def __call__(self, x: Array, train: bool = True, label: Array | None = None) -> Array:
+        self.sow('features', 'told', x.astype(jnp.float32))
+        kernel, bias = self.parameters_of((x.shape[-1], 1), train)
+        scores = (x.astype(self.compute.dtype) @ kernel + bias)[:, 0]
+        if label is not None:
+            vectors = Dense(x.shape[-1], self.compute, False, self.spectral, self.kernel_init, name='projection')
+            scores += (vectors(label, train) * x).sum(1)
+        return scores.astype(jnp.float32)
+
+
 class Conv(_Kernel):
     """x [B, H, W, C] -> [B, H', W', features]; `padding` as in `gans.ops.conv.conv`, or an int for all sides."""
 
@@ -115,25 +135,42 @@ class ConvTranspose(_Kernel):
 
 
 def norm(
-    kind: str, x: Array, train: bool, *, name: str, compute: Compute = Compute(), scale_std: float | None = None
+    kind: str,
+    x: Array,
+    train: bool,
+    *,
+    name: str,
+    compute: Compute = Compute(),
+    scale_std: float | None = None,
+    label: Array | None = None,
 ) -> Array:
     """The normalisation of that kind as a layer `name` of the calling module; x [B, d] or [B, H, W, C].
 
     'none' (and 'spectral', which is a matter of the kernels) leaves x as it is. Batch norm: momentum 0.9 (PyTorch's
-    0.1), epsilon 1e-5. Its scales are drawn from N(1, scale_std^2), as DCGAN's code does, or are 1 for None.
+    0.1), epsilon 1e-5. Its scales are drawn from N(1, scale_std^2), as DCGAN's code does, or are 1 for None. With a
+    label, one-hot [B, K], each class has its own scales and shifts (conditional batch norm, Dumoulin 2017, 1610.07629).
     """
+    if label is not None and kind != 'batch':
+        raise UserError(f"generator.condition='norm' wants generator.norm='batch', not '{kind}'")
     if kind == 'batch':
         ones = nn.initializers.ones
         scale = ones if scale_std is None else lambda *args: 1 + nn.initializers.normal(scale_std)(*args)
-        return nn.BatchNorm(
+        x = nn.BatchNorm(
             use_running_average=not train,
             momentum=0.9,
             epsilon=1e-5,
             dtype=compute.dtype,
             scale_init=scale,
+            use_scale=label is None,
+            use_bias=label is None,
             axis_name=compute.axis_name,
             name=name,
         )(x)
+        if label is None:
+            return x
+        own = lambda init, part: Dense(x.shape[-1], compute, False, kernel_init=init, name=f'{name}_{part}')(label)
+        spread = lambda v: v.reshape(len(x), *[1] * (x.ndim - 2), -1)
+        return x * spread(own(scale, 'scales')) + spread(own(nn.initializers.zeros, 'shifts'))
     if kind == 'layer':  # over all of an example, with a scale and a shift a channel
         return nn.LayerNorm(1e-5, compute.dtype, reduction_axes=tuple(range(1, x.ndim)), name=name)(x)
     if kind == 'instance' and x.ndim == 4:

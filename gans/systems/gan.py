@@ -1,13 +1,18 @@
-"""The unconditional GAN: one generator, one critic, any game and any penalty (Goodfellow 2014 and its descendants)."""
+"""The GAN: one generator, one critic, any game and any penalty (Goodfellow 2014 and its descendants).
+
+With labels it is the conditional GAN (Mirza & Osindero 2014, 1411.1784): each fake example has the label of the real
+one beside it, and the critic is told it. How nets are told is a matter of the nets: gans/nets/labels.py.
+"""
 
 from collections.abc import Callable
+from typing import NamedTuple
 
 import jax.numpy as jnp
 import ml_collections
 
 from gans import losses, optimizers, penalties
 from gans.core import Array, Aux, Compute, Ema, Keys, Player, Spec, System, TrainState, Tree, Update
-from gans.errors import unknown
+from gans.errors import UserError, unknown
 from gans.nets import build as nets
 from gans.ops import random
 
@@ -22,13 +27,15 @@ def build(config: ml_collections.ConfigDict, spec: Spec, compute: Compute) -> Sy
     generator = nets.generator(config.generator, spec, config.latents.size, compute)
     pack = config.pack
     critic = nets.critic(config.critic, spec._replace(shape=(*spec.shape[:-1], pack * spec.shape[-1])), compute)
+    conditional = _conditional(config)
     game = losses.game(config.game, losses.Labels(**config.labels))
     penalty = penalties.penalty(config.penalty.name, config.penalty.target, config.penalty.one_sided)
     lazy = penalty is not None and config.penalty.every > 1
-    latents = make_latents(config.latents)
+    latents = make_latents(config.latents, len(spec.classes) if conditional else None)
 
-    def sample(params: dict[str, Tree], stats: dict[str, Tree], z: Array) -> Array:
-        return generator.apply(params['generator'], stats['generator'], z, train=False)[0]
+    def sample(params: dict[str, Tree], stats: dict[str, Tree], latents: Tree) -> Array:
+        inputs = (latents['z'], latents['label']) if conditional else (latents,)
+        return generator.apply(params['generator'], stats['generator'], *inputs, train=False)[0]
 
     def seen(x: Array, keys: Keys, step: Array) -> Array:
         """What the critic is shown: examples under instance noise (Sonderby 2017, 1610.04490), fading linearly."""
@@ -37,30 +44,38 @@ def build(config: ml_collections.ConfigDict, spec: Spec, compute: Compute) -> Sy
         sigma = config.instance_noise.sigma * jnp.maximum(0.0, 1.0 - step / config.instance_noise.until)
         return x + sigma * random.normal(keys, x.shape[1:])
 
-    def pairs(params: dict[str, Tree], state: TrainState, batch: dict[str, Array], keys: Keys) -> tuple:
-        """Real and fake examples as the critic is shown them (packs), and the generator's advanced statistics."""
+    def pairs(params: dict[str, Tree], state: TrainState, batch: dict[str, Array], keys: Keys) -> tuple[Pairs, Tree]:
+        """What the critic is shown, and the generator's advanced statistics."""
         k_fake, k_real_noise, k_fake_noise = random.split(keys, 3)
-        fake, stats = generator.apply(params['generator'], state.stats['generator'], latents(k_fake), train=True)
-        real, fake = seen(batch['real'], k_real_noise, state.step), seen(fake, k_fake_noise, state.step)
-        return packed(real, pack), packed(fake, pack), stats
+        real, z, told, weights = batch['real'], latents(k_fake), (), None
+        if conditional:
+            z, label = z['z'], batch['label']
+            if pack > 1:  # neighbours of one label make packs; packs in which labels are mixed do not count
+                order = jnp.argsort(label)
+                real, label = real[order], label[order]
+                weights = (label[::pack] == label[pack - 1 :: pack]).astype(jnp.float32)
+            told = (label,)
+        fake, stats = generator.apply(params['generator'], state.stats['generator'], z, *told, train=True)
+        real, fake = seen(real, k_real_noise, state.step), seen(fake, k_fake_noise, state.step)
+        return Pairs(packed(real, pack), packed(fake, pack), tuple(x[::pack] for x in told), weights), stats
 
-    def penalise(params: dict[str, Tree], state: TrainState, real: Array, fake: Array, keys: Keys) -> Array:
-        critic_fn = lambda x: critic.apply(params['critic'], state.stats['critic'], x, train=True)[0]
-        return penalty(critic_fn, real, fake, keys).mean()
+    def penalise(params: dict[str, Tree], state: TrainState, shown: Pairs, keys: Keys) -> Array:
+        critic_fn = lambda x: critic.apply(params['critic'], state.stats['critic'], x, *shown.label, train=True)[0]
+        return shown.mean(penalty(critic_fn, shown.real, shown.fake, keys))
 
     def critic_loss(
         params: dict[str, Tree], state: TrainState, batch: dict[str, Array], keys: Keys
     ) -> tuple[Array, Aux]:
         k_pairs, k_flip, k_penalty = random.split(keys, 3)
-        real, fake, _ = pairs(params, state, batch, k_pairs)
-        real_scores, stats = critic.apply(params['critic'], state.stats['critic'], real, train=True)
-        fake_scores, stats = critic.apply(params['critic'], stats, fake, train=True)
+        shown, _ = pairs(params, state, batch, k_pairs)
+        real_scores, stats = critic.apply(params['critic'], state.stats['critic'], shown.real, *shown.label, train=True)
+        fake_scores, stats = critic.apply(params['critic'], stats, shown.fake, *shown.label, train=True)
         metrics = {'real_score': real_scores.mean(), 'fake_score': fake_scores.mean()}
         if config.flip_labels is not None:
             real_scores, fake_scores = losses.flip(k_flip[::pack], config.flip_labels, real_scores, fake_scores)
-        loss = game.critic(real_scores, fake_scores).mean()
+        loss = shown.mean(game.critic(real_scores, fake_scores))
         if penalty is not None and not lazy:
-            metrics |= {'game': loss, 'penalty': penalise(params, state, real, fake, k_penalty[::pack])}
+            metrics |= {'game': loss, 'penalty': penalise(params, state, shown, k_penalty[::pack])}
             loss += config.penalty.weight * metrics['penalty']
         return loss, Aux(metrics, {'critic': stats})
 
@@ -69,18 +84,17 @@ def build(config: ml_collections.ConfigDict, spec: Spec, compute: Compute) -> Sy
     ) -> tuple[Array, Aux]:
         """Lazy regularisation (StyleGAN2, 1912.04958, section 3.1): every k steps, k times as strong."""
         k_pairs, k_penalty = random.split(keys, 2)
-        real, fake, _ = pairs(params, state, batch, k_pairs)
-        return config.penalty.weight * config.penalty.every * penalise(
-            params, state, real, fake, k_penalty[::pack]
-        ), Aux()
+        shown, _ = pairs(params, state, batch, k_pairs)
+        weight = config.penalty.weight * config.penalty.every
+        return weight * penalise(params, state, shown, k_penalty[::pack]), Aux()
 
     def generator_loss(
         params: dict[str, Tree], state: TrainState, batch: dict[str, Array], keys: Keys
     ) -> tuple[Array, Aux]:
-        real, fake, stats = pairs(params, state, batch, keys)
-        scores = lambda x: critic.apply(params['critic'], state.stats['critic'], x, train=True)[0]
-        real_scores = scores(real) if game.needs_real else jnp.zeros(())
-        return game.generator(real_scores, scores(fake)).mean(), Aux({}, {'generator': stats})
+        shown, stats = pairs(params, state, batch, keys)
+        scores = lambda x: critic.apply(params['critic'], state.stats['critic'], x, *shown.label, train=True)[0]
+        real_scores = scores(shown.real) if game.needs_real else jnp.zeros(())
+        return shown.mean(game.generator(real_scores, scores(shown.fake))), Aux({}, {'generator': stats})
 
     micro = config.train.micro
     every = config.penalty.every if lazy else None
@@ -101,6 +115,30 @@ def build(config: ml_collections.ConfigDict, spec: Spec, compute: Compute) -> Sy
     )
 
 
+class Pairs(NamedTuple):
+    """Real and fake packs, one beside the other."""
+
+    real: Array  # [P, ...]
+    fake: Array  # [P, ...]
+    label: tuple[Array, ...]  # what the critic is told of both: int32 [P], or nothing
+    weights: Array | None  # [P], 0 for a pack of several labels; None if all count alike
+
+    def mean(self, values: Array) -> Array:
+        """Of a value a pack, [P]."""
+        if self.weights is None:
+            return values.mean()
+        return (values * self.weights).sum() / jnp.maximum(self.weights.sum(), 1)
+
+
+def _conditional(config: ml_collections.ConfigDict) -> bool:
+    """Whether the nets are told labels; both must be, or none."""
+    by_role = {role: config[role].get('condition') for role in ('generator', 'critic')}
+    for role, condition in by_role.items():
+        if condition is None and any(by_role.values()):
+            raise UserError(f"{role}.condition is not set, but the other net's is: set both, or none")
+    return any(by_role.values())
+
+
 def packed(x: Array, pack: int) -> Array:
     """Packs of examples that the critic judges as one (PacGAN, 1712.04086): [B, ..., C] -> [B / pack, ..., pack C]."""
     if pack == 1:
@@ -109,12 +147,22 @@ def packed(x: Array, pack: int) -> Array:
     return jnp.concatenate([x[:, i] for i in range(pack)], -1)
 
 
-def make_latents(config: ml_collections.ConfigDict) -> Callable[[Keys], Array]:
-    """Makes latents(keys [B]) -> [B, size] of the distribution and the scale that the config names."""
+def make_latents(config: ml_collections.ConfigDict, classes: int | None = None) -> Callable[[Keys], Tree]:
+    """Makes latents(keys [B]) -> z [B, size] of the distribution and the scale that the config names; with classes
+    {'z': z, 'label': int32 [B]}, all classes as likely.
+    """
     if config.distribution not in LATENTS:
         raise unknown('latents.distribution', config.distribution, LATENTS)
     draw = LATENTS[config.distribution]
-    return lambda keys: config.scale * draw(keys, (config.size,))
+    z = lambda keys: config.scale * draw(keys, (config.size,))
+    if classes is None:
+        return z
+
+    def labelled(keys: Keys) -> Tree:
+        k_z, k_label = random.split(keys, 2)
+        return {'z': z(k_z), 'label': random.integers(k_label, classes)}
+
+    return labelled
 
 
 def ema(config: ml_collections.ConfigDict) -> Ema | None:

@@ -1,28 +1,70 @@
 """Samples and interpolations from a run's checkpoint."""
 
+from functools import partial
 from pathlib import Path
 
 import jax
 import ml_collections
 import numpy as np
 
-from gans.core import TrainState, Tree
-from gans.errors import UserError
+from gans.core import SAMPLES, Array, TrainState, Tree, View
+from gans.errors import UserError, unknown
+from gans.ops.random import example_keys
 from gans.train import pictures, program
 from gans.train.checkpoints import Checkpoints
 from gans.train.setup import Experiment, setup
 
-STRIPS = 8  # of an interpolation
+STRIPS = 8  # of an interpolation, and of a view
 
 
-def sample(config: ml_collections.ConfigDict, folder: Path, num: int, seed: int, step: str, out: str | None) -> str:
-    """Draws `num` samples of fresh latents; returns a line that says where they are."""
+def sample(
+    config: ml_collections.ConfigDict,
+    folder: Path,
+    num: int,
+    seed: int,
+    step: str,
+    out: str | None,
+    label: str | None = None,
+) -> str:
+    """Draws `num` samples of fresh latents, and the system's views; returns lines that say where they are.
+
+    Args:
+      label: the class of all samples, by name or number; by default all classes in turn.
+    """
     if num < 1:
         raise UserError(f'--num={num} must be at least 1')
     experiment, state, done = restored(config, folder, step)
-    samples = _apply(experiment, state, program.fixed_latents(experiment, num, seed))
-    said = pictures.save_samples(out or folder / f'samples_seed{seed}.png', samples, experiment.source.spec)
-    return f'{num} samples of step {done:,}: {said}'
+    latents, spec, columns = program.fixed_latents(experiment, num, seed), experiment.source.spec, None
+    if label is not None:
+        latents = program.by_class(latents, _chosen(label, num, experiment, latents))
+    elif not out or Path(out).suffix == '.png':
+        columns = program.columns(experiment)
+    samples = _apply(experiment, state, latents)
+    labels = np.asarray(latents['label']) if program.is_conditional(latents) else None
+    said = pictures.save_samples(out or folder / f'samples_seed{seed}.png', samples, spec, labels, columns)
+    lines = [f'{num} samples of step {done:,}: {said}']
+    for name, view in experiment.system.views.items() if not out else ():
+        path = folder / f'{name}_seed{seed}.png'
+        images = jax.device_get(jax.jit(partial(_view, experiment, view))(state, jax.random.key(seed)))
+        pictures.save_png(path, pictures.grid(images, view.columns))
+        lines.append(f'{name}: {path}')
+    return '\n'.join(lines)
+
+
+def _view(experiment: Experiment, view: View, state: TrainState, key: Array) -> Array:
+    """The images of a view, from averaged weights if there are any."""
+    keys = example_keys(jax.random.fold_in(key, SAMPLES), np.arange(STRIPS))
+    return view.draw(*program.weights_of(state), view.latents(keys))
+
+
+def _chosen(label: str, num: int, experiment: Experiment, latents: Tree) -> np.ndarray:
+    """The one class that is asked for, int32 [num]."""
+    classes = experiment.source.spec.classes
+    if not program.is_conditional(latents):
+        raise UserError(f'--label={label}: this system knows no classes; leave it out')
+    if label not in classes and not (label.isdecimal() and int(label) < len(classes)):
+        raise unknown('label', label, classes)
+    return np.full(num, classes.index(label) if label in classes else int(label), np.int32)
 
 
 def interpolate(
@@ -37,10 +79,19 @@ def interpolate(
     experiment, state, done = restored(config, folder, step)
     if not experiment.source.spec.is_image:
         raise UserError(f"there is nothing to see between points: '{config.data.name}' has no images")
-    ends = np.asarray(program.fixed_latents(experiment, 2 * STRIPS, seed))
-    between = pictures.interpolations(ends[:STRIPS], ends[STRIPS:], num, path)  # [STRIPS * num, d]
+    ends = program.fixed_latents(experiment, 2 * STRIPS, seed)
+    between = jax.tree.map(partial(_between, num=num, path=path), ends)  # leaves [STRIPS * num, ...]
     pictures.save_png(out, pictures.grid(_apply(experiment, state, between), num))
     return f'{STRIPS} {path} interpolations of step {done:,}: {out}'
+
+
+def _between(ends: np.ndarray, num: int, path: str) -> np.ndarray:
+    """From the first half of latents to the second, in `num` steps each; classes stay those of the first."""
+    starts, ends = ends[:STRIPS], ends[STRIPS:]
+    if not np.issubdtype(starts.dtype, np.floating):
+        return np.repeat(starts, num, 0)
+    flat = lambda x: x.reshape(STRIPS, -1)
+    return pictures.interpolations(flat(starts), flat(ends), num, path).reshape(-1, *starts.shape[1:])
 
 
 def restored(config: ml_collections.ConfigDict, folder: Path, which: str) -> tuple[Experiment, TrainState, int]:

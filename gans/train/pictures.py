@@ -14,14 +14,15 @@ GAP = 2  # pixels between the images of a grid
 REAL, SAMPLES = '0.6', '#0060d0'  # colours of points: grey and blue
 
 
-def draw(samples: np.ndarray, real: np.ndarray | None, spec: Spec) -> np.ndarray:
+def draw(samples: np.ndarray, real: np.ndarray | None, spec: Spec, columns: int | None = None) -> np.ndarray:
     """A picture of samples, uint8 [h, w, 3]: a grid of images, or points beside real ones.
 
     Args:
         samples: float [N, *spec.shape].
         real: float [M, *spec.shape] or None; not used for images.
+        columns: images in a row, see `grid`.
     """
-    return grid(samples) if spec.is_image else points(samples, real)
+    return grid(samples, columns) if spec.is_image else points(samples, real)
 
 
 def grid(images: np.ndarray, columns: int | None = None) -> np.ndarray:
@@ -148,12 +149,15 @@ def save_png(path: Path, image: np.ndarray) -> None:
     _write(path, lambda file: Image.fromarray(image).save(file, 'PNG'))
 
 
-def save_samples(out: Path, samples: np.ndarray, spec: Spec) -> str:
+def save_samples(
+    out: Path, samples: np.ndarray, spec: Spec, labels: np.ndarray | None = None, columns: int | None = None
+) -> str:
     """Writes samples, float [N, *spec.shape], in the form that the ending of `out` asks for.
 
     - `NAME.png`: one picture, `draw` of the samples alone;
-    - `NAME.npz`: array 'samples', uint8 [N, H, W, C] for images, float32 [N, d] for points;
-    - `FOLDER/`: one PNG an image, 000000.png and so on.
+    - `NAME.npz`: array 'samples', uint8 [N, H, W, C] for images, float32 [N, d] for points; and 'labels', int32 [N],
+      the classes that were asked for, if any;
+    - `FOLDER/`: one PNG an image, 000000.png and so on; of a conditional system in a folder a class, FOLDER/CLASS/.
 
     Returns:
         What was written, in a line.
@@ -166,14 +170,15 @@ def save_samples(out: Path, samples: np.ndarray, spec: Spec) -> str:
         if not spec.is_image:
             raise UserError(f"'{out}' is a folder of images, but samples are points {spec.shape}: use NAME.npz or .png")
         for i, image in enumerate(to_uint8(samples)):
-            save_png(path / f'{i:06}.png', image[..., 0] if image.shape[-1] == 1 else image)
+            place = path if labels is None else path / spec.classes[labels[i]].replace('/', '-')
+            save_png(place / f'{i:06}.png', image[..., 0] if image.shape[-1] == 1 else image)
         return f'{len(samples)} images in {path}/'
     if path.suffix == '.png':
-        save_png(path, draw(samples, None, spec))
+        save_png(path, draw(samples, None, spec, columns))
         return f'a picture of {len(samples)} samples in {path}'
     if path.suffix == '.npz':
         array: Any = to_uint8(samples) if spec.is_image else samples.astype(np.float32)
-        _write(path, lambda file: np.savez(file, samples=array))
+        _write(path, lambda file: np.savez(file, samples=array, **({} if labels is None else {'labels': labels})))
         return f"array 'samples' {array.dtype} {list(array.shape)} in {path}"
     raise UserError(f"cannot tell what to write to '{out}': use NAME.png (a picture), NAME.npz (an array) or FOLDER/")
 

@@ -17,6 +17,7 @@ from gans.step import due_updates, make_train_step
 from gans.train.setup import Experiment
 
 CHUNK = 250  # samples at a time
+COLUMNS = 16  # the most classes that are shown side by side
 
 Schedule = tuple[tuple[tuple[str, ...], int], ...]  # ((names of due updates, steps in a row), ...)
 
@@ -158,9 +159,14 @@ def make_sampler(experiment: Experiment) -> Callable[[TrainState, Tree], list[Ar
 
 def sample_of(experiment: Experiment, state: TrainState, latents: Tree) -> Array:
     """Samples from averaged weights if there are any, pure: [n, *shape]."""
+    return experiment.system.sample(*weights_of(state), latents)
+
+
+def weights_of(state: TrainState) -> tuple[dict[str, Tree], dict[str, Tree]]:
+    """Parameters and statistics by net, averaged where there are averages."""
     params = state.params | {name: weights.params for name, weights in state.ema.items()}
     stats = state.stats | {name: weights.stats for name, weights in state.ema.items()}
-    return experiment.system.sample(params, stats, latents)
+    return params, stats
 
 
 def fixed_latents(experiment: Experiment, num: int, seed: int | None = None) -> Tree:
@@ -170,5 +176,26 @@ def fixed_latents(experiment: Experiment, num: int, seed: int | None = None) -> 
 
 
 def latents_of(experiment: Experiment, key: Array, num: int) -> Tree:
-    """The fixed latents of the run with this base key, pure: leaves [num, ...]."""
-    return experiment.system.latents(example_keys(jax.random.fold_in(key, SAMPLES), jax.numpy.arange(num)))
+    """The fixed latents of the run with this base key, pure: leaves [num, ...].
+
+    Classes come in turn, 0, 1, ..., so that scores see all of them alike, and the columns of a grid are classes.
+    """
+    latents = experiment.system.latents(example_keys(jax.random.fold_in(key, SAMPLES), jax.numpy.arange(num)))
+    return by_class(latents, jax.numpy.arange(num) % len(experiment.source.spec.classes or (0,)))
+
+
+def by_class(latents: Tree, label: Array) -> Tree:
+    """The latents with these classes asked for, int32 [N]; those of an unconditional system as they are."""
+    return {**latents, 'label': label} if is_conditional(latents) else latents
+
+
+def columns(experiment: Experiment) -> int | None:
+    """Of a picture of samples: the number of classes, if the system asks for classes and they are few."""
+    latents = jax.eval_shape(lambda: latents_of(experiment, jax.random.key(0), 1))
+    classes = len(experiment.source.spec.classes)
+    return classes if is_conditional(latents) and classes <= COLUMNS else None
+
+
+def is_conditional(latents: Tree) -> bool:
+    """Whether latents ask for classes."""
+    return isinstance(latents, dict) and 'label' in latents

@@ -21,11 +21,12 @@ from gans.metrics import protocol
 from gans.metrics.score import Scorer, deciding, stamps
 from gans.train import pictures, workdir
 from gans.train.logs import Logs
-from gans.train.program import Program, Schedule
+from gans.train.program import Program, Schedule, columns
 from gans.train.progress import Progress
 from gans.train.setup import Experiment
 
 GRID = 64  # images in a picture
+ROWS = 8  # of a picture whose columns are classes
 POINTS = 2_000  # points in a picture
 
 
@@ -56,7 +57,9 @@ class Reporter:
         """
         self.failures = dict(failures or {})
         self._program, self._config = program, program.members[0].config
-        self._pictured = GRID if program.members[0].source.spec.is_image else POINTS
+        self._columns = columns(program.members[0])
+        images = self._columns * ROWS if self._columns else GRID
+        self._pictured = images if program.members[0].source.spec.is_image else POINTS
         self._worker = ThreadPoolExecutor(1)
         sets: dict[int, tuple] = {}  # real examples, scorer and extractor by source, which members may share
         for member in program.members:
@@ -142,7 +145,8 @@ class Reporter:
                 if progress:
                     run.logs.timing(step, {'steps_per_second': progress.rate()})
             if pictured:
-                picture = pictures.draw(drawn[i, :pictured], run.real[:pictured], run.experiment.source.spec)
+                spec = run.experiment.source.spec
+                picture = pictures.draw(drawn[i, :pictured], run.real[:pictured], spec, self._columns)
                 pictures.save_png(run.folder / 'samples' / f'step_{step:08d}.png', picture)
                 run.logs.image(step, 'samples', picture)
             run.logs.flush()

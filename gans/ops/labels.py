@@ -1,0 +1,49 @@
+"""Nets that are told the class of each example."""
+
+import math
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+
+from gans.core import Array
+
+GENERATOR = ('concat', 'norm')
+CRITIC = ('concat', 'planes', 'projection')
+
+
+class Labelled(nn.Module):
+    """(x [B, ...], label int32 [B]) -> what `net` makes of them.
+
+    condition: how the net learns the label, a one-hot vector or an `embedding` of so many numbers:
+      'concat': behind the latents, or behind the example as one flat vector (Mirza & Osindero 2014, 1411.1784);
+      'planes': as images of one value, behind the example's channels (Reed 2016, 1605.05396);
+      'norm': each class has its own scales and shifts of batch norm (Dumoulin 2017, 1610.07629);
+      'projection': the inner product of the critic's features and the class's vector (Miyato 2018, 1802.05637).
+    """
+
+    net: nn.Module
+    classes: int
+    condition: str
+    embedding: int | None = None
+
+    @nn.compact
+    def __call__(self, x: Array, label: Array, train: bool = True) -> Array:
+        vector = jax.nn.one_hot(label, self.classes)  # [B, K]
+        if self.condition in ('norm', 'projection'):
+            return self.net(x, vector, train=train)
+        if self.embedding is not None:
+            normal = nn.initializers.normal(1.0)
+            vector = nn.Dense(self.embedding, use_bias=False, kernel_init=normal, name='embedding')(vector)
+        if self.condition == 'planes':
+            vector = jnp.broadcast_to(vector[:, None, None], (*x.shape[:-1], vector.shape[-1]))
+        else:
+            x = x.reshape(len(x), -1)
+        return self.net(jnp.concatenate([x, vector.astype(x.dtype)], -1), train=train)
+
+
+def told(shape: tuple[int, ...], condition: str | None, numbers: int) -> tuple[int, ...]:
+    """The shape of an example together with the label's `numbers`, as the net sees it."""
+    if condition == 'planes':
+        return (*shape[:-1], shape[-1] + numbers)
+    return (math.prod(shape) + numbers,) if condition == 'concat' else shape
