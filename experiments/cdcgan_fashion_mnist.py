@@ -1,0 +1,26 @@
+"""The conditional DCGAN on Fashion-MNIST: the label behind the latents, and as planes beside the image's channel.
+
+Paper: Mirza & Osindero 2014 (1411.1784), with the nets of Radford 2016 (1511.06434).
+Command: python launch.py --config=experiments/cdcgan_fashion_mnist.py
+  then --mode=evaluate: 'accuracy' is the share of samples that a classifier gives the class that was asked for
+Hardware and cost: see BUILD_NOTES.md.
+Expected: the columns of the pictures are the ten classes; see BUILD_NOTES.md for the accuracy.
+Deviations: half the width of DCGAN.
+"""
+
+from ml_collections import ConfigDict
+
+from experiments import common
+
+
+def get_config(variant: str = '') -> ConfigDict:
+    config = common.get_config()
+    config.data.name = 'fashion_mnist'
+    config.data.size = 28
+    config.latents.size = 100
+    config.generator = ConfigDict({'net': 'dcgan', 'width': 32, 'base': 7, 'condition': 'concat'})  # 7, 14, 28
+    config.critic = ConfigDict({'net': 'dcgan', 'width': 32, 'base': 7, 'condition': 'planes'})
+    config.train.steps = 6_000
+    config.train.batch_size = 64
+    config.eval.features = 'classifier'
+    return common.finish(config, variant, __file__, {'data.name': 'digits', 'eval.features': 'pixels'})
