@@ -1,18 +1,22 @@
 """Nets that are told labels, and the conditional GAN."""
 
+import json
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 from ml_collections import ConfigDict
+from PIL import Image
 
 from experiments import common
 from gans.core import Compute, Spec
 from gans.errors import UserError
+from gans.evaluate.run import Options, evaluate
 from gans.nets import build as nets
 from gans.step import init_state, make_train_step
 from gans.systems import gan
-from gans.train import program
+from gans.train import draw, loop, program
 from gans.train.setup import setup
 
 IMAGES = Spec((8, 8, 1), ('a', 'b', 'c'))
@@ -222,3 +226,75 @@ def test_step_passes_labels_to_every_update() -> None:
     step = jax.jit(make_train_step(system), static_argnums=2)
     one, other = step(state, batch, due)[1], step(state, {**batch, 'label': batch['label'] + 1}, due)[1]
     assert all(float(one[f'{name}/loss']) != float(other[f'{name}/loss']) for name in due)
+
+
+# What is drawn of a run
+
+
+@pytest.fixture(scope='module')
+def digits_run(tmp_path_factory):
+    """A conditional run that is four steps old: (config, folder)."""
+    config = conditional_ring()
+    config.data = ConfigDict({'name': 'digits', 'size': 8})
+    config.train.steps = config.train.log_every = 4
+    common.every(config, 4)
+    config.eval.samples, config.eval.features = 16, None
+    folder = tmp_path_factory.mktemp('digits')
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(jax, 'device_count', lambda: 1)
+        loop.train(config, folder)
+    return config, folder
+
+
+def test_grid_has_a_column_a_class(digits_run) -> None:
+    _, folder = digits_run
+    with Image.open(folder / 'samples' / 'step_00000004.png') as picture:
+        cell = 8 * 8 + 2  # 8 pixels, eight times as large, and a gap
+        assert picture.size == (10 * cell - 2, 8 * cell - 2)
+
+
+def test_samples_of_one_class_and_of_all(digits_run, tmp_path) -> None:
+    config, folder = digits_run
+    draw.sample(config, folder, 25, 0, 'latest', str(tmp_path / 'all.npz'))
+    with np.load(tmp_path / 'all.npz') as held:
+        assert held['labels'].tolist() == [i % 10 for i in range(25)] and held['samples'].shape == (25, 8, 8, 1)
+        every = held['samples']
+    draw.sample(config, folder, 25, 0, 'latest', str(tmp_path / 'one.npz'), label='3')
+    with np.load(tmp_path / 'one.npz') as held:
+        assert held['labels'].tolist() == [3] * 25
+        same = (held['samples'] == every).reshape(25, -1).all(1)
+    assert same.tolist() == [i % 10 == 3 for i in range(25)]  # the same latents, so what was of that class stays
+    draw.sample(config, folder, 20, 0, 'latest', f'{tmp_path}/folder/')
+    assert sorted(path.name for path in (tmp_path / 'folder' / '3').iterdir()) == ['000003.png', '000013.png']
+    with pytest.raises(UserError, match="unknown label 'x'"):
+        draw.sample(config, folder, 4, 0, 'latest', None, label='x')
+
+
+def test_interpolation_stays_in_its_class(digits_run, tmp_path) -> None:
+    ends = {'z': np.arange(32, dtype=np.float32).reshape(16, 2), 'label': np.arange(16, dtype=np.int32)}
+    between = {name: draw._between(leaf, 3, 'linear') for name, leaf in ends.items()}
+    assert between['label'].tolist() == [i for i in range(8) for _ in range(3)]
+    np.testing.assert_allclose(between['z'][:3, 0], [0, 8, 16])
+    config, folder = digits_run
+    assert '.png' in draw.interpolate(config, folder, 3, 0, 'latest', 'linear', str(tmp_path / 'a.png'))
+
+
+def test_evaluation_knows_what_was_asked_for(digits_run, monkeypatch) -> None:
+    """A generator that draws what it is asked for has the accuracy of the classifier itself."""
+    from gans.features import load as features
+
+    config, folder = digits_run
+    experiment = setup(config, devices=1)
+    images, labels = (experiment.source.arrays[name] for name in ('real', 'label'))
+    first = np.array([np.flatnonzero(labels == i)[0] for i in range(10)])
+    truth = jnp.asarray(images[first], jnp.float32) / 127.5 - 1
+    faithful = experiment.system._replace(sample=lambda params, stats, latents: truth[latents['label']])
+    monkeypatch.setattr('gans.evaluate.run.draw.restored', lambda *args: (
+        experiment._replace(system=faithful), experiment.init(), 4))  # fmt: skip
+    table = evaluate(config, folder, Options(num=40, features='classifier'))
+    extractor = features.load('classifier', experiment.source.spec, config.data)
+    known = np.asarray(extractor.apply(extractor.params, images[first])[1]).argmax(1)
+    results = json.loads((folder / 'evaluation.json').read_text())
+    accuracy = next(r['value'] for r in (results['results'] if isinstance(results, dict) else results)
+                    if r['metric'] == 'accuracy')  # fmt: skip
+    assert accuracy == pytest.approx((known == np.arange(10)).mean()) and accuracy > 0.8 and 'accuracy' in table
