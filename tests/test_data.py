@@ -379,6 +379,28 @@ def test_idx_files_plain_gzipped_padded_and_resampled(tmp_path) -> None:
         load.load({**config, 'split': 'test'})
 
 
+def test_a_class_is_left_out_of_idx_files(tmp_path) -> None:
+    """By name or number; the others keep their places and labels, in both splits."""
+    pixels, labels = np.arange(24, dtype=np.uint8).reshape(6, 2, 2), np.array([9, 5, 0, 5, 1, 9], np.uint8)
+    for split in ('train', 't10k'):
+        write_idx(tmp_path / f'{split}-images-idx3-ubyte', pixels)
+        write_idx(tmp_path / f'{split}-labels-idx1-ubyte', labels)
+    for name, without in (('fashion_mnist', 'sandal'), ('fashion_mnist', 5), ('mnist', '5'), ('mnist', 5)):
+        for split in ('train', 'test'):
+            options = {'name': name, 'folder': str(tmp_path), 'size': 2, 'split': split}
+            source = load.load({**options, 'without': without})
+            assert source.size == 4 and source.arrays['label'].tolist() == [9, 0, 1, 9]
+            np.testing.assert_array_equal(source.arrays['real'][..., 0], pixels[[0, 2, 4, 5]])
+            whole = load.load({**options, 'without': None})
+            assert whole.size == 6 and source.spec == whole.spec
+    for wrong, said in (
+        ('sandals', "unknown data.without 'sandals'; did you mean 'sandal'"),
+        (10, "data.without '10'"),
+    ):
+        with pytest.raises(UserError, match=said):
+            load.load({'name': 'fashion_mnist', 'folder': str(tmp_path), 'size': 2, 'without': wrong})
+
+
 @pytest.mark.parametrize('damage', [lambda data: data[:-5], lambda data: b'PNG' + data, lambda data: data[:3]])
 def test_broken_idx_files_are_named(tmp_path, damage) -> None:
     write_idx(tmp_path / 'train-labels-idx1-ubyte', np.zeros(2, np.uint8))

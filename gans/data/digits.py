@@ -3,15 +3,17 @@
 import numpy as np
 
 from gans.data.base import Source
+from gans.data.idx import left_out
 from gans.data.images import image_set, pixels, resized
 from gans.errors import UserError
 
 
-def digits(*, size: int = 8) -> Source:
+def digits(*, size: int = 8, without: str | int | None = None) -> Source:
     """1,797 grey images of 8x8 pixels, 10 classes (Alpaydin and Kaynak 1998, by sklearn.datasets.load_digits).
 
     Args:
         size: pixels of a side; others than 8 are resampled.
+        without: a class, by name or number, that is left out.
     """
     try:
         from sklearn.datasets import load_digits
@@ -19,4 +21,4 @@ def digits(*, size: int = 8) -> Source:
         raise UserError("data.name 'digits' needs scikit-learn; `pip install scikit-learn`") from None
     data = load_digits()
     images = np.round(data.images * (255 / 16)).astype(np.uint8)[..., None]  # 17 levels of grey
-    return image_set(resized(images, pixels(size)), data.target, tuple('0123456789'))
+    return left_out(image_set(resized(images, pixels(size)), data.target, tuple('0123456789')), without)

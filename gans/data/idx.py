@@ -15,7 +15,9 @@ CLOTHES = ('T-shirt', 'trousers', 'pullover', 'dress', 'coat', 'sandal', 'shirt'
 DEBIAN = tuple(f'{prefix}/share/datasets/fashion-mnist' for prefix in ('/usr', '/usr/local'))
 
 
-def fashion_mnist(*, size: int | None = None, split: str = 'train', folder: str | None = None) -> Source:
+def fashion_mnist(
+    *, size: int | None = None, split: str = 'train', folder: str | None = None, without: str | int | None = None
+) -> Source:
     """Fashion-MNIST (Xiao et al. 2017): grey images of clothes, 60,000 to train and 10,000 to test, 10 classes.
 
     Read from the folder's IDX files, or those of Debian's package dataset-fashion-mnist, or by TFDS.
@@ -24,19 +26,40 @@ def fashion_mnist(*, size: int | None = None, split: str = 'train', folder: str 
         size: pixels of a side: 28 as they are (default), 32 with a black frame of 2 pixels, others resampled.
         split: 'train' or 'test'.
         folder: with train-images-idx3-ubyte, train-labels-idx1-ubyte, t10k-..., as they are or with .gz.
+        without: a class, by name or number, that is left out: 'sandal', or 5.
 
     Raises:
         UserError: the set is nowhere, an IDX file is broken, or a wrong argument.
     """
-    return _load('fashion_mnist', CLOTHES, size, split, folder, DEBIAN, '`apt-get install dataset-fashion-mnist`, or ')
+    advice = '`apt-get install dataset-fashion-mnist`, or '
+    return left_out(_load('fashion_mnist', CLOTHES, size, split, folder, DEBIAN, advice), without)
 
 
-def mnist(*, size: int | None = None, split: str = 'train', folder: str | None = None) -> Source:
+def mnist(
+    *, size: int | None = None, split: str = 'train', folder: str | None = None, without: str | int | None = None
+) -> Source:
     """MNIST (LeCun et al. 1998): grey handwritten digits, 60,000 to train and 10,000 to test, 10 classes.
 
     Arguments and errors as of `fashion_mnist`; without a folder it is read by TFDS.
     """
-    return _load('mnist', tuple('0123456789'), size, split, folder, (), '')
+    return left_out(_load('mnist', tuple('0123456789'), size, split, folder, (), ''), without)
+
+
+def left_out(source: Source, without: str | int | None) -> Source:
+    """A held set without one of its classes, given by name or number; the others keep their labels."""
+    if without is None:
+        return source
+    labels, number = source.arrays['label'], numbered(without, source.spec.classes)
+    arrays = {name: array[labels != number] for name, array in source.arrays.items()}
+    return source._replace(size=len(arrays['label']), arrays=arrays)
+
+
+def numbered(name: str | int, classes: tuple[str, ...]) -> int:
+    """The number of a class that `data.without` gives by name or number."""
+    number = classes.index(name) if name in classes else name
+    if number not in range(len(classes)):
+        raise unknown('data.without', str(name), classes)
+    return number
 
 
 def _load(

@@ -13,6 +13,7 @@ from gans.data.base import Source
 from gans.data.images import to_uint8
 from gans.errors import UserError
 from gans.evaluate import write
+from gans.evaluate.cas import cas
 from gans.evaluate.judge import judged
 from gans.features import load
 from gans.metrics import protocol
@@ -57,6 +58,8 @@ def evaluate(config: ml_collections.ConfigDict, folder: Path, options: Options) 
     common = protocol.run(config.data, experiment.system)
     common |= {'real hash': content(truth[:num]), 'latents seed': options.seed}
     results, warnings = judged(real, fake, untrained, extractor, common, source.modes)
+    if labels is not None and source.spec.is_image:
+        results += cas(config.data, fake.examples, labels, common)
     for warning in warnings:
         workdir.say(warning)
     write.save(folder, step, results)

@@ -73,18 +73,23 @@ def classifier(data: Mapping[str, Any], spec: Spec) -> Extractor:
     if spec.shape != wanted:
         shapes = ' x '.join(map(str, wanted)), ' x '.join(map(str, spec.shape))
         raise UserError(f"the classifier of '{data['name']}' takes images {shapes[0]}, not {shapes[1]}: see data.size")
-    net = Classifier(len(train.spec.classes))
-    shapes = jax.eval_shape(net.init, jax.random.key(0), jnp.zeros((1, *train.spec.shape), jnp.uint8))
-    names = [jax.tree_util.keystr(path, simple=True, separator='/') for path, _ in jax.tree.leaves_with_path(shapes)]
-    key = {'shape': train.spec.shape, 'train': digest(train), 'training': TRAINING}
-    held = cache.arrays('classifiers', key, lambda: dict(zip(names, _trained(net, train), strict=True)))
-    params = jax.tree.unflatten(jax.tree.structure(shapes), [held[name] for name in names])
-    weights = hashlib.sha256(b''.join(held[name].tobytes() for name in names)).hexdigest()[:16]
+    net, params = kept(train)
+    weights = hashlib.sha256(b''.join(leaf.tobytes() for leaf in jax.tree.leaves(params))).hexdigest()[:16]
     notes = {'accuracy': accuracy(net, params, test), 'trained on': options['name']}
     apply = lambda params, images: net.apply(params, images)
     if stacked:
         apply = lambda params, images: _joint(*net.apply(params, _channels(images)), images.shape[3])
     return Extractor('classifier', 'FD (classifier)', apply, params, weights, 'none', notes, 500)
+
+
+def kept(train: Source) -> tuple[Classifier, Tree]:
+    """The classifier of a held, labelled set, and its parameters on the host; trained now if they are not kept."""
+    net = Classifier(len(train.spec.classes))
+    shapes = jax.eval_shape(net.init, jax.random.key(0), jnp.zeros((1, *train.spec.shape), jnp.uint8))
+    names = [jax.tree_util.keystr(path, simple=True, separator='/') for path, _ in jax.tree.leaves_with_path(shapes)]
+    key = {'shape': train.spec.shape, 'train': digest(train), 'training': TRAINING}
+    held = cache.arrays('classifiers', key, lambda: dict(zip(names, _trained(net, train), strict=True)))
+    return net, jax.tree.unflatten(jax.tree.structure(shapes), [held[name] for name in names])
 
 
 def splits(options: Mapping[str, Any]) -> tuple[Source, Source]:
@@ -116,8 +121,8 @@ def accuracy(net: Classifier, params: Tree, test: Source) -> float:
     return round(right / len(images), 4)
 
 
-def _trained(net: Classifier, train: Source) -> list[np.ndarray]:
-    """The leaves of the parameters: Adam with a learning rate that falls to 0, on shuffled batches."""
+def fit(net: Classifier, train: Source) -> Tree:
+    """The parameters for a held, labelled set: Adam with a learning rate that falls to 0, on shuffled batches."""
     images, labels = train.arrays['real'], train.arrays['label']
     batch = min(BATCH, len(images))
     per_epoch = len(images) // batch
@@ -140,7 +145,11 @@ def _trained(net: Classifier, train: Source) -> list[np.ndarray]:
     for _ in range(epochs):
         for index in np.split(rng.permutation(len(images))[: per_epoch * batch], per_epoch):
             params, state = step(params, state, images[index], labels[index])
-    return [np.asarray(leaf) for leaf in jax.tree.leaves(params)]
+    return params
+
+
+def _trained(net: Classifier, train: Source) -> list[np.ndarray]:
+    return [np.asarray(leaf) for leaf in jax.tree.leaves(fit(net, train))]
 
 
 def _channels(images: Array) -> Array:

@@ -21,7 +21,7 @@ EVALUATED = 'evaluation/'  # of the results of --mode=evaluate, beside them
 SLICED = f'{PREFIX}sliced_wasserstein'  # every run has it
 # Which values are better; a score that is not here has no such order (the mean, say, has a goal instead).
 LOWER = ('fid', 'kid', 'reverse_kl', 'sliced_wasserstein', 'spectrum_distance')
-HIGHER = ('is', 'precision', 'recall', 'density', 'coverage', 'accuracy', 'modes', 'high_quality')
+HIGHER = ('is', 'precision', 'recall', 'density', 'coverage', 'accuracy', 'cas', 'modes', 'high_quality')
 
 
 def better(metric: str) -> str | None:

@@ -1,0 +1,76 @@
+"""CAS of samples that are real images, of one image for all, and of images under wrong labels."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from gans.core import Compute, System, TrainState
+from gans.data.images import finish
+from gans.evaluate import run
+from gans.evaluate.cas import cas, first
+from gans.features import classifier
+from gans.ops import random
+from gans.train import program
+from gans.train.setup import Experiment
+
+DIGITS = {'name': 'digits', 'flip': True, 'split': None}
+COMMON = {'data': 'digits', 'latents seed': 0}
+
+
+@pytest.fixture(scope='module', autouse=True)
+def quick():
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(classifier, 'STEPS', 200)
+        patch.setattr(classifier, 'TRAINING', 'in a hurry')  # not to be taken for the classifier that is kept
+        yield
+
+
+@pytest.fixture(scope='module')
+def train():
+    pytest.importorskip('sklearn')
+    return classifier.splits(DIGITS)[0]
+
+
+def found(images: np.ndarray, labels: np.ndarray) -> dict[str, float]:
+    return {result.metric: result.value for result in cas(DIGITS, images, labels, COMMON)}
+
+
+def test_real_images_teach_as_much_as_real_images(train) -> None:
+    """The training set itself: the very same number."""
+    results = cas(DIGITS, train.arrays['real'], train.arrays['label'], COMMON)
+    assert [result.metric for result in results] == ['cas', 'cas/real']
+    assert results[0].value == results[1].value > 0.93
+    beside = {'metric': 'cas', **COMMON, 'classifier': 'training in a hurry', 'train': 1573, 'test': 224}
+    assert all(result.protocol == beside for result in results)
+
+
+def test_a_generator_of_real_images_of_the_class_asked_for(train) -> None:
+    """Drawn as a run's samples are: images and the labels of their latents stay together."""
+    bank = jnp.stack([train.arrays['real'][train.arrays['label'] == i][:100] for i in range(10)])  # [10, 100, 8, 8, 1]
+
+    def latents(keys):
+        which, label = random.split(keys, 2)
+        return {'z': random.integers(which, 100), 'label': random.integers(label, 10)}
+
+    sample = lambda params, stats, z: finish({'real': bank[z['label'], z['z']]}, None)['real']
+    system = System({}, {}, (), latents, sample)
+    experiment = Experiment(None, train, Compute(), system, 1, None)
+    state = TrainState(0, {}, {}, {}, {}, {}, jax.random.key(0))
+    drawn = program.fixed_latents(experiment, 800, 0)
+    values = found(run.samples(experiment, state, drawn, 0), drawn['label'])
+    assert values['cas/real'] > 0.9 and abs(values['cas'] - values['cas/real']) < 0.05
+
+
+def test_one_image_for_all_teaches_nothing(train) -> None:
+    values = found(np.full((800, 8, 8, 1), 80, np.uint8), np.arange(800) % 10)
+    assert values['cas'] < 0.2 and values['cas/real'] > 0.9
+
+
+def test_as_many_real_images_as_samples(train) -> None:
+    some = first(train, 100)
+    assert some.size == 100 == len(some.arrays['real']) == len(some.arrays['label']) and first(train, 1573) is train
+    assert first(train, 5000) is train and (first(train, 50).arrays['label'] == some.arrays['label'][:50]).all()
+    assert len(np.unique(some.arrays['label'])) == 10
+    for image, label in zip(some.arrays['real'], some.arrays['label'], strict=True):
+        assert label in train.arrays['label'][(train.arrays['real'] == image).all((1, 2, 3))]
