@@ -71,6 +71,13 @@ def hinge(labels: Labels = Labels()) -> Game:
     )
 
 
+def boundary_seeking(labels: Labels) -> Game:
+    """Hjelm 2018 (1702.08431), section 3: the generator minimises (log D - log(1 - D))^2 / 2, half the squared score,
+    which pulls its examples to the boundary of decision, from either side.
+    """
+    return Game(critic=minimax(labels).critic, generator=lambda real, fake: 0.5 * fake**2)
+
+
 def relativistic_pairing(labels: Labels) -> Game:
     """RSGAN, Jolicoeur-Martineau 2018 (1807.00734), eqs. 8 and 9: is this real one more real than this fake one?"""
     return Game(
@@ -116,6 +123,7 @@ GAMES: dict[str, tuple[Callable[[Labels], Game], tuple[str, ...]]] = {
     'wasserstein': (wasserstein, ()),
     'least_squares': (least_squares, ('real', 'fake', 'generator')),
     'hinge': (hinge, ()),
+    'boundary_seeking': (boundary_seeking, ('real', 'fake')),
     'relativistic_pairing': (relativistic_pairing, ('real', 'generator')),
     'relativistic_average': (relativistic_average, ('real', 'fake', 'generator')),
     'relativistic_average_least_squares': (relativistic_average_least_squares, ()),

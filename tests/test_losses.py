@@ -27,6 +27,7 @@ OPTIMA = {
     'wasserstein': (0.0, 0.0, 0.0),
     'least_squares': (0.5, 0.25, 0.125),
     'hinge': (0.0, 2.0, 0.0),
+    'boundary_seeking': (0.0, 2 * LOG2, 0.0),
     'relativistic_pairing': (0.0, LOG2, LOG2),
     'relativistic_average': (0.0, 2 * LOG2, 2 * LOG2),
     'relativistic_average_least_squares': (0.0, 2.0, 2.0),
@@ -71,7 +72,8 @@ def test_one_value_per_example(name):
 
 @pytest.mark.parametrize('name', GAMES)
 def test_critic_wants_real_up_and_fake_down_and_the_generator_wants_fake_up(name):
-    real, fake = jnp.full(4, 0.3), jnp.full(4, 0.2)
+    """On either side of the best scores, near to them."""
+    real, fake = jnp.full(4, OPTIMA[name][0] + 0.1), jnp.full(4, OPTIMA[name][0] - 0.1)
     d_real, d_fake = jax.grad(lambda r, f: game(name).critic(r, f).mean(), (0, 1))(real, fake)
     assert (d_real < 0).all() and (d_fake > 0).all()
     assert (jax.grad(lambda f: game(name).generator(real, f).mean())(fake) < 0).all()
@@ -112,6 +114,16 @@ def test_minimax_generator_minimises_what_the_critic_maximises():
     real, fake = scores()
     both = lambda f: game('minimax').critic(real, f).sum() + game('minimax').generator(real, f).sum()
     np.testing.assert_allclose(jax.grad(both)(fake), 0, atol=1e-6)
+
+
+def test_boundary_seeking_generator_before_the_optimal_critic():
+    """It sees log p / q = 1/2 - x, whose square is on average 1/4 + 1; and it is pulled to the boundary x = 1/2."""
+    generator = game('boundary_seeking').generator
+    with jax.enable_x64(True):
+        loss = lambda x: generator(None, 0.5 - x)
+        np.testing.assert_allclose(Q @ loss(jnp.asarray(X)), 0.625, atol=1e-9)
+        slopes = jax.grad(lambda x: loss(x).sum())(jnp.array([-1.0, 0.5, 3.0]))
+    np.testing.assert_allclose(slopes, [-1.5, 0.0, 2.5], atol=1e-12)
 
 
 def test_least_squares_is_pearson_chi_squared():
@@ -162,6 +174,10 @@ def test_labelled_games_against_numpy(name, labels):
     critic, generator = {
         'minimax': (bce(real, labels.real) + bce(fake, labels.fake), log_d(-fake)),
         'non_saturating': (bce(real, labels.real) + bce(fake, labels.fake), bce(fake, labels.generator)),
+        'boundary_seeking': (
+            bce(real, labels.real) + bce(fake, labels.fake),
+            (log_d(fake) - log_d(-fake)) ** 2 / 2,
+        ),
         'least_squares': (
             ((real - labels.real) ** 2 + (fake - labels.fake) ** 2) / 2,
             (fake - labels.generator) ** 2 / 2,

@@ -165,7 +165,7 @@ def test_crosses_are_whole() -> None:
 
 def test_all_games_are_there() -> None:
     for name in ('losses_ring8', 'losses_grid25'):
-        assert {overrides['game'] for _, overrides in rows(name)} == set(GAMES)
+        assert {overrides['game'] for _, overrides in rows(name)} == set(GAMES) - {'boundary_seeking'}
 
 
 @pytest.mark.parametrize('name', NAMES)

@@ -46,7 +46,7 @@ def compare(
         'real hash': content(truth),
         'images': f'{size or "their own"} px',
     }
-    seen = see(extractor, samples, _labels(Path(fake).expanduser(), len(samples)))
+    seen = see(extractor, samples, {'labels': _labels(Path(fake).expanduser(), len(samples))})
     results, warnings = judged(see_once(extractor, truth), seen, None, extractor, common)
     for warning in warnings:
         workdir.say(warning)

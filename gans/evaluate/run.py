@@ -52,14 +52,14 @@ def evaluate(config: ml_collections.ConfigDict, folder: Path, options: Options) 
     truth = real_examples(source, 2 * num)
     real = see_once(extractor, truth)
     latents = program.fixed_latents(experiment, num, options.seed)
-    labels = latents['label'] if program.is_conditional(latents) else None
-    fake = see(extractor, samples(experiment, state, latents, step), labels)
-    untrained = see(extractor, samples(experiment, experiment.init(), latents, 0), labels)
+    asked = _asked(latents)
+    fake = see(extractor, samples(experiment, state, latents, step), asked)
+    untrained = see(extractor, samples(experiment, experiment.init(), latents, 0), asked)
     common = protocol.run(config.data, experiment.system)
     common |= {'real hash': content(truth[:num]), 'latents seed': options.seed}
     results, warnings = judged(real, fake, untrained, extractor, common, source.modes)
-    if labels is not None and source.spec.is_image:
-        results += cas(config.data, fake.examples, labels, common)
+    if fake.labels is not None and source.spec.is_image:
+        results += cas(config.data, fake.examples, fake.labels, common)
     for warning in warnings:
         workdir.say(warning)
     write.save(folder, step, results)
@@ -89,6 +89,12 @@ def samples(experiment: Experiment, state: TrainState, latents: Tree, step: int)
             raise UserError(f'step {step:,} gives samples that are not finite: it has diverged, take an earlier --step')
         found.append(to_uint8(drawn) if experiment.source.spec.is_image else drawn)
     return np.concatenate(found)
+
+
+def _asked(latents: Tree) -> dict[str, np.ndarray]:
+    """What samples of these latents were asked for, by the names of `Seen`: classes, or categories without labels."""
+    known = {'labels': 'label', 'codes': 'category'}
+    return {name: latents[key] for name, key in known.items() if isinstance(latents, dict) and key in latents}
 
 
 def neighbours(real: Seen, fake: Seen) -> np.ndarray:

@@ -7,7 +7,7 @@ import numpy as np
 
 from gans.data.base import Modes
 from gans.features.base import Extractor
-from gans.metrics import kid, manifold, neighbours, probabilities, protocol, spectrum, ssim, toys
+from gans.metrics import kid, manifold, matching, neighbours, probabilities, protocol, spectrum, ssim, toys
 from gans.metrics.frechet import frechet
 from gans.metrics.seen import Seen
 from gans.metrics.sliced import sliced_wasserstein
@@ -66,6 +66,10 @@ def _classes(fake: Seen, extractor: Extractor) -> dict[str, Value]:
         confidence = probabilities.softmax(fake.logits).max(1)
         counts = probabilities.class_modes(fake.logits.argmax(1), confidence, fake.logits.shape[1], CONFIDENCE)
         found |= {key: Value(value, {'confidence': CONFIDENCE}) for key, value in counts.items()}
+        if fake.codes is not None:
+            num = int(fake.codes.max()) + 1
+            error = matching.matched(fake.codes, fake.logits.argmax(1), num, fake.logits.shape[1]).error
+            found['code_error'] = Value(error, {'codes': num})
         if fake.labels is not None:
             found['accuracy'] = Value(probabilities.accuracy(fake.logits, fake.labels))
     return found

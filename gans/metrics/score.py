@@ -20,7 +20,7 @@ PREFIX = 'eval/'  # of scores among a run's metrics
 EVALUATED = 'evaluation/'  # of the results of --mode=evaluate, beside them
 SLICED = f'{PREFIX}sliced_wasserstein'  # every run has it
 # Which values are better; a score that is not here has no such order (the mean, say, has a goal instead).
-LOWER = ('fid', 'kid', 'reverse_kl', 'sliced_wasserstein', 'spectrum_distance')
+LOWER = ('fid', 'kid', 'reverse_kl', 'sliced_wasserstein', 'spectrum_distance', 'code_error')
 HIGHER = ('is', 'precision', 'recall', 'density', 'coverage', 'accuracy', 'cas', 'modes', 'high_quality')
 
 

@@ -1,7 +1,7 @@
 """Examples as a feature extractor sees them."""
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import cache
 from typing import NamedTuple
 
@@ -20,6 +20,7 @@ class Seen(NamedTuple):
     features: np.ndarray  # float32 [N, f]
     logits: np.ndarray | None  # float32 [N, K]
     labels: np.ndarray | None = None  # int32 [N]: the classes that conditional samples were asked for
+    codes: np.ndarray | None = None  # int32 [N]: the categories that samples were drawn from, which nobody labelled
 
     def part(self, index: slice | np.ndarray) -> 'Seen':
         """Some of the examples."""
@@ -31,8 +32,12 @@ class Seen(NamedTuple):
         return moments(self.features)
 
 
-def see(extractor: Extractor, examples: np.ndarray, labels: np.ndarray | None = None) -> Seen:
-    """Runs the extractor on all examples, batch by batch; the last batch is filled up, so that one program serves."""
+def see(extractor: Extractor, examples: np.ndarray, asked: Mapping[str, np.ndarray] | None = None) -> Seen:
+    """Runs the extractor on all examples, batch by batch; the last batch is filled up, so that one program serves.
+
+    Args:
+      asked: what samples were asked for: 'labels' or 'codes', see `Seen`.
+    """
     apply, size = _compiled(extractor.apply), extractor.batch
     params, parts = jax.device_put(extractor.params), []
     for start in range(0, len(examples), size):
@@ -41,7 +46,7 @@ def see(extractor: Extractor, examples: np.ndarray, labels: np.ndarray | None = 
         made = jax.device_get(apply(params, filled))
         parts.append(jax.tree.map(lambda x, n=batch: x[: len(n)], made))
     features, logits = jax.tree.map(lambda *some: np.concatenate(some), *parts)
-    return Seen(examples, features, logits, labels)
+    return Seen(examples, features, logits, **(asked or {}))
 
 
 def see_once(extractor: Extractor, examples: np.ndarray) -> Seen:

@@ -16,6 +16,8 @@ from gans.core import Array, Compute, Net, Spec, Tree
 from gans.errors import UserError, unknown
 from gans.ops import labels
 
+HELPERS = ('build', 'recognition')  # files of this folder that are no family of nets
+
 
 def from_linen(module: nn.Module, *inputs: jax.ShapeDtypeStruct) -> Net:
     """Makes pure functions of a linen module, which hides `mutable=` and `rngs=`.
@@ -98,7 +100,7 @@ def _labelled(
 def _module(kind: str, config: Mapping[str, Any], role: str, **given: Any) -> nn.Module:
     options = dict(config)
     name = options.pop('net')
-    known = [module.name for module in pkgutil.iter_modules(gans.nets.__path__) if module.name != 'build']
+    known = [module.name for module in pkgutil.iter_modules(gans.nets.__path__) if module.name not in HELPERS]
     if name not in known:
         raise unknown(f'{role}.net', name, known)
     cls = getattr(importlib.import_module(f'gans.nets.{name}'), kind, None)

@@ -1,0 +1,170 @@
+"""AC-GAN: losses against numpy, who moves what, and a generator that learns the classes it is asked for."""
+
+import functools
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from ml_collections import ConfigDict
+
+from experiments import common
+from gans.core import Compute, Spec
+from gans.errors import UserError
+from gans.ops import random
+from gans.ops.random import example_keys
+from gans.step import init_state, make_train_step
+from gans.systems.build import build
+
+SHAPE, CLASSES = (8, 8, 1), ('a', 'b', 'c')
+
+
+def made(classes=CLASSES, **overrides):
+    config = common.get_config()
+    config.system = 'acgan'
+    config.latents.size = 5
+    config.generator = ConfigDict({'net': 'mlp', 'widths': (16,), 'condition': 'concat'})
+    config.critic = ConfigDict({'net': 'mlp', 'widths': (16,)})
+    config.acgan = ConfigDict({'weight': 0.7}, type_safe=False)
+    config.update_from_flattened_dict(overrides)
+    return build(config, Spec(SHAPE, classes), Compute())
+
+
+SYSTEM = made()
+STATE = jax.jit(lambda: init_state(SYSTEM, jax.random.key(0)))()
+KEYS = example_keys(jax.random.key(3), jnp.arange(8))
+LABEL = jnp.arange(8) % 3
+BATCH = {'real': jnp.asarray(np.random.default_rng(6).uniform(-1, 1, (8, *SHAPE)), jnp.float32), 'label': LABEL}
+
+
+@functools.partial(jax.jit, static_argnums=(0, 2))
+def loss_of(which, weight, game='non_saturating'):
+    """(value, Aux) of an update's loss; the weight may be a tracer."""
+    system = made(**{'acgan.weight': weight, 'game': game, 'penalty.name': 'r1', 'penalty.weight': 2.0})
+    return {update.name: update.loss for update in system.updates}[which](STATE.params, STATE, BATCH, KEYS)
+
+
+@jax.jit
+def parts(keys):
+    """Scores and logits of the real images, and of the images of these keys' noise with the same labels."""
+
+    def apply(net, *args, **options):
+        return SYSTEM.nets[net].apply(STATE.params[net], STATE.stats[net], *args, train=True, **options)[0]
+
+    fake = SYSTEM.sample(STATE.params, STATE.stats, {**SYSTEM.latents(keys), 'label': LABEL})
+    judged = [apply('critic', x, features=True) for x in (BATCH['real'], fake)]
+    slope = jax.grad(lambda x: apply('critic', x).sum())(BATCH['real'])
+    return *((scores, apply('classifier', features)) for scores, features in judged), 0.5 * (slope**2).sum() / 8
+
+
+def cross_entropy(logits):
+    p = np.exp(logits) / np.exp(logits).sum(1, keepdims=True)
+    return -np.log(p[np.arange(8), np.arange(8) % 3]).mean()
+
+
+def accuracy(logits):
+    return (logits.argmax(1) == np.arange(8) % 3).mean()
+
+
+def softplus(x):
+    return np.log1p(np.exp(x))
+
+
+def test_critic_loss():
+    """L_S + w L_C, of real and fake images, and a penalty: |slope|^2 / 2 of the score at the real images."""
+    (real, real_logits), (fake, fake_logits), r1 = jax.device_get(parts(random.split(KEYS, 2)[0]))
+    value, aux = loss_of('critic', 0.7)
+    wanted = {'real_class_loss': cross_entropy(real_logits), 'fake_class_loss': cross_entropy(fake_logits)}
+    wanted |= {'real_accuracy': accuracy(real_logits), 'fake_accuracy': accuracy(fake_logits), 'penalty': r1}
+    wanted |= {'real_score': real.mean(), 'fake_score': fake.mean()}
+    wanted['game'] = (softplus(-real) + softplus(fake)).mean()
+    assert {name: float(x) for name, x in aux.metrics.items()} == pytest.approx(jax.tree.map(float, wanted), rel=1e-4)
+    classes = wanted['real_class_loss'] + wanted['fake_class_loss']
+    assert value == pytest.approx(wanted['game'] + 0.7 * classes + 2 * r1, rel=1e-4)
+    assert real_logits.shape == (8, 3) and wanted['real_accuracy'] != wanted['fake_accuracy']
+
+
+@pytest.mark.parametrize('game', ['non_saturating', 'relativistic_pairing'])
+def test_generator_loss(game):
+    """It wants its images taken for real (w L_C alike), and its classes seen; some games read real scores."""
+    (real, _), (fake, logits), _ = jax.device_get(parts(KEYS))
+    value, aux = loss_of('generator', 0.7, game)
+    wanted = softplus(-fake).mean() if game == 'non_saturating' else softplus(real - fake).mean()
+    assert float(aux.metrics['game']) == pytest.approx(wanted, rel=1e-4)
+    assert float(aux.metrics['class_loss']) == pytest.approx(cross_entropy(logits), rel=1e-4)
+    assert value == pytest.approx(wanted + 0.7 * cross_entropy(logits), rel=1e-4)
+
+
+def test_latents_and_samples():
+    drawn = jax.device_get(jax.jit(SYSTEM.latents)(example_keys(jax.random.key(0), jnp.arange(3000))))
+    assert drawn['z'].shape == (3000, 5) and drawn['label'].dtype == np.int32
+    np.testing.assert_allclose(np.bincount(drawn['label'], minlength=3) / 3000, 1 / 3, atol=0.035)
+    some = {name: x[:4] for name, x in drawn.items()}
+    draw = jax.jit(SYSTEM.sample)
+    labels = np.array([[0, 1, 2, 0], [1, 1, 1, 1]])
+    images, others = (draw(STATE.params, STATE.stats, {**some, 'label': label}) for label in labels)
+    assert images.shape == (4, *SHAPE)
+    assert [bool((abs(a - b) > 1e-4).any()) for a, b in zip(images, others, strict=True)] == [True, False, True, True]
+
+
+def stripes(label):
+    """Images of three classes: a bright band at the top, in the middle or below."""
+    rows = jnp.arange(8) // 3 == label[:, None]  # [B, 8]
+    return jnp.where(rows[:, :, None, None], 0.8, -0.8) * jnp.ones((1, 1, 8, 1))
+
+
+def test_it_learns_the_classes():
+    """Samples of each class have their band, after some hundred steps; each net has moved."""
+    system = made(**{f'optimizer.{role}.learning_rate': 0.005 for role in ('generator', 'critic')})
+    step, label = make_train_step(system), jnp.arange(32) % 3
+    batch = {'real': stripes(label)[None], 'label': label[None]}
+    body = lambda state, _: step(state, batch, ('critic', 'generator'))
+    state, logged = jax.jit(lambda state: jax.lax.scan(body, state, None, 250))(STATE)
+    asked = {**system.latents(example_keys(jax.random.key(1), jnp.arange(32))), 'label': label}
+    images = jax.jit(system.sample)(state.params, state.stats, asked)
+    bands = images.mean((2, 3))  # [32, 8]
+    assert (jnp.stack([bands[:, 1], bands[:, 4], bands[:, 7]], 1).argmax(1) == label).all()
+    for name in ('real_accuracy', 'fake_accuracy'):
+        assert logged[f'critic/{name}'][:2].mean() < 0.7 and logged[f'critic/{name}'][-20:].min() == 1
+    same = jax.tree.map(np.array_equal, state.params, STATE.params)
+    assert not any(jax.tree.all(alike) for alike in same.values())
+
+
+@pytest.mark.parametrize('update, moved', [('critic', {'critic', 'classifier'}), ('generator', {'generator'})])
+def test_who_moves_what(update, moved):
+    step = jax.jit(make_train_step(SYSTEM), static_argnums=2)
+    after, _ = step(STATE, jax.tree.map(lambda x: x[None], BATCH), (update,))
+    same = jax.tree.map(np.array_equal, after.params, STATE.params)
+    assert {net for net, alike in same.items() if not jax.tree.all(alike)} == moved
+
+
+@pytest.mark.parametrize(
+    'overrides, said',
+    [
+        ({'pack': 2}, "pack=2 has no meaning in system 'acgan'"),
+        ({'flip_labels': 0.1}, 'flip_labels=0.1'),
+        ({'instance_noise.sigma': 0.1}, 'instance_noise.sigma=0.1'),
+        ({'penalty.name': 'r1', 'penalty.every': 4}, 'penalty.every=4'),
+        ({'lecam.weight': 0.3}, 'lecam.weight=0.3'),
+        ({'generator.condition': None}, 'set generator.condition'),
+        ({'classes': ()}, "generator.condition='concat' wants labels"),
+    ],
+)
+def test_what_has_no_meaning_is_refused(overrides, said):
+    with pytest.raises(UserError, match=said):
+        made(**overrides)
+
+
+def test_a_critic_that_is_told_classes_is_refused():
+    config = common.get_config()
+    config.system = 'acgan'
+    config.critic = ConfigDict({'net': 'mlp', 'condition': 'projection'})
+    with pytest.raises(UserError, match='condition=projection has no meaning'):
+        build(config, Spec(SHAPE, CLASSES), Compute())
+
+
+def test_its_section_is_asked_for():
+    config = common.get_config()
+    config.system = 'acgan'
+    with pytest.raises(UserError, match='wants a section acgan'):
+        build(config, Spec(SHAPE, CLASSES), Compute())

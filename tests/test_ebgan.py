@@ -1,0 +1,176 @@
+"""EBGAN: the margin loss and the pulling-away term in closed form; losses of the system against numpy."""
+
+import functools
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from ml_collections import ConfigDict
+
+from experiments import common
+from gans.core import Compute, Spec
+from gans.errors import UserError
+from gans.ops.random import example_keys
+from gans.step import init_state
+from gans.systems.build import build
+from gans.systems.ebgan import margin_loss, pulling_away
+
+SHAPE = (8, 8, 1)
+
+
+def made(**overrides):
+    config = common.get_config()
+    config.system = 'ebgan'
+    config.latents.size = 6
+    for role in ('generator', 'critic'):
+        config[role] = ConfigDict({'net': 'infogan', 'width': 4, 'norm': 'none', 'init_std': 0.3})
+    config.ebgan = ConfigDict({'margin': 0.6, 'pull_away': 0.3}, type_safe=False)
+    config.update_from_flattened_dict(overrides)
+    return build(config, Spec(SHAPE), Compute())
+
+
+SYSTEM = made()
+STATE = jax.jit(lambda: init_state(SYSTEM, jax.random.key(0)))()
+KEYS = example_keys(jax.random.key(3), jnp.arange(8))
+REAL = jnp.asarray(np.random.default_rng(0).uniform(-1, 1, (8, *SHAPE)), jnp.float32)
+
+
+# The margin loss
+
+
+def test_margin_loss_against_numpy():
+    rng = np.random.default_rng(0)
+    real, fake = rng.uniform(0, 3, (2, 20)).astype(np.float32)
+    np.testing.assert_allclose(margin_loss(real, fake, 1.2), real + np.maximum(0, 1.2 - fake), rtol=1e-6)
+    slopes = jax.grad(lambda r, f: margin_loss(r, f, 1.2).sum(), (0, 1))(real, fake)
+    np.testing.assert_array_equal(slopes, (np.ones(20), np.where(fake < 1.2, -1, 0)))
+
+
+@pytest.mark.parametrize('margin', [0.5, 2.0])
+def test_equilibrium_of_the_critic(margin):
+    """Where real and fake are alike its best loss is m, of any constant energy in [0, m] (theorems 1 and 2)."""
+    for energy in (0.0, 0.3 * margin, margin):
+        constant = jnp.full(4, energy)
+        np.testing.assert_allclose(margin_loss(constant, constant, margin), margin, rtol=1e-6)
+    for seed in range(5):
+        energies = np.random.default_rng(seed).uniform(0, 1.5 * margin, 30)
+        pairs = margin_loss(jnp.repeat(energies, 30), jnp.tile(energies, 30), margin)
+        assert pairs.mean() > margin * 1.01
+
+
+# The pulling-away term
+
+
+def test_pulling_away_against_its_definition():
+    code = np.random.default_rng(1).normal(size=(7, 5))
+    n, total = len(code), 0.0
+    for i in range(n):
+        for j in range(n):
+            if i != j:
+                total += (code[i] @ code[j] / (np.linalg.norm(code[i]) * np.linalg.norm(code[j]))) ** 2
+    assert float(pulling_away(jnp.asarray(code))) == pytest.approx(total / (n * (n - 1)), rel=1e-5)
+    scaled = code * np.random.default_rng(2).uniform(0.1, 9, (7, 1)) * np.array([[1], [-1], [1], [1], [-1], [1], [1]])
+    assert float(pulling_away(jnp.asarray(scaled))) == pytest.approx(total / (n * (n - 1)), rel=1e-5)
+
+
+def test_pulling_away_of_codes_alike_and_of_orthogonal_ones():
+    assert float(pulling_away(jnp.tile(jnp.array([[0.3, -2.0]]), (4, 1)))) == pytest.approx(1, rel=1e-6)
+    assert float(pulling_away(3 * jnp.eye(4))) == pytest.approx(0, abs=1e-7)
+    half = jnp.array([[1.0, 0.0], [np.cos(np.pi / 4), np.sin(np.pi / 4)]])
+    assert float(pulling_away(half)) == pytest.approx(0.5, rel=1e-6)
+
+
+def test_pulling_away_of_a_dead_code_is_finite():
+    value, slope = jax.value_and_grad(pulling_away)(jnp.array([[0.0, 0.0], [1.0, 2.0], [2.0, -1.0]]))
+    assert float(value) == pytest.approx(0, abs=1e-6) and np.isfinite(slope).all()
+
+
+# The system
+
+
+@functools.partial(jax.jit, static_argnums=0)
+def loss_of(which, margin):
+    """((value, Aux), gradients of the player's net) of an update's loss; the margin may be a tracer."""
+    system = made(**{'ebgan.margin': margin})
+    loss = {update.name: update.loss for update in system.updates}[which]
+    of = lambda own: loss({**STATE.params, which: own}, STATE, {'real': REAL}, KEYS)
+    return jax.value_and_grad(of, has_aux=True)(STATE.params[which])
+
+
+@jax.jit
+def judged(params):
+    """Images, copies and codes, of real images and of those of the latents of KEYS."""
+    fake = SYSTEM.sample(params, STATE.stats, SYSTEM.latents(KEYS))
+    critic = lambda x: SYSTEM.nets['critic'].apply(params['critic'], {}, x, train=True, features=True)[0]
+    return (REAL, *critic(REAL)), (fake, *critic(fake))
+
+
+def energies(params):
+    found = jax.device_get(judged(params))
+    return [((x - copy) ** 2).reshape(8, -1).mean(1) for x, copy, _ in found]
+
+
+def test_each_player_moves_its_net():
+    assert {name: player.nets for name, player in SYSTEM.players.items()} == {
+        'critic': ('critic',),
+        'generator': ('generator',),
+    }
+
+
+def test_losses():
+    """The margin lies between the energies, so that some examples are above it."""
+    real, fake = energies(STATE.params)
+    margin = float(np.median(fake))
+    (value, aux), _ = loss_of('critic', margin)
+    assert 0 < np.maximum(0, margin - fake).mean() < margin
+    assert value == pytest.approx(real.mean() + np.maximum(0, margin - fake).mean(), rel=1e-5)
+    assert float(aux.metrics['real_energy']) == pytest.approx(real.mean(), rel=1e-5)
+    assert float(aux.metrics['fake_energy']) == pytest.approx(fake.mean(), rel=1e-5)
+    code = judged(STATE.params)[1][2]
+    assert code.shape == (8, 4)
+    (value, aux), _ = loss_of('generator', 0.6)
+    assert value == pytest.approx(fake.mean() + 0.3 * float(pulling_away(code)), rel=1e-5)
+    assert float(aux.metrics['pulling_away']) == pytest.approx(float(pulling_away(code)), rel=1e-5)
+
+
+def test_without_the_repelling_term():
+    loss = {update.name: update.loss for update in made(**{'ebgan.pull_away': None}).updates}['generator']
+    value, aux = jax.jit(lambda: loss(STATE.params, STATE, {'real': REAL}, KEYS))()
+    assert value == pytest.approx(energies(STATE.params)[1].mean(), rel=1e-5) and not aux.metrics
+
+
+@pytest.mark.parametrize('which', ['critic', 'generator'])
+def test_signs_of_the_gradients(which):
+    """The critic copies real images better and fake ones worse; the generator is copied better, or more diverse."""
+    (before, _), grads = loss_of(which, 9.0)
+    norm = np.sqrt(sum(float((leaf**2).sum()) for leaf in jax.tree.leaves(grads)))
+    moved = {**STATE.params, which: jax.tree.map(lambda p, g: p - 0.01 / norm * g, STATE.params[which], grads)}
+    (real, fake), (real_then, fake_then) = energies(STATE.params), energies(moved)
+    if which == 'critic':
+        assert real_then.mean() - fake_then.mean() < real.mean() - fake.mean()
+    else:
+        after = fake_then.mean() + 0.3 * float(pulling_away(judged(moved)[1][2]))
+        assert after < before
+
+
+@pytest.mark.parametrize(
+    'overrides, said',
+    [
+        ({'penalty.name': 'r1'}, 'penalty.name=r1'),
+        ({'instance_noise.sigma': 0.1}, 'instance_noise.sigma=0.1'),
+        ({'flip_labels': 0.1}, 'flip_labels=0.1'),
+        ({'pack': 2}, 'pack=2'),
+        ({'critic.net': 'dcgan'}, "critic.net='dcgan' has no Autoencoder"),
+    ],
+)
+def test_what_has_no_meaning_is_refused(overrides, said):
+    with pytest.raises(UserError, match=said):
+        made(**overrides)
+
+
+def test_its_section_is_asked_for():
+    config = common.get_config()
+    config.system = 'ebgan'
+    with pytest.raises(UserError, match='wants a section ebgan'):
+        build(config, Spec(SHAPE), Compute())
