@@ -51,7 +51,7 @@ def generator(config: Mapping[str, Any], spec: Spec, latents: int, compute: Comp
     describes.
     """
     config, condition, embedding = _condition(config, 'generator', spec, labels.GENERATOR)
-    module = _module('Generator', config, 'generator', shape=spec.shape, compute=compute)
+    module = of_config('Generator', config, 'generator', shape=spec.shape, compute=compute)
     return _labelled(module, condition, embedding, spec, jax.ShapeDtypeStruct((2, latents), jnp.float32))
 
 
@@ -59,13 +59,13 @@ def critic(config: Mapping[str, Any], spec: Spec, compute: Compute) -> Net:
     """The net examples [B, *spec.shape], and labels [B] if it is conditional -> scores [B] that the config has."""
     config, condition, embedding = _condition(config, 'critic', spec, labels.CRITIC)
     shape = labels.told(spec.shape, condition, len(spec.classes) if embedding is None else embedding)
-    module = _module('Critic', config, 'critic', shape=shape, compute=compute)
+    module = of_config('Critic', config, 'critic', shape=shape, compute=compute)
     return _labelled(module, condition, embedding, spec, jax.ShapeDtypeStruct((2, *spec.shape), jnp.float32))
 
 
 def autoencoder(config: Mapping[str, Any], spec: Spec, compute: Compute) -> Net:
     """The net examples [B, *spec.shape] -> reconstructions of that shape that the critic's config describes."""
-    module = _module('Autoencoder', config, 'critic', shape=spec.shape, compute=compute)
+    module = of_config('Autoencoder', config, 'critic', shape=spec.shape, compute=compute)
     return from_linen(module, jax.ShapeDtypeStruct((2, *spec.shape), jnp.float32))
 
 
@@ -97,7 +97,7 @@ def _labelled(
     return from_linen(told, x, jax.ShapeDtypeStruct((2,), jnp.int32))
 
 
-def _module(kind: str, config: Mapping[str, Any], role: str, **given: Any) -> nn.Module:
+def of_config(kind: str, config: Mapping[str, Any], role: str, **given: Any) -> nn.Module:
     options = dict(config)
     name = options.pop('net')
     known = [module.name for module in pkgutil.iter_modules(gans.nets.__path__) if module.name not in HELPERS]

@@ -25,7 +25,8 @@ def _with_class(self: 'LevelGenerator | LevelCritic', x: Array, label: Array | N
 class LevelGenerator(nn.Module):
     """Noise [B, H, W, 1], the enlarged coarser image [B, H, W, C], labels [B] -> residual [B, H, W, C], unbounded.
 
-    classes: how many there are, or None: then there are no labels. kernels: of the three convolutions.
+    classes: how many there are, or None: then there are no labels. kernels: of the convolutions. init_std: small, so
+    that at first an image is the smaller one enlarged.
     """
 
     shape: tuple[int, ...]
@@ -34,7 +35,7 @@ class LevelGenerator(nn.Module):
     width: int = 128
     kernels: tuple[int, ...] = (7, 7, 5)
     activation: str = 'relu'
-    init_std: float | None = None
+    init_std: float | None = 0.02
 
     @nn.compact
     def __call__(self, z: Array, low: Array, label: Array | None = None, train: bool = True) -> Array:
@@ -60,7 +61,7 @@ class LevelCritic(nn.Module):
     width: int = 128
     kernel: int = 5
     activation: str = 'relu'
-    init_std: float | None = None
+    init_std: float | None = 0.02
 
     @nn.compact
     def __call__(self, residual: Array, low: Array, label: Array | None = None, train: bool = True) -> Array:

@@ -1,0 +1,61 @@
+"""Gaussian and Laplacian pyramids of images (Burt & Adelson 1983), as LAPGAN has them (Denton 2015, 1506.05751, section
+2.2): an image is the sum of its coarsest copy, enlarged, and of what each enlargement misses.
+
+The resampling is that of the authors' code: the mean of 2 x 2 pixels, and bilinear interpolation. Theirs aligns the
+corners of the two images when it enlarges; here a pixel stands in the middle of the four it is the mean of.
+"""
+
+import itertools
+from collections.abc import Sequence
+
+import jax.numpy as jnp
+
+from gans.core import Array
+
+
+def down(x: Array) -> Array:
+    """Half the size, the mean of 2 x 2 pixels: [B, H, W, C] -> [B, H / 2, W / 2, C]; H and W even."""
+    b, h, w, c = x.shape
+    return x.reshape(b, h // 2, 2, w // 2, 2, c).mean((2, 4))
+
+
+def up(x: Array) -> Array:
+    """Twice the size, bilinear; outside stands what stands at the edge: [B, H, W, C] -> [B, 2 H, 2 W, C]."""
+    return _double(_double(x, 1), 2)
+
+
+def gaussian(x: Array, levels: int) -> tuple[Array, ...]:
+    """The image and its `levels` halvings, finest first; sides divide by 2^levels."""
+    images = [x]
+    for _ in range(levels):
+        images.append(down(images[-1]))
+    return tuple(images)
+
+
+def laplacian(x: Array, levels: int) -> tuple[Array, ...]:
+    """`levels` residuals, finest first, each what `up` misses of its level, then the coarsest image.
+
+    Residuals of images in [-1, 1] lie in [-2, 2].
+    """
+    images = gaussian(x, levels)
+    residuals = (fine - up(coarse) for fine, coarse in itertools.pairwise(images))
+    return (*residuals, images[-1])
+
+
+def reconstruct(pyramid: Sequence[Array]) -> Array:
+    """The image that has this Laplacian pyramid: to rounding, and to the bit if pixels are multiples of 1 / 256 and
+    levels are three or fewer, since float32 then holds all there is.
+    """
+    *residuals, x = pyramid
+    for residual in reversed(residuals):
+        x = up(x) + residual
+    return x
+
+
+def _double(x: Array, axis: int) -> Array:
+    """[..., n, ...] -> [..., 2 n, ...]: 3/4 of the nearer and 1/4 of the farther neighbour."""
+    x = jnp.moveaxis(x, axis, 0)
+    before = jnp.concatenate([x[:1], x[:-1]])
+    after = jnp.concatenate([x[1:], x[-1:]])
+    pairs = jnp.stack([0.25 * before + 0.75 * x, 0.75 * x + 0.25 * after], 1)
+    return jnp.moveaxis(pairs.reshape(-1, *x.shape[1:]), 0, axis)
