@@ -1,5 +1,6 @@
 """Runs an experiment: `python launch.py --config=experiments/NAME.py[:variant] [--config.KEY=VALUE ...]`.
 
+Or from where another run's nets stand: `--mode=finetune --from=FOLDER [--step=best]`.
 Or a sweep: `python launch.py --sweep=experiments/sweeps/NAME.py[:variant] [--seeds=5] [--config.KEY=VALUE ...]`.
 """
 
@@ -25,10 +26,17 @@ ROW = flags.DEFINE_string('row', None, 'sweep: train this row alone.')
 DRY_RUN = flags.DEFINE_bool('dry-run', False, 'sweep: check all rows and say what would be trained together.')
 REPORT = flags.DEFINE_string('report', None, 'Instead of --config: folders of sweeps, DIR [DIR ...], to report anew.')
 NUM = flags.DEFINE_integer(
-    'num', None, 'sample, evaluate: how many samples (64; 10,000); interpolate: how many steps between latents (64).'
+    'num',
+    None,
+    'sample, evaluate: how many samples (64; 10,000); interpolate: how many steps between latents (64); anomaly: how '
+    'many test images (1,000).',
 )
-SEED = flags.DEFINE_integer('seed', 0, 'sample, interpolate, evaluate: seed of the latents.')
-STEP = flags.DEFINE_string('step', 'latest', 'sample, interpolate, evaluate: the checkpoint: a step, latest or best.')
+SEED = flags.DEFINE_integer('seed', 0, 'sample, interpolate, evaluate, anomaly: seed of the latents.')
+STEP = flags.DEFINE_string(
+    'step', 'latest', 'sample, interpolate, evaluate, anomaly, finetune: the checkpoint: a step, latest or best.'
+)
+FROM = flags.DEFINE_string('from', None, 'finetune: folder of the run whose nets the training begins from.')
+LABEL = flags.DEFINE_string('label', None, 'sample: the class to draw, by name or number (default: all in turn).')
 PATH = flags.DEFINE_enum('path', 'spherical', ['spherical', 'linear'], 'interpolate: the way between latents.')
 OUT = flags.DEFINE_string(
     'out',
@@ -58,7 +66,7 @@ def main(argv: list[str]) -> int:
             cli.report([REPORT.value, *rest], OUT.value)
             return 0
         cli.start(CACHE.value, DISTRIBUTED.value, cores=bool(SWEEP.value))
-        options = cli.Options(NUM.value, SEED.value, STEP.value, PATH.value, OUT.value, FEATURES.value, WEIGHTS.value)
+        options = cli.Options(*(flag.value for flag in (NUM, SEED, STEP, PATH, OUT, FEATURES, WEIGHTS, FROM, LABEL)))
         if MODE.value == cli.COMPARE:
             cli.compare(REAL.value, FAKE.value, options, SIZE.value)
             return 0

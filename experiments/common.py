@@ -48,6 +48,31 @@ def get_config() -> ConfigDict:
     config.instance_noise.sigma = number()  # standard deviation at the start, in units of the data
     config.instance_noise.until = 10_000  # step at which it has faded to nothing
 
+    config.augment = ConfigDict()  # of all that the critic is shown, see gans/augment.py
+    config.augment.names = config_dict.placeholder(str)  # 'color,translation,cutout' or 'blit,geometric,lighting'
+    config.augment.probability = 1.0  # with a target where it begins, 0.0 in ADA
+    config.augment.target = number()  # adapts the probability: ADA's mean sign of real scores, 0.6
+    config.augment.kimg = 500.0  # thousands of real examples in which it could go from 0 to 1
+
+    config.consistency = ConfigDict()  # balanced consistency (bCR)
+    config.consistency.weight = number()  # 10.0 in the paper
+    config.consistency.names = 'flip_shift'
+
+    config.lecam = ConfigDict()
+    config.lecam.weight = number()  # 0.3 in the paper
+    config.lecam.decay = 0.99  # of the averages of scores
+
+    config.top_k = ConfigDict()  # the generator learns from its best fakes alone
+    config.top_k.share = number()  # which it comes to, 0.5 in the paper
+    config.top_k.until = 10_000  # step at which it is there
+
+    config.replay = ConfigDict()  # the critic is also shown past fakes
+    config.replay.size = config_dict.placeholder(int)  # how many are kept, such as 4096
+    config.replay.fresh = 8  # of them new in each step
+    config.replay.share = 0.5  # of the fakes that the critic is shown
+
+    config.feature_matching = number()  # weight of the generator's loss that takes the place of the game's
+
     config.optimizer = ConfigDict()  # see gans/optimizers.py
     config.optimizer.generator = adam()
     config.optimizer.critic = adam()
@@ -70,6 +95,12 @@ def get_config() -> ConfigDict:
     config.train.checkpoint_every = 1_000
     config.train.keep = 2  # checkpoints, beside the best
 
+    config.finetune = ConfigDict()  # begins from the nets of another run, see gans/train/graft.py
+    config.finetune.run = config_dict.placeholder(str)  # its folder; --mode=finetune --from=FOLDER sets it
+    config.finetune.step = 'latest'  # or 'best', or a number
+    config.finetune.nets = ('generator', 'critic')
+    config.finetune.freeze = ()  # layers of the critic that stay as they are (freezeD), such as ('block_28',)
+
     config.population = ConfigDict()
     config.population.max_size = 64  # runs of a sweep that train side by side
 
@@ -91,8 +122,14 @@ def rmsprop(learning_rate: float = 5e-5, decay: float = 0.99, eps: float = 1e-8)
     return _optimizer(name='rmsprop', learning_rate=learning_rate, decay=decay, eps=eps)
 
 
+def sgd(learning_rate: float = 1e-2, momentum: float = 0.0) -> ConfigDict:
+    """Gradient descent."""
+    return _optimizer(name='sgd', learning_rate=learning_rate, momentum=momentum)
+
+
 def _optimizer(**numbers: float | str) -> ConfigDict:
-    off = {key: config_dict.placeholder(float) for key in ('clip_value', 'clip_norm', 'clip_weights')}
+    around = ('historical_averaging', 'clip_value', 'clip_norm', 'optimism', 'clip_weights')
+    off = {key: config_dict.placeholder(float) for key in around}
     return ConfigDict({**numbers, **off})
 
 

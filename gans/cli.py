@@ -29,7 +29,7 @@ class SweepOptions(NamedTuple):
 
 
 class Options(NamedTuple):
-    """The flags of the modes that read a checkpoint, or samples."""
+    """The flags of the modes that read a checkpoint, or samples; `run` is --from."""
 
     num: int | None = None
     seed: int = 0
@@ -38,6 +38,8 @@ class Options(NamedTuple):
     out: str | None = None
     features: str | None = None
     weights: str | None = None
+    run: str | None = None
+    label: str | None = None
 
 
 def own_config(config: ml_collections.ConfigDict, folder: Path) -> ml_collections.ConfigDict:
@@ -71,6 +73,14 @@ def train(config: ml_collections.ConfigDict, folder: Path, options: Options) -> 
         print(f'samples {last}  curves {folder / "curves.png"}  checkpoints {folder / "checkpoints"}  all in {folder}')
 
 
+def finetune(config: ml_collections.ConfigDict, folder: Path, options: Options) -> None:
+    """Trains from the nets of another run: what `train` does where `config.finetune` names one."""
+    if options.run is None:
+        raise UserError('begin from which run? --from=FOLDER, and --step=best or a number for a checkpoint of it')
+    begin = {'finetune.run': options.run, 'finetune.step': options.step}
+    train(configs.overridden(config, begin, 'on the command line'), folder, options)
+
+
 def _told(summary: dict[str, Any], name: str) -> str:
     """A score, and what it means: 'fd_pixels 2.1 (two halves of the real data 0.5, untrained 133)'."""
     floor, untrained = (summary[key].get(name) for key in ('floor', 'untrained'))
@@ -83,7 +93,8 @@ def sample(config: ml_collections.ConfigDict, folder: Path, options: Options) ->
     from gans.train import draw
 
     num = NUM if options.num is None else options.num
-    print(draw.sample(own_config(config, folder), folder, num, options.seed, options.step, options.out))
+    own = own_config(config, folder)
+    print(draw.sample(own, folder, num, options.seed, options.step, options.out, options.label))
 
 
 def interpolate(config: ml_collections.ConfigDict, folder: Path, options: Options) -> None:
@@ -102,6 +113,13 @@ def evaluate(config: ml_collections.ConfigDict, folder: Path, options: Options) 
     print(run.evaluate(own_config(config, folder), folder, chosen))
 
 
+def anomaly(config: ml_collections.ConfigDict, folder: Path, options: Options) -> None:
+    from gans.evaluate import anomaly
+
+    num = anomaly.Options().num if options.num is None else options.num
+    print(anomaly.anomaly(own_config(config, folder), folder, anomaly.Options(num, options.seed, options.step)))
+
+
 def compare(real: str | None, fake: str | None, options: Options, size: int | None) -> None:
     from gans.evaluate import compare
 
@@ -118,9 +136,11 @@ def describe(config: ml_collections.ConfigDict, folder: Path, options: Options) 
 
 MODES: dict[str, Callable] = {
     'train': train,
+    'finetune': finetune,
     'sample': sample,
     'interpolate': interpolate,
     'evaluate': evaluate,
+    'anomaly': anomaly,
     'describe': describe,
 }
 COMPARE = 'compare'  # the one mode without a config
@@ -162,6 +182,8 @@ def parse(argv: list[str]) -> tuple[list[str], dict[str, Any]]:
             if not path.is_file():
                 place = folder.relative_to(EXPERIMENTS.parent)
                 raise unknown(kind, str(path), [str(place / f'{name}.py') for name in _known(folder)])
+    if _values(argv, 'from') and _values(argv, 'mode') != ['finetune']:
+        raise UserError('--from is for --mode=finetune; rows of a sweep set finetune.run')
     if swept:
         if chosen or reported or len(swept) > 1:
             raise UserError(f'--sweep={swept[0]} names its own config: leave out --config, --report and other sweeps')

@@ -2,12 +2,13 @@
 
 import inspect
 from collections.abc import Mapping
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 import optax
 
-from gans.core import Array
+from gans.core import Array, Tree
 from gans.errors import UserError, unknown
 
 
@@ -27,6 +28,8 @@ def sgd(learning_rate: float = 1e-2, momentum: float = 0.0) -> optax.GradientTra
 
 
 OPTIMIZERS = {'adam': adam, 'rmsprop': rmsprop, 'sgd': sgd}
+# What any of them may have around it.
+AROUND = ('historical_averaging', 'clip_value', 'clip_norm', 'optimism', 'clip_weights')
 
 
 def clip_weights(limit: float | Array) -> optax.GradientTransformation:
@@ -38,27 +41,90 @@ def clip_weights(limit: float | Array) -> optax.GradientTransformation:
     return optax.GradientTransformation(lambda params: optax.EmptyState(), update)
 
 
+class History(NamedTuple):
+    count: Array  # int32 []
+    mean: Tree
+
+
+def historical_averaging(weight: float | Array) -> optax.GradientTransformation:
+    """Adds the gradient of weight |theta - mean of theta until now|^2, the mean being a constant (Salimans 2016,
+    1606.03498, section 3.3); the first of a chain.
+    """
+
+    def update(grads: Tree, state: History, params: Tree) -> tuple[Tree, History]:
+        count = state.count + 1
+        mean = jax.tree.map(lambda m, p: m + (p - m) / count, state.mean, params)
+        return jax.tree.map(lambda g, p, m: g + 2 * weight * (p - m), grads, params, mean), History(count, mean)
+
+    zeros = lambda params: History(jnp.zeros((), jnp.int32), optax.tree.zeros_like(params))
+    return optax.GradientTransformation(zeros, update)
+
+
+class Extrapolation(NamedTuple):
+    inner: Tree  # the optimiser's own state
+    anchor: Tree  # the parameters at the last even step
+    away: Array  # bool []: the parameters are the extrapolated ones
+
+
+def extragradient(tx: optax.GradientTransformation) -> optax.GradientTransformation:
+    """Steps in pairs: from w to w' = w + u(gradient at w), then from w again by u(gradient at w').
+
+    Korpelevich's extragradient for SGD, ExtraAdam (Gidel 2019, 1802.10551, algorithm 4) for Adam, whose moments advance
+    in both steps. All players must take each of the two steps at once: `gans/systems/extragradient.py`.
+    """
+
+    def init(params: Tree) -> Extrapolation:
+        return Extrapolation(tx.init(params), optax.tree.zeros_like(params), jnp.zeros((), bool))
+
+    def update(grads: Tree, state: Extrapolation, params: Tree) -> tuple[Tree, Extrapolation]:
+        anchor = jax.tree.map(lambda p, a: jnp.where(state.away, a, p), params, state.anchor)
+        change, inner = tx.update(grads, state.inner, anchor)
+        change = jax.tree.map(lambda u, a, p: a - p + u, change, anchor, params)
+        return change, Extrapolation(inner, anchor, ~state.away)
+
+    return optax.GradientTransformation(init, update)
+
+
+def backtrack(alpha: float | Array) -> optax.GradientTransformation:
+    """Look-ahead's return (Zhang 2019, 1907.08610) to its slow weights phi, which are its state: whatever the gradient,
+    theta and phi become phi + alpha (theta - phi).
+    """
+
+    def update(grads: Tree, slow: Tree, params: Tree) -> tuple[Tree, Tree]:
+        slow = jax.tree.map(lambda phi, theta: phi + alpha * (theta - phi), slow, params)
+        return jax.tree.map(jnp.subtract, slow, params), slow
+
+    return optax.GradientTransformation(lambda params: jax.tree.map(jnp.copy, params), update)
+
+
+def freeze(tx: optax.GradientTransformation, layers: tuple[str, ...]) -> optax.GradientTransformation:
+    """The optimiser of all but these top-level layers of its nets, which do not move and are no part of clip_norm."""
+    kind = lambda path, _: 'still' if path[1].key in layers else 'moving'  # of a leaf at NET, LAYER, ...
+    kinds = lambda params: jax.tree_util.tree_map_with_path(kind, params)
+    return optax.partition({'moving': tx, 'still': optax.set_to_zero()}, kinds) if layers else tx
+
+
 def build(config: Mapping, role: str, every: int | None = None) -> optax.GradientTransformation:
     """The optimiser that `config.optimizer[role]` describes.
 
     Args:
       config: `name` and that optimiser's numbers, and these, each None where it is not wanted: `clip_value` and
-        `clip_norm` of the gradient (before the optimiser), `clip_weights` (after it).
+        `clip_norm` of the gradient (before the optimiser), `optimism` and `clip_weights` (after it). Optimism b makes
+        of the optimiser's steps u_t the steps u_t + b (u_t - u_(t-1)), the first one as it is: with Adam and b = 1
+        optimistic Adam (Daskalakis 2018, 1711.00141, algorithm 1). And `freeze`, of `config.finetune`.
       role: the player's name, for errors.
       every: the optimiser also takes a lazy step every so many steps; then Adam's numbers are rescaled as StyleGAN2
         does (1912.04958, appendix B): c = every / (every + 1), rate c, betas to the power c.
     """
     options = {key: value for key, value in dict(config).items() if value is not None}
-    name = options.pop('name')
+    name, frozen = options.pop('name'), options.pop('freeze', ())
     if name not in OPTIMIZERS:
         raise unknown(f'optimizer.{role}.name', name, OPTIMIZERS)
-    clip_value, clip_norm, limit = (options.pop(key, None) for key in ('clip_value', 'clip_norm', 'clip_weights'))
+    history, clip_value, clip_norm, optimism, limit = (options.pop(key, None) for key in AROUND)
     known = inspect.signature(OPTIMIZERS[name]).parameters
     for key in options:
         if key not in known:
-            raise unknown(
-                f"key of optimizer.{role} for '{name}'", key, [*known, 'clip_value', 'clip_norm', 'clip_weights']
-            )
+            raise unknown(f"key of optimizer.{role} for '{name}'", key, [*known, *AROUND])
     if every is not None and every > 1:
         if name != 'adam':
             raise UserError(
@@ -69,11 +135,15 @@ def build(config: Mapping, role: str, every: int | None = None) -> optax.Gradien
         for key, rescale in (('learning_rate', lambda v: v * c), ('b1', lambda v: v**c), ('b2', lambda v: v**c)):
             options[key] = rescale(options.get(key, defaults[key]))
     chain = []
+    if history is not None:
+        chain.append(historical_averaging(history))
     if clip_value is not None:
         chain.append(optax.clip(clip_value))
     if clip_norm is not None:
         chain.append(optax.clip_by_global_norm(clip_norm))
     chain.append(OPTIMIZERS[name](**options))
+    if optimism is not None:
+        chain.append(optax.scale_by_optimistic_gradient(1.0, optimism))
     if limit is not None:
         chain.append(clip_weights(limit))
-    return optax.chain(*chain)
+    return freeze(optax.chain(*chain), frozen)

@@ -1,4 +1,4 @@
-"""Gradient penalties. Each sees the critic only as a function: (critic_fn, real, fake, keys) -> [B].
+"""Penalties, of gradients above all. Each sees the critic only as a function: (critic_fn, real, fake, keys) -> [B].
 
 The inner `jax.grad` is with respect to the critic's input; the train step's outer one, with respect to its parameters,
 makes the nesting. Weights, averaging and how often a penalty runs are the caller's.
@@ -72,6 +72,22 @@ def r1_r2() -> Penalty:
     """R1 + R2, as R3GAN (2501.05441) has them."""
     first, second = r1(), r2()
     return lambda *args: first(*args) + second(*args)
+
+
+def balanced_consistency(augment: Callable[[Array, Keys], Array]) -> Penalty:
+    """(D(x) - D(T(x)))^2 of real and of fake examples, T random (bCR, Zhao 2021, 2002.04724, algorithm 1).
+
+    augment: T, (x [B, ...], keys [B]) -> x.
+    """
+
+    def of(critic_fn: CriticFn, x: Array, keys: Keys) -> Array:
+        return (critic_fn(x) - critic_fn(augment(x, keys))) ** 2
+
+    def penalty(critic_fn: CriticFn, real: Array, fake: Array, keys: Keys) -> Array:
+        k_real, k_fake = random.split(keys, 2)
+        return of(critic_fn, real, k_real) + of(critic_fn, fake, k_fake)
+
+    return penalty
 
 
 def penalty(name: str, target: float | Array = 1.0, one_sided: bool = False) -> Penalty | None:

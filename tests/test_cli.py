@@ -94,7 +94,7 @@ def run(config: Path, capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyP
         (('--config=CONFIG', '--config.data.size=20'), 'openmoji comes in 16, 32 and 64 pixels'),
         (('--config=CONFIG', '--config.data.name=mnist', '--config.data.size=28'), 'no mnist here'),
         (('--config=CONFIG', '--config.train.steps=900000000'), 'the limit is'),
-        (('--config=CONFIG', '--mode=dance'), 'train|sample|interpolate|evaluate|describe|compare'),
+        (('--config=CONFIG', '--mode=dance'), 'train|finetune|sample|interpolate|evaluate|anomaly|describe|compare'),
         (('--config=CONFIG', '--nonsense'), "'nonsense'"),
         (('--config=CONFIG', 'word'), "cannot make sense of 'word'"),
         (('--config=CONFIG', '--mode=sample'), 'holds no run'),

@@ -155,6 +155,104 @@ def test_gradients_are_clipped_before_the_optimiser():
     np.testing.assert_allclose(x, [2.5])
 
 
+@pytest.mark.parametrize('optimiser', ['sgd', 'adam'])
+def test_historical_averaging(optimiser):
+    """The gradient of weight |theta - mean|^2, the mean being of all theta until now, this one too."""
+    adam_step, x, past, rows = NumpyAdam(), START, [], []
+    for _ in range(STEPS):
+        past.append(x)
+        gradient = A @ x + 2 * 0.3 * (x - np.mean(past, 0))
+        x = x + (adam_step(gradient) if optimiser == 'adam' else -0.1 * gradient)
+        rows.append(x)
+    config = adam(0.1, 0.5, 0.9) if optimiser == 'adam' else {'name': 'sgd', 'learning_rate': 0.1}
+    np.testing.assert_allclose(ours({**config, 'historical_averaging': 0.3}), rows, rtol=1e-7)
+
+
+# Steps for games.
+
+TURN = np.array([[0.0, 1.0, 0.0], [-1.0, 0.0, 0.0], [0.0, 0.0, 0.3]])  # x y, of which x goes down and y up; z^2
+
+
+class NumpyAdam:
+    """The step that Adam takes, b1 = 0.5, b2 = 0.9."""
+
+    def __init__(self):
+        self.m, self.v, self.t = 0.0, 0.0, 0
+
+    def __call__(self, g, rate=0.1):
+        self.m, self.v, self.t = 0.5 * self.m + 0.5 * g, 0.9 * self.v + 0.1 * g**2, self.t + 1
+        return -rate * (self.m / (1 - 0.5**self.t)) / (np.sqrt(self.v / (1 - 0.9**self.t)) + 1e-8)
+
+
+def walk(tx, steps=STEPS):
+    """The trajectory down the vector field TURN x."""
+    with jax.enable_x64(True):
+
+        def body(carry, _):
+            x, state = carry
+            change, state = tx.update(jnp.asarray(TURN) @ x, state, x)
+            x = optax.apply_updates(x, change)
+            return (x, state), x
+
+        return np.asarray(jax.jit(lambda x: jax.lax.scan(body, (x, tx.init(x)), None, steps)[1])(jnp.asarray(START)))
+
+
+@pytest.mark.parametrize('rate', [0.5, 1.0])
+def test_optimistic_adam(rate):
+    adam_step, x, before, rows = NumpyAdam(), START, None, []
+    for _ in range(STEPS):
+        step = adam_step(TURN @ x)
+        x = x + step + rate * (step - (step if before is None else before))
+        before = step
+        rows.append(x)
+    found = walk(optimizers.build({**adam(0.1, 0.5, 0.9), 'optimism': rate}, 'critic'))
+    np.testing.assert_allclose(found, rows, rtol=1e-7)
+
+
+def test_optimism_turns_in_where_descent_turns_out():
+    """x+ = x - 2 h T x + h T x-, whose four eigenvalues are those of the matrix below (Daskalakis 2018, section 3)."""
+    h, turn, unit = 0.2, TURN[:2, :2], np.eye(2)
+    companion = np.block([[unit - 2 * h * turn, h * turn], [unit, 0 * unit]])
+    size = abs(np.linalg.eigvals(companion)).max()
+    assert size < 1 < abs(np.linalg.eigvals(unit - h * turn)).max()
+    config = {'name': 'sgd', 'learning_rate': h}
+    lengths = {b: np.linalg.norm(walk(optimizers.build({**config, 'optimism': b}, ''), 400)[:, :2], axis=1)
+               for b in (None, 1.0)}  # fmt: skip
+    assert lengths[None][-1] / lengths[None][199] == pytest.approx((1 + h**2) ** 100, rel=1e-6)
+    assert lengths[1.0][-1] / lengths[1.0][199] == pytest.approx(size**200, rel=1e-6)
+
+
+def test_extra_adam():
+    """Algorithm 4 of 1802.10551: both steps advance the moments, and both start at the anchor."""
+    adam_step, x, rows = NumpyAdam(), START, []
+    for _ in range(STEPS // 2):
+        away = x + adam_step(TURN @ x)
+        x = x + adam_step(TURN @ away)
+        rows += [away, x]
+    found = walk(optimizers.extragradient(optimizers.build(adam(0.1, 0.5, 0.9), 'both')))
+    np.testing.assert_allclose(found, rows, rtol=1e-7)
+
+
+def test_extragradient_clips_the_weights_of_the_step_from_the_anchor():
+    tx = optimizers.extragradient(optimizers.build({'name': 'sgd', 'learning_rate': 1.0, 'clip_weights': 0.5}, 'both'))
+    x, state = jnp.array([0.4, -0.4]), tx.init(jnp.zeros(2))
+    for grad, wanted in (([-0.3, 0.0], [0.5, -0.4]), ([-0.3, 0.3], [0.5, -0.5]), ([0.3, 0.0], [0.2, -0.5])):
+        change, state = tx.update(jnp.array(grad), state, x)
+        x = x + change
+        np.testing.assert_allclose(x, wanted, rtol=1e-6)
+
+
+def test_look_ahead_goes_back():
+    tx = optimizers.backtrack(0.25)
+    phi = {'a': jnp.array([1.0, 2.0])}
+    state = tx.init(phi)
+    for theta, wanted in (([5.0, 2.0], [2.0, 2.0]), ([0.0, 6.0], [1.5, 3.0])):
+        theta = {'a': jnp.array(theta)}
+        change, state = tx.update({'a': jnp.array([9.0, 9.0])}, state, theta)
+        np.testing.assert_allclose(theta['a'] + change['a'], wanted)
+        np.testing.assert_allclose(state['a'], wanted)
+
+
 # Lazy regularisation.
 
 

@@ -35,6 +35,7 @@ def load(config: Mapping[str, Any]) -> Source:
         config: a dict or ConfigDict of
             name: of `SETS`, or 'tfds:NAME', or 'folder:PATH';
             flip: mirror half of the images that training sees (default False);
+            num: only the first so many examples;
             on_device_max_mb: a set of images of at most so many MB (10^6 bytes, as uint8) lies on the device, a larger
                 one is streamed from the host (default 2000);
             and the keyword arguments of the set's own function. A value of None counts as not given.
@@ -46,10 +47,11 @@ def load(config: Mapping[str, Any]) -> Source:
     name, flip, max_mb = options.pop('name', ''), options.pop('flip', False), options.pop('on_device_max_mb', 2000)
     make, args = _function(name)
     known = arguments(name)
+    num = None if 'num' in known else options.pop('num', None)
     for key in options:
         if key not in known:
-            raise unknown(f"key of the data set '{name}'", key, [*known, 'flip', 'on_device_max_mb'])
-    source = make(*args, **options)
+            raise unknown(f"key of the data set '{name}'", key, [*known, 'flip', 'num', 'on_device_max_mb'])
+    source = make(*args, **options) if num is None else _first(make(*args, **options), num)
     if flip and not source.spec.is_image:
         raise UserError(f"data.flip is set, but '{name}' is no set of images; leave it False")
     return _placed(source, max_mb)._replace(augment=mirror if flip else None)
@@ -68,6 +70,15 @@ def _function(name: str) -> tuple[Callable[..., Source], tuple[str, ...]]:
     if name in SETS:
         return SETS[name], ()
     raise unknown('data.name', name, [*SETS, 'tfds:NAME', 'folder:PATH'])
+
+
+def _first(source: Source, num: int) -> Source:
+    """A set's first examples alone."""
+    if source.size is None or not 1 <= num <= source.size:
+        there = 'is drawn without end' if source.size is None else f'has {source.size:,} examples'
+        raise UserError(f'data.num={num:,}, but this set {there}: leave it off, or take fewer')
+    arrays = source.arrays and {name: array[:num] for name, array in source.arrays.items()}
+    return source._replace(size=num, arrays=arrays)
 
 
 def _placed(source: Source, max_mb: float) -> Source:

@@ -12,6 +12,8 @@ import jax.numpy as jnp
 from gans.core import Array, Compute
 from gans.errors import UserError, unknown
 from gans.ops.layers import CRITIC_NORMS, NORMS, Conv, ConvTranspose, Dense, Score, activation, initializer, norm
+from gans.ops.minibatch import minibatch
+from gans.ops.noise import Noise, latent_keys
 
 
 def sizes(shape: tuple[int, ...], base: int) -> list[int]:
@@ -41,7 +43,7 @@ class Generator(nn.Module):
 
     width: channels of the last hidden block. kernel: of the convolutions. norm: none, batch, layer or instance.
     upsample: 'transposed' convolution, or 'resize' (nearest) followed by a convolution of kernel - 1 or kernel,
-    whichever is odd, which leaves no checkerboards (Odena 2016).
+    whichever is odd, which leaves no checkerboards (Odena 2016). noise: is added in each block before its norm.
     """
 
     shape: tuple[int, ...]
@@ -53,6 +55,7 @@ class Generator(nn.Module):
     activation: str = 'relu'
     upsample: str = 'transposed'
     init_std: float | None = 0.02
+    noise: bool = False
 
     @nn.compact
     def __call__(self, z: Array, label: Array | None = None, train: bool = True) -> Array:
@@ -64,11 +67,16 @@ class Generator(nn.Module):
         x = Dense(base * base * channels, self.compute, bias, kernel_init=init, name=f'stem_{base}')(z, train)
         x = x.reshape(-1, base, base, channels)
         given = {'compute': self.compute, 'scale_std': self.init_std, 'label': label}
-        x = act(norm(self.norm, x, train, name=f'norm_{base}', **given))
+        keys = iter(latent_keys(z, len(steps)) if self.noise else ())
+
+        def finish(x: Array, size: int) -> Array:
+            x = Noise(name=f'noise_{size}')(x, next(keys)) if self.noise else x
+            return act(norm(self.norm, x, train, name=f'norm_{size}', **given))
+
+        x = finish(x, base)
         for size in steps[:-1]:
             channels //= 2
-            x = self.up(x, size, channels, bias, f'block_{size}', train)
-            x = act(norm(self.norm, x, train, name=f'norm_{size}', **given))
+            x = finish(self.up(x, size, channels, bias, f'block_{size}', train), size)
         x = self.up(x, self.shape[0], self.shape[2], True, f'block_{self.shape[0]}', train)
         return jnp.tanh(x.astype(jnp.float32))
 
@@ -89,6 +97,7 @@ class Critic(nn.Module):
     """Images [B, H, W, C] -> scores [B].
 
     width: channels of the first block. norm: none, batch, layer, instance or spectral; never in the first block.
+    minibatch: None, 'std' or 'discrimination': what the last layer is told of the batch around an example.
     """
 
     shape: tuple[int, ...]
@@ -99,6 +108,7 @@ class Critic(nn.Module):
     norm: str = 'batch'
     activation: str = 'leaky_relu'
     init_std: float | None = 0.02
+    minibatch: str | None = None
 
     @nn.compact
     def __call__(self, x: Array, label: Array | None = None, train: bool = True) -> Array:
@@ -119,4 +129,4 @@ class Critic(nn.Module):
             x = act(x)
             channels *= 2
         out = Score(compute=self.compute, spectral=spectral, kernel_init=init, name='out')
-        return out(x.reshape(len(x), -1), train, label)
+        return out(minibatch(self.minibatch, x), train, label)

@@ -5,13 +5,22 @@ import math
 import flax.linen as nn
 import jax.numpy as jnp
 
-from gans.core import Array, Compute
+from gans.core import Array, Compute, Keys
 from gans.errors import unknown
 from gans.ops.layers import CRITIC_NORMS, NORMS, Dense, Score, activation, initializer, norm
+from gans.ops.minibatch import minibatch
+from gans.ops.noise import Noise, latent_keys
 
 
-def _hidden(self: 'Generator | Critic', x: Array, train: bool, pieces: int = 1, label: Array | None = None) -> Array:
-    """The hidden layers of both nets: dense, maximum over pieces, norm, activation."""
+def _hidden(
+    self: 'Generator | Critic',
+    x: Array,
+    train: bool,
+    pieces: int = 1,
+    label: Array | None = None,
+    keys: tuple[Keys, ...] | None = None,
+) -> Array:
+    """The hidden layers of both nets: dense, maximum over pieces, noise, norm, activation."""
     act = activation(self.activation)
     spectral = self.norm == 'spectral'
     for i, width in enumerate(self.widths):
@@ -19,12 +28,16 @@ def _hidden(self: 'Generator | Critic', x: Array, train: bool, pieces: int = 1, 
         dense = Dense(width * pieces, self.compute, bias, spectral, initializer(self.init_std), name=f'dense_{i}')
         x = dense(x, train)
         x = x if pieces == 1 else x.reshape(-1, width, pieces).max(-1)
+        x = x if keys is None else Noise(name=f'noise_{i}')(x, keys[i])
         x = act(norm(self.norm, x, train, name=f'norm_{i}', compute=self.compute, label=label))
     return x
 
 
 class Generator(nn.Module):
-    """Latents [B, d] -> examples [B, *shape]; images end in a tanh, points in nothing."""
+    """Latents [B, d] -> examples [B, *shape]; images end in a tanh, points in nothing.
+
+    noise: is added in each hidden layer before its norm, a number an example.
+    """
 
     shape: tuple[int, ...]
     compute: Compute
@@ -32,12 +45,14 @@ class Generator(nn.Module):
     activation: str = 'relu'
     norm: str = 'none'
     init_std: float | None = None
+    noise: bool = False
 
     @nn.compact
     def __call__(self, z: Array, label: Array | None = None, train: bool = True) -> Array:
         if self.norm not in NORMS:
             raise unknown('generator.norm', self.norm, NORMS)
-        x = _hidden(self, z, train, label=label)
+        keys = latent_keys(z, len(self.widths)) if self.noise else None
+        x = _hidden(self, z, train, label=label, keys=keys)
         out = Dense(math.prod(self.shape), self.compute, kernel_init=initializer(self.init_std), name='out')
         x = out(x, train).astype(jnp.float32).reshape(-1, *self.shape)
         return jnp.tanh(x) if len(self.shape) == 3 else x
@@ -47,6 +62,7 @@ class Critic(nn.Module):
     """Examples [B, *shape] -> scores [B].
 
     pieces: of maxout (Goodfellow 2013, 1302.4389): each unit is the largest of so many; with activation='identity'.
+    minibatch: None, 'std' or 'discrimination': what the last layer is told of the batch around an example.
     """
 
     shape: tuple[int, ...]
@@ -56,6 +72,7 @@ class Critic(nn.Module):
     norm: str = 'none'
     init_std: float | None = None
     pieces: int = 1
+    minibatch: str | None = None
 
     @nn.compact
     def __call__(self, x: Array, label: Array | None = None, train: bool = True) -> Array:
@@ -64,4 +81,4 @@ class Critic(nn.Module):
         x = _hidden(self, x.reshape(len(x), -1), train, self.pieces)
         spectral = self.norm == 'spectral'
         out = Score(compute=self.compute, spectral=spectral, kernel_init=initializer(self.init_std), name='out')
-        return out(x, train, label)
+        return out(minibatch(self.minibatch, x), train, label)

@@ -20,10 +20,10 @@ from jax import lax
 from gans.core import Array, TrainState, Tree
 from gans.data import load
 from gans.step import init_state
-from gans.systems.build import build
 from gans.train import program
+from gans.train.graft import Start, begun
 from gans.train.program import CHUNK, Program, Schedule
-from gans.train.setup import Experiment, unoptimised
+from gans.train.setup import Experiment, system_of, unoptimised
 
 WIDTH = 4  # members mapped over at once by a core: of 2x128 toys, 20 at once take a third longer each
 
@@ -37,7 +37,7 @@ def overlay(experiment: Experiment, numbers: Numbers) -> Experiment:
         config.update_from_flattened_dict(numbers)
     drawn = any(key.startswith('data.') for key in numbers)
     source = load.load(config.data) if drawn else experiment.source
-    system = build(config, source.spec, experiment.compute)
+    system = system_of(config, source.spec, experiment.compute)
     return experiment._replace(config=config, source=source, system=system)
 
 
@@ -69,7 +69,8 @@ def population(members: Sequence[Experiment], numbers: dict[str, np.ndarray]) ->
     """The program of many runs.
 
     Args:
-      members: of one structure, each set up for one device (`setup(config, devices=1, mapped=True)`).
+      members: of one structure, each set up for one device (`setup(config, devices=1, mapped=True)`); all begin from
+        what the first begins from.
       numbers: the floats in which their configs differ, by dotted key: [M].
     """
     first, count = members[0], len(members)
@@ -89,8 +90,11 @@ def population(members: Sequence[Experiment], numbers: dict[str, np.ndarray]) ->
     shared_keys, shared = place((keys, numbers))
 
     def init() -> TrainState:
-        make = lambda key, numbers: init_state(overlay(first, numbers).system, key)
-        return place(jax.jit(jax.vmap(make), compiler_options=unoptimised())(keys, numbers))
+        def make(key: Array, numbers: Numbers, start: Start) -> TrainState:
+            return init_state(begun(overlay(first, numbers).system, start), key)
+
+        made = jax.jit(jax.vmap(make, (0, 0, None)), compiler_options=unoptimised())
+        return place(made(keys, numbers, first.start))
 
     @partial(pmap, in_axes=(0, 0, 0, None), static_broadcasted_argnums=4, donate_argnums=0)
     def call(

@@ -18,10 +18,11 @@ import numpy as np
 
 from gans.configs import flat
 from gans.core import TrainState, Tree
+from gans.errors import UserError
 from gans.sweep.plan import Group, Sources, experiment_of, slices
 from gans.sweep.population import abstract, population
 from gans.sweep.rows import Member
-from gans.train import workdir
+from gans.train import graft, workdir
 from gans.train.checkpoints import Checkpoints, Restored
 from gans.train.loop import drive, stopped
 from gans.train.report import NotFinite, Reporter
@@ -40,7 +41,9 @@ def train(groups: Sequence[Group], folder: Path, size: int, sources: Sources) ->
     taken = {member.folder for part in parts for member in part.members}
     for group in groups:
         fresh = tuple(m for m in group.members if not _done(folder, m) and m.folder not in taken)
-        parts += slices(group._replace(members=fresh), size) if fresh else []
+        if fresh:
+            _check_start(fresh[0], sources)
+            parts += slices(group._replace(members=fresh), size)
     for i, part in enumerate(parts, 1):
         names = list(dict.fromkeys(member.row for member in part.members))
         some = ', '.join(names[:6]) + (f' and {len(names) - 6} more rows' if len(names) > 6 else '')
@@ -69,7 +72,7 @@ def _train(group: Group, folder: Path, sources: Sources) -> None:
     with contextlib.ExitStack() as stack:
         stack.callback(checkpoints.close)
         if done < steps and len(failures) < len(members):
-            program = population(experiments, numbers)
+            program = population(experiments if kept else [experiments[0].begin(), *experiments[1:]], numbers)
             state = program.place(kept['state']) if kept else program.init()
             folders = [folder / member.folder for member in members]
             reporter = Reporter(program, folders, done if kept else None, failures)
@@ -91,6 +94,15 @@ def _train(group: Group, folder: Path, sources: Sources) -> None:
     for m, member in enumerate(members):
         _finish(folder / member.folder, member, m, kept, failures.get(m), seconds(), len(members))
     shutil.rmtree(place)
+
+
+def _check_start(member: Member, sources: Sources) -> None:
+    """What a run begins from must be there before any run is trained; UserError names the row."""
+    experiment = experiment_of(member, sources)
+    try:
+        graft.read(experiment.config.finetune, experiment.system)
+    except UserError as error:
+        raise UserError(f"row '{member.row}': {error}") from error
 
 
 def _better(kept: dict[str, Tree] | None, host: TrainState, scores: list[float | None]) -> dict[str, Tree]:

@@ -13,8 +13,8 @@ from gans.errors import UserError
 from gans.nets import build as nets
 from gans.nets.recognition import head
 from gans.ops import random
+from gans.systems.build import refuse
 from gans.systems.gan import ema, make_latents
-from gans.systems.infogan import refuse
 
 
 def build(config: ml_collections.ConfigDict, spec: Spec, compute: Compute) -> System:

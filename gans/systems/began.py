@@ -12,6 +12,7 @@ from gans import optimizers
 from gans.core import Array, Aux, Compute, Keys, Player, Spec, System, TrainState, Tree, Update
 from gans.errors import UserError
 from gans.nets import build as nets
+from gans.systems.build import refuse
 from gans.systems.gan import ema, make_latents
 
 
@@ -20,17 +21,9 @@ def build(config: ml_collections.ConfigDict, spec: Spec, compute: Compute) -> Sy
     `began.rate`, lambda_k. The critic's net is one with an `Autoencoder`.
 
     Raises:
-      UserError: penalty, instance noise or flipped labels, which this method does not have.
+      UserError: options of the system 'gan' that this one does not have.
     """
-    foreign = {
-        'penalty.name': None if config.penalty.name == 'none' else config.penalty.name,
-        'instance_noise.sigma': config.instance_noise.sigma,
-        'flip_labels': config.flip_labels,
-    }
-    foreign['pack'] = config.pack if config.pack > 1 else None
-    for key, value in foreign.items():
-        if value is not None:
-            raise UserError(f"{key}={value} has no meaning in system 'began': leave it off")
+    refuse(config)
     if 'began' not in config:
         raise UserError("system 'began' wants a section began in the config: gamma (such as 0.5) and rate (0.001)")
     generator = nets.generator(config.generator, spec, config.latents.size, compute)

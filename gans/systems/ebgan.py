@@ -12,8 +12,8 @@ from gans import optimizers
 from gans.core import Array, Aux, Compute, Keys, Player, Spec, System, TrainState, Tree, Update
 from gans.errors import UserError
 from gans.nets import build as nets
+from gans.systems.build import refuse
 from gans.systems.gan import ema, make_latents
-from gans.systems.infogan import refuse
 
 
 def build(config: ml_collections.ConfigDict, spec: Spec, compute: Compute) -> System:

@@ -1,7 +1,7 @@
 """The GAN: one generator, one critic, any game and any penalty (Goodfellow 2014 and its descendants).
 
 With labels it is the conditional GAN (Mirza & Osindero 2014, 1411.1784): each fake example has the label of the real
-one beside it, and the critic is told it. How nets are told is a matter of the nets: gans/nets/labels.py.
+one beside it, and the critic is told it. How nets are told is a matter of the nets: gans/ops/labels.py.
 """
 
 from collections.abc import Callable
@@ -10,7 +10,7 @@ from typing import NamedTuple
 import jax.numpy as jnp
 import ml_collections
 
-from gans import losses, optimizers, penalties
+from gans import augment, losses, optimizers, penalties, regularisers
 from gans.core import Array, Aux, Compute, Ema, Keys, Player, Spec, System, TrainState, Tree, Update
 from gans.errors import UserError, unknown
 from gans.nets import build as nets
@@ -31,22 +31,36 @@ def build(config: ml_collections.ConfigDict, spec: Spec, compute: Compute) -> Sy
     game = losses.game(config.game, losses.Labels(**config.labels))
     penalty = penalties.penalty(config.penalty.name, config.penalty.target, config.penalty.one_sided)
     lazy = penalty is not None and config.penalty.every > 1
+    augmented = None if config.augment.names is None else augment.augmentation(config.augment.names, spec.shape)
+    memory = regularisers.memory(config, spec, conditional)
+    terms = {}  # penalties of each critic step: weight, penalty
+    if penalty is not None and not lazy:
+        terms['penalty'] = config.penalty.weight, penalty
+    if config.consistency.weight is not None:
+        moved = augment.augmentation(config.consistency.names, spec.shape)
+        terms['consistency'] = config.consistency.weight, penalties.balanced_consistency(lambda x, k: moved(x, k, 1.0))
     latents = make_latents(config.latents, len(spec.classes) if conditional else None)
 
     def sample(params: dict[str, Tree], stats: dict[str, Tree], latents: Tree) -> Array:
         inputs = (latents['z'], latents['label']) if conditional else (latents,)
         return generator.apply(params['generator'], stats['generator'], *inputs, train=False)[0]
 
-    def seen(x: Array, keys: Keys, step: Array) -> Array:
-        """What the critic is shown: examples under instance noise (Sonderby 2017, 1610.04490), fading linearly."""
+    def seen(x: Array, keys: Keys, state: TrainState) -> Array:
+        """What the critic is shown: augmented examples, under instance noise (Sonderby 2017, 1610.04490) that fades."""
+        if augmented is not None:
+            keys, k_augment = random.split(keys, 2)
+            p = state.memory['augment']['p'] if 'augment' in memory else config.augment.probability
+            x = augmented(x, k_augment, p)
         if config.instance_noise.sigma is None:
             return x
-        sigma = config.instance_noise.sigma * jnp.maximum(0.0, 1.0 - step / config.instance_noise.until)
+        sigma = config.instance_noise.sigma * jnp.maximum(0.0, 1.0 - state.step / config.instance_noise.until)
         return x + sigma * random.normal(keys, x.shape[1:])
 
-    def pairs(params: dict[str, Tree], state: TrainState, batch: dict[str, Array], keys: Keys) -> tuple[Pairs, Tree]:
-        """What the critic is shown, and the generator's advanced statistics."""
-        k_fake, k_real_noise, k_fake_noise = random.split(keys, 3)
+    def pairs(
+        params: dict[str, Tree], state: TrainState, batch: dict[str, Array], keys: Keys, past: bool
+    ) -> tuple[Pairs, Tree]:
+        """What the critic is shown, past fakes among it or not, and the generator's advanced statistics."""
+        k_fake, k_real_noise, k_fake_noise, k_past = random.split(keys, 4)
         real, z, told, weights = batch['real'], latents(k_fake), (), None
         if conditional:
             z, label = z['z'], batch['label']
@@ -56,45 +70,83 @@ def build(config: ml_collections.ConfigDict, spec: Spec, compute: Compute) -> Sy
                 weights = (label[::pack] == label[pack - 1 :: pack]).astype(jnp.float32)
             told = (label,)
         fake, stats = generator.apply(params['generator'], state.stats['generator'], z, *told, train=True)
-        real, fake = seen(real, k_real_noise, state.step), seen(fake, k_fake_noise, state.step)
+        if past and 'replay' in memory:
+            pool, replay = state.memory['replay'], config.replay
+            fake = regularisers.replayed(pool, fake, k_past, replay.share, state.step, replay.fresh)
+        real, fake = seen(real, k_real_noise, state), seen(fake, k_fake_noise, state)
         return Pairs(packed(real, pack), packed(fake, pack), tuple(x[::pack] for x in told), weights), stats
 
-    def penalise(params: dict[str, Tree], state: TrainState, shown: Pairs, keys: Keys) -> Array:
+    def remember(
+        params: dict[str, Tree], state: TrainState, real_scores: Array, fake_scores: Array
+    ) -> tuple[dict[str, tuple], dict[str, Tree]]:
+        """What lasts longer than a step: the terms that read it (weight, value), and the memories from now on."""
+        terms, now = {}, {}
+        if 'lecam' in memory:
+            means, decay = state.memory['lecam'], config.lecam.decay
+            value, now['lecam'] = regularisers.lecam(means, real_scores, fake_scores, decay)
+            terms['lecam'] = config.lecam.weight, value
+        if 'augment' in memory:
+            examples = config.train.batch_size / config.train.micro
+            move = examples / (1000 * config.augment.kimg)
+            now['augment'] = augment.adapted(state.memory['augment'], real_scores, config.augment.target, move)
+        if 'replay' in memory:
+            fresh = sample(params, state.stats, latents(regularisers.fresh_keys(state, config.replay.fresh)))
+            now['replay'] = regularisers.stored(state.memory['replay'], fresh, state.step)
+        return terms, now
+
+    def penalise(
+        penalty: penalties.Penalty, params: dict[str, Tree], state: TrainState, shown: Pairs, keys: Keys
+    ) -> Array:
         critic_fn = lambda x: critic.apply(params['critic'], state.stats['critic'], x, *shown.label, train=True)[0]
         return shown.mean(penalty(critic_fn, shown.real, shown.fake, keys))
 
     def critic_loss(
         params: dict[str, Tree], state: TrainState, batch: dict[str, Array], keys: Keys
     ) -> tuple[Array, Aux]:
-        k_pairs, k_flip, k_penalty = random.split(keys, 3)
-        shown, _ = pairs(params, state, batch, k_pairs)
+        k_pairs, k_flip, *k_terms = random.split(keys, 4)
+        shown, _ = pairs(params, state, batch, k_pairs, past=True)
         real_scores, stats = critic.apply(params['critic'], state.stats['critic'], shown.real, *shown.label, train=True)
         fake_scores, stats = critic.apply(params['critic'], stats, shown.fake, *shown.label, train=True)
         metrics = {'real_score': real_scores.mean(), 'fake_score': fake_scores.mean()}
+        more, now = remember(params, state, real_scores, fake_scores)
         if config.flip_labels is not None:
             real_scores, fake_scores = losses.flip(k_flip[::pack], config.flip_labels, real_scores, fake_scores)
         loss = shown.mean(game.critic(real_scores, fake_scores))
-        if penalty is not None and not lazy:
-            metrics |= {'game': loss, 'penalty': penalise(params, state, shown, k_penalty[::pack])}
-            loss += config.penalty.weight * metrics['penalty']
-        return loss, Aux(metrics, {'critic': stats})
+        for (name, (weight, term)), own_keys in zip(terms.items(), k_terms, strict=False):
+            more[name] = weight, penalise(term, params, state, shown, own_keys[::pack])
+        metrics |= {'game': loss} if more else {}
+        metrics |= {'augment_p': now['augment']['p']} if 'augment' in now else {}
+        for name, (weight, value) in more.items():
+            metrics[name] = value
+            loss += weight * value
+        return loss, Aux(metrics, {'critic': stats}, now)
 
     def penalty_loss(
         params: dict[str, Tree], state: TrainState, batch: dict[str, Array], keys: Keys
     ) -> tuple[Array, Aux]:
         """Lazy regularisation (StyleGAN2, 1912.04958, section 3.1): every k steps, k times as strong."""
         k_pairs, k_penalty = random.split(keys, 2)
-        shown, _ = pairs(params, state, batch, k_pairs)
+        shown, _ = pairs(params, state, batch, k_pairs, past=True)
         weight = config.penalty.weight * config.penalty.every
-        return weight * penalise(params, state, shown, k_penalty[::pack]), Aux()
+        return weight * penalise(penalty, params, state, shown, k_penalty[::pack]), Aux()
 
     def generator_loss(
         params: dict[str, Tree], state: TrainState, batch: dict[str, Array], keys: Keys
     ) -> tuple[Array, Aux]:
-        shown, stats = pairs(params, state, batch, keys)
-        scores = lambda x: critic.apply(params['critic'], state.stats['critic'], x, *shown.label, train=True)[0]
-        real_scores = scores(shown.real) if game.needs_real else jnp.zeros(())
-        return shown.mean(game.generator(real_scores, scores(shown.fake))), Aux({}, {'generator': stats})
+        shown, stats = pairs(params, state, batch, keys, past=False)
+        tell = config.feature_matching is not None
+        judge = lambda x: critic.apply(
+            params['critic'], state.stats['critic'], x, *shown.label, train=True, features=tell
+        )[0]
+        aux = Aux({}, {'generator': stats})
+        if tell:
+            (_, real), (_, fake) = judge(shown.real), judge(shown.fake)
+            return config.feature_matching * regularisers.feature_matching(real, fake), aux
+        real_scores = judge(shown.real) if game.needs_real else jnp.zeros(())
+        fake_scores = judge(shown.fake)
+        if config.top_k.share is not None:
+            shown = shown.only(regularisers.top_k(fake_scores, config.top_k.share, state.step, config.top_k.until))
+        return shown.mean(game.generator(real_scores, fake_scores)), aux
 
     micro = config.train.micro
     every = config.penalty.every if lazy else None
@@ -112,6 +164,7 @@ def build(config: ml_collections.ConfigDict, spec: Spec, compute: Compute) -> Sy
         latents=latents,
         sample=sample,
         ema=ema(config.ema),
+        memory=memory,
     )
 
 
@@ -128,6 +181,10 @@ class Pairs(NamedTuple):
         if self.weights is None:
             return values.mean()
         return (values * self.weights).sum() / jnp.maximum(self.weights.sum(), 1)
+
+    def only(self, weights: Array) -> 'Pairs':
+        """The packs of these weights, [P], count."""
+        return self._replace(weights=weights if self.weights is None else weights * self.weights)
 
 
 def _conditional(config: ml_collections.ConfigDict) -> bool:

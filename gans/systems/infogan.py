@@ -17,26 +17,10 @@ from gans.errors import UserError
 from gans.nets import build as nets
 from gans.nets.recognition import head
 from gans.ops import random
+from gans.systems.build import refuse
 from gans.systems.gan import ema, make_latents
 
 REACH, STEPS = 2.0, 10  # of the pictures of codes, twice as far as they are drawn in training (the paper's figure 2)
-
-# What the system 'gan' reads and others may not, and its value where it is off.
-GAN_OPTIONS = {
-    'generator.condition': None,
-    'critic.condition': None,
-    'pack': 1,
-    'flip_labels': None,
-    'penalty.name': 'none',
-    'penalty.every': 1,
-    'instance_noise.sigma': None,
-    'augment.names': None,
-    'consistency.weight': None,
-    'lecam.weight': None,
-    'top_k.share': None,
-    'replay.size': None,
-    'feature_matching': None,
-}
 
 Latents = dict[str, Array]  # z [B, d]; category int32 [B]; codes [B, c] in [-1, 1)
 
@@ -178,21 +162,6 @@ def information(answers: Array, latents: Latents) -> tuple[Array, Array]:
     log_q = jnp.take_along_axis(jax.nn.log_softmax(logits), latents['category'][:, None], 1)[:, 0]
     log_density = -0.5 * ((codes - mean) * jnp.exp(-log_std)) ** 2 - log_std - 0.5 * math.log(2 * math.pi)
     return log_q + math.log(categories), log_density + math.log(2)
-
-
-def refuse(config: ml_collections.ConfigDict, but: tuple[str, ...] = ()) -> None:
-    """Raises UserError for an option of the system 'gan' that is on, and that this system would silently ignore.
-
-    Args:
-      but: the options that it reads too.
-    """
-    for key, off in GAN_OPTIONS.items():
-        value = config
-        for part in key.split('.'):
-            value = value.get(part)
-        on = value is not None if off is None else value != off  # a float may be a tracer
-        if on and key not in but:
-            raise UserError(f"{key}={value} has no meaning in system '{config.system}': leave it off")
 
 
 def repeated(rows: Tree, columns: int) -> Tree:

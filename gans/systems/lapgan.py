@@ -19,7 +19,7 @@ from gans.nets import build as nets
 from gans.ops import random
 from gans.ops.pyramid import gaussian, laplacian, up
 from gans.systems import gan
-from gans.systems.infogan import refuse
+from gans.systems.build import refuse
 
 Given = tuple[Array, ...]  # what both nets of a level are told: the enlarged smaller image, if any, and labels, if any
 

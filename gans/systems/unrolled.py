@@ -49,6 +49,10 @@ def build(config: ml_collections.ConfigDict, spec: Spec, compute: Compute) -> Sy
     if config.train.micro > 1:
         raise UserError(f"train.micro={config.train.micro} has no meaning in system 'unrolled': set it to 1, and"
                         ' train.batch_size to what fits')  # fmt: skip
+    for key, value in (('feature_matching', config.feature_matching), ('top_k.share', config.top_k.share)):
+        if value is not None:
+            raise UserError(f"{key}={value} has no meaning in system 'unrolled', whose generator minimises minus the"
+                            " critic's loss: leave it off")  # fmt: skip
     critic, generator = system.updates
     ahead = look_ahead(critic, system.players[critic.player], steps)
 

@@ -31,7 +31,7 @@ class Restored(NamedTuple):
     """A checkpoint as it was saved."""
 
     step: int
-    state: Tree  # numpy leaves and typed keys, in the structure of the template
+    state: Tree  # numpy leaves and typed keys, in the structure of the template; without one, numpy leaves by path
     notes: dict[str, Any]
     score: float | None
 
@@ -90,13 +90,14 @@ class Checkpoints:
         except Exception as error:  # Orbax and TensorStore raise all kinds for a full disk
             self._fail(error)
 
-    def restore(self, template: Tree, which: int | str = 'latest') -> Restored | None:
+    def restore(self, template: Tree | None, which: int | str = 'latest') -> Restored | None:
         """Reads a checkpoint; None if the folder holds none.
 
         A damaged checkpoint is passed over, with a warning, for the one before it (the next best, for 'best').
 
         Args:
-            template: pytree of `jax.ShapeDtypeStruct`, from `jax.eval_shape` of what makes the state.
+            template: pytree of `jax.ShapeDtypeStruct`, from `jax.eval_shape` of what makes the state; None for whatever
+                is there, by path, without leaves that are empty.
             which: a step, 'latest' or 'best'.
 
         Raises:
@@ -162,7 +163,7 @@ class Checkpoints:
         self._scores = {step: self._score(step) for step in self.steps()}
         return orbax.open_manager(self._folder, self._keep, self._scores)
 
-    def _find(self, template: Tree, which: int | str) -> Restored | None:
+    def _find(self, template: Tree | None, which: int | str) -> Restored | None:
         """The first readable one of the candidates."""
         self.close()
         candidates = self._candidates(which)
@@ -199,9 +200,14 @@ class Checkpoints:
             raise UserError(f'no checkpoint of step {which} in {self._folder}; steps there: {steps or "none"}')
         return [step for step in reversed(steps) if step <= which]
 
-    def _read(self, step: int, template: Tree) -> Restored:
+    def _read(self, step: int, template: Tree | None) -> Restored:
         """Raises DamageError if the files are not what was saved, UserError if the state does not fit the template."""
         about = self._about(step)
+        if template is None:
+            arrays = orbax.read_arrays(self._folder / str(step))
+            if not arrays.keys() <= about['leaves'].keys() or checksum(arrays) != about['crc']:
+                raise DamageError('wrong checksum of the arrays')
+            return Restored(step, arrays, about['notes'], about['score'])
         shapes = by_path(template)
         expected = {path: describe(shape) for path, shape in shapes.items()}
         for path in [*expected, *about['leaves']]:

@@ -39,9 +39,11 @@ def train(config: ml_collections.ConfigDict, folder: Path) -> dict[str, Any]:
     began = time.monotonic()
     experiment = setup(config)
     primary = jax.process_index() == 0
+    checkpoints = Checkpoints(folder / 'checkpoints', config.train.keep)
+    if not checkpoints.steps():
+        experiment = experiment.begin()  # before the folder is claimed: what it begins from may not be there
     if primary:
         workdir.claim(folder, config)
-    checkpoints = Checkpoints(folder / 'checkpoints', config.train.keep)
     restored = checkpoints.restore(experiment.abstract())
     done, before = (restored.step, restored.notes['seconds']) if restored else (0, 0.0)
     seconds = lambda: before + time.monotonic() - began

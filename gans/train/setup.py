@@ -1,12 +1,13 @@
 """From a config to an experiment that can run: everything is checked here, before anything is compiled."""
 
-from typing import NamedTuple
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import ml_collections
 
-from gans.core import Compute, System, TrainState
+from gans.core import Compute, Spec, System, TrainState
 from gans.data import feed, load
 from gans.data.base import Source
 from gans.errors import UserError, unknown
@@ -14,6 +15,7 @@ from gans.features import load as features
 from gans.ops.conv import FORMS
 from gans.step import init_state, repeats
 from gans.systems.build import build
+from gans.train import graft, workdir
 
 PRECISIONS = {'float32': jnp.float32, 'bfloat16': jnp.bfloat16}
 AXIS = 'device'
@@ -28,6 +30,7 @@ class Experiment(NamedTuple):
     system: System
     devices: int  # over all processes
     axis_name: str | None  # of the devices, if there are several
+    start: Mapping[str, Any] = {}  # what its nets begin from, see `begin` and gans/train/graft.py
 
     @property
     def shares(self) -> dict[str, int]:
@@ -35,10 +38,17 @@ class Experiment(NamedTuple):
         batch = self.config.train.batch_size
         return {'repeats': repeats(self.system), 'batch': batch, 'local': batch // self.devices}
 
+    def begin(self) -> 'Experiment':
+        """To be trained from step 0: its nets begin where `config.finetune` says. Raises UserError if they cannot."""
+        start, said = graft.read(self.config.finetune, self.system)
+        if said and jax.process_index() == 0:
+            workdir.say(said)
+        return self._replace(start=start)
+
     def init(self) -> TrainState:
         """The state at step 0."""
-        init = jax.jit(lambda key: init_state(self.system, key), compiler_options=unoptimised())
-        return init(jax.random.key(self.config.seed))
+        make = lambda key, start: init_state(graft.begun(self.system, start), key)
+        return jax.jit(make, compiler_options=unoptimised())(jax.random.key(self.config.seed), self.start)
 
     def abstract(self) -> TrainState:
         """Shapes and types of the state."""
@@ -69,12 +79,22 @@ def setup(
     conv = 'matmul' if config.train.conv == 'auto' and slow else config.train.conv
     sync = axis_name if config.train.sync_batch_norm else None
     compute = Compute(PRECISIONS[config.train.precision], conv, sync)
-    system = build(config, source.spec, compute)
+    system = system_of(config, source.spec, compute)
+    _check_freeze(config.finetune, system)
     experiment = Experiment(config, source, compute, system, devices, axis_name)
     examples = config.train.steps * experiment.shares['repeats'] * config.train.batch_size
     if examples >= feed.EXAMPLES:
         raise UserError(f'train.steps={config.train.steps} see {examples:,} examples; the limit is {feed.EXAMPLES:,}')
     return experiment
+
+
+def system_of(config: ml_collections.ConfigDict, spec: Spec, compute: Compute) -> System:
+    """The system that the config describes, whose critic's optimiser leaves alone what `finetune.freeze` names."""
+    if config.finetune.freeze:
+        config = config.copy_and_resolve_references()
+        with config.unlocked():
+            config.optimizer.critic.freeze = tuple(config.finetune.freeze)
+    return build(config, spec, compute)
 
 
 def unoptimised() -> dict[str, int] | None:
@@ -103,3 +123,18 @@ def _check(config: ml_collections.ConfigDict, devices: int) -> None:
     for key, value in cadences.items():
         if value % train.steps_per_call:
             raise UserError(f'{key}={value} must be a multiple of train.steps_per_call={train.steps_per_call}')
+
+
+def _check_freeze(finetune: ml_collections.ConfigDict, system: System) -> None:
+    """What is frozen must be there, and must not be frozen as it was drawn."""
+    if not finetune.freeze:
+        return
+    if finetune.run is None or 'critic' not in finetune.nets or 'critic' not in system.nets:
+        raise UserError(
+            f'finetune.freeze={tuple(finetune.freeze)} would freeze untrained layers: it wants finetune.run (--from) '
+            "and 'critic' in finetune.nets"
+        )
+    params, _ = jax.eval_shape(lambda: system.nets['critic'].init(jax.random.key(0)))
+    for name in finetune.freeze:
+        if name not in params:
+            raise unknown('layer of the critic in finetune.freeze', name, params)

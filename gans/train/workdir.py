@@ -119,7 +119,8 @@ def summarise(folder: Path, config: ml_collections.ConfigDict, seconds: float, *
         columns = read_metrics(folder / 'metrics.csv')
         steps = columns.pop('step')
         known = {name: column[column == column] for name, column in columns.items()}
-        start = columns if len(steps) and steps[0] == 0 else {}  # the row of the generator before any training
+        untrained = len(steps) and steps[0] == 0 and config.finetune.run is None
+        start = columns if untrained else {}  # the row of the generator before any training
         held = read_json(folder / 'stamps.json', {})
         summary = {
             'steps': config.train.steps,
