@@ -4,7 +4,7 @@ import dataclasses
 import importlib
 import inspect
 import pkgutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import flax.linen as nn
@@ -12,9 +12,10 @@ import jax
 import jax.numpy as jnp
 
 import gans.nets
-from gans.core import Array, Compute, Net, Spec, Tree
+from gans.core import Array, Compute, Keys, Net, Spec, Tree
 from gans.errors import UserError, unknown
 from gans.ops import labels
+from gans.ops.virtual import Referenced
 
 HELPERS = ('build', 'recognition')  # files of this folder that are no family of nets
 
@@ -46,13 +47,28 @@ def from_linen(module: nn.Module, *inputs: jax.ShapeDtypeStruct) -> Net:
     return Net(init, apply, module, inputs)
 
 
-def generator(config: Mapping[str, Any], spec: Spec, latents: int, compute: Compute) -> Net:
+def generator(
+    config: Mapping[str, Any],
+    spec: Spec,
+    latents: int,
+    compute: Compute,
+    draw: Callable[[Keys], Array] | None = None,
+) -> Net:
     """The net latents [B, latents], and labels [B] if it is conditional -> examples [B, *spec.shape] that the config
     describes.
+
+    Args:
+      latents: how many numbers.
+      draw: keys [B] -> latents, which only virtual batch norm wants.
     """
     config, condition, embedding = _condition(config, 'generator', spec, labels.GENERATOR)
     module = of_config('Generator', config, 'generator', shape=spec.shape, compute=compute)
-    return _labelled(module, condition, embedding, spec, jax.ShapeDtypeStruct((2, latents), jnp.float32))
+    net = _labelled(module, condition, embedding, spec, jax.ShapeDtypeStruct((2, latents), jnp.float32))
+    if config.get('norm') != 'virtual':
+        return net
+    if draw is None:
+        raise UserError("generator.norm='virtual' is for the system gan and what is built on it: take another norm")
+    return from_linen(Referenced(net.module, draw, len(spec.classes)), *net.inputs)
 
 
 def critic(config: Mapping[str, Any], spec: Spec, compute: Compute) -> Net:

@@ -11,7 +11,17 @@ import jax.numpy as jnp
 
 from gans.core import Array, Compute
 from gans.errors import UserError, unknown
-from gans.ops.layers import CRITIC_NORMS, NORMS, Conv, ConvTranspose, Dense, Score, activation, initializer, norm
+from gans.ops.layers import (
+    CRITIC_NORMS,
+    GENERATOR_NORMS,
+    Conv,
+    ConvTranspose,
+    Dense,
+    Score,
+    activation,
+    initializer,
+    norm,
+)
 from gans.ops.minibatch import minibatch
 from gans.ops.noise import Noise, latent_keys
 
@@ -41,7 +51,7 @@ def _kernel(kernel: int, size: int) -> int:
 class Generator(nn.Module):
     """Latents [B, d] -> images [B, H, W, C] in (-1, 1).
 
-    width: channels of the last hidden block. kernel: of the convolutions. norm: none, batch, layer or instance.
+    width: channels of the last hidden block. kernel: of the convolutions. norm: none, batch, layer, instance, virtual.
     upsample: 'transposed' convolution, or 'resize' (nearest) followed by a convolution of kernel - 1 or kernel,
     whichever is odd, which leaves no checkerboards (Odena 2016). noise: is added in each block before its norm.
     """
@@ -60,8 +70,8 @@ class Generator(nn.Module):
     @nn.compact
     def __call__(self, z: Array, label: Array | None = None, train: bool = True) -> Array:
         act, init, bias = activation(self.activation), initializer(self.init_std), self.norm == 'none'
-        if self.norm not in NORMS:
-            raise unknown('generator.norm', self.norm, NORMS)
+        if self.norm not in GENERATOR_NORMS:
+            raise unknown('generator.norm', self.norm, GENERATOR_NORMS)
         base, *steps = sizes(self.shape, self.base)
         channels = self.width * 2 ** (len(steps) - 1)
         x = Dense(base * base * channels, self.compute, bias, kernel_init=init, name=f'stem_{base}')(z, train)

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 
 from gans.core import Array, Compute, Keys
 from gans.errors import unknown
-from gans.ops.layers import CRITIC_NORMS, NORMS, Dense, Score, activation, initializer, norm
+from gans.ops.layers import CRITIC_NORMS, GENERATOR_NORMS, Dense, Score, activation, initializer, norm
 from gans.ops.minibatch import minibatch
 from gans.ops.noise import Noise, latent_keys
 
@@ -49,8 +49,8 @@ class Generator(nn.Module):
 
     @nn.compact
     def __call__(self, z: Array, label: Array | None = None, train: bool = True) -> Array:
-        if self.norm not in NORMS:
-            raise unknown('generator.norm', self.norm, NORMS)
+        if self.norm not in GENERATOR_NORMS:
+            raise unknown('generator.norm', self.norm, GENERATOR_NORMS)
         keys = latent_keys(z, len(self.widths)) if self.noise else None
         x = _hidden(self, z, train, label=label, keys=keys)
         out = Dense(math.prod(self.shape), self.compute, kernel_init=initializer(self.init_std), name='out')

@@ -14,7 +14,7 @@ import jax.numpy as jnp
 
 from gans.core import Array, Compute
 from gans.errors import UserError, unknown
-from gans.ops.layers import CRITIC_NORMS, NORMS, Conv, Dense, Score, norm
+from gans.ops.layers import CRITIC_NORMS, GENERATOR_NORMS, Conv, Dense, Score, norm
 
 GLOROT = nn.initializers.variance_scaling(1.0, 'fan_avg', 'uniform')
 RESIDUAL = nn.initializers.variance_scaling(2.0, 'fan_avg', 'uniform')
@@ -99,7 +99,7 @@ class DownBlock(nn.Module):
 
 
 class Generator(nn.Module):
-    """Latents [B, d] -> images [B, H, W, C] in (-1, 1). norm: none, batch, layer or instance."""
+    """Latents [B, d] -> images [B, H, W, C] in (-1, 1). norm: none, batch, layer, instance, virtual."""
 
     shape: tuple[int, ...]
     compute: Compute
@@ -108,8 +108,8 @@ class Generator(nn.Module):
 
     @nn.compact
     def __call__(self, z: Array, label: Array | None = None, train: bool = True) -> Array:
-        if self.norm not in NORMS:
-            raise unknown('generator.norm', self.norm, NORMS)
+        if self.norm not in GENERATOR_NORMS:
+            raise unknown('generator.norm', self.norm, GENERATOR_NORMS)
         stem, *blocks = (self.width * times for times in plan(self.shape).generator)
         size = self.shape[0] // 2 ** len(blocks)
         x = Dense(size * size * stem, self.compute, kernel_init=GLOROT, name=f'stem_{size}')(z, train)

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 
 from gans.core import Array, Compute
 from gans.errors import UserError, unknown
-from gans.ops.layers import CRITIC_NORMS, NORMS, Conv, ConvTranspose, Dense, Score, initializer, norm
+from gans.ops.layers import CRITIC_NORMS, GENERATOR_NORMS, Conv, ConvTranspose, Dense, Score, initializer, norm
 
 
 def sizes(shape: tuple[int, ...]) -> list[int]:
@@ -23,7 +23,7 @@ def sizes(shape: tuple[int, ...]) -> list[int]:
 class Generator(nn.Module):
     """Latents [B, d] -> images [B, H, W, C] in (-1, 1): dense to H / 8, three doublings, and a 3x3 convolution.
 
-    width: channels of the last block; each block before has twice as many. norm: none, batch, layer or instance.
+    width: channels of the last block; each block before has twice as many. norm: none, batch, layer, instance, virtual.
     """
 
     shape: tuple[int, ...]
@@ -34,8 +34,8 @@ class Generator(nn.Module):
 
     @nn.compact
     def __call__(self, z: Array, label: Array | None = None, train: bool = True) -> Array:
-        if self.norm not in NORMS:
-            raise unknown('generator.norm', self.norm, NORMS)
+        if self.norm not in GENERATOR_NORMS:
+            raise unknown('generator.norm', self.norm, GENERATOR_NORMS)
         base, *steps = sizes(self.shape)
         options = {'compute': self.compute, 'kernel_init': initializer(self.init_std)}
         bias = self.norm == 'none'  # else the norm's shift does its work

@@ -13,6 +13,7 @@ from jax import lax
 from gans.core import Array, Compute
 from gans.errors import UserError, unknown
 from gans.ops.conv import conv, conv_transpose
+from gans.ops.virtual import VirtualBatchNorm
 
 Initializer = Callable[..., Array]
 
@@ -28,6 +29,7 @@ ACTIVATIONS = {
 
 NORMS = ('none', 'batch', 'layer', 'instance')
 CRITIC_NORMS = (*NORMS, 'spectral')
+GENERATOR_NORMS = (*NORMS, 'virtual')
 
 
 def activation(name: str) -> Callable[[Array], Array]:
@@ -152,9 +154,11 @@ def norm(
     """
     if label is not None and kind != 'batch':
         raise UserError(f"generator.condition='norm' wants generator.norm='batch', not '{kind}'")
+    ones = nn.initializers.ones
+    scale = ones if scale_std is None else lambda *args: 1 + nn.initializers.normal(scale_std)(*args)
+    if kind == 'virtual':
+        return VirtualBatchNorm(compute, scale, name=name)(x)
     if kind == 'batch':
-        ones = nn.initializers.ones
-        scale = ones if scale_std is None else lambda *args: 1 + nn.initializers.normal(scale_std)(*args)
         x = nn.BatchNorm(
             use_running_average=not train,
             momentum=0.9,

@@ -24,7 +24,8 @@ LATENTS = {
 
 def build(config: ml_collections.ConfigDict, spec: Spec, compute: Compute) -> System:
     """See `experiments/common.py` for the keys of the config."""
-    generator = nets.generator(config.generator, spec, config.latents.size, compute)
+    z = make_latents(config.latents)
+    generator = nets.generator(config.generator, spec, config.latents.size, compute, z)
     pack = config.pack
     critic = nets.critic(config.critic, spec._replace(shape=(*spec.shape[:-1], pack * spec.shape[-1])), compute)
     conditional = _conditional(config)
