@@ -3,9 +3,10 @@
 Paper: Odena 2017 (1610.09585), with the nets of Radford 2016 (1511.06434).
 Command: python launch.py --config=experiments/acgan_fashion_mnist.py
   then --mode=evaluate: 'accuracy' is the share of samples that a classifier gives the class that was asked for
-Hardware and cost: two CPU cores, 0.05 s of CPU time a step (30 steps timed), so some 5 minutes.
-Expected: untested at full size. The columns of the pictures are the ten classes; critic/real_accuracy and
-  critic/fake_accuracy say how well the critic tells them.
+Hardware and cost: two CPU cores that others used too, 15 steps a second: 8 minutes.
+Expected: seed 0, 10,000 samples: accuracy 95.1 %, above that on real test images (90.8 %), and FD (classifier) 9.5, of
+  two halves of the real data 0.32; precision 0.57, recall 0.44, CAS 0.72 (of real images 0.88). So classes are purer
+  than cdcgan_fashion_mnist's, and poorer within. The columns of the pictures are the ten classes.
 Deviations: half the width of DCGAN and two halvings in place of the paper's nets for 32 and 128 pixels (dropout in the
   critic, noise in its input); the fake images have the classes of the real ones beside them, not drawn anew.
 """

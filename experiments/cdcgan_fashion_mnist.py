@@ -3,8 +3,10 @@
 Paper: Mirza & Osindero 2014 (1411.1784), with the nets of Radford 2016 (1511.06434).
 Command: python launch.py --config=experiments/cdcgan_fashion_mnist.py
   then --mode=evaluate: 'accuracy' is the share of samples that a classifier gives the class that was asked for
-Hardware and cost: see BUILD_NOTES.md.
-Expected: the columns of the pictures are the ten classes; see BUILD_NOTES.md for the accuracy.
+Hardware and cost: two CPU cores that others used too, 4 to 6 steps a second: 23 minutes.
+Expected: seed 0, 10,000 samples: accuracy 86.0 % (of real test images the classifier knows 90.8 %), FD (classifier)
+  4.46, of two halves of the real data 0.32; precision 0.60, recall 0.69. The columns of the pictures are the ten
+  classes; sandals come out broken.
 Deviations: half the width of DCGAN.
 """
 

@@ -2,7 +2,7 @@
 
 Paper: Lin 2018 (1712.04086), section 4.1 and the code of its authors. --config.pack=1 is the GAN that it compares with.
 Command: python launch.py --config=experiments/pacgan_grid25.py
-Hardware and cost: see BUILD_NOTES.md for shortened schedules; 400,000 steps are hours on two CPU cores.
+Hardware and cost: 400,000 steps are hours on two CPU cores.
 Expected: untested at full size. The paper, 10 trials of packs of 1, 2, 3, 4: modes 17.3, 23.8, 24.6, 24.8 of 25; high
   quality 94.8, 91.3, 94.2, 93.6 %; reverse KL 0.70, 0.13, 0.06, 0.04.
 Deviations: examples are drawn anew, not from 100,000 fixed points.
