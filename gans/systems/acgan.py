@@ -7,13 +7,13 @@ images to be classified rightly (L_C of section 3), beside the game of real agai
 import ml_collections
 import optax
 
-from gans import losses, optimizers, penalties
-from gans.core import Array, Aux, Compute, Keys, Player, Spec, System, TrainState, Tree, Update
+from gans import losses, penalties
+from gans.core import Array, Aux, Compute, Keys, Spec, System, TrainState, Tree
 from gans.errors import UserError
 from gans.nets import build as nets
 from gans.nets.recognition import head
 from gans.ops import random
-from gans.systems.build import refuse
+from gans.systems.build import refuse, two_players
 from gans.systems.gan import ema, make_latents
 
 
@@ -81,17 +81,12 @@ def build(config: ml_collections.ConfigDict, spec: Spec, compute: Compute) -> Sy
         metrics = {'game': loss, 'class_loss': wrong.mean()}
         return loss + config.acgan.weight * metrics['class_loss'], Aux(metrics, {'generator': stats})
 
-    micro = config.train.micro
-    return System(
-        nets={'generator': generator, 'critic': critic, 'classifier': classifier},
-        players={
-            'critic': Player(('critic', 'classifier'), optimizers.build(config.optimizer.critic, 'critic')),
-            'generator': Player(('generator',), optimizers.build(config.optimizer.generator, 'generator')),
-        },
-        updates=(
-            Update('critic', 'critic', critic_loss, repeats=config.train.n_critic, micro=micro),
-            Update('generator', 'generator', generator_loss, micro=micro),
-        ),
+    return two_players(
+        config,
+        {'generator': generator, 'critic': critic, 'classifier': classifier},
+        critic_loss,
+        generator_loss,
+        with_critic=('classifier',),
         latents=latents,
         sample=sample,
         ema=ema(config.ema),

@@ -8,11 +8,10 @@ import jax.numpy as jnp
 import ml_collections
 import numpy as np
 
-from gans import optimizers
-from gans.core import Array, Aux, Compute, Keys, Player, Spec, System, TrainState, Tree, Update
+from gans.core import Array, Aux, Compute, Keys, Spec, System, TrainState, Tree
 from gans.errors import UserError
 from gans.nets import build as nets
-from gans.systems.build import refuse
+from gans.systems.build import refuse, two_players
 from gans.systems.gan import ema, make_latents
 
 
@@ -63,17 +62,11 @@ def build(config: ml_collections.ConfigDict, spec: Spec, compute: Compute) -> Sy
         # M of the paper's section 3.4.1; with several devices the mean of theirs.
         return fake, Aux({'convergence': real + jnp.abs(imbalance)}, {'generator': stats}, {'k': k})
 
-    micro = config.train.micro
-    return System(
-        nets={'generator': generator, 'critic': critic},
-        players={
-            'critic': Player(('critic',), optimizers.build(config.optimizer.critic, 'critic')),
-            'generator': Player(('generator',), optimizers.build(config.optimizer.generator, 'generator')),
-        },
-        updates=(
-            Update('critic', 'critic', critic_loss, repeats=config.train.n_critic, micro=micro),
-            Update('generator', 'generator', generator_loss, micro=micro),
-        ),
+    return two_players(
+        config,
+        {'generator': generator, 'critic': critic},
+        critic_loss,
+        generator_loss,
         latents=latents,
         sample=sample,
         ema=ema(config.ema),

@@ -2,11 +2,13 @@
 
 import importlib
 import pkgutil
+from typing import Any
 
 import ml_collections
 
 import gans.systems
-from gans.core import Compute, Spec, System
+from gans import optimizers
+from gans.core import Compute, Loss, Net, Player, Spec, System, Update
 from gans.errors import UserError, unknown
 
 # What the system 'gan' reads and others may not, and its value where it is off.
@@ -51,3 +53,35 @@ def refuse(config: ml_collections.ConfigDict, but: tuple[str, ...] = ()) -> None
         on = value is not None if off is None else value != off  # a float may be a tracer
         if on and key not in but:
             raise UserError(f"{key}={value} has no meaning in system '{config.system}': leave it off")
+
+
+def two_players(
+    config: ml_collections.ConfigDict,
+    nets: dict[str, Net],
+    critic_loss: Loss,
+    generator_loss: Loss,
+    with_critic: tuple[str, ...] = (),
+    with_generator: tuple[str, ...] = (),
+    **given: Any,
+) -> System:
+    """The system of one player of the net 'critic' and one of 'generator', who take turns, as the config says.
+
+    Args:
+      with_critic, with_generator: other nets that the players own.
+      given: the other fields of `System`.
+    """
+    micro = config.train.micro
+    return System(
+        nets=nets,
+        players={
+            'critic': Player(('critic', *with_critic), optimizers.build(config.optimizer.critic, 'critic')),
+            'generator': Player(
+                ('generator', *with_generator), optimizers.build(config.optimizer.generator, 'generator')
+            ),
+        },
+        updates=(
+            Update('critic', 'critic', critic_loss, repeats=config.train.n_critic, micro=micro),
+            Update('generator', 'generator', generator_loss, micro=micro),
+        ),
+        **given,
+    )

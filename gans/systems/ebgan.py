@@ -8,11 +8,10 @@ import jax
 import jax.numpy as jnp
 import ml_collections
 
-from gans import optimizers
-from gans.core import Array, Aux, Compute, Keys, Player, Spec, System, TrainState, Tree, Update
+from gans.core import Array, Aux, Compute, Keys, Spec, System, TrainState, Tree
 from gans.errors import UserError
 from gans.nets import build as nets
-from gans.systems.build import refuse
+from gans.systems.build import refuse, two_players
 from gans.systems.gan import ema, make_latents
 
 
@@ -62,17 +61,11 @@ def build(config: ml_collections.ConfigDict, spec: Spec, compute: Compute) -> Sy
             loss += config.ebgan.pull_away * metrics['pulling_away']
         return loss, Aux(metrics, {'generator': stats})
 
-    micro = config.train.micro
-    return System(
-        nets={'generator': generator, 'critic': critic},
-        players={
-            'critic': Player(('critic',), optimizers.build(config.optimizer.critic, 'critic')),
-            'generator': Player(('generator',), optimizers.build(config.optimizer.generator, 'generator')),
-        },
-        updates=(
-            Update('critic', 'critic', critic_loss, repeats=config.train.n_critic, micro=micro),
-            Update('generator', 'generator', generator_loss, micro=micro),
-        ),
+    return two_players(
+        config,
+        {'generator': generator, 'critic': critic},
+        critic_loss,
+        generator_loss,
         latents=latents,
         sample=sample,
         ema=ema(config.ema),

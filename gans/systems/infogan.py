@@ -11,13 +11,13 @@ import jax
 import jax.numpy as jnp
 import ml_collections
 
-from gans import losses, optimizers, penalties
-from gans.core import Array, Aux, Compute, Keys, Player, Spec, System, TrainState, Tree, Update, View
+from gans import losses, penalties
+from gans.core import Array, Aux, Compute, Keys, Spec, System, TrainState, Tree, View
 from gans.errors import UserError
 from gans.nets import build as nets
 from gans.nets.recognition import head
 from gans.ops import random
-from gans.systems.build import refuse
+from gans.systems.build import refuse, two_players
 from gans.systems.gan import ema, make_latents
 
 REACH, STEPS = 2.0, 10  # of the pictures of codes, twice as far as they are drawn in training (the paper's figure 2)
@@ -125,19 +125,12 @@ def build(config: ml_collections.ConfigDict, spec: Spec, compute: Compute) -> Sy
     views = {'categories': View(each_category, sample, options.categories)}
     if options.codes:
         views['codes'] = View(each_code, sample, STEPS)
-    micro = config.train.micro
-    return System(
-        nets={'generator': generator, 'critic': critic, 'recognition': recognition},
-        players={
-            'critic': Player(('critic',), optimizers.build(config.optimizer.critic, 'critic')),
-            'generator': Player(
-                ('generator', 'recognition'), optimizers.build(config.optimizer.generator, 'generator')
-            ),
-        },
-        updates=(
-            Update('critic', 'critic', critic_loss, repeats=config.train.n_critic, micro=micro),
-            Update('generator', 'generator', generator_loss, micro=micro),
-        ),
+    return two_players(
+        config,
+        {'generator': generator, 'critic': critic, 'recognition': recognition},
+        critic_loss,
+        generator_loss,
+        with_generator=('recognition',),
         latents=latents,
         sample=sample,
         ema=ema(config.ema),

@@ -6,7 +6,6 @@ bytes as one that was not. What depends on the machine, such as steps per second
 
 import csv
 import io
-import os
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -15,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from gans.errors import UserError
+from gans.train import files
 
 
 class Logs:
@@ -106,9 +106,7 @@ class Logs:
         if self._file:
             self._file.close()
         lines = [_csv_line(['step', *self._columns]), *map(_csv_line, rows)]
-        temporary = self._path.with_name(self._path.name + '.tmp')
-        temporary.write_bytes(b''.join(lines))
-        os.replace(temporary, self._path)
+        files.write(self._path, lambda file: file.writelines(lines))
         self._file = self._path.open('ab')
 
     def _add(self, step: int, values: list[Any]) -> None:

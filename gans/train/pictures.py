@@ -1,6 +1,5 @@
 """Pictures of samples: grids of images, plots of points, paths through the latent space; and the files they go to."""
 
-import os
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +8,7 @@ import numpy as np
 from gans.core import Spec
 from gans.data.images import to_uint8
 from gans.errors import UserError, unknown
+from gans.train import files
 
 GAP = 2  # pixels between the images of a grid
 REAL, SAMPLES = '0.6', '#0060d0'  # colours of points: grey and blue
@@ -146,7 +146,7 @@ def save_png(path: Path, image: np.ndarray) -> None:
     """
     from PIL import Image
 
-    _write(path, lambda file: Image.fromarray(image).save(file, 'PNG'))
+    files.write(path, lambda file: Image.fromarray(image).save(file, 'PNG'))
 
 
 def save_samples(
@@ -178,25 +178,6 @@ def save_samples(
         return f'a picture of {len(samples)} samples in {path}'
     if path.suffix == '.npz':
         array: Any = to_uint8(samples) if spec.is_image else samples.astype(np.float32)
-        _write(path, lambda file: np.savez(file, samples=array, **({} if labels is None else {'labels': labels})))
+        files.write(path, lambda file: np.savez(file, samples=array, **({} if labels is None else {'labels': labels})))
         return f"array 'samples' {array.dtype} {list(array.shape)} in {path}"
     raise UserError(f"cannot tell what to write to '{out}': use NAME.png (a picture), NAME.npz (an array) or FOLDER/")
-
-
-def _write(path: Path, write: Any) -> None:
-    """Calls write(file) on a temporary file beside `path` and moves it there.
-
-    Its name is always the same, so that a run that goes on after a kill overwrites what the kill left.
-    """
-    path = Path(path)
-    temporary = path.with_name(f'.{path.name}.tmp')
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            with temporary.open('wb') as file:
-                write(file)
-            os.replace(temporary, path)
-        finally:
-            temporary.unlink(missing_ok=True)
-    except OSError as error:
-        raise UserError(f'cannot write {path}: {error.strerror or error}; use a place that can be written') from error

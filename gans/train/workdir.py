@@ -14,6 +14,7 @@ import numpy as np
 
 from gans.configs import flat
 from gans.errors import UserError
+from gans.train import files
 
 PACKAGES = ('gans', 'jax', 'jaxlib', 'flax', 'optax', 'orbax-checkpoint', 'numpy')
 
@@ -77,12 +78,7 @@ def read_json(path: Path, absent: Any = None) -> Any:
 
 def write_text(path: Path, text: str) -> None:
     """Writes a file all at once."""
-    torn = path.with_name(path.name + '.tmp')
-    try:
-        torn.write_text(text, encoding='utf-8')
-        torn.replace(path)
-    except OSError as error:
-        raise UserError(f'cannot write {path}: {error.strerror or error}; use a place that can be written') from error
+    files.write(path, lambda file: file.write(text.encode()))
 
 
 def write_json(path: Path, value: Any) -> None:

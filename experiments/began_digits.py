@@ -1,0 +1,30 @@
+"""BEGAN on the 8x8 digits of scikit-learn: an autoencoder for a critic, and its errors held in balance.
+
+Paper: Berthelot 2017 (1703.10717).
+Command: python launch.py --config=experiments/began_digits.py
+Hardware and cost: TODO
+Expected: TODO
+Deviations: InfoGAN's nets made small in place of the paper's, whose images are faces; Adam with beta1 0.5; the rate of
+  k is ten times the paper's, since the run is short.
+"""
+
+from ml_collections import ConfigDict
+
+from experiments import common
+
+
+def get_config(variant: str = '') -> ConfigDict:
+    config = common.get_config()
+    config.system = 'began'
+    config.began = ConfigDict({'gamma': 0.5, 'rate': 0.01})
+    config.data.name = 'digits'
+    config.latents.size = 32
+    config.latents.distribution = 'uniform'
+    config.generator = ConfigDict({'net': 'infogan', 'width': 32, 'activation': 'relu'})
+    config.critic = ConfigDict({'net': 'infogan', 'width': 32, 'norm': 'none'})
+    config.optimizer.generator = common.adam(5e-4)
+    config.optimizer.critic = common.adam(5e-4)
+    config.train.steps = 4_000
+    config.eval.samples = 1_000
+    config.eval.features = 'pixels'
+    return common.finish(config, variant, __file__)

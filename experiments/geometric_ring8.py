@@ -1,0 +1,18 @@
+"""The geometric GAN on a ring of 8 Gaussians: hinge losses, the margin of a support vector machine.
+
+Paper: Lim & Ye 2017 (1705.02894).
+Command: python launch.py --config=experiments/geometric_ring8.py
+Hardware and cost: TODO
+Expected: TODO
+Deviations: the nets, rates, R1 and fading noise of gan_ring8; the paper has no penalty on its mixtures of Gaussians.
+"""
+
+from ml_collections import ConfigDict
+
+from experiments import common, gan_ring8
+
+
+def get_config(variant: str = '') -> ConfigDict:
+    config = gan_ring8.get_config()
+    config.game = 'hinge'
+    return common.finish(config, variant, __file__)
