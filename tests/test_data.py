@@ -385,7 +385,13 @@ def test_a_class_is_left_out_of_idx_files(tmp_path) -> None:
     for split in ('train', 't10k'):
         write_idx(tmp_path / f'{split}-images-idx3-ubyte', pixels)
         write_idx(tmp_path / f'{split}-labels-idx1-ubyte', labels)
-    for name, without in (('fashion_mnist', 'sandal'), ('fashion_mnist', 5), ('mnist', '5'), ('mnist', 5)):
+    for name, without in (
+        ('fashion_mnist', 'sandal'),
+        ('fashion_mnist', 5),
+        ('fashion_mnist', '5'),
+        ('mnist', '5'),
+        ('mnist', 5),
+    ):
         for split in ('train', 'test'):
             options = {'name': name, 'folder': str(tmp_path), 'size': 2, 'split': split}
             source = load.load({**options, 'without': without})

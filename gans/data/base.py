@@ -12,6 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from gans.core import Array, Keys, Spec
+from gans.errors import unknown
 
 
 class Modes(NamedTuple):
@@ -34,3 +35,16 @@ class Source(NamedTuple):
     arrays: dict[str, np.ndarray] | None = None  # leaves [size, ...]
     read: Callable[[np.ndarray], dict[str, np.ndarray]] | None = None  # host, threads: indices [M] -> leaves [M, ...]
     modes: Modes | None = None  # of a toy that is a mixture
+
+
+def class_number(name: str | int, classes: tuple[str, ...], what: str) -> int:
+    """The number of a class that is given by its name, or by its number, which may be text as a command line has it.
+
+    Raises:
+      UserError: there is no such class; it says `what` was given.
+    """
+    if name in classes:
+        return classes.index(name)
+    if not str(name).isdecimal() or int(name) >= len(classes):
+        raise unknown(what, str(name), classes)
+    return int(name)

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from gans.data import tfds
-from gans.data.base import Source
+from gans.data.base import Source, class_number
 from gans.data.images import image_set, pixels, resized, whole
 from gans.errors import UserError, unknown
 
@@ -49,17 +49,9 @@ def left_out(source: Source, without: str | int | None) -> Source:
     """A held set without one of its classes, given by name or number; the others keep their labels."""
     if without is None:
         return source
-    labels, number = source.arrays['label'], numbered(without, source.spec.classes)
+    labels, number = source.arrays['label'], class_number(without, source.spec.classes, 'data.without')
     arrays = {name: array[labels != number] for name, array in source.arrays.items()}
     return source._replace(size=len(arrays['label']), arrays=arrays)
-
-
-def numbered(name: str | int, classes: tuple[str, ...]) -> int:
-    """The number of a class that `data.without` gives by name or number."""
-    number = classes.index(name) if name in classes else name
-    if number not in range(len(classes)):
-        raise unknown('data.without', str(name), classes)
-    return number
 
 
 def _load(

@@ -18,8 +18,8 @@ import numpy as np
 import optax
 
 from gans.core import SAMPLES, Array, Keys, TrainState, Tree
-from gans.data import feed, idx, load
-from gans.data.base import Source
+from gans.data import feed, load
+from gans.data.base import Source, class_number
 from gans.errors import UserError
 from gans.evaluate.run import real_examples
 from gans.metrics import protocol
@@ -178,7 +178,7 @@ def unseen(data: ml_collections.ConfigDict) -> tuple[Source, int]:
             '--config.data.without=CLASS'
         )
     test = load.load({**options, 'split': 'test', 'flip': False, 'on_device_max_mb': np.inf})
-    return test, idx.numbered(data.without, test.spec.classes)
+    return test, class_number(data.without, test.spec.classes, 'data.without')
 
 
 def extremes(found: Found, images: np.ndarray) -> np.ndarray:

@@ -8,7 +8,8 @@ import ml_collections
 import numpy as np
 
 from gans.core import SAMPLES, Array, TrainState, Tree, View
-from gans.errors import UserError, unknown
+from gans.data.base import class_number
+from gans.errors import UserError
 from gans.ops.random import example_keys
 from gans.train import pictures, program
 from gans.train.checkpoints import Checkpoints
@@ -59,12 +60,9 @@ def _view(experiment: Experiment, view: View, state: TrainState, key: Array) -> 
 
 def _chosen(label: str, num: int, experiment: Experiment, latents: Tree) -> np.ndarray:
     """The one class that is asked for, int32 [num]."""
-    classes = experiment.source.spec.classes
     if not program.is_conditional(latents):
         raise UserError(f'--label={label}: this system knows no classes; leave it out')
-    if label not in classes and not (label.isdecimal() and int(label) < len(classes)):
-        raise unknown('label', label, classes)
-    return np.full(num, classes.index(label) if label in classes else int(label), np.int32)
+    return np.full(num, class_number(label, experiment.source.spec.classes, 'label'), np.int32)
 
 
 def interpolate(
