@@ -19,7 +19,7 @@ def lax_conv_transpose(x, w, stride=1, padding='SAME'):
 
 REFERENCE = {conv: lax_conv, conv_transpose: lax_conv_transpose}
 OPS = pytest.mark.parametrize('op', [conv, conv_transpose])
-FORMS = pytest.mark.parametrize('form', ['direct', 'matmul'])
+FORMS = pytest.mark.parametrize('form', ['direct', 'matmul', 'winograd'])
 
 
 def arrays(*shapes, dtype=np.float32):
@@ -84,6 +84,16 @@ def test_equals_lax_to_second_order(float64, op, kernel, stride, padding, image)
     assert_same(op, x, w, stride, padding)
 
 
+# Two taps and three, tiles of two outputs and of four, a last tile that is not whole, cut borders.
+@OPS
+@pytest.mark.parametrize('case', [0, 1, 10, 11, 12])
+def test_fewer_products(float64, op, case):
+    more = [((4, 4), 2, 'SAME', (14, 16)), ((3, 3), 1, [(0, 2), (1, 1)], (6, 8))]
+    kernel, stride, padding, image = [*CASES, *more][case]
+    x, w = arrays((2, *image, 9), (*kernel, 9, 10), dtype=np.float64)
+    assert_same(op, x, w, stride, padding, forms=['winograd'])
+
+
 @OPS
 @pytest.mark.parametrize(('channels', 'features'), [(2, 9), (9, 2)])
 @pytest.mark.parametrize(('kernel', 'stride'), [(3, 1), (4, 2)])
@@ -128,7 +138,8 @@ def test_matmul_never_convolves(op):
         return set(primitives(jax.make_jaxpr(lambda x, w: all_orders(members, x, w))(x, w).jaxpr))
 
     assert 'conv_general_dilated' in names('direct')
-    assert 'conv_general_dilated' not in names('matmul') and 'dot_general' in names('matmul')
+    for form in ('matmul', 'winograd', 'loop'):
+        assert 'conv_general_dilated' not in names(form) and 'dot_general' in names(form)
 
 
 @FORMS
@@ -156,10 +167,28 @@ def test_untouched_pixels_get_no_gradient(form):
 
 
 @OPS
-def test_auto_and_forward_mode(op):
+@pytest.mark.parametrize(
+    ('kernel', 'channels', 'chosen'),
+    [(4, 16, ('winograd', 'winograd')), (3, 16, ('direct', 'matmul')), (4, 12, ('direct', 'matmul'))],
+)
+def test_chosen_on_cpu(op, kernel, channels, chosen):
+    x, w = arrays((50 * channels, 16, 16, channels), (kernel, kernel, channels, channels))
+    for form, same in zip(('auto', 'loop'), chosen, strict=True):
+        np.testing.assert_array_equal(op(x, w, 2, form=form), op(x, w, 2, form=same))
+
+
+def test_fewer_products_round_no_worse():
+    x, w = arrays((4, 16, 16, 32), (3, 3, 32, 32))
+    with jax.enable_x64(True):
+        exact = conv(x.astype(jnp.float64), w.astype(jnp.float64), form='matmul')
+    exact = np.asarray(exact)
+    error = lambda form: np.linalg.norm(np.asarray(conv(x, w, form=form)) - exact) / np.linalg.norm(exact)
+    assert error('matmul') < 1e-6 and error('winograd') < 1e-5
+
+
+@OPS
+def test_forward_mode(op):
     x, w = arrays((1, 6, 6, 9), (4, 4, 9, 9))
-    chosen = 'direct' if jax.default_backend() == 'cpu' else 'lax'
-    np.testing.assert_array_equal(op(x, w, 2), op(x, w, 2, form=chosen))
     np.testing.assert_array_equal(op(x, w, (2, 2), form='lax'), REFERENCE[op](x, w, 2))
     y, dy = jax.jvp(lambda x: op(x, w, 2, form='lax'), (x,), (x,))
     np.testing.assert_allclose(y, dy, rtol=1e-5, atol=1e-5)
@@ -176,7 +205,7 @@ def test_equals_linen(op):
 @OPS
 def test_errors(op):
     x, w = arrays((1, 4, 4, 3), (3, 3, 3, 5))
-    with pytest.raises(ValueError, match=r"unknown form 'fast'.*auto, lax, direct, matmul"):
+    with pytest.raises(ValueError, match=r"unknown form 'fast'.*auto, loop, lax, direct, matmul, winograd"):
         op(x, w, form='fast')
     with pytest.raises(ValueError, match=r'\(1, 4, 4, 3\).*\(3, 3, 4, 5\)'):
         op(x, jnp.zeros((3, 3, 4, 5)))

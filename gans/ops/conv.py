@@ -9,7 +9,8 @@ A convolution has three bilinear forms, and each one's derivatives are the other
 
 Each is a `jax.custom_vjp` in terms of the others, so the set is closed: a gradient, and the gradient of a gradient
 (WGAN-GP, R1), only ever run these three. XLA's CPU backend is fast for plain convolutions and slow, at times a hundred
-times slower, for the dilated ones that autodiff makes of them; here each form is written once, the way that is fast.
+times slower, for the dilated ones that autodiff makes of them; here each form is written the ways that are fast: as
+plain convolutions, as matrix products, and as fewer products (`gans/ops/winograd.py`), which wins wherever it applies.
 
 Images are [B, H, W, C], kernels [kh, kw, C, F], both exactly as `flax.linen` has them.
 """
@@ -22,7 +23,9 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-FORMS = ('auto', 'lax', 'direct', 'matmul')
+from gans.ops import winograd
+
+FORMS = ('auto', 'loop', 'lax', 'direct', 'matmul', 'winograd')
 FEW = 8  # channels: at or below, patches are small and XLA's convolutions gain nothing
 NHWC = ('NHWC', 'HWIO', 'NHWC')
 SWAPPED = ('CHWN', 'IHWO', 'HWNC')  # batch and channels exchanged: what sums over the batch
@@ -38,7 +41,7 @@ class Geometry(NamedTuple):
     kernel: Pair
     stride: Pair
     pads: tuple[Pair, Pair]
-    matmul: bool
+    way: str  # 'direct', 'matmul' or 'winograd'
 
     @property
     def axes(self) -> Iterator[tuple[int, int, int, int, int, int]]:
@@ -62,9 +65,12 @@ def conv(
       stride: pixels, one number or (height, width).
       padding: 'SAME', 'VALID' or zeros added [(top, bottom), (left, right)], in pixels.
       form: 'lax' is `lax.conv_general_dilated` with its own derivatives: for GPU and TPU, and for forward mode, which
-        the others lack. 'direct' is fast on CPU outside of loops. 'matmul' is slices and matrix products: for CPU in
-        `lax.scan`, where XLA's convolutions are slow, and under `vmap` with one kernel a member, where it becomes
-        batched products, not a grouped convolution. 'auto' is 'direct' on CPU and 'lax' elsewhere.
+        the others lack. 'direct' is XLA's convolutions, fast on CPU outside of loops. 'matmul' is slices and matrix
+        products. 'winograd' is fewer products, in float32 where a stride has two or three taps, else 'matmul'; its
+        rounding errors are some five times larger. 'auto' is 'lax' except on CPU, where it is 'winograd' if that saves
+        much, else 'direct'. 'loop' is the same with 'matmul' for 'direct': for CPU in `lax.scan`, where XLA's
+        convolutions are slow, and under `vmap` with one kernel a member, where products become batched ones, not a
+        grouped convolution.
 
     Raises:
       ValueError: for an unknown form or padding, and for shapes that do not fit.
@@ -77,7 +83,7 @@ def conv(
         padding = lax.padtype_to_pads(image, kernel, stride, padding)
     if stride == (1, 1) and w.shape[3] <= FEW < w.shape[2]:  # the same map, seen as an image made from many channels
         return conv_transpose(x, w, stride, padding, form)
-    return _conv(_geometry('conv', image, w.shape[2], kernel, stride, padding, form), x, w)
+    return _conv(_geometry('conv', x.shape[0], image, w, stride, padding, form), x, w)
 
 
 def conv_transpose(
@@ -99,18 +105,22 @@ def conv_transpose(
     sides = tuple(zip(x.shape[1:3], kernel, stride, padding, strict=True))
     image = tuple((n - 1) * s + 2 - k + a + b for n, k, s, (a, b) in sides)
     pads = [(k - 1 - a, k - 1 - b) for _, k, _, (a, b) in sides]
-    geo = _geometry('conv_transpose', image, w.shape[3], kernel, stride, pads, form)
-    return _conv_t(geo, x, w[::-1, ::-1].swapaxes(2, 3))
+    w = w[::-1, ::-1].swapaxes(2, 3)
+    return _conv_t(_geometry('conv_transpose', x.shape[0], image, w, stride, pads, form), x, w)
 
 
-def _geometry(name, image, channels, kernel, stride, pads, form):
-    geo = Geometry(image, kernel, stride, tuple((int(a), int(b)) for a, b in pads), False)
+def _geometry(name, batch, image, w, stride, pads, form):
+    kernel = w.shape[:2]
+    geo = Geometry(image, kernel, stride, tuple((int(a), int(b)) for a, b in pads), 'matmul')
     out = tuple(out for _, _, _, _, out, _ in geo.axes)
     if min(*image, *out) < 1:
         raise ValueError(f'{name}: kernel {kernel}, stride {stride} and padding leave {image} <-> {out} pixels')
     # With few channels patches are small, and with one tap or one window there are none: a matrix product wins.
-    few = channels <= FEW or kernel == (1, 1) or out == (1, 1)
-    return geo._replace(matmul=few or form == 'matmul')
+    if w.shape[2] <= FEW or kernel == (1, 1) or out == (1, 1) or form == 'matmul':
+        return geo
+    if winograd.applies(geo, w) and (form == 'winograd' or (form != 'direct' and winograd.saves(geo, batch, w))):
+        return geo._replace(way='winograd')
+    return geo._replace(way='direct' if form in ('auto', 'direct') else 'matmul')
 
 
 def _check(name, x, w, stride, padding, form):
@@ -124,8 +134,8 @@ def _check(name, x, w, stride, padding, form):
         raise ValueError(
             f"{name}: unknown padding {padding!r}, choose 'SAME', 'VALID' or [(top, bottom), (left, right)]"
         )
-    if form == 'auto':
-        form = 'direct' if jax.default_backend() == 'cpu' else 'lax'
+    if form == 'auto' and jax.default_backend() != 'cpu':
+        form = 'lax'
     return form, (stride, stride) if isinstance(stride, int) else tuple(stride), padding
 
 
@@ -144,7 +154,9 @@ def _transpose_pads(k, s, padding):
 @functools.partial(jax.custom_vjp, nondiff_argnums=(0,))
 def _conv(geo, x, w):
     """conv(x, w): [B, H, W, C], [kh, kw, C, F] -> [B, h, w, F]."""
-    if geo.matmul:
+    if geo.way == 'winograd':
+        return winograd.conv(geo, x, w)
+    if geo.way == 'matmul':
         return _dot('bhwk,kf->bhwf', _patches(geo, x), w.reshape(-1, w.shape[3]))
     return lax.conv_general_dilated(x, w, geo.stride, geo.pads, dimension_numbers=NHWC)
 
@@ -152,14 +164,17 @@ def _conv(geo, x, w):
 @functools.partial(jax.custom_vjp, nondiff_argnums=(0,))
 def _conv_t(geo, y, w):
     """conv's transpose in x: [B, h, w, F], [kh, kw, C, F] -> [B, H, W, C]."""
-    return (_spread if geo.matmul else _phases)(geo, y, w)
+    return {'winograd': winograd.conv_t, 'matmul': _spread, 'direct': _phases}[geo.way](geo, y, w)
 
 
 @functools.partial(jax.custom_vjp, nondiff_argnums=(0,))
 def _wgrad(geo, x, y):
     """conv's transpose in w: [B, H, W, C], [B, h, w, F] -> [kh, kw, C, F]."""
-    if geo.matmul:
-        return _dot('bhwk,bhwf->kf', _patches(geo, x), y).reshape(*geo.kernel, x.shape[3], y.shape[3])
+    if geo.way == 'winograd':
+        return winograd.wgrad(geo, x, y)
+    if geo.way == 'matmul':  # of matrices: what has more dimensions XLA would first transpose
+        patches, y = (a.reshape(-1, a.shape[3]) for a in (_patches(geo, x), y))
+        return _dot('nk,nf->kf', patches, y).reshape(*geo.kernel, x.shape[3], y.shape[1])
     pads = [(before, after) for _, _, _, before, _, after in geo.axes]
     return lax.conv_general_dilated(x, y, (1, 1), pads, rhs_dilation=geo.stride, dimension_numbers=SWAPPED)
 

@@ -76,7 +76,7 @@ def setup(
     axis_name = AXIS if devices > 1 else None
     # On CPU, XLA's convolutions are slow in loops, and fused steps are one; mapped ones are slow everywhere there.
     slow = jax.default_backend() == 'cpu' and (mapped or config.train.steps_per_call > 1)
-    conv = 'matmul' if config.train.conv == 'auto' and slow else config.train.conv
+    conv = 'loop' if config.train.conv == 'auto' and slow else config.train.conv
     sync = axis_name if config.train.sync_batch_norm else None
     compute = Compute(PRECISIONS[config.train.precision], conv, sync)
     system = system_of(config, source.spec, compute)

@@ -1,0 +1,218 @@
+"""The three forms of a convolution by minimal filtering: fewer multiplications, in matrix products (for CPU).
+
+Winograd 1980 (Arithmetic Complexity of Computations), Lavin & Gray 2015 (1509.09308). Along one axis, m outputs of an
+r-tap filter are A^T [(G w) * (B^T x)] for matrices of small numbers: m + r - 1 products in place of m r, and in an
+image that saving squared. A convolution of stride s and k taps is one of stride 1 and r = ceil(k / s) taps between
+blocks of s pixels, so DCGAN's 4 x 4 of stride 2 has two taps: with m = 2 it takes 9 products in place of 16.
+
+The expression is bilinear in x and w, so its transposes, with the same matrices, are the other two forms.
+"""
+
+import functools
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import lax
+
+if TYPE_CHECKING:
+    from gans.ops.conv import Geometry
+
+Grid = list[list[jax.Array]]  # of the points of both axes
+POINTS = (0.0, 1.0, -1.0, 2.0, -2.0)  # at which polynomials are multiplied, and infinity
+CHANNELS = 16  # below, moving data costs more than products
+WORK = 2 * 10**8  # products of the plain form, below which it saves a millisecond or two
+
+
+class Axis(NamedTuple):
+    """One axis of a convolution, in blocks of `stride` pixels and tiles of m outputs."""
+
+    size: int  # pixels of the image
+    kernel: int
+    stride: int
+    before: int  # padding
+    out: int
+    m: int
+
+    @property
+    def taps(self) -> int:
+        return -(-self.kernel // self.stride)
+
+    @property
+    def tiles(self) -> int:
+        return -(-self.out // self.m)
+
+    @property
+    def blocks(self) -> int:
+        """That all tiles see."""
+        return self.m * self.tiles + self.taps - 1
+
+    @property
+    def pads(self) -> tuple[int, int, int]:
+        """From the image to the pixels of those blocks."""
+        return self.before, self.stride * self.blocks - self.size - self.before, 0
+
+
+@functools.cache
+def matrices(m: int, taps: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """(B^T [n, n], G [n, taps], A^T [m, n]), n = m + taps - 1 products, float64, by Toom and Cook (1509.09308, 5.1)."""
+    n = m + taps - 1
+    points = np.array(POINTS[: n - 1])
+    others = [np.delete(points, i) for i in range(n - 1)]
+    inputs = np.zeros((n, n))
+    for i, rest in enumerate(others):
+        inputs[i, : n - 1] = np.poly(rest)[::-1]
+    inputs[-1] = np.poly(points)[::-1]
+    scale = np.array([np.prod(point - rest) for point, rest in zip(points, others, strict=True)])
+    powers = lambda count: np.vander(points, count, increasing=True)
+    last = lambda count: np.eye(count)[-1:]
+    kernels = np.concatenate([powers(taps) / scale[:, None], last(taps)])
+    outputs = np.concatenate([powers(m), last(m)]).T
+    return inputs, kernels, outputs
+
+
+def applies(geo: 'Geometry', w: jax.Array) -> bool:
+    """Whether both axes have two or three taps, and numbers the digits that differences of them cost.
+
+    With one tap there is nothing to save, with more the numbers in the matrices grow.
+    """
+    return all(axis.taps in (2, 3) for axis in _axes(geo)) and jnp.finfo(w.dtype).bits >= 32
+
+
+def saves(geo: 'Geometry', batch: int, w: jax.Array) -> bool:
+    """Whether it is worth its compilation, which takes longer: a third of the products is saved, and they are many."""
+    axes = _axes(geo)
+    direct = math.prod(axis.kernel * axis.out for axis in axes)
+    here = math.prod((axis.m + axis.taps - 1) * axis.tiles * axis.stride for axis in axes)
+    return 3 * here <= 2 * direct and min(w.shape[2:]) >= CHANNELS and batch * direct * math.prod(w.shape[2:]) >= WORK
+
+
+def conv(geo: 'Geometry', x: jax.Array, w: jax.Array) -> jax.Array:
+    """As `gans.ops.conv._conv`."""
+    rows, columns = _axes(geo)
+    products = _each(lambda a, b: _dot(a, b, 1, 0), _split(rows, columns, x), _kernels(rows, columns, w))
+    return _outputs(rows, columns, products, x.shape[0]).astype(x.dtype)
+
+
+def conv_t(geo: 'Geometry', y: jax.Array, w: jax.Array) -> jax.Array:
+    """As `gans.ops.conv._conv_t`."""
+    rows, columns = _axes(geo)
+    products = _each(lambda a, b: _dot(a, b, 1, 1), _spread(rows, columns, y), _kernels(rows, columns, w))
+    return _join(rows, columns, products, y.shape[0]).astype(y.dtype)
+
+
+def wgrad(geo: 'Geometry', x: jax.Array, y: jax.Array) -> jax.Array:
+    """As `gans.ops.conv._wgrad`."""
+    rows, columns = _axes(geo, taller=True)
+    products = _each(lambda a, b: _dot(a, b, 0, 0), _split(rows, columns, x), _spread(rows, columns, y))
+    kernels = functools.partial(_kernels, rows, columns)
+    shape = jax.ShapeDtypeStruct((rows.kernel, columns.kernel, x.shape[3], y.shape[3]), products[0][0].dtype)
+    return jax.linear_transpose(kernels, shape)(products)[0].astype(x.dtype)
+
+
+def _axes(geo: 'Geometry', taller: bool = False) -> tuple[Axis, Axis]:
+    """Tiles of 4 outputs where they save much: for three taps, and where products run over the tiles (`taller`)."""
+    tile = lambda k, s, out: 4 if out > 4 and (taller or k > 2 * s) else 2
+    rows, columns = (Axis(n, k, s, before, out, tile(k, s, out)) for n, k, s, before, out, _ in geo.axes)
+    return rows, columns
+
+
+# The linear maps at both ends of the products. Each works along rows and columns in turn.
+
+
+def _split(rows: Axis, columns: Axis, x: jax.Array) -> Grid:
+    """B^T x: images [B, H, W, C] -> [B tiles, s s C] at each point."""
+    zero, none = jnp.zeros((), x.dtype), (0, 0, 0)
+    x = lax.pad(x, zero, [none, rows.pads, columns.pads, none])
+    b, c = x.shape[0], x.shape[3]
+    x = x.reshape(b, rows.blocks, rows.stride, columns.blocks, columns.stride, c).transpose(0, 1, 3, 2, 4, 5)
+    x = x.reshape(b, rows.blocks, columns.blocks, -1)
+    if max(rows.stride, columns.stride) > 1:  # XLA would write a transpose into each of its many uses, but for a pad
+        x = lax.pad(x, zero, [none, (0, 1, 0), (0, 1, 0), none])
+    ends = rows.m * (rows.tiles - 1) + 1, columns.m * (columns.tiles - 1) + 1
+    n, k = rows.m + rows.taps - 1, columns.m + columns.taps - 1
+    grid = [[x[:, i : i + ends[0] : rows.m, j : j + ends[1] : columns.m] for j in range(k)] for i in range(n)]
+    grid = _combine(matrices(rows.m, rows.taps)[0], matrices(columns.m, columns.taps)[0], grid)
+    return [[part.reshape(-1, part.shape[3]) for part in row] for row in grid]
+
+
+def _join(rows: Axis, columns: Axis, grid: Grid, b: int) -> jax.Array:
+    """The transpose of `_split`: -> [B, H, W, C]. Tiles overlap."""
+    grid = [[part.reshape(b, rows.tiles, columns.tiles, -1) for part in row] for row in grid]
+    left, right = matrices(rows.m, rows.taps)[0].T, matrices(columns.m, columns.taps)[0].T
+    strips = [_overlap(columns, 2, [_bordered(part, 2) for part in _sums(right, row)]) for row in grid]
+    # The border has XLA write each strip once, not into each of its uses.
+    x = _overlap(rows, 1, _sums(left, [_bordered(strip, 1) for strip in strips]))
+    x = x.reshape(b, rows.blocks, columns.blocks, rows.stride, columns.stride, -1).transpose(0, 1, 3, 2, 4, 5)
+    x = x.reshape(b, rows.blocks * rows.stride, columns.blocks * columns.stride, -1)
+    back = [(0, 0, 0), *((-low, -high, 0) for low, high, _ in (rows.pads, columns.pads)), (0, 0, 0)]
+    return lax.pad(x, jnp.zeros((), x.dtype), back)
+
+
+def _bordered(x: jax.Array, dim: int) -> jax.Array:
+    """With a zero at both ends of a dimension."""
+    return lax.pad(x, jnp.zeros((), x.dtype), [(int(i == dim), int(i == dim), 0) for i in range(x.ndim)])
+
+
+def _overlap(axis: Axis, dim: int, parts: Sequence[jax.Array]) -> jax.Array:
+    """Adds part i of tile t, [.., 1 + tiles + 1, ..], to block m t + i: -> [.., blocks, ..]."""
+    cut = lambda x, start: lax.slice_in_dim(x, start, start + axis.tiles + 1, axis=dim)
+    phases = [cut(part, 1) for part in parts[: axis.m]]
+    for i, part in enumerate(parts[axis.m :]):
+        phases[i] += cut(part, 0)
+    x = jnp.stack(phases, dim + 1)
+    x = x.reshape(*x.shape[:dim], -1, *x.shape[dim + 2 :])
+    return lax.slice_in_dim(x, 0, axis.blocks, axis=dim)
+
+
+def _kernels(rows: Axis, columns: Axis, w: jax.Array) -> Grid:
+    """G w: kernels [kh, kw, C, F] -> [s s C, F] at each point."""
+    over = [(0, axis.taps * axis.stride - axis.kernel, 0) for axis in (rows, columns)]
+    w = lax.pad(w, jnp.zeros((), w.dtype), [*over, (0, 0, 0), (0, 0, 0)])
+    w = w.reshape(rows.taps, rows.stride, columns.taps, columns.stride, *w.shape[2:]).transpose(0, 2, 1, 3, 4, 5)
+    grid = [[w[i, j].reshape(-1, w.shape[5]) for j in range(columns.taps)] for i in range(rows.taps)]
+    return _combine(matrices(rows.m, rows.taps)[1], matrices(columns.m, columns.taps)[1], grid)
+
+
+def _spread(rows: Axis, columns: Axis, y: jax.Array) -> Grid:
+    """A y: outputs [B, h, w, F] -> [B tiles, F] at each point."""
+    over = [(0, axis.tiles * axis.m - axis.out, 0) for axis in (rows, columns)]
+    y = lax.pad(y, jnp.zeros((), y.dtype), [(0, 0, 0), *over, (0, 0, 0)])
+    y = y.reshape(y.shape[0], rows.tiles, rows.m, columns.tiles, columns.m, -1)
+    grid = [[y[:, :, i, :, j].reshape(-1, y.shape[5]) for j in range(columns.m)] for i in range(rows.m)]
+    return _combine(matrices(rows.m, rows.taps)[2].T, matrices(columns.m, columns.taps)[2].T, grid)
+
+
+def _outputs(rows: Axis, columns: Axis, grid: Grid, b: int) -> jax.Array:
+    """The transpose of `_spread`: -> [B, h, w, F]."""
+    grid = _combine(matrices(rows.m, rows.taps)[2], matrices(columns.m, columns.taps)[2], grid)
+    grid = [[part.reshape(b, rows.tiles, columns.tiles, -1) for part in row] for row in grid]
+    y = jnp.stack([jnp.stack(row, 3) for row in grid], 2)
+    return y.reshape(b, rows.tiles * rows.m, columns.tiles * columns.m, -1)[:, : rows.out, : columns.out]
+
+
+def _combine(left: np.ndarray, right: np.ndarray, grid: Grid) -> Grid:
+    """left @ grid @ right^T, written out: zeros cost nothing, ones no multiplication."""
+    grid = [_sums(right, row) for row in grid]
+    return [list(row) for row in zip(*(_sums(left, column) for column in zip(*grid, strict=True)), strict=True)]
+
+
+def _sums(matrix: np.ndarray, parts: Sequence[jax.Array]) -> list[jax.Array]:
+    sums = []
+    for row in matrix:
+        terms = [part if c == 1 else -part if c == -1 else float(c) * part for c, part in zip(row, parts) if c]  # noqa: B905
+        sums.append(functools.reduce(lambda a, b: a + b, terms))
+    return sums
+
+
+def _each(product, left: Grid, right: Grid) -> Grid:
+    return [[product(a, b) for a, b in zip(*rows, strict=True)] for rows in zip(left, right, strict=True)]
+
+
+def _dot(a: jax.Array, b: jax.Array, by_a: int, by_b: int) -> jax.Array:
+    """The matrix product over these dimensions, summed in float32 at least."""
+    dtype = jnp.promote_types(a.dtype, jnp.float32)
+    return lax.dot_general(a, b, (((by_a,), (by_b,)), ((), ())), preferred_element_type=dtype)
