@@ -53,6 +53,7 @@ WEIGHTS = flags.DEFINE_string('weights', None, "evaluate, compare: the file of i
 REAL = flags.DEFINE_string('real', None, 'compare: a folder of real images, or a .npz file.')
 FAKE = flags.DEFINE_string('fake', None, 'compare: a folder of generated images, or a .npz file.')
 SIZE = flags.DEFINE_integer('size', None, 'compare: pixels of a side, to crop and scale images of folders to.')
+PROFILE = flags.DEFINE_bool('profile', False, 'benchmark: also write a trace for Perfetto or TensorBoard.')
 CACHE = flags.DEFINE_string('compilation_cache', None, 'Folder that keeps compiled programs between launches.')
 DISTRIBUTED = flags.DEFINE_string(
     'distributed', None, "Many processes: 'auto' where a cluster says who is who, else HOST:PORT,PROCESSES,PROCESS."
@@ -66,7 +67,8 @@ def main(argv: list[str]) -> int:
             cli.report([REPORT.value, *rest], OUT.value)
             return 0
         cli.start(CACHE.value, DISTRIBUTED.value, cores=bool(SWEEP.value))
-        options = cli.Options(*(flag.value for flag in (NUM, SEED, STEP, PATH, OUT, FEATURES, WEIGHTS, FROM, LABEL)))
+        given = (NUM, SEED, STEP, PATH, OUT, FEATURES, WEIGHTS, FROM, LABEL, PROFILE)
+        options = cli.Options(*(flag.value for flag in given))
         if MODE.value == cli.COMPARE:
             cli.compare(REAL.value, FAKE.value, options, SIZE.value)
             return 0

@@ -18,6 +18,7 @@ from gans.errors import UserError, unknown
 
 EXPERIMENTS = Path(__file__).parent.parent / 'experiments'
 NUM = 64  # --num of pictures, where it is not given
+TRIM_THRESHOLD, MMAP_MAX = -1, -4  # of glibc's malloc.h
 
 
 class SweepOptions(NamedTuple):
@@ -40,6 +41,7 @@ class Options(NamedTuple):
     weights: str | None = None
     run: str | None = None
     label: str | None = None
+    profile: bool = False
 
 
 def own_config(config: ml_collections.ConfigDict, folder: Path) -> ml_collections.ConfigDict:
@@ -134,6 +136,14 @@ def describe(config: ml_collections.ConfigDict, folder: Path, options: Options) 
     print(describe(config))
 
 
+def benchmark(config: ml_collections.ConfigDict, folder: Path, options: Options) -> None:
+    from gans.train.benchmark import benchmark
+
+    found = benchmark(config, folder, options.profile)
+    if found:  # of several processes the first one tells
+        print(found)
+
+
 MODES: dict[str, Callable] = {
     'train': train,
     'finetune': finetune,
@@ -142,6 +152,7 @@ MODES: dict[str, Callable] = {
     'evaluate': evaluate,
     'anomaly': anomaly,
     'describe': describe,
+    'benchmark': benchmark,
 }
 COMPARE = 'compare'  # the one mode without a config
 
@@ -184,6 +195,8 @@ def parse(argv: list[str]) -> tuple[list[str], dict[str, Any]]:
                 raise unknown(kind, str(path), [str(place / f'{name}.py') for name in _known(folder)])
     if _values(argv, 'from') and _values(argv, 'mode') != ['finetune']:
         raise UserError('--from is for --mode=finetune; rows of a sweep set finetune.run')
+    if _values(argv, 'profile') and _values(argv, 'mode') != ['benchmark']:
+        raise UserError('--profile is for --mode=benchmark')
     if swept:
         if chosen or reported or len(swept) > 1:
             raise UserError(f'--sweep={swept[0]} names its own config: leave out --config, --report and other sweeps')
@@ -239,6 +252,7 @@ def start(cache: str | None, distributed: str | None, cores: bool = False) -> No
 
     if cores and distributed:
         raise UserError('a sweep runs in one process: leave --distributed out, or start one launch a --row')
+    _keep_memory()
     if cores and 'xla_force_host_platform_device_count' not in os.environ.get('XLA_FLAGS', ''):
         available = getattr(os, 'sched_getaffinity', lambda _: range(os.cpu_count() or 1))(0)
         jax.config.update('jax_num_cpu_devices', len(available))
@@ -258,6 +272,20 @@ def start(cache: str | None, distributed: str | None, cores: bool = False) -> No
             )
             raise UserError(message) from None
         jax.distributed.initialize(address, processes, process)
+
+
+def _keep_memory() -> None:
+    """Has the C library keep the memory that it is given back, for the next step.
+
+    By default glibc returns large blocks to the system, and a step on CPU, which asks for hundreds of megabytes anew,
+    waits for each page of them.
+    """
+    import ctypes
+
+    mallopt = getattr(ctypes.CDLL(None), 'mallopt', None) if sys.platform == 'linux' else None
+    if mallopt:  # not in every C library
+        mallopt(MMAP_MAX, 0)
+        mallopt(TRIM_THRESHOLD, 2**31 - 1)
 
 
 def default_workdir(config: str, swept: bool = False) -> Path:

@@ -5,6 +5,7 @@ import sys
 import jax
 import jax.numpy as jnp
 import ml_collections
+from jax.extend.core import ClosedJaxpr, Jaxpr, jaxpr_as_fun
 
 from gans.core import Net, Tree
 from gans.data import feed
@@ -62,17 +63,39 @@ def size_of(tree: Tree) -> int:
     return sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(tree))
 
 
-def flops(experiment: Experiment) -> float:
-    """XLA's count of the floating point operations of one step in which every update is due, on one device."""
-    due = tuple(update.name for update in experiment.system.updates)
+def flops(experiment: Experiment, due: tuple[str, ...] | None = None) -> float:
+    """XLA's count of the floating point operations of one step of the whole batch, all bodies of loops as often as they
+    run. `due`: the names of the updates that run in it (default: all).
+    """
+    due = tuple(update.name for update in experiment.system.updates) if due is None else due
     single = experiment._replace(axis_name=None, devices=1)
     raw = {}
     if experiment.source.arrays is not None:
         raw = jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype), experiment.source.arrays)
     elif experiment.source.read is not None:
         raw = _streamed(experiment)
-    lowered = program.make_call(single).lower(single.abstract(), raw, ((due, 1),))
-    return float((lowered.cost_analysis() or {}).get('flops', float('nan')))
+    steps = program.make_steps(single)
+    return counted(jax.make_jaxpr(lambda state, raw: steps(state, raw, ((due, 1),)))(single.abstract(), raw))
+
+
+def counted(jaxpr: ClosedJaxpr) -> float:
+    """XLA's count of a program's operations, but for loops of known length, whose bodies XLA counts once."""
+    cost = jax.jit(jaxpr_as_fun(jaxpr)).lower(*jaxpr.in_avals).cost_analysis() or {}
+    return float(cost.get('flops', float('nan'))) + _uncounted(jaxpr.jaxpr)
+
+
+def _uncounted(jaxpr: Jaxpr) -> float:
+    """What XLA's count of a program leaves out."""
+    total = 0.0
+    for equation in jaxpr.eqns:
+        inner = [leaf for leaf in jax.tree.leaves(list(equation.params.values())) if hasattr(leaf, 'eqns')]
+        if equation.primitive.name != 'scan':
+            total += sum(_uncounted(each) for each in inner)
+            continue
+        body, length, unroll = (equation.params[name] for name in ('jaxpr', 'length', 'unroll'))
+        seen = length if unroll >= length else unroll + length % unroll  # bodies written out, and those left over
+        total += seen * _uncounted(body.jaxpr) + (counted(body) * (length - seen) if length > seen else 0.0)
+    return total
 
 
 def _streamed(experiment: Experiment) -> Tree:

@@ -1,0 +1,247 @@
+"""How fast an experiment trains here, where its time goes, and how far it is from the limit: `--mode=benchmark`."""
+
+import contextlib
+import itertools
+import math
+import shutil
+import statistics
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import ml_collections
+
+from gans.configs import overridden
+from gans.core import TrainState, Tree
+from gans.data import feed
+from gans.train import program, workdir
+from gans.train.benchmark_text import text
+from gans.train.describe import flops, size_of
+from gans.train.measure import (
+    Run,
+    checkpoint_seconds,
+    compilation_cache,
+    compile_calls,
+    device_bytes,
+    fetch_call,
+    planned_bytes,
+    product_run,
+    report_seconds,
+    timed,
+)
+from gans.train.program import Schedule
+from gans.train.setup import Experiment, setup
+
+PROFILED = 3  # periods of the schedule in a trace
+
+
+class Effort(NamedTuple):
+    """How long to measure."""
+
+    windows: int = 10  # of the whole step; half as many of its parts
+    seconds: float = 1.0  # that a window lasts; half as long of the parts
+    rounds: int = 2  # of reports and checkpoints, after a first one
+    side: int | None = None  # of the matrices of the limit; None: as large as suits the device
+
+
+def benchmark(config: ml_collections.ConfigDict, folder: Path, profile: bool = False) -> str:
+    """Measures the experiment of a config, writes `benchmark.json` into a folder, and returns the same as text.
+
+    A run that is in the folder stays as it is. With `profile`, a trace of some calls comes into `profile/`.
+    Of several processes all must call this; the first alone writes, and the others return nothing.
+    """
+    experiment = setup(config)
+    primary = jax.process_index() == 0
+    own = workdir.made(folder) / f'.benchmark-{jax.process_index()}'  # on the disk that a run would write to
+    with _emptied(own):
+        found = measure(experiment, own, folder / 'profile' if profile and primary else None, Effort())
+    if not primary:
+        return ''
+    workdir.write_json(folder / 'benchmark.json', found)
+    return '\n'.join([*text(found), f'all figures  {folder / "benchmark.json"}'])
+
+
+def measure(experiment: Experiment, own: Path, traces: Path | None, effort: Effort) -> dict[str, Any]:
+    """All figures of an experiment, as `benchmark.json` has them: times in seconds, sizes in bytes.
+
+    Args:
+      own: an empty folder for what is written meanwhile.
+      traces: the folder for a trace, if there is to be one.
+    """
+    say = workdir.say if jax.process_index() == 0 else lambda said: None
+    endless, period = _endless(experiment), schedules(experiment)
+    with compilation_cache(own / 'compiled'):
+        say('compiling, without a cache and with one')
+        raws, state = program.raws(endless, 0), program.place(experiment, experiment.init())
+        raw = next(raws)
+        cold, cached = (compile_calls(experiment, period, state, raw) for _ in range(2))
+        say('training')
+        run = Run(experiment, cold.calls, state, raws)
+        run.go(1)
+        memory = {  # before anything else needs some
+            'state': size_of(experiment.abstract()),
+            'planned_peak': planned_bytes(cold.calls),
+            'device_peak': device_bytes(),
+        }
+        product, product_flops = product_run(experiment, effort.side)
+        found = timed({'step': run, 'product': product}, effort.windows, effort.seconds)
+        step, limit = found['step'], product_flops * max(found['product'].rates)
+        limit *= experiment.devices / (jax.local_device_count() if experiment.axis_name else 1)  # of all processes
+        del product
+        trace = _traced(run, traces) if traces else None
+        say('the parts of it')
+        start, parts = experiment.init(), (math.ceil(effort.windows / 2), effort.seconds / 2)
+        updates = measure_updates(experiment, start, raw, *parts)
+        fetch = Run(experiment, [fetch_call(experiment)], jnp.int32(0), itertools.repeat(program.one(experiment, raw)))
+        fetched = timed({'fetch': fetch}, *parts)['fetch'].step
+        state, metrics = program.place(experiment, start), jax.tree.map(jnp.zeros_like, run.metrics)
+        beside = report_seconds(experiment, state, metrics, period[-1], own / 'reports', effort.rounds)
+        beside['checkpoints'] = checkpoint_seconds(experiment, state, own / 'checkpoints', effort.rounds)
+    count = mean_flops(experiment, period)
+    for update in updates.values():
+        update |= against(update['flops'], update['seconds']['median'], limit)
+    train, examples = experiment.config.train, experiment.shares['repeats'] * experiment.config.train.batch_size
+    return {
+        'experiment': {
+            'system': experiment.config.system,
+            'data': experiment.config.data.name,
+            'images': experiment.source.spec.is_image,
+            'batch_size': train.batch_size,
+            'examples_per_step': examples,
+            'steps_per_call': train.steps_per_call,
+            'precision': train.precision,
+            'conv': experiment.compute.conv,
+        },
+        **workdir.environment(),
+        'compile': {
+            'programs': len(set(period)),
+            'trace': cold.trace,
+            'cold': cold.build,
+            'cached': cached.build,
+        },
+        'steps_per_second': spread(step.rates) | {'steps_per_window': step.steps},
+        'examples_per_second': spread([examples * rate for rate in step.rates]),
+        'flops': {'step': count, 'matmul_per_second': limit, **against(count, step.step, limit)},
+        'bytes': memory,
+        'data': {
+            'kind': 'streamed' if experiment.source.read else 'held' if experiment.source.arrays else 'drawn',
+            'share_waited': sum(step.waited) / sum(step.seconds),
+            'in_program': fetched,
+            'share_in_program': fetched / step.step,
+        },
+        'beside': shares(step.step, beside, cadences(experiment.config)),
+        'updates': updates,
+        'profile': trace and str(trace),
+    }
+
+
+def measure_updates(
+    experiment: Experiment, start: TrainState, raw: Tree, windows: int, seconds: float
+) -> dict[str, dict[str, Any]]:
+    """Each update alone, as a step in which nothing else is due, on one batch again and again; and without the penalty,
+    where that makes a difference.
+    """
+    plain, per_call = _without_penalty(experiment), experiment.config.train.steps_per_call
+    counts, runs, peaks = {}, {}, {}
+    for kind, of in {'whole': experiment, 'plain': plain}.items():
+        for update in of.system.updates if of else ():
+            key, due = (update.name, kind), (update.name,)
+            counts[key] = flops(of, due)
+            if counts[key] == counts[update.name, 'whole'] and kind == 'plain':
+                continue
+            state = program.place(of, jax.tree.map(jnp.copy, start))
+            calls = compile_calls(of, [((due, per_call),)], state, raw).calls
+            runs[key], peaks[key] = Run(of, calls, state, itertools.repeat(raw)), planned_bytes(calls)
+    found, result = timed(runs, windows, seconds), {}
+    for update in experiment.system.updates:
+        whole, without = (update.name, 'whole'), (update.name, 'plain')
+        timing, penalty = found[whole], None
+        if without in found:
+            penalty = {
+                'name': experiment.config.penalty.name,
+                'seconds': timing.step - found[without].step,
+                'share': 1 - found[without].step / timing.step,
+                'flops': counts[whole] - counts[without],
+            }
+        result[update.name] = {
+            'repeats': update.repeats,
+            'every': update.every,
+            'seconds': spread([seconds / timing.steps for seconds in timing.seconds]),
+            'flops': counts[whole],
+            'planned_peak': peaks[whole],
+            'penalty': penalty,
+        }
+    return result
+
+
+def schedules(experiment: Experiment) -> list[Schedule]:
+    """What the calls of a run do, until the same comes again."""
+    per_call = experiment.config.train.steps_per_call
+    steps = math.lcm(per_call, *(update.every for update in experiment.system.updates))
+    return [program.schedule(experiment, start) for start in range(0, steps, per_call)]
+
+
+def mean_flops(experiment: Experiment, period: Sequence[Schedule]) -> float:
+    """FLOPs of a step, on the average over a period."""
+    runs = [run for schedule in period for run in schedule]
+    counts = {due: flops(experiment, due) for due in {due for due, _ in runs}}
+    return sum(counts[due] * count for due, count in runs) / sum(count for _, count in runs)
+
+
+def spread(values: Sequence[float]) -> dict[str, Any]:
+    return {'median': statistics.median(values), 'min': min(values), 'max': max(values), 'windows': list(values)}
+
+
+def against(count: float, seconds: float, limit: float) -> dict[str, float]:
+    """FLOPs in some seconds, against a limit in FLOP/s."""
+    return {'per_second': count / seconds, 'share_of_matmul': count / seconds / limit}
+
+
+def cadences(config: ml_collections.ConfigDict) -> dict[str, int]:
+    """Steps from one to the next of what is done beside the training."""
+    train = config.train
+    every = {'logs': train.log_every, 'pictures': train.sample_every, 'scores': config.eval.every}
+    return {name: min(steps, train.steps) for name, steps in (every | {'checkpoints': train.checkpoint_every}).items()}
+
+
+def shares(step: float, beside: dict[str, float], every: dict[str, int]) -> dict[str, dict[str, float]]:
+    """What is done beside the training, as shares of a time in which nothing is done at the same time as a step."""
+    total = step + sum(seconds / every[name] for name, seconds in beside.items())
+    return {
+        name: {'seconds': seconds, 'every': every[name], 'share': seconds / every[name] / total}
+        for name, seconds in beside.items()
+    }
+
+
+def _endless(experiment: Experiment) -> Experiment:
+    """The same, whose streamed data does not end with the run."""
+    config = experiment.config.copy_and_resolve_references()
+    config.train.steps = feed.EXAMPLES // config.train.steps_per_call * config.train.steps_per_call
+    return experiment._replace(config=config)
+
+
+def _without_penalty(experiment: Experiment) -> Experiment | None:
+    if experiment.config.penalty.name == 'none':
+        return None
+    config = overridden(experiment.config, {'penalty.name': 'none', 'penalty.every': 1}, 'of a benchmark')
+    return setup(config, experiment.devices, experiment.source)
+
+
+def _traced(run: Run, folder: Path) -> Path:
+    """Writes a trace of some calls, and returns its folder."""
+    with jax.profiler.trace(workdir.made(folder), create_perfetto_trace=True):
+        run.go(PROFILED)
+    return max(folder.glob('plugins/profile/*/perfetto_trace.json.gz'), key=lambda path: path.stat().st_mtime)
+
+
+@contextlib.contextmanager
+def _emptied(folder: Path) -> Iterator[None]:
+    """The folder is there and empty, and gone afterwards; what a killed process has left in it goes too."""
+    shutil.rmtree(folder, ignore_errors=True)
+    workdir.made(folder)
+    try:
+        yield
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)

@@ -1,0 +1,217 @@
+"""Stopwatches for `--mode=benchmark`: of programs that train, of what compiles them, and of the host's work beside."""
+
+import contextlib
+import itertools
+import math
+import statistics
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jax import lax
+
+from gans.core import DATA, Array, TrainState, Tree
+from gans.data import feed
+from gans.train import program
+from gans.train.checkpoints import Checkpoints
+from gans.train.program import Schedule
+from gans.train.progress import Progress
+from gans.train.report import Reporter
+from gans.train.setup import Experiment
+
+PATIENCE = 60.0  # seconds after which three windows are enough
+
+Call = Callable[[Tree, Tree], tuple[Tree, Tree]]  # (state, raw) -> (state, metrics); may donate the state
+
+
+class Compiled(NamedTuple):
+    """The calls of a period of the schedule, in their order; equal ones are one program."""
+
+    calls: tuple[Call, ...]
+    trace: float  # seconds of Python, which no cache saves
+    build: float  # seconds of XLA, or of reading from the cache
+
+
+@contextlib.contextmanager
+def compilation_cache(folder: Path) -> Iterator[None]:
+    """Programs that are compiled meanwhile are kept in this folder, all of them, and in no other cache on disk."""
+    from jax.experimental.compilation_cache import compilation_cache
+
+    wanted = {
+        'jax_compilation_cache_dir': str(folder),
+        'jax_persistent_cache_min_compile_time_secs': 0,
+        'jax_persistent_cache_min_entry_size_bytes': -1,
+    }
+    held = {name: getattr(jax.config, name) for name in wanted}
+
+    def put(values: Mapping[str, Any]) -> None:
+        for name, value in values.items():
+            jax.config.update(name, value)
+        compilation_cache.reset_cache()  # which remembers the folder it was first used with
+
+    put(wanted)
+    try:
+        yield
+    finally:
+        put(held)
+
+
+def compile_calls(experiment: Experiment, period: Sequence[Schedule], state: TrainState, raw: Tree) -> Compiled:
+    """Compiles the calls of a period anew: what jax holds in memory belongs to other functions."""
+    call, began = program.make_call(experiment), time.perf_counter()
+    lowered = {schedule: call.lower(state, raw, schedule) for schedule in dict.fromkeys(period)}
+    traced = time.perf_counter()
+    built = {schedule: each.compile() for schedule, each in lowered.items()}
+    return Compiled(tuple(built[schedule] for schedule in period), traced - began, time.perf_counter() - traced)
+
+
+class Run:
+    """Calls that go on and on, period after period; `state` is where they stand, `metrics` what the last one said."""
+
+    def __init__(
+        self, experiment: Experiment, calls: Sequence[Call], state: Tree, raws: Iterator[Tree], steps: int | None = None
+    ) -> None:
+        """`calls`: a period. `steps`: in it (default: those of the experiment's calls)."""
+        self.state, self.metrics = state, None
+        self.steps = steps or len(calls) * experiment.config.train.steps_per_call
+        self._calls, self._raws = tuple(calls), raws
+        # As in `gans.train.loop.drive`: on CPU, collectives of many calls in flight can deadlock.
+        self._block = jax.default_backend() == 'cpu' and experiment.axis_name is not None
+
+    def go(self, periods: int) -> tuple[float, float]:
+        """Seconds that so many periods take, and those of them in which the host waited for data."""
+        waited, began = 0.0, time.perf_counter()
+        for call in self._calls * periods:
+            asked = time.perf_counter()
+            raw = next(self._raws)
+            waited += time.perf_counter() - asked
+            self.state, self.metrics = call(self.state, raw)
+            if self._block:
+                jax.block_until_ready(self.metrics)
+        jax.block_until_ready((self.state, self.metrics))
+        return time.perf_counter() - began, waited
+
+
+class Timing(NamedTuple):
+    """Windows of a run: all of as many steps."""
+
+    steps: int  # in a window
+    seconds: tuple[float, ...]  # of each window
+    waited: tuple[float, ...]  # of them waiting for data
+
+    @property
+    def step(self) -> float:
+        """Median seconds a step."""
+        return statistics.median(self.seconds) / self.steps
+
+    @property
+    def rates(self) -> list[float]:
+        """Steps a second of each window."""
+        return [self.steps / seconds for seconds in self.seconds]
+
+
+def timed(runs: Mapping[str, Run], windows: int, seconds: float) -> dict[str, Timing]:
+    """Times runs in turns, so that a busy machine is busy for all of them.
+
+    Args:
+      windows: of each run, at least three of which are taken.
+      seconds: that a window lasts, at least: whole periods, and the device is waited for at the end alone.
+    """
+    for run in runs.values():
+        run.go(1)  # what is first is slower
+    periods = {name: max(1, math.ceil(seconds / run.go(1)[0])) for name, run in runs.items()}
+    taken, began = [], time.perf_counter()
+    while len(taken) < windows and (len(taken) < 3 or time.perf_counter() - began < PATIENCE):
+        taken.append({name: run.go(periods[name]) for name, run in runs.items()})
+    columns = {name: zip(*(window[name] for window in taken), strict=True) for name in runs}
+    return {name: Timing(periods[name] * run.steps, *columns[name]) for name, run in runs.items()}
+
+
+def fetch_call(experiment: Experiment) -> Call:
+    """What one device does for the batches of a call, and nothing else: (steps done, raw) -> (steps done, batches)."""
+    source, per_call, streamed = experiment.source, experiment.config.train.steps_per_call, experiment.source.read
+    key = jax.random.fold_in(jax.random.key(experiment.config.seed), DATA)
+
+    @jax.jit
+    def call(done: Array, raw: Tree) -> tuple[Array, Tree]:
+        fetch = lambda xs: feed.fetch(source, xs[1] if streamed else raw, key, xs[0], **experiment.shares)
+        batches = lax.map(fetch, (done + jnp.arange(per_call), raw if streamed else {}))
+        return done + per_call, batches
+
+    return call
+
+
+def product_run(experiment: Experiment, side: int | None = None) -> tuple[Run, float]:
+    """The limit: large matrix products in the experiment's precision, on all devices of this process at a time.
+
+    Args:
+      side: of the square matrices (default: as suits the device).
+
+    Returns:
+      A run whose steps are products, and the FLOPs of each.
+    """
+    side = side or (2048 if jax.default_backend() == 'cpu' else 8192)
+    a = program.place(experiment, jax.random.normal(jax.random.key(0), (side, side), experiment.compute.dtype))
+    product = jax.jit(jnp.matmul) if experiment.axis_name is None else jax.pmap(jnp.matmul, experiment.axis_name)
+    call = lambda a, _: (a, product(a, a))
+    return Run(experiment, [call], a, itertools.repeat(None), steps=1), 2.0 * a.size * side
+
+
+def planned_bytes(calls: Sequence[Any]) -> int | None:
+    """Bytes on a device while the largest of compiled calls runs, as XLA plans it; None where XLA does not say."""
+    found = [call.memory_analysis() for call in dict.fromkeys(calls)]
+    kinds = ('argument', 'output', 'temp', 'generated_code')
+    size = lambda of, kind: getattr(of, f'{kind}_size_in_bytes')
+    sums = [sum(size(of, kind) for kind in kinds) - size(of, 'alias') for of in found if of is not None]
+    return max(sums, default=None)
+
+
+def device_bytes() -> int | None:
+    """The most bytes that this process has held on its first device so far; None where the device does not count."""
+    return (jax.local_devices()[0].memory_stats() or {}).get('peak_bytes_in_use')
+
+
+def report_seconds(
+    experiment: Experiment, state: TrainState, metrics: list, schedule: Schedule, folder: Path, rounds: int
+) -> dict[str, float]:
+    """Seconds of a line of logs, a picture of samples and their scores: each by itself, until it is written.
+
+    Args:
+      state, metrics: as a call gives them.
+      folder: of a run, which is written there.
+    """
+    config, calls = experiment.config, experiment.config.train.log_every // experiment.config.train.steps_per_call
+    cadences = {'logs': 2, 'pictures': 3, 'scores': 5}  # primes, so that a step of a report is of that report alone
+    config = config.copy_and_resolve_references()
+    config.train.update(steps=2**62, log_every=2, sample_every=3)
+    config.eval.every = 5
+    alone = program.solo(experiment._replace(config=config))
+    reporter, found = Reporter(alone, [folder], None), {name: [] for name in cadences}
+    with contextlib.closing(reporter), Progress(0, 2**62, 1, quiet=True) as progress:
+        for base in (7**n for n in range(rounds + 1)):
+            for name, prime in cadences.items():
+                # What the host has seen of an array it keeps, so each call's metrics are arrays of their own.
+                count = calls if name == 'logs' else 1
+                pending = jax.block_until_ready([jax.tree.map(jnp.copy, metrics) for _ in range(count)])
+                began = time.perf_counter()
+                for step, each in zip([base] * (count - 1) + [base * prime], pending, strict=True):
+                    reporter.report(step, schedule, each, state, progress)
+                reporter.settle()
+                found[name].append(time.perf_counter() - began)
+    return {name: statistics.median(seconds[1:]) for name, seconds in found.items()}
+
+
+def checkpoint_seconds(experiment: Experiment, state: TrainState, folder: Path, rounds: int) -> float:
+    """Seconds from a state on the device to a checkpoint on disk."""
+    fetch, found = program.solo(experiment).fetch, []
+    with contextlib.closing(Checkpoints(folder / 'checkpoints', experiment.config.train.keep)) as checkpoints:
+        for step in range(rounds + 1):
+            fresh = jax.block_until_ready(jax.tree.map(jnp.copy, state))
+            began = time.perf_counter()
+            checkpoints.save(step, fetch(fresh))
+            checkpoints.wait()
+            found.append(time.perf_counter() - began)
+    return statistics.median(found[1:])
