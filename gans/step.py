@@ -114,7 +114,8 @@ def make_train_step(
         rng, logged = jax.random.fold_in(state.rng, state.step), {}
         for i, update in enumerate(system.updates):
             if update.name in due:
-                state, metrics = run(update, state, batch, jax.random.fold_in(rng, i))
+                with jax.named_scope(update.name):  # as traces call it
+                    state, metrics = run(update, state, batch, jax.random.fold_in(rng, i))
                 logged |= {f'{update.name}/{name}': value for name, value in metrics.items()}
         state = state.replace(step=state.step + 1)
         if system.ema is not None:

@@ -42,6 +42,7 @@ class Geometry(NamedTuple):
     stride: Pair
     pads: tuple[Pair, Pair]
     way: str  # 'direct', 'matmul' or 'winograd'
+    flipped: bool  # kernels are [kh, kw, F, C] and upside down, as transposed convolutions have them
 
     @property
     def axes(self) -> Iterator[tuple[int, int, int, int, int, int]]:
@@ -83,7 +84,7 @@ def conv(
         padding = lax.padtype_to_pads(image, kernel, stride, padding)
     if stride == (1, 1) and w.shape[3] <= FEW < w.shape[2]:  # the same map, seen as an image made from many channels
         return conv_transpose(x, w, stride, padding, form)
-    return _conv(_geometry('conv', x.shape[0], image, w, stride, padding, form), x, w)
+    return _conv(_geometry('conv', x.shape[0], image, w, stride, padding, form, False), x, w)
 
 
 def conv_transpose(
@@ -105,18 +106,17 @@ def conv_transpose(
     sides = tuple(zip(x.shape[1:3], kernel, stride, padding, strict=True))
     image = tuple((n - 1) * s + 2 - k + a + b for n, k, s, (a, b) in sides)
     pads = [(k - 1 - a, k - 1 - b) for _, k, _, (a, b) in sides]
-    w = w[::-1, ::-1].swapaxes(2, 3)
-    return _conv_t(_geometry('conv_transpose', x.shape[0], image, w, stride, pads, form), x, w)
+    return _conv_t(_geometry('conv_transpose', x.shape[0], image, w, stride, pads, form, True), x, w)
 
 
-def _geometry(name, batch, image, w, stride, pads, form):
+def _geometry(name, batch, image, w, stride, pads, form, flipped):
     kernel = w.shape[:2]
-    geo = Geometry(image, kernel, stride, tuple((int(a), int(b)) for a, b in pads), 'matmul')
+    geo = Geometry(image, kernel, stride, tuple((int(a), int(b)) for a, b in pads), 'matmul', flipped)
     out = tuple(out for _, _, _, _, out, _ in geo.axes)
     if min(*image, *out) < 1:
         raise ValueError(f'{name}: kernel {kernel}, stride {stride} and padding leave {image} <-> {out} pixels')
     # With few channels patches are small, and with one tap or one window there are none: a matrix product wins.
-    if w.shape[2] <= FEW or kernel == (1, 1) or out == (1, 1) or form == 'matmul':
+    if w.shape[3 if flipped else 2] <= FEW or kernel == (1, 1) or out == (1, 1) or form == 'matmul':
         return geo
     if winograd.applies(geo, w) and (form == 'winograd' or (form != 'direct' and winograd.saves(geo, batch, w))):
         return geo._replace(way='winograd')
@@ -148,7 +148,12 @@ def _transpose_pads(k, s, padding):
     return before, total - before
 
 
-# The closed set. Images x [B, H, W, C], outputs y [B, h, w, F], kernels w [kh, kw, C, F].
+# The closed set. Images x [B, H, W, C], outputs y [B, h, w, F], kernels w [kh, kw, C, F], or flipped ones.
+
+
+def _flip(geo, w):
+    """A flipped kernel as a plain one, or a plain one as a flipped one."""
+    return w[::-1, ::-1].swapaxes(2, 3) if geo.flipped else w
 
 
 @functools.partial(jax.custom_vjp, nondiff_argnums=(0,))
@@ -156,6 +161,7 @@ def _conv(geo, x, w):
     """conv(x, w): [B, H, W, C], [kh, kw, C, F] -> [B, h, w, F]."""
     if geo.way == 'winograd':
         return winograd.conv(geo, x, w)
+    w = _flip(geo, w)
     if geo.way == 'matmul':
         return _dot('bhwk,kf->bhwf', _patches(geo, x), w.reshape(-1, w.shape[3]))
     return lax.conv_general_dilated(x, w, geo.stride, geo.pads, dimension_numbers=NHWC)
@@ -164,7 +170,9 @@ def _conv(geo, x, w):
 @functools.partial(jax.custom_vjp, nondiff_argnums=(0,))
 def _conv_t(geo, y, w):
     """conv's transpose in x: [B, h, w, F], [kh, kw, C, F] -> [B, H, W, C]."""
-    return {'winograd': winograd.conv_t, 'matmul': _spread, 'direct': _phases}[geo.way](geo, y, w)
+    if geo.way == 'winograd':
+        return winograd.conv_t(geo, y, w)
+    return (_spread if geo.way == 'matmul' else _phases)(geo, y, _flip(geo, w))
 
 
 @functools.partial(jax.custom_vjp, nondiff_argnums=(0,))
@@ -174,9 +182,9 @@ def _wgrad(geo, x, y):
         return winograd.wgrad(geo, x, y)
     if geo.way == 'matmul':  # of matrices: what has more dimensions XLA would first transpose
         patches, y = (a.reshape(-1, a.shape[3]) for a in (_patches(geo, x), y))
-        return _dot('nk,nf->kf', patches, y).reshape(*geo.kernel, x.shape[3], y.shape[1])
+        return _flip(geo, _dot('nk,nf->kf', patches, y).reshape(*geo.kernel, x.shape[3], y.shape[1]))
     pads = [(before, after) for _, _, _, before, _, after in geo.axes]
-    return lax.conv_general_dilated(x, y, (1, 1), pads, rhs_dilation=geo.stride, dimension_numbers=SWAPPED)
+    return _flip(geo, lax.conv_general_dilated(x, y, (1, 1), pads, rhs_dilation=geo.stride, dimension_numbers=SWAPPED))
 
 
 def _close(form, first, second):

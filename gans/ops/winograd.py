@@ -93,23 +93,31 @@ def saves(geo: 'Geometry', batch: int, w: jax.Array) -> bool:
 def conv(geo: 'Geometry', x: jax.Array, w: jax.Array) -> jax.Array:
     """As `gans.ops.conv._conv`."""
     rows, columns = _axes(geo)
-    products = _each(lambda a, b: _dot(a, b, 1, 0), _split(rows, columns, x), _kernels(rows, columns, w))
+    over = 1 if geo.flipped else 0
+    products = _each(
+        lambda a, b: _dot(a, b, 1, over), _split(rows, columns, x), _kernels(rows, columns, geo.flipped, w)
+    )
     return _outputs(rows, columns, products, x.shape[0]).astype(x.dtype)
 
 
 def conv_t(geo: 'Geometry', y: jax.Array, w: jax.Array) -> jax.Array:
     """As `gans.ops.conv._conv_t`."""
     rows, columns = _axes(geo)
-    products = _each(lambda a, b: _dot(a, b, 1, 1), _spread(rows, columns, y), _kernels(rows, columns, w))
+    over = 0 if geo.flipped else 1
+    products = _each(
+        lambda a, b: _dot(a, b, 1, over), _spread(rows, columns, y), _kernels(rows, columns, geo.flipped, w)
+    )
     return _join(rows, columns, products, y.shape[0]).astype(y.dtype)
 
 
 def wgrad(geo: 'Geometry', x: jax.Array, y: jax.Array) -> jax.Array:
     """As `gans.ops.conv._wgrad`."""
     rows, columns = _axes(geo, taller=True)
-    products = _each(lambda a, b: _dot(a, b, 0, 0), _split(rows, columns, x), _spread(rows, columns, y))
-    kernels = functools.partial(_kernels, rows, columns)
-    shape = jax.ShapeDtypeStruct((rows.kernel, columns.kernel, x.shape[3], y.shape[3]), products[0][0].dtype)
+    parts, order = (_split(rows, columns, x), _spread(rows, columns, y)), -1 if geo.flipped else 1
+    products = _each(lambda a, b: _dot(a, b, 0, 0), *parts[::order])
+    kernels = functools.partial(_kernels, rows, columns, geo.flipped)
+    channels = (x.shape[3], y.shape[3])[::order]
+    shape = jax.ShapeDtypeStruct((rows.kernel, columns.kernel, *channels), products[0][0].dtype)
     return jax.linear_transpose(kernels, shape)(products)[0].astype(x.dtype)
 
 
@@ -168,12 +176,16 @@ def _overlap(axis: Axis, dim: int, parts: Sequence[jax.Array]) -> jax.Array:
     return lax.slice_in_dim(x, 0, axis.blocks, axis=dim)
 
 
-def _kernels(rows: Axis, columns: Axis, w: jax.Array) -> Grid:
-    """G w: kernels [kh, kw, C, F] -> [s s C, F] at each point."""
+def _kernels(rows: Axis, columns: Axis, flipped: bool, w: jax.Array) -> Grid:
+    """G w: kernels [kh, kw, C, F] -> [s s C, F] at each point; flipped ones [kh, kw, F, C] -> [F, s s C]."""
+    if flipped:
+        w = w[::-1, ::-1]
     over = [(0, axis.taps * axis.stride - axis.kernel, 0) for axis in (rows, columns)]
     w = lax.pad(w, jnp.zeros((), w.dtype), [*over, (0, 0, 0), (0, 0, 0)])
-    w = w.reshape(rows.taps, rows.stride, columns.taps, columns.stride, *w.shape[2:]).transpose(0, 2, 1, 3, 4, 5)
-    grid = [[w[i, j].reshape(-1, w.shape[5]) for j in range(columns.taps)] for i in range(rows.taps)]
+    w = w.reshape(rows.taps, rows.stride, columns.taps, columns.stride, *w.shape[2:])
+    w = w.transpose(0, 2, *((4, 1, 3, 5) if flipped else (1, 3, 4, 5)))
+    shape = (w.shape[2], -1) if flipped else (-1, w.shape[5])
+    grid = [[w[i, j].reshape(shape) for j in range(columns.taps)] for i in range(rows.taps)]
     return _combine(matrices(rows.m, rows.taps)[1], matrices(columns.m, columns.taps)[1], grid)
 
 

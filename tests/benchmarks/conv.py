@@ -26,6 +26,7 @@ from gans.train import program
 from gans.train.setup import setup
 
 BATCH = 64
+FORMS = ('lax', 'direct', 'matmul', 'winograd')
 ONE = [(1, 1), (1, 1)]
 SHAPES = {  # name: (op, input pixels, input channels, output channels, kernel, stride, padding)
     'dcgan critic 3->64': (conv, 64, 3, 64, 4, 2, ONE),
@@ -71,9 +72,8 @@ def time_ops(repeats):
     for name, (op, n, c, f, k, stride, padding) in SHAPES.items():
         x = jax.random.normal(jax.random.key(0), (BATCH, n, n, c))
         w = jax.random.normal(jax.random.key(1), (k, k, c, f)) * (k * k * c) ** -0.5
-        forms = ('lax', 'direct', 'matmul')
 
-        forward = {form: functools.partial(op, stride=stride, padding=padding, form=form) for form in forms}
+        forward = {form: functools.partial(op, stride=stride, padding=padding, form=form) for form in FORMS}
         calls = {
             'forward': {form: jax.jit(f) for form, f in forward.items()},
             'forward+backward': {form: jax.jit(jax.grad(sum_squares(f), (0, 1))) for form, f in forward.items()},
@@ -117,7 +117,9 @@ def time_step(repeats):
         return step
 
     name = f'WGAN-GP DCGAN-64 step, width {config.critic.width}, batch {BATCH}'
-    return {name: report(name, medians({form: make(form) for form in ('lax', 'direct', 'matmul')}, (), repeats))}
+    return {
+        name: report(name, medians({form: make(form) for form in ('lax', 'direct', 'matmul', 'auto')}, (), repeats))
+    }
 
 
 def main():
