@@ -16,7 +16,7 @@ from gans.errors import Stopped
 from gans.train import workdir
 from gans.train.checkpoints import Checkpoints
 from gans.train.logs import curves
-from gans.train.program import Program, schedule, solo
+from gans.train.program import Program, ahead, schedule, solo
 from gans.train.progress import Progress
 from gans.train.report import NotFinite, Reporter
 from gans.train.setup import setup
@@ -51,6 +51,7 @@ def train(config: ml_collections.ConfigDict, folder: Path) -> dict[str, Any]:
         workdir.say(f'{folder}: ' + (f'going on from step {done:,}' if restored else 'a new run'))
     if done < config.train.steps:
         program = solo(experiment)
+        program = program._replace(call=ahead(experiment, program.call, done))
         state = program.place(restored.state) if restored else program.init()
 
         def save(step: int, host: TrainState, scores: list[float | None]) -> None:

@@ -1,6 +1,7 @@
 """The compiled program: several train steps and their data, for one device or all of them."""
 
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from functools import cache, partial
 from itertools import groupby
 from typing import NamedTuple
@@ -105,6 +106,24 @@ def make_call(experiment: Experiment) -> Callable[[TrainState, dict, Schedule], 
     if axis_name is None:
         return jax.jit(steps, static_argnums=2, donate_argnums=0)
     return jax.pmap(steps, axis_name, static_broadcasted_argnums=2, donate_argnums=0)
+
+
+def ahead(experiment: Experiment, call: Callable, start: int) -> Callable:
+    """The `call` of one run, whose first program, after `start` steps, is being compiled in a thread from now on.
+
+    What else must be done before the first step is done meanwhile. Only what is most common is compiled ahead: one
+    device, and a set that lies on it.
+    """
+    if experiment.axis_name is not None or experiment.source.read is not None:
+        return call
+    shapes = experiment.abstract(), experiment.source.arrays or {}, schedule(experiment, start)
+    compiled = ThreadPoolExecutor(1).submit(lambda: call.lower(*shapes).compile())
+
+    def compiled_call(*args: object) -> tuple[TrainState, list]:
+        compiled.exception()  # waits; what failed will fail here as well
+        return call(*args)
+
+    return compiled_call
 
 
 def place(experiment: Experiment, tree: Tree) -> Tree:

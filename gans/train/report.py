@@ -2,11 +2,12 @@
 
 The device never waits for this: a step's report goes to a worker thread as arrays that are still being computed. The
 worker is waited for before a checkpoint, so that what lies on disk is never behind it, and before the report after the
-next, so that no queue grows.
+next, so that no queue grows. It begins after the first call: until then the processor is needed to compile that.
 """
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from functools import cache, partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -39,7 +40,7 @@ class _Run(NamedTuple):
     folder: Path
     logs: Logs
     real: np.ndarray  # [N, ...], the same for all runs of a set
-    scorer: Future[Scorer]  # which the worker makes first
+    scorer: Callable[[], Scorer]  # which the worker makes first, once
 
 
 class Reporter:
@@ -69,19 +70,22 @@ class Reporter:
             _Run(member, folder, Logs(folder, -1 if done is None else done), *sets[id(member.source)][:2])
             for member, folder in zip(program.members, folders, strict=True)
         ]
-        self._jobs: list[Future] = [self._worker.submit(self._stamp, *found[1:]) for found in sets.values()]
+        self._waiting: list[Callable] = [partial(self._stamp, *found[1:]) for found in sets.values()]
+        self._jobs: list[Future] = []
         self._pending: list[tuple[int, Schedule, list]] = []  # metrics of the calls since the last report
 
     def begin(self, state: object) -> None:
         """Scores the untrained generators: where the training starts, and the ceiling of any distance."""
         num = self._config.eval.samples
-        self._jobs.append(self._worker.submit(self._work, 0, [], self._program.samples(state, num), num, 0, False))
+        self._waiting.append(partial(self._work, 0, [], self._program.samples(state, num), num, 0, False))
 
     def report(self, step: int, schedule: Schedule, metrics: list, state: object, progress: Progress) -> None:
         """Takes what the call that ended at `step` gave, and reports if that is due.
 
         Raises NotFinite if, by an earlier report, no member goes on.
         """
+        self._jobs += map(self._worker.submit, self._waiting)
+        self._waiting = []
         config = self._config
         self._pending.append((step - config.train.steps_per_call, schedule, metrics))
         due = lambda every: step % every == 0 or step == config.train.steps
@@ -138,7 +142,7 @@ class Reporter:
                 continue
             values = {name: float(values[i, -1]) for name, values in metrics[-1][-1].items()} if log else {}
             if num:
-                values |= run.scorer.result()(drawn[i, :num])
+                values |= run.scorer()(drawn[i, :num])
             if values:
                 told[i] = values
                 run.logs.scalars(step, values)
@@ -157,17 +161,17 @@ class Reporter:
         scores = [told.get(i, {}) for i in range(len(self._runs))]
         return [found.get(deciding(found)) if step else None for found in scores]  # there is no checkpoint of step 0
 
-    def _set(self, experiment: Experiment) -> tuple[np.ndarray, Future[Scorer], Extractor | None]:
-        """The real examples of a member's set, its scorer, which is being made, and what that looks through."""
+    def _set(self, experiment: Experiment) -> tuple[np.ndarray, Callable[[], Scorer], Extractor | None]:
+        """The real examples of a member's set, what makes its scorer, and what that looks through."""
         config, source, num = experiment.config, experiment.source, self._config.eval.samples
         images = source.spec.is_image and config.eval.features
         extractor = load.load(config.eval.features, source.spec, config.data) if images else None
         real = feed.examples(source, max(2 * num, self._pictured), jax.random.fold_in(jax.random.key(0), SAMPLES))
-        return real['real'], self._worker.submit(Scorer, source, real['real'], num, extractor), extractor
+        return real['real'], cache(partial(Scorer, source, real['real'], num, extractor)), extractor
 
-    def _stamp(self, scorer: Future[Scorer], extractor: Extractor | None) -> None:
+    def _stamp(self, scorer: Callable[[], Scorer], extractor: Extractor | None) -> None:
         """In the worker: writes what the scores of a set's runs mean."""
-        made = scorer.result()
+        made = scorer()
         if made.warning:
             workdir.say(made.warning)
         for run in self._runs:
