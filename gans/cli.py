@@ -18,7 +18,7 @@ from gans.errors import UserError, unknown
 
 EXPERIMENTS = Path(__file__).parent.parent / 'experiments'
 NUM = 64  # --num of pictures, where it is not given
-TRIM_THRESHOLD, MMAP_MAX = -1, -4  # of glibc's malloc.h
+TRIM_THRESHOLD, MMAP_MAX, ARENA_MAX = -1, -4, -8  # of glibc's malloc.h
 
 
 class SweepOptions(NamedTuple):
@@ -252,7 +252,7 @@ def start(cache: str | None, distributed: str | None, cores: bool = False) -> No
 
     if cores and distributed:
         raise UserError('a sweep runs in one process: leave --distributed out, or start one launch a --row')
-    _keep_memory()
+    keep_memory()
     if cores and 'xla_force_host_platform_device_count' not in os.environ.get('XLA_FLAGS', ''):
         available = getattr(os, 'sched_getaffinity', lambda _: range(os.cpu_count() or 1))(0)
         jax.config.update('jax_num_cpu_devices', len(available))
@@ -274,16 +274,17 @@ def start(cache: str | None, distributed: str | None, cores: bool = False) -> No
         jax.distributed.initialize(address, processes, process)
 
 
-def _keep_memory() -> None:
+def keep_memory() -> None:
     """Has the C library keep the memory that it is given back, for the next step.
 
     By default glibc returns large blocks to the system, and a step on CPU, which asks for hundreds of megabytes anew,
-    waits for each page of them.
+    waits for each page of them. Threads with blocks of their own would return theirs all the same, so they have none.
     """
     import ctypes
 
     mallopt = getattr(ctypes.CDLL(None), 'mallopt', None) if sys.platform == 'linux' else None
     if mallopt:  # not in every C library
+        mallopt(ARENA_MAX, 1)
         mallopt(MMAP_MAX, 0)
         mallopt(TRIM_THRESHOLD, 2**31 - 1)
 

@@ -38,6 +38,7 @@ from benchmarks.peers.train import Peer
 from ml_collections import ConfigDict
 
 from experiments import dcgan_celeba, gan_mlp_mnist, gan_ring8, pacgan_grid25, sngan_resnet_cifar10, wgan_gp_mnist
+from gans.cli import keep_memory
 from gans.train import program
 from gans.train.setup import Experiment, setup
 
@@ -208,6 +209,7 @@ def main() -> None:
     cases = args.cases.split(',')
     if wrong := set(cases) - set(CASES):
         parser.error(f'unknown case {", ".join(wrong)}; known: {", ".join(CASES)}')
+    keep_memory()  # as launch.py does; it serves both sides
     device = 'cuda' if jax.default_backend() == 'gpu' and torch.cuda.is_available() else 'cpu'
     torch.set_float32_matmul_precision('highest' if args.check else 'high')  # TF32 on a GPU, as XLA's default
     torch.backends.cudnn.benchmark = True
