@@ -76,7 +76,10 @@ def setup(
     axis_name = AXIS if devices > 1 else None
     # On CPU, XLA's convolutions are slow in loops, and fused steps are one; mapped ones are slow everywhere there.
     slow = jax.default_backend() == 'cpu' and (mapped or config.train.steps_per_call > 1)
-    conv = 'loop' if config.train.conv == 'auto' and slow else config.train.conv
+    conv = config.train.conv
+    if conv == 'auto' and jax.default_backend() == 'cpu':
+        # Fewer products compile for long, and repeats are written out there: five times as long.
+        conv = 'loop' if slow else 'auto' if config.train.n_critic == 1 else 'direct'
     sync = axis_name if config.train.sync_batch_norm else None
     compute = Compute(PRECISIONS[config.train.precision], conv, sync)
     system = system_of(config, source.spec, compute)
