@@ -10,7 +10,7 @@ A convolution has three bilinear forms, and each one's derivatives are the other
 Each is a `jax.custom_vjp` in terms of the others, so the set is closed: a gradient, and the gradient of a gradient
 (WGAN-GP, R1), only ever run these three. XLA's CPU backend is fast for plain convolutions and slow, at times a hundred
 times slower, for the dilated ones that autodiff makes of them; here each form is written the ways that are fast: as
-plain convolutions, as matrix products, and as fewer products (`gans/ops/winograd.py`), which wins wherever it applies.
+plain convolutions, as matrix products, and as fewer products (`gans/ops/winograd.py`), where layers are large.
 
 Images are [B, H, W, C], kernels [kh, kw, C, F], both exactly as `flax.linen` has them.
 """

@@ -93,20 +93,16 @@ def saves(geo: 'Geometry', batch: int, w: jax.Array) -> bool:
 def conv(geo: 'Geometry', x: jax.Array, w: jax.Array) -> jax.Array:
     """As `gans.ops.conv._conv`."""
     rows, columns = _axes(geo)
-    over = 1 if geo.flipped else 0
-    products = _each(
-        lambda a, b: _dot(a, b, 1, over), _split(rows, columns, x), _kernels(rows, columns, geo.flipped, w)
-    )
+    kernels = _kernels(rows, columns, geo.flipped, w)
+    products = _products(_split(rows, columns, x), kernels, 1, 1 if geo.flipped else 0)
     return _outputs(rows, columns, products, x.shape[0]).astype(x.dtype)
 
 
 def conv_t(geo: 'Geometry', y: jax.Array, w: jax.Array) -> jax.Array:
     """As `gans.ops.conv._conv_t`."""
     rows, columns = _axes(geo)
-    over = 0 if geo.flipped else 1
-    products = _each(
-        lambda a, b: _dot(a, b, 1, over), _spread(rows, columns, y), _kernels(rows, columns, geo.flipped, w)
-    )
+    kernels = _kernels(rows, columns, geo.flipped, w)
+    products = _products(_spread(rows, columns, y), kernels, 1, 0 if geo.flipped else 1)
     return _join(rows, columns, products, y.shape[0]).astype(y.dtype)
 
 
@@ -114,7 +110,7 @@ def wgrad(geo: 'Geometry', x: jax.Array, y: jax.Array) -> jax.Array:
     """As `gans.ops.conv._wgrad`."""
     rows, columns = _axes(geo, taller=True)
     parts, order = (_split(rows, columns, x), _spread(rows, columns, y)), -1 if geo.flipped else 1
-    products = _each(lambda a, b: _dot(a, b, 0, 0), *parts[::order])
+    products = _products(*parts[::order], 0, 0)
     kernels = functools.partial(_kernels, rows, columns, geo.flipped)
     channels = (x.shape[3], y.shape[3])[::order]
     shape = jax.ShapeDtypeStruct((rows.kernel, columns.kernel, *channels), products[0][0].dtype)
@@ -220,11 +216,9 @@ def _sums(matrix: np.ndarray, parts: Sequence[jax.Array]) -> list[jax.Array]:
     return sums
 
 
-def _each(product, left: Grid, right: Grid) -> Grid:
-    return [[product(a, b) for a, b in zip(*rows, strict=True)] for rows in zip(left, right, strict=True)]
-
-
-def _dot(a: jax.Array, b: jax.Array, by_a: int, by_b: int) -> jax.Array:
-    """The matrix product over these dimensions, summed in float32 at least."""
-    dtype = jnp.promote_types(a.dtype, jnp.float32)
-    return lax.dot_general(a, b, (((by_a,), (by_b,)), ((), ())), preferred_element_type=dtype)
+def _products(left: Grid, right: Grid, over_left: int, over_right: int) -> Grid:
+    """Matrix products over these dimensions at each point, summed in float32 at least."""
+    dtype = jnp.promote_types(left[0][0].dtype, jnp.float32)
+    over = ((over_left,), (over_right,)), ((), ())
+    dot = functools.partial(lax.dot_general, dimension_numbers=over, preferred_element_type=dtype)
+    return [[dot(a, b) for a, b in zip(*rows, strict=True)] for rows in zip(left, right, strict=True)]
