@@ -41,7 +41,7 @@ def repeats(system: System) -> int:
 
 
 def make_train_step(
-    system: System, axis_name: str | None = None, unroll: bool = False
+    system: System, axis_name: str | None = None
 ) -> Callable[[TrainState, dict[str, Array], tuple[str, ...]], tuple[TrainState, Metrics]]:
     """Makes step(state, batch, due) -> (state, metrics).
 
@@ -49,7 +49,6 @@ def make_train_step(
       system: what to run.
       axis_name: of the device axis; then the batch is this device's share, and gradients, statistics, memories and
         metrics are averaged over the devices, here and nowhere else.
-      unroll: writes repeats and micro-batches out instead of looping (XLA's CPU convolutions are slow in loops).
 
     The step's `batch` has leaves [repeats(system), B, ...]; `due` is a static tuple of names of updates.
     """
@@ -82,7 +81,7 @@ def make_train_step(
             grads, (metrics, stats, memory) = gradients(update, state.replace(stats=stats, memory=memory), *piece)
             return (stats, memory), (grads, metrics)
 
-        carry, stacked = lax.scan(body, (state.stats, state.memory), pieces, unroll=unroll or 1)
+        carry, stacked = lax.scan(body, (state.stats, state.memory), pieces)
         grads, metrics = jax.tree.map(lambda x: x.mean(0), stacked)
         return grads, (metrics, *carry)
 
@@ -107,7 +106,7 @@ def make_train_step(
         batches = jax.tree.map(lambda x: x[x.shape[0] - update.repeats :], batches)
         if update.repeats == 1:
             return body(state, (0, jax.tree.map(lambda x: x[0], batches)))
-        state, metrics = lax.scan(body, state, (jnp.arange(update.repeats), batches), unroll=unroll or 1)
+        state, metrics = lax.scan(body, state, (jnp.arange(update.repeats), batches))
         return state, {name: value.mean(0) for name, value in metrics.items()}
 
     def step(state: TrainState, batch: dict[str, Array], due: tuple[str, ...]) -> tuple[TrainState, Metrics]:

@@ -70,7 +70,7 @@ def test_flops_of_an_mlp_by_hand(monkeypatch: pytest.MonkeyPatch) -> None:
     experiment = setup(config, devices=1)
     for name, products in by_hand.items():
         assert describe.flops(experiment, (name,)) == pytest.approx(2 * batch * products, rel=0.015)
-    monkeypatch.setattr(jax, 'default_backend', lambda: 'gpu')  # where repeats are a loop, not written out
+    monkeypatch.setattr(jax, 'default_backend', lambda: 'gpu')
     assert describe.flops(experiment, ('critic',)) == pytest.approx(2 * batch * by_hand['critic'], rel=0.015)
 
 

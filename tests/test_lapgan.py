@@ -350,7 +350,7 @@ def test_micro_batches_repeats_and_averages():
     real = {'real': jnp.stack([SMALL['real'], SMALL['real'] ** 2])}
 
     def after(**more):
-        step = make_train_step(made((8, 8, 1), **options, **more), unroll=True)
+        step = make_train_step(made((8, 8, 1), **options, **more))
         return jax.jit(step, static_argnums=2)(first(made((8, 8, 1), **options, **more)), real, due)
 
     (whole, metrics), (cut, _) = after(), after(**{'train.micro': 2, 'ema.decay': 0.9})

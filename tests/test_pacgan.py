@@ -99,6 +99,6 @@ def test_maxout_is_the_largest_of_its_pieces() -> None:
     h = x
     for i in range(3):
         layer = jax.tree.map(np.asarray, params[f'dense_{i}'])
-        h = (h @ layer['kernel'] + layer['bias']).reshape(3, 200, 5).max(-1)
+        h = (h @ layer['kernel'] + layer['bias']).reshape(3, 5, 200).max(1)
     expected = h @ np.asarray(params['out']['kernel']) + np.asarray(params['out']['bias'])
     np.testing.assert_allclose(system.nets['critic'].apply(params, stats, x, train=True)[0], expected[:, 0], atol=1e-6)

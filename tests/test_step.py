@@ -55,9 +55,9 @@ class Runner:
     step: object
 
     @classmethod
-    def of(cls, config, spec=POINTS, unroll=False):
+    def of(cls, config, spec=POINTS):
         system = build(config, spec, Compute())
-        return cls(system, jax.jit(make_train_step(system, unroll=unroll), static_argnums=2))
+        return cls(system, jax.jit(make_train_step(system), static_argnums=2))
 
     def start(self, seed=0):
         return jax.jit(lambda rng: init_state(self.system, rng))(jax.random.key(seed))
@@ -137,14 +137,13 @@ def test_a_net_without_owner_is_frozen():
     assert 'me' in state.opt and state.ema == {}
 
 
-@pytest.mark.parametrize('unroll', [False, True])
-def test_memory_passes_through_repeats_and_micro_batches_in_order(unroll):
+def test_memory_passes_through_repeats_and_micro_batches_in_order():
     def loss(params, state, batch, keys):
         digits = state.memory['digits'] * 10 + batch['x'].mean()
         return params['mine'] * batch['x'].mean(), Aux({'x': batch['x'].mean()}, {}, {'digits': digits})
 
     system = simple(loss, {'repeats': 2, 'micro': 2}, memory={'digits': 0.0, 'other': 5.0})
-    step = make_train_step(system, unroll=unroll)
+    step = make_train_step(system)
     state, metrics = step(init_state(system, jax.random.key(0)), {'x': jnp.array([[1.0, 2.0], [3.0, 4.0]])}, ('move',))
     np.testing.assert_allclose(state.memory['digits'], 1234.0)
     assert state.memory['other'] == 5.0
@@ -224,6 +223,51 @@ def test_critic_updates_by_hand():
         assert moved(after.params['critic'], runner.step(start, other, BOTH)[0].params['critic']) > 1e-4
 
 
+@pytest.mark.parametrize('condition', [None, 'concat'])
+def test_real_and_fake_in_one_batch_are_judged_as_apart(condition):
+    """The generator of zeros makes zeros, so the fakes are known."""
+    config = experiment(**{'critic.norm': 'layer', 'critic.widths': (8, 8)})
+    config.generator.condition = config.critic.condition = condition
+    system = build(config, POINTS._replace(classes=('a', 'b')), Compute())
+    state = init_state(system, jax.random.key(0))
+    state.params['generator'] = jax.tree.map(jnp.zeros_like, state.params['generator'])
+    real, label = data()[0]['real'][0], jnp.arange(BATCH) % 2
+    told = () if condition is None else (label,)
+
+    def by_hand(params):
+        scores = lambda x: system.nets['critic'].apply(params, {}, x, *told, train=True)[0]
+        real_scores, fake_scores = scores(real), scores(jnp.zeros_like(real))
+        loss = (jax.nn.softplus(-real_scores) + jax.nn.softplus(fake_scores)).mean()
+        return loss, {'real_score': real_scores.mean(), 'fake_score': fake_scores.mean()}
+
+    def ours(params):
+        keys = random.example_keys(jax.random.key(1), jnp.arange(BATCH))
+        both = {**state.params, 'critic': params}
+        loss, aux = system.updates[0].loss(both, state, {'real': real, 'label': label}, keys)
+        return loss, dict(aux.metrics)
+
+    (loss, metrics), slope = jax.value_and_grad(ours, has_aux=True)(state.params['critic'])
+    (expected, apart), by_hand_slope = jax.value_and_grad(by_hand, has_aux=True)(state.params['critic'])
+    assert abs(float(apart['real_score'] - apart['fake_score'])) > 1e-2
+    np.testing.assert_allclose(loss, expected, rtol=1e-6)
+    assert_close(metrics, apart, 1e-6)
+    assert_close(slope, by_hand_slope, 1e-6)
+
+
+@pytest.mark.parametrize(('norm', 'minibatch'), [('batch', None), ('none', 'std')])
+def test_what_sees_its_batch_judges_real_and_fake_apart(norm, minibatch):
+    """The scores of the real examples are those of a batch without fakes."""
+    config = experiment(**{'critic.norm': norm})
+    with config.unlocked():
+        config.critic.minibatch = minibatch
+    system = build(config, POINTS, Compute())
+    state, real = init_state(system, jax.random.key(0)), data()[0]['real'][0]
+    keys = random.example_keys(jax.random.key(1), jnp.arange(BATCH))
+    _, aux = system.updates[0].loss(state.params, state, {'real': real}, keys)
+    scores, _ = system.nets['critic'].apply(state.params['critic'], state.stats['critic'], real, train=True)
+    np.testing.assert_allclose(aux.metrics['real_score'], scores.mean(), rtol=1e-5)
+
+
 def test_an_update_draws_anew_at_each_step_and_repeat():
     keys = {}
 
@@ -250,14 +294,6 @@ def test_micro_batches_equal_the_full_batch(penalised):
     assert_close(a.opt, b.opt, 1e-6)
     assert_close(logs_a, logs_b, 1e-6)
     assert moved(a.params, penalised.start().params) > 0.05
-
-
-def test_unrolling_changes_nothing():
-    batches = data(n=2, steps=2)
-    config = experiment(**PENALISED, **{'train.n_critic': 2, 'train.micro': 2})
-    (a, logs_a), (b, logs_b) = (Runner.of(config, unroll=unroll).run(batches) for unroll in (False, True))
-    assert_close(a.params, b.params, 1e-6)
-    assert_close(logs_a, logs_b, 1e-6)
 
 
 def test_a_run_is_a_function_of_its_seed(penalised):

@@ -1,5 +1,6 @@
 """Fully connected nets, for points and for images."""
 
+import functools
 import math
 
 import flax.linen as nn
@@ -27,7 +28,7 @@ def _hidden(
         bias = self.norm in ('none', 'spectral')  # else the norm's shift does its work
         dense = Dense(width * pieces, self.compute, bias, spectral, initializer(self.init_std), name=f'dense_{i}')
         x = dense(x, train)
-        x = x if pieces == 1 else x.reshape(-1, width, pieces).max(-1)
+        x = x if pieces == 1 else functools.reduce(jnp.maximum, jnp.split(x, pieces, -1))
         x = x if keys is None else Noise(name=f'noise_{i}')(x, keys[i])
         x = act(norm(self.norm, x, train, name=f'norm_{i}', compute=self.compute, label=label))
     return x

@@ -68,7 +68,7 @@ def conv(
       form: 'lax' is `lax.conv_general_dilated` with its own derivatives: for GPU and TPU, and for forward mode, which
         the others lack. 'direct' is XLA's convolutions, fast on CPU outside of loops. 'matmul' is slices and matrix
         products. 'winograd' is fewer products, in float32 where a stride has two or three taps, else 'matmul'; its
-        rounding errors are some five times larger. 'auto' is 'lax' except on CPU, where it is 'winograd' if that saves
+        rounding errors are some seven times larger. 'auto' is 'lax' except on CPU, where it is 'winograd' if that saves
         much, else 'direct'. 'loop' is the same with 'matmul' for 'direct': for CPU in `lax.scan`, where XLA's
         convolutions are slow, and under `vmap` with one kernel a member, where products become batched ones, not a
         grouped convolution.

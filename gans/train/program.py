@@ -74,8 +74,7 @@ def make_steps(experiment: Experiment) -> Callable[[TrainState, dict, Schedule],
     """
     streamed = experiment.source.read is not None
     axis_name, shares = experiment.axis_name, experiment.shares
-    unroll = jax.default_backend() == 'cpu'
-    train_step = make_train_step(experiment.system, axis_name, unroll)
+    train_step = make_train_step(experiment.system, axis_name)
 
     def steps(state: TrainState, raw: dict[str, Array], schedule: Schedule) -> tuple[TrainState, list]:
         offset = 0 if axis_name is None else lax.axis_index(axis_name) * shares['local']

@@ -74,14 +74,12 @@ def setup(
     if config.eval.features:
         features.resolve(config.eval.features, source.spec)
     axis_name = AXIS if devices > 1 else None
-    # On CPU, XLA's convolutions are slow in loops, and fused steps are one; mapped ones are slow everywhere there.
-    slow = jax.default_backend() == 'cpu' and (mapped or config.train.steps_per_call > 1)
-    conv = config.train.conv
-    if conv == 'auto' and jax.default_backend() == 'cpu':
-        # Fewer products compile for long, and repeats are written out there: five times as long.
-        conv = 'loop' if slow else 'auto' if config.train.n_critic == 1 else 'direct'
+    # On CPU, XLA's convolutions are slow in loops, and everywhere if they are mapped over.
+    train = config.train
+    loops = max(train.steps_per_call, train.n_critic, train.micro) > 1
+    conv = 'loop' if train.conv == 'auto' and jax.default_backend() == 'cpu' and (mapped or loops) else train.conv
     sync = axis_name if config.train.sync_batch_norm else None
-    compute = Compute(PRECISIONS[config.train.precision], conv, sync)
+    compute = Compute(PRECISIONS[train.precision], conv, sync)
     system = system_of(config, source.spec, compute)
     _check_freeze(config.finetune, system)
     experiment = Experiment(config, source, compute, system, devices, axis_name)

@@ -66,14 +66,14 @@ def settle(layer: nn.Module) -> Tensor:
 
 
 class Maxout(nn.Module):
-    """[B, n * pieces] -> [B, n]."""
+    """[B, pieces * n] -> [B, n]."""
 
     def __init__(self, pieces: int) -> None:
         super().__init__()
         self.pieces = pieces
 
     def forward(self, x: Tensor) -> Tensor:
-        return x.unflatten(1, (-1, self.pieces)).amax(-1)
+        return x.unflatten(1, (self.pieces, -1)).amax(1)
 
 
 class ToImages(nn.Module):
