@@ -35,6 +35,7 @@ class Compute(NamedTuple):
     dtype: Any = jnp.float32  # of activations and products; parameters and losses are float32 always
     conv: str = 'auto'  # the form of convolutions, see gans/ops/conv.py
     axis_name: str | None = None  # batch norm averages its moments over this device axis
+    remat: bool = False  # of what a gradient needs keep only products with kernels, see gans/nets/build.py
 
 
 class Net(NamedTuple):

@@ -296,6 +296,17 @@ def test_micro_batches_equal_the_full_batch(penalised):
     assert moved(a.params, penalised.start().params) > 0.05
 
 
+@pytest.mark.parametrize('changes', [{}, PENALISED | {'critic.norm': 'layer'}])
+def test_what_is_computed_again_is_the_same(changes):
+    config, batches = experiment('dcgan', **changes), data(IMAGES, steps=2)
+    systems = [build(config, IMAGES, Compute(remat=remat)) for remat in (False, True)]
+    steps = [jax.jit(make_train_step(system), static_argnums=2) for system in systems]
+    (a, logs_a), (b, logs_b) = (Runner(*pair).run(batches) for pair in zip(systems, steps, strict=True))
+    assert_close(a.params, b.params, 1e-6)
+    assert_close(a.stats, b.stats, 1e-6)
+    assert_close(logs_a, logs_b, 1e-5)
+
+
 def test_a_run_is_a_function_of_its_seed(penalised):
     (a, logs_a), (b, logs_b), (c, _) = (penalised.run(data(), seed) for seed in (3, 3, 4))
     assert_same(a, b)

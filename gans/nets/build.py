@@ -1,6 +1,7 @@
 """From a config to nets: `config.generator.net` names a file of this folder, the other keys are its arguments."""
 
 import dataclasses
+import functools
 import importlib
 import inspect
 import pkgutil
@@ -15,6 +16,7 @@ import gans.nets
 from gans.core import Array, Compute, Keys, Net, Spec, Tree
 from gans.errors import UserError, unknown
 from gans.ops import labels
+from gans.ops.layers import PRODUCT
 from gans.ops.virtual import Referenced
 
 HELPERS = ('build', 'recognition')  # files of this folder that are no family of nets
@@ -22,6 +24,9 @@ HELPERS = ('build', 'recognition')  # files of this folder that are no family of
 
 def from_linen(module: nn.Module, *inputs: jax.ShapeDtypeStruct) -> Net:
     """Makes pure functions of a linen module, which hides `mutable=` and `rngs=`.
+
+    With `compute.remat`, what a gradient needs and is no layer's product with its kernel (norms, activations, enlarged
+    images) is not kept but computed again (Chen 2016, 1604.06174); no such product is.
 
     Args:
       module: `__call__(*inputs, train)`; all its non-trainable variables are statistics, except what it tells of itself
@@ -44,7 +49,11 @@ def from_linen(module: nn.Module, *inputs: jax.ShapeDtypeStruct) -> Net:
             raise UserError(f"the net '{type(module).__module__.rpartition('.')[2]}' tells no features: take another")
         return (out, told[0]) if features else out, {**stats, **changed}
 
-    return Net(init, apply, module, inputs)
+    def apply_again(params: Tree, stats: Tree, *inputs: Array, **how: Any) -> tuple[Array | tuple[Array, Array], Tree]:
+        policy = jax.checkpoint_policies.save_only_these_names(PRODUCT)
+        return jax.checkpoint(functools.partial(apply, **how), policy=policy)(params, stats, *inputs)
+
+    return Net(init, apply_again if module.compute.remat else apply, module, inputs)
 
 
 def generator(

@@ -6,7 +6,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from gans.core import Array
+from gans.core import Array, Compute
 
 GENERATOR = ('concat', 'norm')
 CRITIC = ('concat', 'planes', 'projection')
@@ -26,6 +26,10 @@ class Labelled(nn.Module):
     classes: int
     condition: str
     embedding: int | None = None
+
+    @property
+    def compute(self) -> Compute:
+        return self.net.compute
 
     @nn.compact
     def __call__(self, x: Array, label: Array, train: bool = True) -> Array:

@@ -9,6 +9,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 from jax import lax
+from jax.ad_checkpoint import checkpoint_name
 
 from gans.core import Array, Compute
 from gans.errors import UserError, unknown
@@ -27,6 +28,7 @@ ACTIVATIONS = {
     'swish': nn.swish,
 }
 
+PRODUCT = 'product'  # what layers call their outputs, for `jax.checkpoint`
 NORMS = ('none', 'batch', 'layer', 'instance')
 CRITIC_NORMS = (*NORMS, 'spectral')
 GENERATOR_NORMS = (*NORMS, 'virtual')
@@ -82,7 +84,7 @@ class Dense(_Kernel):
     @nn.compact
     def __call__(self, x: Array, train: bool = True) -> Array:
         kernel, bias = self.parameters_of((x.shape[-1], self.features), train)
-        return x.astype(self.compute.dtype) @ kernel + bias
+        return checkpoint_name(x.astype(self.compute.dtype) @ kernel + bias, PRODUCT)
 
 
 class Score(_Kernel):
@@ -116,7 +118,8 @@ class Conv(_Kernel):
     def __call__(self, x: Array, train: bool = True) -> Array:
         kernel, bias = self.parameters_of((self.kernel, self.kernel, x.shape[-1], self.features), train)
         padding = [(self.padding, self.padding)] * 2 if isinstance(self.padding, int) else self.padding
-        return conv(x.astype(self.compute.dtype), kernel, self.stride, padding, form=self.compute.conv) + bias
+        x = conv(x.astype(self.compute.dtype), kernel, self.stride, padding, form=self.compute.conv) + bias
+        return checkpoint_name(x, PRODUCT)
 
 
 class ConvTranspose(_Kernel):
@@ -133,7 +136,8 @@ class ConvTranspose(_Kernel):
         kernel, bias = self.parameters_of((self.kernel, self.kernel, x.shape[-1], self.features), train)
         low = self.kernel - 1 - (self.kernel - 1) // 2
         pads = [(low, self.size - ((n - 1) * self.stride + 1) + self.kernel - 1 - low) for n in x.shape[1:3]]
-        return conv_transpose(x.astype(self.compute.dtype), kernel, self.stride, pads, form=self.compute.conv) + bias
+        x = conv_transpose(x.astype(self.compute.dtype), kernel, self.stride, pads, form=self.compute.conv) + bias
+        return checkpoint_name(x, PRODUCT)
 
 
 def norm(

@@ -54,6 +54,10 @@ class Referenced(nn.Module):
     draw: Callable[[Keys], Array]
     classes: int
 
+    @property
+    def compute(self) -> Compute:
+        return self.net.compute
+
     @nn.compact
     def __call__(self, z: Array, label: Array | None = None, train: bool = True) -> Array:
         first = lambda: self.draw(jax.random.split(self.make_rng('params'), REFERENCE))

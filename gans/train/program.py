@@ -103,8 +103,14 @@ def make_call(experiment: Experiment) -> Callable[[TrainState, dict, Schedule], 
     """Compiles `make_steps`. With several devices, state and raw have a leading device axis. The state is donated."""
     steps, axis_name = make_steps(experiment), experiment.axis_name
     if axis_name is None:
-        return jax.jit(steps, static_argnums=2, donate_argnums=0)
+        return jax.jit(steps, static_argnums=2, donate_argnums=0, compiler_options=_options(experiment))
     return jax.pmap(steps, axis_name, static_broadcasted_argnums=2, donate_argnums=0)
+
+
+def _options(experiment: Experiment) -> dict[str, str] | None:
+    """XLA removes the barriers of `jax.checkpoint` on CPU, and then what is computed twice."""
+    barriers = experiment.compute.remat and jax.default_backend() == 'cpu'
+    return {'xla_disable_hlo_passes': 'cse_barrier_expander'} if barriers else None
 
 
 def ahead(experiment: Experiment, call: Callable, start: int) -> Callable:

@@ -79,7 +79,7 @@ def setup(
     loops = max(train.steps_per_call, train.n_critic, train.micro) > 1
     conv = 'loop' if train.conv == 'auto' and jax.default_backend() == 'cpu' and (mapped or loops) else train.conv
     sync = axis_name if config.train.sync_batch_norm else None
-    compute = Compute(PRECISIONS[train.precision], conv, sync)
+    compute = Compute(PRECISIONS[train.precision], conv, sync, train.remat)
     system = system_of(config, source.spec, compute)
     _check_freeze(config.finetune, system)
     experiment = Experiment(config, source, compute, system, devices, axis_name)
