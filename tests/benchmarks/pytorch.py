@@ -42,6 +42,7 @@ from gans.cli import keep_memory
 from gans.train import program
 from gans.train.setup import Experiment, setup
 
+PAUSE = 0.5  # seconds, before each measurement: the other side's threads spin for a while when they are done
 TOLERANCE = 1e-2  # of gradients: where rounding turns one ReLU in a million, they move by the root of that
 
 
@@ -161,6 +162,7 @@ def in_turns(sides: dict[str, Side], rounds: int, seconds: float) -> dict[str, l
     times = {name: [] for name in sides}
     for _ in range(rounds):
         for name, side in sides.items():
+            time.sleep(PAUSE)
             times[name].append(side.seconds(calls[name]))
     return times
 
