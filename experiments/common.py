@@ -89,7 +89,7 @@ def get_config() -> ConfigDict:
     config.train.steps_per_call = 1  # steps fused into one program; for nets that are small
     config.train.precision = 'float32'  # or 'bfloat16' for activations and products
     config.train.remat = False  # norms and activations are computed again for the gradients, which takes less memory
-    config.train.conv = 'auto'  # form of convolutions: auto, lax, direct, matmul
+    config.train.conv = 'auto'  # form of convolutions: auto, loop, lax, direct, matmul, winograd
     config.train.sync_batch_norm = False  # batch norm over all devices
     config.train.log_every = 100
     config.train.sample_every = 1_000

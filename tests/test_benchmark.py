@@ -57,7 +57,7 @@ def test_loops_count_as_often_as_they_run(unroll: int) -> None:
 
 
 def test_flops_of_an_mlp_by_hand(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Matrix products alone; what is elementwise is about a hundredth of them here. n_critic in a loop or not."""
+    """Matrix products alone; what is elementwise is about a hundredth of them here. Critic steps are a loop."""
     batch, z, hidden, pixels = 512, 96, 512, 16 * 16 * 3
     over = {'latents.size': z, 'generator.widths': (hidden,), 'critic.widths': (hidden,), 'train.batch_size': batch}
     config = small(**over, **{'train.n_critic': 3})
