@@ -36,6 +36,7 @@ ROWS = {  # how many each has
     'losses_grid25': 54,
     'losses_ring8': 54,
     'pacgan_grid25': 4,
+    'precision': 2,
     'unrolled_ring8': 4,
     'wgan_gp_ncritic_lambda': 12,
 }
