@@ -107,10 +107,15 @@ def make_call(experiment: Experiment) -> Callable[[TrainState, dict, Schedule], 
     return jax.pmap(steps, axis_name, static_broadcasted_argnums=2, donate_argnums=0)
 
 
-def _options(experiment: Experiment) -> dict[str, str] | None:
-    """XLA removes the barriers of `jax.checkpoint` on CPU, and then what is computed twice."""
-    barriers = experiment.compute.remat and jax.default_backend() == 'cpu'
-    return {'xla_disable_hlo_passes': 'cse_barrier_expander'} if barriers else None
+def _options(experiment: Experiment) -> dict[str, str | bool] | None:
+    """XLA's, for CPU."""
+    if jax.default_backend() != 'cpu':
+        return None
+    # In a loop of steps XLA copies parameters and moments that it could overwrite, unless it looks closer.
+    options = {'xla_cpu_copy_insertion_use_region_analysis': True}
+    if experiment.compute.remat:  # this pass removes the barriers of `jax.checkpoint`, and then what is computed twice
+        options['xla_disable_hlo_passes'] = 'cse_barrier_expander'
+    return options
 
 
 def ahead(experiment: Experiment, call: Callable, start: int) -> Callable:
