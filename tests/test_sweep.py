@@ -2,6 +2,7 @@
 
 import json
 import signal
+from collections.abc import Callable
 from pathlib import Path
 
 import jax
@@ -304,6 +305,32 @@ def test_a_changed_file_trains_what_is_new(trained: Path, tmp_path: Path, monkey
     run.run(write(tmp_path, text), base(), folder, 2, 'base', 'python launch.py')
     assert begun == [1]  # one more seed of one row
     assert not (folder / 'rows' / 'new' / 'seed_1').exists()
+
+
+def test_one_row_of_an_interrupted_sweep_leaves_the_others_where_they_stand(tmp_path: Path, monkeypatch) -> None:
+    args = (write(tmp_path), base(), tmp_path / 'out', 1)
+    interrupted(6, monkeypatch, *args, None, 'python launch.py')
+    saved = []
+    monkeypatch.setattr(train.Checkpoints, 'restore', _noted(train.Checkpoints.restore, saved))
+    run.run(*args, 'heavy', 'python launch.py')
+    assert (tmp_path / 'out/rows/heavy/seed_0/summary.json').is_file()
+    assert not (tmp_path / 'out/rows/base/seed_0/summary.json').exists()
+    saved.clear()
+    run.run(*args, None, 'python launch.py')
+    assert 6 in saved  # base and wild went on from there
+    assert read_metrics(tmp_path / 'out/rows/base/seed_0/metrics.csv')['step'][-1] == 12
+    assert not any((tmp_path / 'out' / 'populations').iterdir())
+
+
+def _noted(restore: Callable, saved: list[int]) -> Callable:
+    """`Checkpoints.restore`, of which is noted what steps it finds."""
+
+    def noting(*args):
+        found = restore(*args)
+        saved.append(found.step if found else 0)
+        return found
+
+    return noting
 
 
 def test_when_all_diverge_the_sweep_still_ends(tmp_path: Path) -> None:

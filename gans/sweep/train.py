@@ -57,10 +57,11 @@ def _train(group: Group, folder: Path, sources: Sources) -> None:
     experiments = [experiment_of(member, sources) for member in members]
     configs = [flat(member.config) for member in members]
     numbers = {key: np.array([config[key] for config in configs]) for key in group.numbers}
-    place = _place(folder, members)
+    who = [_who(member) for member in members]
+    place = _place(folder, who)
     for member in members:
         workdir.claim(folder / member.folder, member.config)
-    workdir.write_json(workdir.made(place) / 'members.json', [_who(member) for member in members])
+    workdir.write_json(workdir.made(place) / 'members.json', who)
     checkpoints = Checkpoints(place / 'checkpoints', keep=1)
     restored = checkpoints.restore(_template(experiments[0], len(members)))
     kept = restored.state if restored else None
@@ -161,7 +162,7 @@ def _done(folder: Path, member: Member) -> bool:
 
 
 def _resumed(folder: Path, group: Group, sources: Sources) -> list[Group]:
-    """Populations that were interrupted, without the members that are done or wanted no more."""
+    """Populations that were interrupted, without the members that are done or not wanted now."""
     wanted = {str(member.folder): member for member in group.members if not _done(folder, member)}
     found = []
     for path in sorted((folder / 'populations').glob('*/members.json')):
@@ -171,31 +172,42 @@ def _resumed(folder: Path, group: Group, sources: Sources) -> list[Group]:
         members = tuple(wanted.pop(there[i]['folder']) for i in going)
         if not members:
             continue
-        part = group._replace(members=members)
         if len(going) < len(there):
-            _narrow(path.parent, len(there), going, folder, part, sources)
-        found.append(part)
+            waiting = [i for i, who in enumerate(there) if i not in going and _waits(folder, who)]
+            there = [_who(members[going.index(i)]) if i in going else who for i, who in enumerate(there)]
+            _divide(path.parent, there, [going, waiting], folder, experiment_of(members[0], sources))
+        found.append(group._replace(members=members))
     return found
 
 
-def _narrow(place: Path, count: int, going: list[int], folder: Path, group: Group, sources: Sources) -> None:
-    """Makes a population of those members of another one that go on, with their states."""
-    experiment = experiment_of(group.members[0], sources)
-    old, new = Checkpoints(place / 'checkpoints', keep=1), _place(folder, group.members)
-    restored: Restored | None = old.restore(_template(experiment, count))
-    if restored:
-        picked = jax.tree.map(lambda x: x[np.array(going)], restored.state)
-        said = restored.notes['failures']
-        failures = {str(i): said[str(j)] for i, j in enumerate(going) if str(j) in said}
-        checkpoints = Checkpoints(new / 'checkpoints', keep=1)
-        checkpoints.save(restored.step, picked, None, restored.notes | {'failures': failures})
-        checkpoints.close()
-    workdir.write_json(workdir.made(new) / 'members.json', [_who(member) for member in group.members])
+def _waits(folder: Path, who: dict[str, Any]) -> bool:
+    """Whether a run of a population, as its folder has it, is neither done nor set aside: --row left it out."""
+    path = folder / who['folder']
+    if (path / 'summary.json').is_file() or not (path / 'config.json').is_file():
+        return False
+    return not workdir.differing(flat(workdir.read_config(path / 'config.json')), who['config'])
+
+
+def _divide(
+    place: Path, there: list[dict[str, Any]], parts: list[list[int]], folder: Path, experiment: Experiment
+) -> None:
+    """Makes populations of these parts of the members of one, with their states."""
+    restored: Restored | None = Checkpoints(place / 'checkpoints', keep=1).restore(_template(experiment, len(there)))
+    for part in filter(None, parts):
+        new = workdir.made(_place(folder, [there[i] for i in part]))
+        if restored:
+            picked = jax.tree.map(lambda x: x[np.array(part)], restored.state)  # noqa: B023
+            said = restored.notes['failures']
+            failures = {str(i): said[str(j)] for i, j in enumerate(part) if str(j) in said}
+            checkpoints = Checkpoints(new / 'checkpoints', keep=1)
+            checkpoints.save(restored.step, picked, None, restored.notes | {'failures': failures})
+            checkpoints.close()
+        workdir.write_json(new / 'members.json', [there[i] for i in part])
     shutil.rmtree(place)
 
 
-def _place(folder: Path, members: Sequence[Member]) -> Path:
-    who = json.dumps([_who(member) for member in members], sort_keys=True)
+def _place(folder: Path, members: Sequence[dict[str, Any]]) -> Path:
+    who = json.dumps(members, sort_keys=True)
     return folder / 'populations' / hashlib.sha256(who.encode()).hexdigest()[:12]
 
 
