@@ -179,7 +179,7 @@ def parse(argv: list[str]) -> tuple[list[str], dict[str, Any]]:
     """Parses absl's flags; every mistake becomes a UserError of one line.
 
     Returns:
-      The words beside the flags, and the keys of the config that its file does not have: see `_set_apart`.
+      The words beside the flags, and the keys of the config that only we can set: see `_set_apart`.
     """
     chosen, swept, reported = (_values(argv, name) for name in ('config', 'sweep', 'report'))
     alone = reported or _values(argv, 'mode') == [COMPARE]
@@ -221,21 +221,31 @@ def parse(argv: list[str]) -> tuple[list[str], dict[str, Any]]:
 
 
 def _set_apart(argv: list[str]) -> tuple[list[str], dict[str, Any]]:
-    """Takes `--config.critic.KEY=VALUE` and its like out of a command line where the config has no such key yet.
+    """Takes out of a command line the `--config.KEY=VALUE` that ml_collections would not have: `critic.KEY` and its
+    like where the config has no such key yet, and None.
 
     The sections `data`, `generator` and `critic` are the arguments of a function, of which a file names the ones that
-    it sets; ml_collections would allow no others.
+    it sets. None turns off again what is off by default.
     """
-    pattern = re.compile(rf'--?config\.((?:{"|".join(configs.OPEN)})\.\w+)=(.*)', re.DOTALL)
-    found = {arg: pattern.fullmatch(arg) for arg in argv}
+    pattern = re.compile(r'--?config\.([\w.]+)=(.*)', re.DOTALL)
+    found = {arg: match for arg in argv if (match := pattern.fullmatch(arg))}
     chosen = _values(argv, 'config')
-    if not chosen or not any(found.values()):
+    if not chosen or not found:
         return argv, {}
     path, given, variant = chosen[-1].partition(':')
     make = configs.load(Path(path)).get_config
     known = configs.flat(configs.guarded(Path(path), lambda: make(*[variant] if given else [])))
-    added = {arg: match for arg, match in found.items() if match and match[1] not in known}
-    return [arg for arg in argv if arg not in added], {match[1]: _literal(match[2]) for match in added.values()}
+    defaults = configs.flat(configs.load(EXPERIMENTS / 'common.py').get_config())
+    added = {}
+    for arg, match in found.items():
+        key, value = match[1], _literal(match[2])
+        argument = key.count('.') == 1 and key.split('.')[0] in configs.OPEN
+        optional = argument or (key in defaults and defaults[key] is None)
+        if value is None and key in known and not optional:
+            raise UserError(f'--config.{key}=None: this cannot be turned off; here it is {known[key]!r}')
+        if value is None or (argument and key not in known):
+            added[arg] = key, value
+    return [arg for arg in argv if arg not in added], dict(added.values())
 
 
 def _literal(text: str) -> Any:

@@ -75,6 +75,9 @@ def run(config: Path, capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyP
         (('--config=CONFIG', '--config.critic.nrm=spectral'), "unknown key of critic for the net 'mlp' 'nrm'; did you"),
         (('--config=CONFIG', '--config.data.colour=red'), "unknown key of the data set 'openmoji' 'colour'"),
         (('--config=CONFIG', '--config.train.steps=many'), 'many'),
+        (('--config=CONFIG', '--config.train.batch_size=None'), 'cannot be turned off; here it is 16'),
+        (('--config=CONFIG', '--config.penalty.nam=None'), "did you mean 'penalty.name'"),
+        (('--config=CONFIG', '--config.critic.norm=None'), "unknown critic.norm 'None'"),
         (('--config=CONFIG', '--config.train.batch_size=0'), 'train.batch_size=0 must be at least 1'),
         (('--config=CONFIG', '--config.train.batch_size=18'), 'train.batch_size=18 cannot be divided'),
         (('--config=CONFIG', '--config.train.micro=3'), 'cannot be divided'),
@@ -160,6 +163,11 @@ def test_a_run_from_before_a_key_was_there(run, trained: Path, tmp_path: Path) -
     assert 'data' not in errors.split('older than')[1]
     code, _, errors = run('--config=CONFIG', f'--workdir={folder}')
     assert code == 2 and 'pack (absent there, 1 now)' in errors
+
+
+def test_none_turns_off_what_an_experiment_turned_on(run, tmp_path: Path) -> None:
+    assert run('--config=CONFIG', '--config.ema.decay=None', f'--workdir={tmp_path}/out')[0] == 0
+    assert json.loads((tmp_path / 'out/config.json').read_text())['ema']['decay'] is None
 
 
 def test_sample(run, trained: Path, tmp_path: Path) -> None:
