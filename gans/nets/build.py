@@ -6,6 +6,8 @@ import importlib
 import inspect
 import pkgutil
 from collections.abc import Callable, Mapping
+from numbers import Integral, Real
+from types import NoneType, UnionType
 from typing import Any
 
 import flax.linen as nn
@@ -20,6 +22,20 @@ from gans.ops.layers import PRODUCT
 from gans.ops.virtual import Referenced
 
 HELPERS = ('build', 'recognition')  # files of this folder that are no family of nets
+
+_whole = lambda value: isinstance(value, Integral) and not isinstance(value, bool) and value > 0
+# What the options of nets may be annotated with: what that means, and whether a value is such.
+KINDS: dict[Any, tuple[str, Callable[[Any], bool]]] = {
+    int: ('a whole number of at least 1', _whole),
+    tuple[int, ...]: (
+        'whole numbers of at least 1, as (64, 64)',
+        lambda v: isinstance(v, tuple) and all(map(_whole, v)),
+    ),
+    float: ('a number', lambda v: isinstance(v, Real | Array) and not isinstance(v, bool)),
+    bool: ('True or False', lambda v: isinstance(v, bool)),
+    str: ('a name', lambda v: isinstance(v, str)),
+    NoneType: ('None', lambda v: v is None),
+}
 
 
 def from_linen(module: nn.Module, *inputs: jax.ShapeDtypeStruct) -> Net:
@@ -131,8 +147,18 @@ def of_config(kind: str, config: Mapping[str, Any], role: str, **given: Any) -> 
     cls = getattr(importlib.import_module(f'gans.nets.{name}'), kind, None)
     if cls is None:
         raise UserError(f"{role}.net='{name}' has no {kind}; take another net")
-    fields = [field.name for field in dataclasses.fields(cls) if field.name not in ('parent', 'name', *given)]
-    for key in options:
-        if key not in fields:
-            raise unknown(f"key of {role} for the net '{name}'", key, fields)
-    return cls(**given, **{key: tuple(v) if isinstance(v, list) else v for key, v in options.items()})
+    fields = {field.name: field.type for field in dataclasses.fields(cls)}
+    known = [field for field in fields if field not in ('parent', 'name', *given)]
+    options = {key: tuple(value) if isinstance(value, list) else value for key, value in options.items()}
+    for key, value in options.items():
+        if key not in known:
+            raise unknown(f"key of {role} for the net '{name}'", key, known)
+        kinds = [KINDS[kind] for kind in _alternatives(fields[key])]
+        if not any(fits(value) for _, fits in kinds):
+            wanted = ' or '.join(words for words, _ in kinds)
+            raise UserError(f"{role}.{key}={value!r} does not fit: the net '{name}' wants {wanted} there")
+    return cls(**given, **options)
+
+
+def _alternatives(kind: Any) -> tuple:
+    return kind.__args__ if isinstance(kind, UnionType) else (kind,)
