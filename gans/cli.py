@@ -227,23 +227,24 @@ def _set_apart(argv: list[str]) -> tuple[list[str], dict[str, Any]]:
     The sections `data`, `generator` and `critic` are the arguments of a function, of which a file names the ones that
     it sets. None turns off again what is off by default.
     """
+    argument = lambda key: key.count('.') == 1 and key.split('.')[0] in configs.OPEN
     pattern = re.compile(r'--?config\.([\w.]+)=(.*)', re.DOTALL)
-    found = {arg: match for arg in argv if (match := pattern.fullmatch(arg))}
+    given = {arg: (match[1], _literal(match[2])) for arg in argv if (match := pattern.fullmatch(arg))}
+    given = {arg: (key, value) for arg, (key, value) in given.items() if value is None or argument(key)}
     chosen = _values(argv, 'config')
-    if not chosen or not found:
+    if not chosen or not given:
         return argv, {}
-    path, given, variant = chosen[-1].partition(':')
+    path, named, variant = chosen[-1].partition(':')
     make = configs.load(Path(path)).get_config
-    known = configs.flat(configs.guarded(Path(path), lambda: make(*[variant] if given else [])))
+    known = configs.flat(configs.guarded(Path(path), lambda: make(*[variant] if named else [])))
     defaults = configs.flat(configs.load(EXPERIMENTS / 'common.py').get_config())
     added = {}
-    for arg, match in found.items():
-        key, value = match[1], _literal(match[2])
-        argument = key.count('.') == 1 and key.split('.')[0] in configs.OPEN
-        optional = argument or (key in defaults and defaults[key] is None)
-        if value is None and key in known and not optional:
-            raise UserError(f'--config.{key}=None: this cannot be turned off; here it is {known[key]!r}')
-        if value is None or (argument and key not in known):
+    for arg, (key, value) in given.items():
+        if value is None and key in known and not argument(key) and defaults.get(key, known[key]) is not None:
+            raise UserError(
+                f'--config.{key}=None: this cannot be turned off; give it a value, here it is {known[key]!r}'
+            )
+        if value is None or key not in known:
             added[arg] = key, value
     return [arg for arg in argv if arg not in added], dict(added.values())
 

@@ -23,7 +23,11 @@ from gans.ops.virtual import Referenced
 
 HELPERS = ('build', 'recognition')  # files of this folder that are no family of nets
 
-_whole = lambda value: isinstance(value, Integral) and not isinstance(value, bool) and value > 0
+
+def _whole(value: Any) -> bool:
+    return isinstance(value, Integral) and not isinstance(value, bool) and value > 0
+
+
 # What the options of nets may be annotated with: what that means, and whether a value is such.
 KINDS: dict[Any, tuple[str, Callable[[Any], bool]]] = {
     int: ('a whole number of at least 1', _whole),
