@@ -2,6 +2,7 @@
 
 import os
 import sys
+from collections.abc import Iterator
 from importlib import metadata
 from pathlib import Path
 
@@ -24,3 +25,12 @@ sys.path[:0] = [str(ROOT), str(ROOT / 'experiments')]
 def own_cache(tmp_path_factory: pytest.TempPathFactory) -> None:
     """What is kept between runs is kept for these tests alone."""
     os.environ['XDG_CACHE_HOME'] = str(tmp_path_factory.getbasetemp() / 'cache')
+
+
+@pytest.fixture(scope='module', autouse=True)
+def forgotten() -> Iterator[None]:
+    """Compiled programs go with the tests that made them: together they would take six gigabytes of each worker."""
+    yield
+    import jax
+
+    jax.clear_caches()
