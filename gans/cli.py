@@ -58,7 +58,7 @@ def own_config(config: ml_collections.ConfigDict, folder: Path) -> ml_collection
     if any(arg.startswith(('--config.', '-config.')) for arg in sys.argv):
         workdir.claim(folder, config)
     held, given = workdir.read_config(path), configs.flat(config)
-    absent = [key for key in given if key not in configs.flat(held) and key.split('.')[0] not in configs.OPEN]
+    absent = [key for key in given if key not in configs.flat(held) and not configs.is_argument(key)]
     if absent:
         workdir.say(f'{folder} is older than {", ".join(f"{key} (taken as {given[key]})" for key in absent)}')
     return configs.completed(held, {key: given[key] for key in absent})
@@ -227,10 +227,9 @@ def _set_apart(argv: list[str]) -> tuple[list[str], dict[str, Any]]:
     The sections `data`, `generator` and `critic` are the arguments of a function, of which a file names the ones that
     it sets. None turns off again what is off by default.
     """
-    argument = lambda key: key.count('.') == 1 and key.split('.')[0] in configs.OPEN
     pattern = re.compile(r'--?config\.([\w.]+)=(.*)', re.DOTALL)
     given = {arg: (match[1], _literal(match[2])) for arg in argv if (match := pattern.fullmatch(arg))}
-    given = {arg: (key, value) for arg, (key, value) in given.items() if value is None or argument(key)}
+    given = {arg: (key, value) for arg, (key, value) in given.items() if value is None or configs.is_argument(key)}
     chosen = _values(argv, 'config')
     if not chosen or not given:
         return argv, {}
@@ -240,7 +239,8 @@ def _set_apart(argv: list[str]) -> tuple[list[str], dict[str, Any]]:
     defaults = configs.flat(configs.load(EXPERIMENTS / 'common.py').get_config())
     added = {}
     for arg, (key, value) in given.items():
-        if value is None and key in known and not argument(key) and defaults.get(key, known[key]) is not None:
+        optional = configs.is_argument(key) or defaults.get(key, known.get(key)) is None
+        if value is None and not optional:
             raise UserError(
                 f'--config.{key}=None: this cannot be turned off; give it a value, here it is {known[key]!r}'
             )

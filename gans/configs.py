@@ -15,6 +15,12 @@ from gans.errors import UserError, unknown
 OPEN = ('data', 'generator', 'critic')
 
 
+def is_argument(key: str) -> bool:
+    """Whether a dotted key is one of those arguments."""
+    section, _, rest = key.partition('.')
+    return section in OPEN and bool(rest)
+
+
 def flat(config: ml_collections.ConfigDict) -> dict[str, Any]:
     """A config as JSON holds it, by dotted key."""
     items = {}
@@ -44,10 +50,11 @@ def overridden(
         parent = result
         for section in sections:
             parent = parent.get(section) if isinstance(parent, ml_collections.ConfigDict) else None
-        open_ = sections and sections[0] in OPEN
-        if not isinstance(parent, ml_collections.ConfigDict) or not (last in parent or open_):
+        if not isinstance(parent, ml_collections.ConfigDict) or not (last in parent or is_argument(key)):
             raise unknown(f'key {where}', key, flat(config))
         try:
+            if value is None and isinstance(parent.get(last), ml_collections.ConfigDict):
+                raise TypeError('a section')  # which ml_collections would let go
             with result.unlocked():
                 if isinstance(value, Mapping):
                     del parent[last]

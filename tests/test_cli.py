@@ -76,6 +76,7 @@ def run(config: Path, capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyP
         (('--config=CONFIG', '--config.data.colour=red'), "unknown key of the data set 'openmoji' 'colour'"),
         (('--config=CONFIG', '--config.train.steps=many'), 'many'),
         (('--config=CONFIG', '--config.train.batch_size=None'), 'cannot be turned off; give it a value, here it is 16'),
+        (('--config=CONFIG', '--config.critic=None'), 'critic=None on the command line does not fit'),
         (('--config=CONFIG', '--config.penalty.nam=None'), "did you mean 'penalty.name'"),
         (('--config=CONFIG', '--config.critic.norm=None'), "critic.norm=None does not fit: the net 'mlp' wants a name"),
         (('--config=CONFIG', '--config.critic.widths=(8, 0)'), 'wants whole numbers of at least 1, as (64, 64) there'),
