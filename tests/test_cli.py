@@ -9,12 +9,10 @@ from pathlib import Path
 import launching
 import numpy as np
 import pytest
-from absl import flags
 from launching import ROOT, finished
 from ml_collections import ConfigDict
 from PIL import Image
 
-import launch
 from experiments import common
 
 CONFIG = """
@@ -48,15 +46,7 @@ def run(config: Path, capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyP
     monkeypatch.chdir(ROOT)
 
     def call(*args: str) -> tuple[int, str, str]:
-        flags.FLAGS.unparse_flags()
-        for name in list(flags.FLAGS):
-            if name.startswith('config.'):
-                delattr(flags.FLAGS, name)
-        for name in flags.FLAGS:
-            flags.FLAGS[name].unparse()
-        argv = ['launch.py', *(arg.replace('CONFIG', str(config)) for arg in args)]
-        monkeypatch.setattr(sys, 'argv', argv)
-        code = launch.main(argv)
+        code = launching.main(*(arg.replace('CONFIG', str(config)) for arg in args))
         out, errors = capsys.readouterr()
         return code, out, errors
 
@@ -69,9 +59,11 @@ def run(config: Path, capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyP
         ((), 'which experiment? --config=experiments/NAME.py'),
         (('--config=experiments/quickstat.py',), "did you mean 'experiments/quickstart.py'"),
         (('--config', 'experiments/quickstat.py'), "did you mean 'experiments/quickstart.py'"),
-        (('--config=experiments/quickstart.py:smok',), "unknown variant 'smok' of quickstart; known: smoke"),
-        (('--config=CONFIG', '--config.train.stepz=3'), 'Did you mean steps'),
-        (('--config=CONFIG', '--config.zebra=3'), 'no such key in the config'),
+        (('--config=experiments/quickstart.py:smok',), "unknown variant of quickstart 'smok'; did you mean 'smoke'?"),
+        (('--config=CONFIG', '--config.train.stepz=3'), "did you mean 'train.steps'?"),
+        (('--config=CONFIG', '--config.train.stepz', '3'), "did you mean 'train.steps'?"),
+        (('--config=CONFIG', '--config.zebra=3'), "unknown key on the command line 'zebra'"),
+        (('--config.pack=3', '--report=x'), '--config.pack is a key of which config?'),
         (('--config=CONFIG', '--config.critic.nrm=spectral'), "unknown key of critic for the net 'mlp' 'nrm'; did you"),
         (('--config=CONFIG', '--config.data.colour=red'), "unknown key of the data set 'openmoji' 'colour'"),
         (('--config=CONFIG', '--config.train.steps=many'), 'many'),

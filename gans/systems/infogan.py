@@ -26,7 +26,7 @@ Latents = dict[str, Array]  # z [B, d]; category int32 [B]; codes [B, c] in [-1,
 
 
 def build(config: ml_collections.ConfigDict, spec: Spec, compute: Compute) -> System:
-    """See `experiments/common.py` for the keys of the config; here also a section `infogan`: `categories` of the one
+    """See `gans/defaults.py` for the keys of the config; here also a section `infogan`: `categories` of the one
     categorical code, how many continuous `codes`, the weights `category_weight` and `code_weight` of their bounds, and
     `widths` and `norm` of the recognition net.
 
