@@ -32,12 +32,14 @@ class Range(NamedTuple):
     def wanted(self, value: Any) -> str:
         """What a value must be or do that is not in the range."""
         number = self._is_number(value)
-        kind = [] if number else ['be a whole number' if self.whole else 'be a finite number']
-        if self.low == -math.inf:
-            return kind[0]
         if self.high == math.inf or (self.high == COUNT and not (number and value > COUNT)):
-            return ' and '.join([*kind, f'be {SIGNS[self.ends[0]]} {self.low}'])
-        return ' and '.join([*kind, f'lie in {self.ends[0]}{self.low}, {self.high}{self.ends[1]}'])
+            bounds, verb = f'{SIGNS[self.ends[0]]} {self.low}', 'be'
+        else:
+            bounds, verb = f'in {self.ends[0]}{self.low}, {self.high}{self.ends[1]}', 'lie'
+        if number:
+            return f'{verb} {bounds}'
+        kind = 'be a whole number' if self.whole else 'be a finite number'
+        return kind if self.low == -math.inf else f'{kind}, {bounds}'
 
     def _is_number(self, value: Any) -> bool:
         if isinstance(value, bool) or not isinstance(value, Integral if self.whole else Real):

@@ -72,7 +72,10 @@ def run(config: Path, capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyP
         (('--config=CONFIG', '--config.penalty.nam=None'), "did you mean 'penalty.name'"),
         (('--config=CONFIG', '--config.critic.norm=None'), "critic.norm=None does not fit: the net 'mlp' wants a name"),
         (('--config=CONFIG', '--config.critic.widths=(8, 0)'), 'wants whole numbers of at least 1, as (64, 64) there'),
-        (('--config=CONFIG', '--config.critic.init_std=abc'), 'wants a number or None there'),
+        (
+            ('--config=CONFIG', '--config.critic.init_std=abc'),
+            "critic.init_std='abc' must be a finite number, greater than 0",
+        ),
         (('--config=CONFIG', '--config.critic.pieces=True'), 'wants a whole number of at least 1 there'),
         (('--config=CONFIG', '--config.critic.minibatch=foo'), "unknown critic.minibatch 'foo'"),
         (('--config=CONFIG', '--config.train.batch_size=0'), 'train.batch_size=0 must be at least 1'),
