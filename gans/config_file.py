@@ -4,6 +4,7 @@ import contextlib
 import importlib.util
 import inspect
 import json
+import os
 import sys
 import traceback
 from collections.abc import Callable, Iterator, Mapping
@@ -56,11 +57,14 @@ def guarded(path: Path, run: Callable[[], Any]) -> Any:
         raise
     except (Exception, SystemExit) as error:
         frames = [(frame.filename, frame.lineno) for frame in traceback.extract_tb(error.__traceback__)]
-        if isinstance(error, SyntaxError):
-            frames = [(error.filename, error.lineno)]
-        place = next((frame for frame in reversed(frames) if frame[0] == str(path)), frames[-1])
-        said = ' '.join(f'{type(error).__name__}: {error}'.split())
-        raise UserError(f'{place[0]}, line {place[1]}: {said}') from error
+        where = next((f'{path}, line {line}' for name, line in reversed(frames) if _same(name, path)), str(path))
+        if isinstance(error, SyntaxError) and error.filename:  # of this file, or of one that it imports
+            where = f'{path if _same(error.filename, path) else error.filename}, line {error.lineno}'
+        raise UserError(f'{where}: {" ".join(f"{type(error).__name__}: {error}".split())}') from error
+
+
+def _same(name: str, path: Path) -> bool:
+    return os.path.abspath(name) == os.path.abspath(path)
 
 
 def _made(path: Path, variant: str | None) -> Mapping[str, Any] | ConfigDict:
@@ -68,13 +72,14 @@ def _made(path: Path, variant: str | None) -> Mapping[str, Any] | ConfigDict:
     make = getattr(load(path), 'get_config', None)
     if not callable(make):
         raise UserError(f'{path} has no `def get_config()` that returns a config: see experiments/gan_ring8.py')
-    given = [] if variant is None else [variant]
-    where = f'{path}, line {inspect.unwrap(make).__code__.co_firstlineno}' if inspect.isroutine(make) else str(path)
+    code = getattr(inspect.unwrap(make), '__code__', None)
+    where = f'{path}, line {code.co_firstlineno}' if code else str(path)
+    given, signature = [] if variant is None else [variant], guarded(path, lambda: inspect.signature(make))
     try:
-        inspect.signature(make).bind(*given)
+        signature.bind(*given)
     except TypeError:
         how = f"it knows no variants: leave out ':{variant}'" if given else f'it wants a variant: --config={path}:NAME'
-        raise UserError(f'{where}: get_config{inspect.signature(make)}: {how}') from None
+        raise UserError(f'{where}: get_config{signature}: {how}') from None
     config = guarded(path, lambda: make(*given))
     if not isinstance(config, Mapping | ConfigDict):
         what = 'None: does it end with `return config`?' if config is None else f'a {type(config).__name__}'
@@ -100,4 +105,5 @@ def _beside(path: Path) -> Iterator[None]:
     try:
         yield
     finally:
-        sys.path.remove(folder)
+        with contextlib.suppress(ValueError):  # the file may have seen to that
+            sys.path.remove(folder)

@@ -128,14 +128,17 @@ RANGES = {
 
 
 def check(config: ConfigDict) -> None:
-    """Raises UserError for a number of a config that is not in its range. A number that is traced has no value yet:
-    a sweep checks its rows before.
+    """Raises UserError for a number of a config that is not in its range.
+
+    A number that is traced has no value yet; those of a sweep's rows are looked at before.
     """
     for key, value in flat(config).items():
-        if key in RANGES and value is not None:
+        traced = hasattr(value, 'aval')  # jax's name for shape and type, and jax is not needed here
+        if key in RANGES and value is not None and not traced:
             check_one(key, value, RANGES[key])
 
 
 def check_one(name: str, value: Any, range_: Range) -> None:
+    """The same for one number."""
     if not range_.holds(value):
         raise UserError(f'{name}={value!r} must {range_.wanted(value)}')
