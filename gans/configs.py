@@ -47,13 +47,13 @@ def whole(given: Mapping[str, Any] | ConfigDict, where: str) -> ConfigDict:
     Raises:
       UserError: see `overridden`.
     """
-    config = defaults.get_config()
-    config.update({name: _schema()[name] for name in defaults.SYSTEMS if name in given})
-    return overridden(config, given.to_dict() if isinstance(given, ConfigDict) else given, where)
+    return overridden(defaults.get_config(), given.to_dict() if isinstance(given, ConfigDict) else given, where)
 
 
 def overridden(config: ConfigDict, overrides: Mapping[str, Any], where: str) -> ConfigDict:
     """The config with some keys set, by dotted key or section; what are arguments of a function is set as a whole.
+
+    The section of a system, `began` and its like, is there with its defaults once a key of it is set.
 
     Raises:
       UserError: a key that is not there, or a value that does not fit; it says `where`.
@@ -114,6 +114,9 @@ def _parent(config: ConfigDict, key: str) -> tuple[ConfigDict | None, str]:
 
 
 def _set(config: ConfigDict, key: str, value: Any, where: str) -> None:
+    system = key.partition('.')[0]
+    if system in defaults.SYSTEMS and system not in config:
+        config[system] = ConfigDict(defaults.SYSTEMS[system])
     parent, last = _parent(config, key)
     if parent is None or not (last in parent or is_argument(key)):
         raise unknown(f'key {where}', key, flat(config), LISTED)

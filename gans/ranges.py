@@ -141,4 +141,4 @@ def check(config: ConfigDict) -> None:
 def check_one(name: str, value: Any, range_: Range) -> None:
     """The same for one number."""
     if not range_.holds(value):
-        raise UserError(f'{name}={value!r} must {range_.wanted(value)}')
+        raise UserError(f'{name}={repr(value).removesuffix(".0")} must {range_.wanted(value)}')

@@ -157,6 +157,7 @@ def test_mistakes_in_what_a_file_imports(tmp_path: Path) -> None:
     assert f'{helper}, line 1: SyntaxError' in refused(read, write(tmp_path, 'import broken_helper_of_a_test'))
     path = write(tmp_path, 'def get_config():\n    return {}')
     assert f"{path}, line 1: get_config(): it knows no variants: leave out ':tiny'" in refused(read, f'{path}:tiny')
+    assert 'it must be a file of Python (.py), or' in refused(read, write(tmp_path, '', 'notes.txt'))
     for text in ('[1]', '{', '3'):
         assert 'config.json' in refused(read, write(tmp_path, text, 'config.json'))
     assert "did you mean 'train.steps'" in refused(read, write(tmp_path, '{"train": {"stepz": 1}}', 'config.json'))
@@ -194,6 +195,10 @@ def test_unknown_keys_by_the_command_line(tmp_path: Path, capsys: pytest.Capture
         (['--config.ema.decay', 'None'], {'ema.decay': None}),
         (['--config.eval.features=None'], {'eval.features': None}),
         (['--config.critic.widths=8,8'], {'critic.widths': [8, 8]}),
+        (
+            ['--config.system=began', '--config.began.gamma', '1'],
+            {'system': 'began', 'began.gamma': 1.0, 'began.rate': 1e-3},
+        ),
         (['--config.optimizer.critic.decay=0.5'], {'optimizer.critic.decay': 0.5}),
         (["--config.train={'steps': 5, 'micro': 2}"], {'train.steps': 5, 'train.micro': 2}),
         (['--config.finetune.step=best', '--config.finetune.step=7'], {'finetune.step': '7'}),
