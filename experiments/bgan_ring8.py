@@ -18,5 +18,5 @@ from experiments import common, gan_ring8
 def get_config(variant: str = '') -> ConfigDict:
     config = gan_ring8.get_config()
     config.game = 'boundary_seeking'
-    config.penalty.weight = 0.3
+    config.terms.r1.weight = 0.3
     return common.finish(config, variant, __file__)

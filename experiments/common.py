@@ -40,7 +40,9 @@ def finish(config: ConfigDict, variant: str, file: str, smoke: dict[str, Any] | 
     train, per_call = config.train, min(config.train.steps_per_call, 2)
     train.steps, train.batch_size, train.steps_per_call = 4, 8, per_call
     train.n_critic = min(train.n_critic, 2)
-    config.penalty.every = min(config.penalty.every, 2)
+    for term in config.terms.values():
+        if 'every' in term:
+            term.every = min(term.every, 2)
     train.log_every = 2
     every(config, 4)
     config.eval.samples = 16

@@ -14,6 +14,5 @@ from experiments import common, gan_ring8
 
 def get_config(variant: str = '') -> ConfigDict:
     config = gan_ring8.get_config()
-    config.penalty.name = 'dragan'
-    config.penalty.weight = 1.0
+    config.terms = {'dragan': {'weight': 1.0}}
     return common.finish(config, variant, __file__)

@@ -21,8 +21,7 @@ def get_config(variant: str = '') -> ConfigDict:
     config.latents.size = 8
     config.generator = ConfigDict({'net': 'mlp', 'widths': (128, 128), 'activation': 'relu'})
     config.critic = ConfigDict({'net': 'mlp', 'widths': (128, 128), 'activation': 'leaky_relu'})
-    config.penalty.name = 'r1'
-    config.penalty.weight = 0.02
+    config.terms.r1 = {'weight': 0.02}
     config.instance_noise.sigma = 0.5
     config.instance_noise.until = 4_000
     config.optimizer.generator = common.adam(1e-3, b1=0.0)

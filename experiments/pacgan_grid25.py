@@ -15,7 +15,7 @@ from experiments import common
 
 def get_config(variant: str = '') -> ConfigDict:
     config = common.get_config()
-    config.system = 'simultaneous'  # as the authors' code moves both
+    config.dynamics = 'simultaneous'  # as the authors' code moves both
     config.data.name = 'grid'
     config.latents.size = 2
     config.generator = ConfigDict({'net': 'mlp', 'widths': (400,) * 4, 'norm': 'batch', 'init_std': 0.02})

@@ -29,9 +29,7 @@ def get_config(variant: str = '') -> ConfigDict:
     config.data.flip = True
     config.generator = ConfigDict({'net': 'dcgan', 'width': 48})
     config.critic = ConfigDict({'net': 'dcgan', 'width': 32, 'norm': 'none'})
-    config.penalty.name = 'r1'
-    config.penalty.weight = 1.0
-    config.penalty.every = 4
+    config.terms.r1 = {'weight': 1.0, 'every': 4}
     config.optimizer.generator = common.adam(3e-4, b2=0.99)
     config.optimizer.critic = common.adam(4e-4, b2=0.99)
     config.ema.decay = 0.999

@@ -3,7 +3,7 @@
 Paper: Metz 2017 (1611.02163), section 3.1, with the settings of its authors' notebook: 256 latents, tanh nets of
   128 x 2, Adam 1e-3 for the generator and 1e-4 for the critic, batch 512, 25,000 steps, k = 5 unrolled updates.
 Command: python launch.py --config=experiments/unrolled_ring8.py
-  (--config.unroll.steps=0 is the plain GAN; sweeps/unrolled_ring8.py compares k = 0, 1, 5, 10)
+  (--config.unrolled.steps=0 is the plain GAN; sweeps/unrolled_ring8.py compares k = 0, 1, 5, 10)
 Hardware and cost: two busy CPU cores, 54 to 95 ms a step (k = 0: 5 to 15), so 23 to 40 minutes.
 Expected: untested at full size. After 3,000 steps, seed 0: 8 of 8 modes, 11.8 % of high quality, reverse KL 0.066.
   k = 0, the plain GAN, after as many: 8, 4.3 %, 0.156; after 10,000: 8, 57.1 %, 0.033. So here the plain GAN does not
@@ -21,7 +21,7 @@ from experiments import common
 def get_config(variant: str = '') -> ConfigDict:
     config = common.get_config()
     config.system = 'unrolled'
-    config.unroll = ConfigDict({'steps': 5})
+    config.unrolled = {'steps': 5}
     config.data.name = 'ring'
     config.latents.size = 256
     for role in ('generator', 'critic'):
@@ -33,4 +33,4 @@ def get_config(variant: str = '') -> ConfigDict:
     config.train.batch_size = 512
     config.train.steps_per_call = 50
     common.every(config, 2_500)
-    return common.finish(config, variant, __file__, {'unroll.steps': 2})
+    return common.finish(config, variant, __file__, {'unrolled.steps': 2})

@@ -22,8 +22,7 @@ def get_config(variant: str = '') -> ConfigDict:
     config.generator = ConfigDict({'net': 'mlp', 'widths': (128, 128, 128), 'activation': 'relu'})
     config.critic = ConfigDict({'net': 'mlp', 'widths': (128, 128, 128), 'activation': 'relu'})
     config.game = 'wasserstein'
-    config.penalty.name = 'wgan_gp'
-    config.penalty.weight = 0.1
+    config.terms.wgan_gp = {'weight': 0.1}
     config.optimizer.generator = common.adam(1e-3, b2=0.9)
     config.optimizer.critic = common.adam(1e-3, b2=0.9)
     config.ema.decay = 0.998

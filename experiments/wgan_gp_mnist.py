@@ -24,8 +24,7 @@ def get_config(variant: str = '') -> ConfigDict:
     config.generator = ConfigDict({'net': 'dcgan', 'width': 32, 'base': 4})  # 4, 7, 14, 28
     config.critic = ConfigDict({'net': 'dcgan', 'width': 32, 'base': 4, 'norm': 'none'})
     config.game = 'wasserstein'
-    config.penalty.name = 'wgan_gp'
-    config.penalty.weight = 10.0
+    config.terms.wgan_gp = {'weight': 10.0}
     config.optimizer.generator = common.adam(2e-4, b2=0.9)
     config.optimizer.critic = common.adam(2e-4, b2=0.9)
     config.train.steps = 20_000

@@ -224,7 +224,7 @@ AUGMENTS: dict[str, Augment] = {
 # ADA's control of p
 
 
-def adapted(memory: Mapping[str, Array], real_scores: Array, target: float, step: float) -> dict[str, Array]:
+def update_probability(memory: Mapping[str, Array], real_scores: Array, target: float, step: float) -> dict[str, Array]:
     """The probability after some real scores [B] (section 3.1 of ADA): p moves by `step` up or down, within [0, 1].
 
     It overfits where r, the mean sign of the scores of real examples, is above the target. r is that of the call

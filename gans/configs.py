@@ -53,7 +53,8 @@ def whole(given: Mapping[str, Any] | ConfigDict, where: str) -> ConfigDict:
 def overridden(config: ConfigDict, overrides: Mapping[str, Any], where: str) -> ConfigDict:
     """The config with some keys set, by dotted key or section; what are arguments of a function is set as a whole.
 
-    The section of a system, `began` and its like, is there with its defaults once a key of it is set.
+    The section of a system, `began` and its like, and that of a term, `terms.r1`, is there with its defaults once a key
+    of it is set; None removes it.
 
     Raises:
       UserError: a key that is not there, or a value that does not fit; it says `where`.
@@ -91,7 +92,7 @@ def kind(config: ConfigDict, key: str) -> type | None:
 def _schema() -> ConfigDict:
     """All keys there are, with their defaults."""
     config = defaults.get_config()
-    config.update(defaults.SYSTEMS)
+    config.update(defaults.SYSTEMS | {'terms': defaults.TERMS})
     return config
 
 
@@ -114,11 +115,19 @@ def _parent(config: ConfigDict, key: str) -> tuple[ConfigDict | None, str]:
 
 
 def _set(config: ConfigDict, key: str, value: Any, where: str) -> None:
-    system = key.partition('.')[0]
-    if system in defaults.SYSTEMS and system not in config:
-        config[system] = ConfigDict(defaults.SYSTEMS[system])
+    for section in defaults.SECTIONS:
+        if f'{key}.'.startswith(f'{section}.'):
+            parent, last = _parent(config, section)
+            if key == section and value is None:
+                parent.pop(last, None)
+                return
+            if last not in parent:
+                parent[last] = ConfigDict(defaults.SECTIONS[section])
     parent, last = _parent(config, key)
     if parent is None or not (last in parent or is_argument(key)):
+        moved = defaults.MOVED.get(key.partition('.')[0])
+        if moved:
+            raise UserError(f'there is no key {key} {where} any more: it is {moved} now')
         raise unknown(f'key {where}', key, flat(config), LISTED)
     held = parent.get(last)
     if isinstance(held, ConfigDict) and isinstance(value, Mapping):

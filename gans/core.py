@@ -16,6 +16,8 @@ import optax
 Array = jax.Array
 Tree = Any  # a pytree of arrays
 Keys = Array  # [B] typed PRNG keys, one for each example of a batch
+Params = dict[str, Tree]  # parameters (or statistics) by net
+Batch = dict[str, Array]  # fields of examples, leaves [B, ...]: 'real', and 'label' where the set has labels
 
 
 class Spec(NamedTuple):
@@ -46,6 +48,7 @@ class Net(NamedTuple):
     apply: Callable[..., tuple[Array | tuple[Array, Array], Tree]]
     module: nn.Module  # the same net and the shapes of its inputs, for tables
     inputs: tuple[jax.ShapeDtypeStruct, ...]
+    batchwise: bool = True  # the output for one example may depend on the rest of its batch (minibatch deviation)
 
 
 class Player(NamedTuple):

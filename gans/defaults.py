@@ -2,7 +2,7 @@
 
 from ml_collections import ConfigDict, config_dict
 
-# Sections that one system alone reads: they stand in a config beside those above where it is of that system.
+# Sections that one system, or one of gans/dynamics/, alone reads: a config of it has them beside those below.
 SYSTEMS = {
     'acgan': {'weight': 1.0},  # of the classification losses
     'began': {'gamma': 0.5, 'rate': 0.001},  # the diversity ratio, and how fast k follows it
@@ -18,7 +18,28 @@ SYSTEMS = {
     },
     'lapgan': {'coarsest': 8, 'conditional': False, 'generator': {}, 'critic': {}},  # the coarsest level's nets
     'lookahead': {'every': 5, 'alpha': 0.5},
-    'unroll': {'steps': 5},
+    'unrolled': {'steps': 5},
+}
+# Sections of `terms`, each there where its term is on: the arguments of the function of that name in gans/terms.py.
+_PENALTY = {'weight': 10.0, 'every': 1, 'through_view': True}  # every=k: only every k steps, k times as strong
+TERMS = {
+    'wgan_gp': {**_PENALTY, 'target': 1.0, 'one_sided': False},  # target: the norm of the gradient that is asked for
+    'dragan': {**_PENALTY, 'target': 1.0, 'one_sided': False},
+    'r1': _PENALTY,
+    'r2': _PENALTY,
+    'consistency': {'weight': 10.0, 'names': 'flip_shift', 'every': 1},  # balanced consistency (bCR)
+    'lecam': {'weight': 0.3, 'decay': 0.99},  # decay: of the averages of scores
+    'feature_matching': {'weight': 1.0, 'alone': True},  # alone: in place of the generator's game
+}
+# All sections that a config need not have, with their defaults.
+SECTIONS = SYSTEMS | {f'terms.{name}': section for name, section in TERMS.items()}
+# What became of keys that configs of earlier versions have.
+MOVED = {
+    'penalty': 'terms.NAME, such as terms.r1.weight and terms.r1.every; several may be on',
+    'consistency': 'terms.consistency',
+    'lecam': 'terms.lecam',
+    'feature_matching': 'terms.feature_matching.weight',
+    'unroll': 'unrolled',
 }
 # Sections whose keys are the arguments of a function, which has defaults of its own and names what it does not know.
 ARGUMENTS = (
@@ -40,6 +61,7 @@ def get_config() -> ConfigDict:
     config = ConfigDict()
     config.seed = 0  # of weights, latents and the order of the data
     config.system = 'gan'  # a file of gans/systems/
+    config.dynamics = config_dict.placeholder(str)  # files of gans/dynamics/, with commas: how its players move
 
     config.data = ConfigDict()  # name, and the arguments of that set's function in gans/data/
     config.data.name = config_dict.placeholder(str)
@@ -62,12 +84,7 @@ def get_config() -> ConfigDict:
     config.pack = 1  # examples that the critic judges together (PacGAN), side by side in the channels
     config.flip_labels = number()  # probability that a pair of labels is swapped for the critic
 
-    config.penalty = ConfigDict()  # see gans/penalties.py
-    config.penalty.name = 'none'
-    config.penalty.weight = 10.0
-    config.penalty.target = 1.0  # norm of the gradient that wgan_gp and dragan ask for
-    config.penalty.one_sided = False
-    config.penalty.every = 1  # k > 1: only every k steps, k times as strong (StyleGAN2)
+    config.terms = ConfigDict()  # what is added to the losses, by name: see TERMS
 
     config.instance_noise = ConfigDict()
     config.instance_noise.sigma = number()  # standard deviation at the start, in units of the data
@@ -79,14 +96,6 @@ def get_config() -> ConfigDict:
     config.augment.target = number()  # adapts the probability: ADA's mean sign of real scores, 0.6
     config.augment.kimg = 500.0  # thousands of real examples in which it could go from 0 to 1
 
-    config.consistency = ConfigDict()  # balanced consistency (bCR)
-    config.consistency.weight = number()  # 10.0 in the paper
-    config.consistency.names = 'flip_shift'
-
-    config.lecam = ConfigDict()
-    config.lecam.weight = number()  # 0.3 in the paper
-    config.lecam.decay = 0.99  # of the averages of scores
-
     config.top_k = ConfigDict()  # the generator learns from its best fakes alone
     config.top_k.share = number()  # which it comes to, 0.5 in the paper
     config.top_k.until = 10_000  # step at which it is there
@@ -95,8 +104,6 @@ def get_config() -> ConfigDict:
     config.replay.size = config_dict.placeholder(int)  # how many are kept, such as 4096
     config.replay.fresh = 8  # of them new in each step
     config.replay.share = 0.5  # of the fakes that the critic is shown
-
-    config.feature_matching = number()  # weight of the generator's loss that takes the place of the game's
 
     config.optimizer = ConfigDict()  # see gans/optimizers.py
     config.optimizer.generator = adam()

@@ -157,3 +157,13 @@ def flip(keys: Keys, probability: float | Array, real: Array, fake: Array) -> tu
     """
     swap = random.uniform(keys) < probability
     return jnp.where(swap, fake, real), jnp.where(swap, real, fake)
+
+
+def top_k(scores: Array, share: float | Array, step: Array, until: int) -> Array:
+    """Which fakes the generator learns from: 1 for those of the k best scores [B], else 0 (Sinha 2020, 2002.06224).
+
+    k goes from B at step 0 to share x B at step `until`, by the same factor each step, and stays there.
+    """
+    k = jnp.round(len(scores) * share ** jnp.minimum(1.0, step / until))
+    rank = jnp.argsort(jnp.argsort(-scores))
+    return (rank < jnp.maximum(k, 1)).astype(jnp.float32)

@@ -1,14 +1,14 @@
 """Optimisers: optax's, with PyTorch's meaning of the numbers, and what GANs add around them."""
 
 import inspect
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 import optax
 
-from gans.core import Array, Tree
+from gans.core import Array, Ema, Tree
 from gans.errors import UserError, unknown
 
 
@@ -104,7 +104,7 @@ def freeze(tx: optax.GradientTransformation, layers: tuple[str, ...]) -> optax.G
     return optax.partition({'moving': tx, 'still': optax.set_to_zero()}, kinds) if layers else tx
 
 
-def build(config: Mapping, role: str, every: int | None = None) -> optax.GradientTransformation:
+def build(config: Mapping, role: str, every: Sequence[int] = ()) -> optax.GradientTransformation:
     """The optimiser that `config.optimizer[role]` describes.
 
     Args:
@@ -113,8 +113,8 @@ def build(config: Mapping, role: str, every: int | None = None) -> optax.Gradien
         of the optimiser's steps u_t the steps u_t + b (u_t - u_(t-1)), the first one as it is: with Adam and b = 1
         optimistic Adam (Daskalakis 2018, 1711.00141, algorithm 1). And `freeze`, of `config.finetune`.
       role: the player's name, for errors.
-      every: the optimiser also takes a lazy step every so many steps; then Adam's numbers are rescaled as StyleGAN2
-        does (1912.04958, appendix B): c = every / (every + 1), rate c, betas to the power c.
+      every: the optimiser also takes lazy steps, each every so many steps; then Adam's numbers are rescaled as
+        StyleGAN2 does (1912.04958, appendix B): with 1 / c = 1 + sum 1 / every, rate c, betas to the power c.
     """
     options = {key: value for key, value in dict(config).items() if value is not None}
     name, frozen = options.pop('name'), options.pop('freeze', ())
@@ -125,12 +125,11 @@ def build(config: Mapping, role: str, every: int | None = None) -> optax.Gradien
     for key in options:
         if key not in known:
             raise unknown(f"key of optimizer.{role} for '{name}'", key, [*known, *AROUND])
-    if every is not None and every > 1:
+    if every:
         if name != 'adam':
-            raise UserError(
-                f"penalty.every={every} rescales Adam; optimizer.{role}.name is '{name}': use adam or every=1"
-            )
-        c = every / (every + 1)
+            raise UserError(f"a term that is due every {every[0]} steps rescales Adam, and optimizer.{role}.name is"
+                            f" '{name}': use adam, or every=1")  # fmt: skip
+        c = 1 / (1 + sum(1 / k for k in every))
         defaults = {key: parameter.default for key, parameter in known.items()}
         for key, rescale in (('learning_rate', lambda v: v * c), ('b1', lambda v: v**c), ('b2', lambda v: v**c)):
             options[key] = rescale(options.get(key, defaults[key]))
@@ -147,3 +146,12 @@ def build(config: Mapping, role: str, every: int | None = None) -> optax.Gradien
     if limit is not None:
         chain.append(clip_weights(limit))
     return freeze(optax.chain(*chain), frozen)
+
+
+def ema(config: Mapping, nets: tuple[str, ...] = ('generator',)) -> Ema | None:
+    """The moving average of some nets, if `config.decay` is set: min(decay, (1 + t) / (warmup + t)) after t steps, so
+    that early averages forget early weights; warmup=1 is none, 10 a gentle one.
+    """
+    if config.decay is None:
+        return None
+    return Ema(nets, lambda t: jnp.minimum(config.decay, (1.0 + t) / (config.warmup + t)))

@@ -10,7 +10,6 @@ import jax
 import jax.numpy as jnp
 
 from gans.core import Array, Keys
-from gans.errors import unknown
 from gans.ops import random
 
 CriticFn = Callable[[Array], Array]  # [B, ...] -> scores [B]
@@ -66,40 +65,3 @@ def r1() -> Penalty:
 def r2() -> Penalty:
     """|grad D(x)|^2 / 2 on fake examples: Mescheder 2018, eq. 10."""
     return lambda critic_fn, real, fake, keys: 0.5 * squared_gradient_norm(critic_fn, fake)
-
-
-def r1_r2() -> Penalty:
-    """R1 + R2, as R3GAN (2501.05441) has them."""
-    first, second = r1(), r2()
-    return lambda *args: first(*args) + second(*args)
-
-
-def balanced_consistency(augment: Callable[[Array, Keys], Array]) -> Penalty:
-    """(D(x) - D(T(x)))^2 of real and of fake examples, T random (bCR, Zhao 2021, 2002.04724, algorithm 1).
-
-    augment: T, (x [B, ...], keys [B]) -> x.
-    """
-
-    def of(critic_fn: CriticFn, x: Array, keys: Keys) -> Array:
-        return (critic_fn(x) - critic_fn(augment(x, keys))) ** 2
-
-    def penalty(critic_fn: CriticFn, real: Array, fake: Array, keys: Keys) -> Array:
-        k_real, k_fake = random.split(keys, 2)
-        return of(critic_fn, real, k_real) + of(critic_fn, fake, k_fake)
-
-    return penalty
-
-
-def penalty(name: str, target: float | Array = 1.0, one_sided: bool = False) -> Penalty | None:
-    """The penalty of that name; None for 'none'. `target` and `one_sided` matter to wgan_gp and dragan."""
-    penalties = {
-        'none': lambda: None,
-        'wgan_gp': lambda: wgan_gp(target, one_sided),
-        'dragan': lambda: dragan(target, one_sided),
-        'r1': r1,
-        'r2': r2,
-        'r1_r2': r1_r2,
-    }
-    if name not in penalties:
-        raise unknown('penalty', name, penalties)
-    return penalties[name]()

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 from ml_collections import ConfigDict
 
 from gans.configs import flat
+from gans.defaults import TERMS
 from gans.errors import UserError
 
 COUNT = 2**31 - 1  # the largest whole number on a device
@@ -66,6 +67,7 @@ OPTIMIZER = {
     'optimism': NOT_NEGATIVE,
     'clip_weights': POSITIVE,
 }
+TERM = {'weight': NOT_NEGATIVE, 'every': count(), 'target': NOT_NEGATIVE, 'decay': FACTOR}
 # Whole numbers of nets are checked with their other options: gans/nets/build.py.
 NET = {'init_std': POSITIVE, 'start': ANY, 'embedding': count()}
 RANGES = {
@@ -82,23 +84,17 @@ RANGES = {
     'labels.generator': ANY,
     'pack': count(),
     'flip_labels': SHARE,
-    'penalty.weight': NOT_NEGATIVE,
-    'penalty.target': NOT_NEGATIVE,
-    'penalty.every': count(),
+    **{f'terms.{term}.{key}': range_ for term in TERMS for key, range_ in TERM.items()},
     'instance_noise.sigma': NOT_NEGATIVE,
     'instance_noise.until': count(),
     'augment.probability': SHARE,
     'augment.target': Range(-1, 1),  # a mean of signs
     'augment.kimg': POSITIVE,
-    'consistency.weight': NOT_NEGATIVE,
-    'lecam.weight': NOT_NEGATIVE,
-    'lecam.decay': FACTOR,
     'top_k.share': SOME,
     'top_k.until': count(),
     'replay.size': count(),
     'replay.fresh': count(),
     'replay.share': SHARE,
-    'feature_matching': NOT_NEGATIVE,
     **{f'optimizer.{role}.{key}': range_ for role in ('generator', 'critic') for key, range_ in OPTIMIZER.items()},
     'ema.decay': FACTOR,
     'ema.warmup': Range(1),
@@ -123,7 +119,7 @@ RANGES = {
     'lapgan.coarsest': count(),
     'lookahead.every': count(),
     'lookahead.alpha': SOME,
-    'unroll.steps': count(0),
+    'unrolled.steps': count(0),
 }
 
 

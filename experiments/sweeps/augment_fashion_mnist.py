@@ -16,7 +16,7 @@ from ml_collections import ConfigDict
 from experiments import common, dcgan_fashion_mnist
 
 DIFFAUGMENT = {'augment.names': 'color,translation,cutout'}
-LECAM = {'lecam.weight': 0.1}
+LECAM = {'terms.lecam.weight': 0.1}
 ROWS = {
     'plain': {},
     'diffaugment': DIFFAUGMENT,
@@ -24,7 +24,7 @@ ROWS = {
         'augment.names': 'blit,geometric,lighting', 'augment.probability': 0.0, 'augment.target': 0.6,
         'augment.kimg': 100.0,
     },
-    'consistency': {'consistency.weight': 10.0},
+    'consistency': {'terms.consistency.weight': 10.0},
     'lecam': LECAM,
     'diffaugment+lecam': {**DIFFAUGMENT, **LECAM},
 }  # fmt: skip

@@ -41,16 +41,16 @@ METHODS = {
     'least_squares': {'game': 'least_squares', 'labels.fake': -1.0},
     'hinge': {'game': 'hinge'},
     'relativistic_pairing': {'game': 'relativistic_pairing'},
-    'minimax_r1': {'game': 'minimax', 'penalty.name': 'r1', 'penalty.weight': 0.5},
+    'minimax_r1': {'game': 'minimax', 'terms.r1.weight': 0.5},
     'relativistic_pairing_r1_r2': {
-        'game': 'relativistic_pairing', 'penalty.name': 'r1_r2', 'penalty.weight': 1.0,
+        'game': 'relativistic_pairing', 'terms.r1.weight': 1.0, 'terms.r2.weight': 1.0,
     },
     'wasserstein_gp0': {
-        'game': 'wasserstein', 'penalty.name': 'wgan_gp', 'penalty.weight': 0.5, 'penalty.target': 0.0,
+        'game': 'wasserstein', 'terms.wgan_gp.weight': 0.5, 'terms.wgan_gp.target': 0.0,
     },
 }  # fmt: skip
 SCHEDULES = {
-    'simultaneous': {'system': 'simultaneous'},
+    'simultaneous': {'dynamics': 'simultaneous'},
     'alternating': {},
     'alternating5': {'train.n_critic': 5},
 }

@@ -30,22 +30,20 @@ from experiments import common
 from experiments.sweeps import dirac
 
 METHODS = {
-    'simultaneous': {'system': 'simultaneous'},
+    'simultaneous': {'dynamics': 'simultaneous'},
     'alternating': {},
     'optimism': {
-        'system': 'simultaneous', 'optimizer.generator.optimism': 1.0, 'optimizer.critic.optimism': 1.0,
+        'dynamics': 'simultaneous', 'optimizer.generator.optimism': 1.0, 'optimizer.critic.optimism': 1.0,
     },
-    'extragradient': {'system': 'extragradient'},
-    'consensus': {'system': 'consensus'},
-    'lookahead': {'system': 'lookahead'},
+    'extragradient': {'dynamics': 'extragradient'},
+    'consensus': {'dynamics': 'consensus', 'consensus.gamma': 1.0},
+    'lookahead': {'dynamics': 'lookahead', 'lookahead.every': 5, 'lookahead.alpha': 0.5},
 }  # fmt: skip
 GAMES = ('minimax', 'wasserstein')
 
 
 def get_config(variant: str = '') -> ConfigDict:
     config = dirac.get_config()
-    config.consensus = ConfigDict({'gamma': 1.0})
-    config.lookahead = ConfigDict({'every': 5, 'alpha': 0.5})
     for role in ('generator', 'critic'):
         config.optimizer[role] = common.sgd(0.2)
     return common.finish(config, variant, __file__)

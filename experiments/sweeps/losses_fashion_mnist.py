@@ -47,8 +47,8 @@ def sweep(add) -> None:
     add('lsgan', game='least_squares', **adam(2e-4, 0.5))
     five = {'train.n_critic': 5}
     add('wgan', game='wasserstein', **{'optimizer.critic.clip_weights': 0.01}, **five, **adam(5e-5, 0.5))
-    gp = {'penalty.name': 'wgan_gp', 'penalty.weight': 10.0, 'critic.norm': 'none'}
+    gp = {'terms.wgan_gp.weight': 10.0, 'critic.norm': 'none'}
     add('wgan_gp', game='wasserstein', **gp, **five, **adam(1e-4, 0.5))
-    dragan = {'penalty.name': 'dragan', 'penalty.weight': 10.0}
+    dragan = {'terms.dragan.weight': 10.0}
     add('dragan', game='non_saturating', **dragan, **adam(1e-4, 0.5))
     add('began', system='began', **{'critic.norm': 'none'}, **five, **adam(1e-4, 0.5))

@@ -19,15 +19,15 @@ from experiments import common, wgan_gp_grid25
 from experiments.sweeps import losses_ring8
 
 PENALTIES = losses_ring8.PENALTIES | {
-    'r1': {'penalty.name': 'r1', 'penalty.weight': 0.1},
-    'r1_r2': {'penalty.name': 'r1_r2', 'penalty.weight': 0.1},
+    'r1': {'terms.r1.weight': 0.1},
+    'r1_r2': {'terms.r1.weight': 0.1, 'terms.r2.weight': 0.1},
 }
 
 
 def get_config(variant: str = '') -> ConfigDict:
     config = wgan_gp_grid25.get_config()  # with its average
     config.critic.norm = 'none'
-    config.penalty.name = 'none'
+    config.terms = {}
     config.optimizer.generator = common.adam(1e-3, b1=0.0)
     config.optimizer.critic = common.adam(1e-3, b1=0.0)
     config.train.steps = 5_000

@@ -22,9 +22,9 @@ GAMES = (
 )  # fmt: skip
 PENALTIES = {
     'none': {},
-    'gp': {'penalty.name': 'wgan_gp', 'penalty.weight': 0.1},  # as WGAN-GP's code has it for toys
-    'r1': {'penalty.name': 'r1', 'penalty.weight': 1.0},
-    'r1_r2': {'penalty.name': 'r1_r2', 'penalty.weight': 1.0},
+    'gp': {'terms.wgan_gp.weight': 0.1},  # as WGAN-GP's code has it for toys
+    'r1': {'terms.r1.weight': 1.0},
+    'r1_r2': {'terms.r1.weight': 1.0, 'terms.r2.weight': 1.0},
     'sn': {'critic.norm': 'spectral'},
     # The slope of three layers with all weights clipped to c is at most 23,000 c^3: 0.02 at WGAN's 0.01, which
     # leaves Adam at 1e-3 no room, and 23 here.
@@ -35,7 +35,7 @@ PENALTIES = {
 def get_config(variant: str = '') -> ConfigDict:
     config = gan_ring8.get_config()  # with its optimisers and average
     config.critic.norm = 'none'
-    config.penalty.name = 'none'
+    config.terms = {}
     config.instance_noise.sigma = None
     config.train.steps = 4_000
     config.train.batch_size = 128

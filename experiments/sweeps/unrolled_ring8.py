@@ -19,4 +19,4 @@ def get_config(variant: str = '') -> ConfigDict:
 
 def sweep(add) -> None:
     for steps in (0, 1, 5, 10):
-        add(f'k-{steps}', **{'unroll.steps': steps})
+        add(f'k-{steps}', **{'unrolled.steps': steps})

@@ -26,4 +26,4 @@ def get_config(variant: str = '') -> ConfigDict:
 def sweep(add) -> None:
     for n_critic in (1, 2, 5):
         for weight in (0.1, 1.0, 10.0, 100.0):
-            add(f'n{n_critic}+lambda{weight:g}', **{'train.n_critic': n_critic, 'penalty.weight': weight})
+            add(f'n{n_critic}+lambda{weight:g}', **{'train.n_critic': n_critic, 'terms.wgan_gp.weight': weight})

@@ -50,7 +50,8 @@ def from_linen(module: nn.Module, *inputs: jax.ShapeDtypeStruct) -> Net:
 
     Args:
       module: `__call__(*inputs, train)`; all its non-trainable variables are statistics, except what it tells of itself
-        in the collection 'features'.
+        in the collection 'features'. Where its class says `batchwise = False`, it treats each example of a batch
+        alone (but for norms with statistics), so that real and fake examples may share a batch.
       inputs: shapes of the inputs, with a batch of any size.
     """
 
@@ -73,7 +74,8 @@ def from_linen(module: nn.Module, *inputs: jax.ShapeDtypeStruct) -> Net:
         policy = jax.checkpoint_policies.save_only_these_names(PRODUCT)
         return jax.checkpoint(functools.partial(apply, **how), policy=policy)(params, stats, *inputs)
 
-    return Net(init, apply_again if module.compute.remat else apply, module, inputs)
+    batchwise = getattr(module, 'batchwise', True)
+    return Net(init, apply_again if module.compute.remat else apply, module, inputs, batchwise)
 
 
 def generator(

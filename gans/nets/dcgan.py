@@ -120,6 +120,10 @@ class Critic(nn.Module):
     init_std: float | None = 0.02
     minibatch: str | None = None
 
+    @property
+    def batchwise(self) -> bool:
+        return self.minibatch is not None
+
     @nn.compact
     def __call__(self, x: Array, label: Array | None = None, train: bool = True) -> Array:
         act, init, spectral = activation(self.activation), initializer(self.init_std), self.norm == 'spectral'

@@ -35,6 +35,8 @@ class Critic(nn.Module):
     compute: Compute
     start: float = 1.0
 
+    batchwise = False
+
     @nn.compact
     def __call__(self, x: Array, train: bool = True) -> Array:
         _check(self.shape)

@@ -33,6 +33,8 @@ class _Layers(nn.Module):
     activation: str = 'leaky_relu'
     init_std: float | None = 0.02
 
+    batchwise = False
+
     def normed(self, x: Array, layer: str, train: bool) -> Array:
         x = norm(self.norm, x, train, name=f'norm_{layer}', compute=self.compute)
         return activation(self.activation)(x)

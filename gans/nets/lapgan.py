@@ -63,6 +63,8 @@ class LevelCritic(nn.Module):
     activation: str = 'relu'
     init_std: float | None = 0.02
 
+    batchwise = False
+
     @nn.compact
     def __call__(self, residual: Array, low: Array, label: Array | None = None, train: bool = True) -> Array:
         act, init = activation(self.activation), initializer(self.init_std)

@@ -75,6 +75,10 @@ class Critic(nn.Module):
     pieces: int = 1
     minibatch: str | None = None
 
+    @property
+    def batchwise(self) -> bool:
+        return self.minibatch is not None
+
     @nn.compact
     def __call__(self, x: Array, label: Array | None = None, train: bool = True) -> Array:
         if self.norm not in CRITIC_NORMS:

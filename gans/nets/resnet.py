@@ -133,6 +133,8 @@ class Critic(nn.Module):
     width: int = 64
     norm: str = 'spectral'
 
+    batchwise = False
+
     @nn.compact
     def __call__(self, x: Array, label: Array | None = None, train: bool = True) -> Array:
         if self.norm not in CRITIC_NORMS:

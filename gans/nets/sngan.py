@@ -65,6 +65,8 @@ class Critic(nn.Module):
     norm: str = 'spectral'
     init_std: float | None = 0.02
 
+    batchwise = False
+
     @nn.compact
     def __call__(self, x: Array, label: Array | None = None, train: bool = True) -> Array:
         if self.norm not in CRITIC_NORMS:

@@ -31,6 +31,10 @@ class Labelled(nn.Module):
     def compute(self) -> Compute:
         return self.net.compute
 
+    @property
+    def batchwise(self) -> bool:
+        return getattr(self.net, 'batchwise', True)
+
     @nn.compact
     def __call__(self, x: Array, label: Array, train: bool = True) -> Array:
         vector = jax.nn.one_hot(label, self.classes)  # [B, K]

@@ -9,6 +9,7 @@ the cost of so few numbers a key: a step of a toy is a fifth faster, and compile
 """
 
 import math
+import zlib
 from collections.abc import Sequence
 
 import jax
@@ -31,6 +32,12 @@ def split(keys: Keys, num: int) -> tuple[Keys, ...]:
     """`num` independent batches of keys [B] from one."""
     parts = _keys(*_blocks(keys, num))  # [B, num]
     return tuple(parts[:, i] for i in range(num))
+
+
+def fold(keys: Keys, name: str) -> Keys:
+    """Independent keys [B] for what has a name."""
+    number = np.uint32(zlib.crc32(name.encode()))
+    return _keys(*_threefry(*_words(keys), np.uint32(0xFFFFFFFF), number))
 
 
 def uniform(keys: Keys, shape: Sequence[int] = (), low: float = 0.0, high: float = 1.0) -> Array:

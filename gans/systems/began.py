@@ -8,67 +8,34 @@ import jax.numpy as jnp
 import ml_collections
 import numpy as np
 
-from gans.core import Array, Aux, Compute, Keys, Spec, System, TrainState, Tree
-from gans.errors import UserError
-from gans.nets import build as nets
-from gans.systems.build import refuse, two_players
-from gans.systems.gan import ema, make_latents
+from gans.core import Array, Aux, Compute, Keys, Spec, System
+from gans.parts import Scene, Term
+from gans.systems import _energies
+from gans.systems._players import Sides
 
 
-def build(config: ml_collections.ConfigDict, spec: Spec, compute: Compute) -> System:
-    """See `gans/defaults.py` for the keys of the config; here also `began.gamma`, the diversity ratio, and
-    `began.rate`, lambda_k. The critic's net is one with an `Autoencoder`.
+def build(config: ml_collections.ConfigDict, spec: Spec, compute: Compute, *, gamma: float, rate: float) -> System:
+    """The critic's net is one with an `Autoencoder`.
 
-    Raises:
-      UserError: options of the system 'gan' that this one does not have.
+    Args:
+      gamma: the diversity ratio.
+      rate: lambda_k, how fast k follows the balance.
     """
-    refuse(config)
-    if 'began' not in config:
-        raise UserError("system 'began' wants a section began in the config: gamma (such as 0.5) and rate (0.001)")
-    generator = nets.generator(config.generator, spec, config.latents.size, compute)
-    critic = nets.autoencoder(config.critic, spec, compute)
-    latents = make_latents(config.latents)
 
-    def sample(params: dict[str, Tree], stats: dict[str, Tree], z: Array) -> Array:
-        return generator.apply(params['generator'], stats['generator'], z, train=False)[0]
-
-    def fakes(params: dict[str, Tree], state: TrainState, keys: Keys) -> tuple[Array, Tree]:
-        return generator.apply(params['generator'], state.stats['generator'], latents(keys), train=True)
-
-    def error(params: dict[str, Tree], stats: Tree, x: Array) -> tuple[Array, Tree]:
-        """L(x), and the critic's advanced statistics."""
-        copy, stats = critic.apply(params['critic'], stats, x, train=True)
-        return jnp.abs(x - copy).mean(), stats
-
-    def critic_loss(
-        params: dict[str, Tree], state: TrainState, batch: dict[str, Array], keys: Keys
-    ) -> tuple[Array, Aux]:
+    def critic(scene: Scene, keys: Keys) -> tuple[Array, Aux]:
         # k is bounded where it is read, and advances elsewhere: so all micro-batches and devices read the same k, and
         # the mean of what they add to it is what the whole batch would add.
-        k = jnp.clip(state.memory['k'], 0.0, 1.0)
-        real, stats = error(params, state.stats['critic'], batch['real'])
-        fake, stats = error(params, stats, fakes(params, state, keys)[0])
-        metrics = {'real_error': real, 'fake_error': fake, 'k': k}
-        return real - k * fake, Aux(metrics, {'critic': stats}, {'k': k})
+        k = jnp.clip(scene.state.memory['k'], 0.0, 1.0)
+        real, fake = -scene.real_scores, -scene.fake_scores
+        metrics = {'real_error': scene.mean(real), 'fake_error': scene.mean(fake), 'k': k}
+        return real - k * fake, Aux(metrics, memory={'k': k})
 
-    def generator_loss(
-        params: dict[str, Tree], state: TrainState, batch: dict[str, Array], keys: Keys
-    ) -> tuple[Array, Aux]:
-        fake_images, stats = fakes(params, state, keys)
-        fake, _ = error(params, state.stats['critic'], fake_images)
-        real, _ = error(params, state.stats['critic'], batch['real'])
-        imbalance = config.began.gamma * real - fake
-        k = state.memory['k'] + config.began.rate / config.train.micro * imbalance
+    def generator(scene: Scene, keys: Keys) -> tuple[Array, Aux]:
+        real, fake = -scene.real_scores.mean(), -scene.fake_scores.mean()
+        imbalance = gamma * real - fake
+        k = scene.state.memory['k'] + rate / config.train.micro * imbalance
         # M of the paper's section 3.4.1; with several devices the mean of theirs.
-        return fake, Aux({'convergence': real + jnp.abs(imbalance)}, {'generator': stats}, {'k': k})
+        return -scene.fake_scores, Aux({'convergence': real + jnp.abs(imbalance)}, memory={'k': k})
 
-    return two_players(
-        config,
-        {'generator': generator, 'critic': critic},
-        critic_loss,
-        generator_loss,
-        latents=latents,
-        sample=sample,
-        ema=ema(config.ema),
-        memory={'k': np.float32(0.0)},
-    )
+    own = Sides(Term(critic), Term(generator, real=True))
+    return _energies.build(config, spec, compute, jnp.abs, own, memory={'k': np.float32(0.0)})

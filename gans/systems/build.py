@@ -1,87 +1,54 @@
-"""From a config to a system: `config.system` names a file of this folder."""
+"""From a config to a system: `config.system` names a file of this folder, `config.dynamics` files of gans/dynamics/."""
 
 import importlib
 import pkgutil
+from collections.abc import Mapping
+from types import ModuleType
 from typing import Any
 
 import ml_collections
 
+import gans.dynamics
 import gans.systems
-from gans import optimizers
-from gans.core import Compute, Loss, Net, Player, Spec, System, Update
+from gans import defaults
+from gans.core import Compute, Spec, System
 from gans.errors import UserError, unknown
-
-# What the system 'gan' reads and others may not, and its value where it is off.
-GAN_OPTIONS = {
-    'generator.condition': None,
-    'critic.condition': None,
-    'pack': 1,
-    'flip_labels': None,
-    'penalty.name': 'none',
-    'penalty.every': 1,
-    'instance_noise.sigma': None,
-    'augment.names': None,
-    'consistency.weight': None,
-    'lecam.weight': None,
-    'top_k.share': None,
-    'replay.size': None,
-    'feature_matching': None,
-}
 
 
 def build(config: ml_collections.ConfigDict, spec: Spec, compute: Compute) -> System:
     """Builds the system that the config describes, for data of that spec.
 
+    A system's or a dynamic's own options are the section of its name, which are the keyword arguments of its function.
+
     May run while tracing: any float of the config may be a tracer (a sweep's row), so nothing branches on one.
+
+    Raises:
+      UserError: an unknown name, a section that nothing reads, and what the systems raise.
     """
-    known = [module.name for module in pkgutil.iter_modules(gans.systems.__path__) if module.name != 'build']
-    if config.system not in known:
-        raise unknown('system', config.system, known)
-    return importlib.import_module(f'gans.systems.{config.system}').build(config, spec, compute)
+    dynamics = config.dynamics.split(',') if config.dynamics else []
+    found = {name: _find('system', config.system, gans.systems, ('build',)) for name in [config.system]}
+    found |= {name: _find('dynamics', name, gans.dynamics) for name in dynamics}
+    for section, moved in defaults.MOVED.items():
+        if section in config:
+            raise UserError(f'{section} in the config: it is {moved} now')
+    for section in defaults.SYSTEMS:
+        if section in config and section not in found:
+            raise UserError(f"the section {section} has no meaning in system '{config.system}': leave it off, or set"
+                            f' system or dynamics')  # fmt: skip
+    system = found[config.system].build(config, spec, compute, **_section(config, config.system))
+    for name in dynamics:
+        system = found[name].transform(system, **_section(config, name))
+    return system
 
 
-def refuse(config: ml_collections.ConfigDict, but: tuple[str, ...] = ()) -> None:
-    """Raises UserError for an option of the system 'gan' that is on, and that this system would silently ignore.
-
-    Args:
-      but: the options that it reads too.
-    """
-    for key, off in GAN_OPTIONS.items():
-        value = config
-        for part in key.split('.'):
-            value = value.get(part)
-        on = value is not None if off is None else value != off  # a float may be a tracer
-        if on and key not in but:
-            raise UserError(f"{key}={value} has no meaning in system '{config.system}': leave it off")
+def _find(kind: str, name: str, package: ModuleType, helpers: tuple[str, ...] = ()) -> ModuleType:
+    names = [module.name for module in pkgutil.iter_modules(package.__path__)]
+    known = [each for each in names if each not in helpers and not each.startswith('_')]
+    if name not in known:
+        raise unknown(kind, name, known)
+    return importlib.import_module(f'{package.__name__}.{name}')
 
 
-def two_players(
-    config: ml_collections.ConfigDict,
-    nets: dict[str, Net],
-    critic_loss: Loss,
-    generator_loss: Loss,
-    with_critic: tuple[str, ...] = (),
-    with_generator: tuple[str, ...] = (),
-    **given: Any,
-) -> System:
-    """The system of one player of the net 'critic' and one of 'generator', who take turns, as the config says.
-
-    Args:
-      with_critic, with_generator: other nets that the players own.
-      given: the other fields of `System`.
-    """
-    micro = config.train.micro
-    return System(
-        nets=nets,
-        players={
-            'critic': Player(('critic', *with_critic), optimizers.build(config.optimizer.critic, 'critic')),
-            'generator': Player(
-                ('generator', *with_generator), optimizers.build(config.optimizer.generator, 'generator')
-            ),
-        },
-        updates=(
-            Update('critic', 'critic', critic_loss, repeats=config.train.n_critic, micro=micro),
-            Update('generator', 'generator', generator_loss, micro=micro),
-        ),
-        **given,
-    )
+def _section(config: ml_collections.ConfigDict, name: str) -> Mapping[str, Any]:
+    """The arguments that the config has for a system or for dynamics: its defaults, and what is set."""
+    return {**defaults.SYSTEMS.get(name, {}), **dict(config.get(name, {}))}

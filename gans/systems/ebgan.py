@@ -8,68 +8,36 @@ import jax
 import jax.numpy as jnp
 import ml_collections
 
-from gans.core import Array, Aux, Compute, Keys, Spec, System, TrainState, Tree
-from gans.errors import UserError
-from gans.nets import build as nets
-from gans.systems.build import refuse, two_players
-from gans.systems.gan import ema, make_latents
+from gans.core import Array, Aux, Compute, Keys, Spec, System
+from gans.parts import Scene, Term
+from gans.systems import _energies
+from gans.systems._players import Sides
 
 
-def build(config: ml_collections.ConfigDict, spec: Spec, compute: Compute) -> System:
-    """See `gans/defaults.py` for the keys of the config; here also `ebgan.margin`, and `ebgan.pull_away`, the
-    weight of the repelling term, or None. The critic's net is one with an `Autoencoder`.
+def build(
+    config: ml_collections.ConfigDict, spec: Spec, compute: Compute, *, margin: float, pull_away: float | None
+) -> System:
+    """The critic's net is one with an `Autoencoder`. An energy is the mean squared error of an example's numbers, so
+    that margins mean the same for images of all sizes.
 
-    An energy is the mean squared error of an example's numbers, so that margins mean the same for images of all sizes.
-
-    Raises:
-      UserError: options of the system 'gan' that this one does not have.
+    Args:
+      margin: m.
+      pull_away: weight of the repelling term; None: there is none.
     """
-    refuse(config)
-    if 'ebgan' not in config:
-        raise UserError("system 'ebgan' wants a section ebgan in the config: margin (such as 1.0) and pull_away (0.1)")
-    generator = nets.generator(config.generator, spec, config.latents.size, compute)
-    critic = nets.autoencoder(config.critic, spec, compute)
-    latents = make_latents(config.latents)
 
-    def sample(params: dict[str, Tree], stats: dict[str, Tree], z: Array) -> Array:
-        return generator.apply(params['generator'], stats['generator'], z, train=False)[0]
+    def critic(scene: Scene, keys: Keys) -> tuple[Array, Aux]:
+        real, fake = -scene.real_scores, -scene.fake_scores
+        metrics = {'real_energy': scene.mean(real), 'fake_energy': scene.mean(fake)}
+        return margin_loss(real, fake, margin), Aux(metrics)
 
-    def fakes(params: dict[str, Tree], state: TrainState, keys: Keys) -> tuple[Array, Tree]:
-        return generator.apply(params['generator'], state.stats['generator'], latents(keys), train=True)
+    def generator(scene: Scene, keys: Keys) -> tuple[Array, Aux]:
+        return -scene.fake_scores, Aux()
 
-    def judged(params: dict[str, Tree], stats: Tree, x: Array) -> tuple[Array, Array, Tree]:
-        """Energies [B], codes [B, d], and the critic's advanced statistics."""
-        (copy, code), stats = critic.apply(params['critic'], stats, x, train=True, features=True)
-        return ((x - copy) ** 2).mean(tuple(range(1, x.ndim))), code, stats
+    def repel(scene: Scene, keys: Keys) -> tuple[Array, Aux]:
+        return pulling_away(scene.fake_features), Aux()
 
-    def critic_loss(
-        params: dict[str, Tree], state: TrainState, batch: dict[str, Array], keys: Keys
-    ) -> tuple[Array, Aux]:
-        real, _, stats = judged(params, state.stats['critic'], batch['real'])
-        fake, _, stats = judged(params, stats, fakes(params, state, keys)[0])
-        metrics = {'real_energy': real.mean(), 'fake_energy': fake.mean()}
-        return margin_loss(real, fake, config.ebgan.margin).mean(), Aux(metrics, {'critic': stats})
-
-    def generator_loss(
-        params: dict[str, Tree], state: TrainState, batch: dict[str, Array], keys: Keys
-    ) -> tuple[Array, Aux]:
-        fake, stats = fakes(params, state, keys)
-        energy, code, _ = judged(params, state.stats['critic'], fake)
-        loss, metrics = energy.mean(), {}
-        if config.ebgan.pull_away is not None:
-            metrics['pulling_away'] = pulling_away(code)
-            loss += config.ebgan.pull_away * metrics['pulling_away']
-        return loss, Aux(metrics, {'generator': stats})
-
-    return two_players(
-        config,
-        {'generator': generator, 'critic': critic},
-        critic_loss,
-        generator_loss,
-        latents=latents,
-        sample=sample,
-        ema=ema(config.ema),
-    )
+    terms = {} if pull_away is None else {'pulling_away': Term(repel, pull_away, features=True)}
+    return _energies.build(config, spec, compute, jnp.square, Sides(Term(critic), Term(generator)), terms)
 
 
 def margin_loss(real: Array, fake: Array, margin: float | Array) -> Array:

@@ -13,7 +13,8 @@ import ml_collections
 import optax
 from jax import lax
 
-from gans.core import Array, Aux, Compute, Keys, Player, Spec, System, TrainState, Tree, Update
+from gans import terms
+from gans.core import Array, Aux, Batch, Compute, Keys, Params, Player, Spec, System, TrainState, Tree, Update
 from gans.errors import UserError
 from gans.systems import gan
 
@@ -21,47 +22,43 @@ ZERO_SUM = ('minimax', 'wasserstein')
 TINY = 1e-30
 
 
-def build(config: ml_collections.ConfigDict, spec: Spec, compute: Compute) -> System:
-    """The keys are those of the system 'gan', and `unroll.steps`, the k of the paper; k = 0 is that system itself.
+def build(config: ml_collections.ConfigDict, spec: Spec, compute: Compute, *, steps: int) -> System:
+    """The keys are those of the system 'gan'; `steps` is the k of the paper, and k = 0 is that system itself.
 
     Each unrolled update sees the same real batch and the same latents, and starts where the critic and its optimiser
     stand; it is forgotten after the generator's step. Whatever else is in the critic's loss (smoothed or flipped
-    labels, noise, a penalty) is in f. The critic may take several steps of its own for one of the generator's
+    labels, noise, terms) is in f. The critic may take several steps of its own for one of the generator's
     (train.n_critic). Each device unrolls on its own share of the batch.
 
     Raises:
-      UserError: a game in which the generator does not minimise what the critic maximises; a lazy penalty;
-        micro-batches, each of which would unroll a critic of its own; k missing or negative.
+      UserError: a game in which the generator does not minimize what the critic maximizes; a lazy term; terms of the
+        generator's loss; micro-batches, each of which would unroll a critic of its own.
     """
-    if 'unroll' not in config:
-        raise UserError("system 'unrolled' wants a section unroll in the config: steps (such as 5)")
-    steps = config.unroll.steps
-    if steps < 0:
-        raise UserError(f'unroll.steps={steps} must be at least 0, which is the system gan')
     system = gan.build(config, spec, compute)
     if steps == 0:
         return system
     if config.game not in ZERO_SUM:
         raise UserError(f"game='{config.game}' cannot be unrolled, its players have two objectives: choose one of"
                         f" {', '.join(ZERO_SUM)}")  # fmt: skip
-    if len(system.updates) > 2:
-        raise UserError(f"penalty.every={config.penalty.every} has no meaning in system 'unrolled': set it to 1")
+    lazy = [update for update in system.updates if update.every > 1]
+    if lazy:
+        raise UserError(f"'{lazy[0].name}' is due every {lazy[0].every} steps, but every unrolled update has all of the"
+                        " critic's loss: set its `every` to 1")  # fmt: skip
     if config.train.micro > 1:
         raise UserError(f"train.micro={config.train.micro} has no meaning in system 'unrolled': set it to 1, and"
                         ' train.batch_size to what fits')  # fmt: skip
-    for key, value in (('feature_matching', config.feature_matching), ('top_k.share', config.top_k.share)):
+    own = {f'terms.{name}': section for name, section in config.terms.items() if name in terms.GENERATOR}
+    for key, value in {**own, 'top_k.share': config.top_k.share}.items():
         if value is not None:
-            raise UserError(f"{key}={value} has no meaning in system 'unrolled', whose generator minimises minus the"
-                            " critic's loss: leave it off")  # fmt: skip
+            raise UserError(f"{key} has no meaning in system 'unrolled', whose generator minimizes minus the critic's"
+                            ' loss: leave it off')  # fmt: skip
     critic, generator = system.updates
     ahead = look_ahead(critic, system.players[critic.player], steps)
 
-    def generator_loss(
-        params: dict[str, Tree], state: TrainState, batch: dict[str, Array], keys: Keys
-    ) -> tuple[Array, Aux]:
+    def generator_loss(params: Params, state: TrainState, batch: Batch, keys: Keys) -> tuple[Array, Aux]:
         loss, _ = critic.loss(*ahead(params, state, batch, keys), batch, keys)
         _, aux = generator.loss(params, state, batch, keys)  # only for the statistics of the generator's net
-        return -loss, aux
+        return -loss, Aux(stats=aux.stats)
 
     return system._replace(updates=(critic, generator._replace(loss=generator_loss)))
 

@@ -140,10 +140,10 @@ def measure(experiment: Experiment, own: Path, traces: Path | None, effort: Effo
 def measure_updates(
     experiment: Experiment, start: TrainState, raw: Tree, windows: int, seconds: float
 ) -> dict[str, dict[str, Any]]:
-    """Each update alone, as a step in which nothing else is due, on one batch again and again; and without the penalty,
+    """Each update alone, as a step in which nothing else is due, on one batch again and again; and without its terms,
     where that makes a difference.
     """
-    plain, per_call = _without_penalty(experiment), experiment.config.train.steps_per_call
+    plain, per_call = _without_terms(experiment), experiment.config.train.steps_per_call
     counts, runs, peaks = {}, {}, {}
     for kind, of in {'whole': experiment, 'plain': plain}.items():
         for update in of.system.updates if of else ():
@@ -157,10 +157,10 @@ def measure_updates(
     found, result = timed(runs, windows, seconds), {}
     for update in experiment.system.updates:
         whole, without = (update.name, 'whole'), (update.name, 'plain')
-        timing, penalty = found[whole], None
+        timing, terms = found[whole], None
         if without in found:
-            penalty = {
-                'name': experiment.config.penalty.name,
+            terms = {
+                'names': list(experiment.config.terms),
                 'seconds': timing.step - found[without].step,
                 'share': 1 - found[without].step / timing.step,
                 'flops': counts[whole] - counts[without],
@@ -171,7 +171,7 @@ def measure_updates(
             'seconds': spread([seconds / timing.steps for seconds in timing.seconds]),
             'flops': counts[whole],
             'planned_peak': peaks[whole],
-            'penalty': penalty,
+            'terms': terms,
         }
     return result
 
@@ -222,10 +222,11 @@ def _endless(experiment: Experiment) -> Experiment:
     return experiment._replace(config=config)
 
 
-def _without_penalty(experiment: Experiment) -> Experiment | None:
-    if experiment.config.penalty.name == 'none':
+def _without_terms(experiment: Experiment) -> Experiment | None:
+    if not experiment.config.terms:
         return None
-    config = overridden(experiment.config, {'penalty.name': 'none', 'penalty.every': 1}, 'of a benchmark')
+    none = {f'terms.{name}': None for name in experiment.config.terms}
+    config = overridden(experiment.config, none, 'of a benchmark')
     return setup(config, experiment.devices, experiment.source)
 
 

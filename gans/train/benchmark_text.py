@@ -62,10 +62,10 @@ def _update(name: str, update: Mapping[str, Any]) -> list[str]:
         f'  {name:<12} {_spread(milliseconds)} ms, {quantity(update["flops"], "FLOP")}, '
         f'{_rate(update)} of a matrix product; {update["repeats"]} x, {when}'
     ]
-    if update['penalty']:
-        penalty = update['penalty']
-        lines.append(f'    of it      {_number(penalty["seconds"] * 1e3)} ms ({_percent(penalty["share"])}) '
-                     f'and {quantity(penalty["flops"], "FLOP")} for the penalty {penalty["name"]}')  # fmt: skip
+    if update['terms']:
+        terms = update['terms']
+        lines.append(f'    of it      {_number(terms["seconds"] * 1e3)} ms ({_percent(terms["share"])}) '
+                     f'and {quantity(terms["flops"], "FLOP")} for {", ".join(terms["names"])}')  # fmt: skip
     return lines
 
 

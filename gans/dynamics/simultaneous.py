@@ -1,0 +1,52 @@
+"""Both players moved at once, from the same point, as theory has it (the simultaneous gradient descent of Mescheder
+2017, 1705.10461, and 2018, 1801.04406).
+"""
+
+from collections.abc import Iterator
+
+import optax
+from jax import lax
+
+from gans.core import Array, Aux, Batch, Keys, Params, Player, System, TrainState, Update
+from gans.errors import UserError
+from gans.ops import random
+
+
+def transform(system: System) -> System:
+    """One player owns the nets of all and takes one step down the sum of their losses, each of which sees the other
+    players' nets as constants. Each net keeps the optimiser of its own player.
+
+    Raises:
+      UserError: several critic steps or a lazy term, which need updates one after the other.
+    """
+    for update in system.updates:
+        if update.repeats > 1:
+            raise UserError(
+                f'train.n_critic={update.repeats}, but these dynamics move all players at once: set it to 1'
+            )
+        if update.every > 1:
+            raise UserError(f"'{update.name}' is due every {update.every} steps, but these dynamics move all players at"
+                            ' once: set its `every` to 1')  # fmt: skip
+
+    def losses(params: Params, state: TrainState, batch: Batch, keys: Keys) -> tuple[Array, Aux]:
+        still = lax.stop_gradient(params)
+        total, found = 0.0, Aux()
+        for update, own_keys in with_keys(system.updates, keys):
+            own = {net: params[net] for net in system.players[update.player].nets}
+            loss, aux = update.loss({**still, **own}, state, batch, own_keys)
+            total += loss
+            metrics = {f'{update.name}_{name}': value for name, value in {'loss': loss, **aux.metrics}.items()}
+            found = Aux({**found.metrics, **metrics}, {**found.stats, **aux.stats}, {**found.memory, **aux.memory})
+        return total, found
+
+    optimizers = {name: player.tx for name, player in system.players.items()}
+    owners = {net: name for name, player in system.players.items() for net in player.nets}
+    return system._replace(
+        players={'both': Player(tuple(owners), optax.partition(optimizers, owners))},
+        updates=(Update('both', 'both', losses, micro=system.updates[0].micro),),
+    )
+
+
+def with_keys(updates: tuple[Update, ...], keys: Keys) -> Iterator[tuple[Update, Keys]]:
+    """Each update and the keys of its loss, whoever asks for it."""
+    return zip(updates, random.split(keys, len(updates)), strict=True)

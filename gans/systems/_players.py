@@ -1,0 +1,215 @@
+"""From pairs to a system: each critic against its generator, in turn, with all that the config adds to their losses."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import ml_collections
+
+from gans import defaults, losses, optimizers, replay, terms, views
+from gans.core import Array, Aux, Batch, Keys, Loss, Net, Params, Player, Spec, System, TrainState, Update
+from gans.errors import UserError
+from gans.ops import random
+from gans.parts import Pair, Scene, Term
+
+
+class Sides(NamedTuple):
+    """A game as terms: what each side minimizes, given the scores of a scene."""
+
+    critic: Term
+    generator: Term
+
+
+def pack_spec(spec: Spec, pack: int) -> Spec:
+    """The spec of packs of examples."""
+    return spec._replace(shape=(*spec.shape[:-1], pack * spec.shape[-1]))
+
+
+def sides(config: ml_collections.ConfigDict) -> Sides:
+    """The game that the config names."""
+    game = losses.game(config.game, losses.Labels(**config.labels))
+
+    def critic(scene: Scene, keys: Keys) -> tuple[Array, Aux]:
+        return game.critic(scene.real_scores, scene.fake_scores), Aux()
+
+    def generator(scene: Scene, keys: Keys) -> tuple[Array, Aux]:
+        return game.generator(scene.real_scores, scene.fake_scores), Aux()
+
+    return Sides(Term(critic), Term(generator, real=game.needs_real))
+
+
+def two_players(
+    config: ml_collections.ConfigDict,
+    pairs: Sequence[Pair],
+    nets: Mapping[str, Net],
+    own: Sides | None = None,
+    together: bool = False,
+    with_critic: tuple[str, ...] = (),
+    with_generator: tuple[str, ...] = (),
+    **given: Any,
+) -> System:
+    """The system in which critics and generators take turns, as the config says.
+
+    Args:
+      pairs: whose nets are called critic and generator, or critic_NAME and generator_NAME, as are their players.
+      own: the system's own game; then config.game and its targets have no meaning.
+      together: all pairs have one critic player and one generator player, whose losses are the sums of theirs.
+      with_critic, with_generator: other nets that the players own.
+      given: the other fields of `System`.
+
+    Raises:
+      UserError: options of the config that do not fit.
+    """
+    if own is not None:
+        _refuse_game(config)
+    game = sides(config) if own is None else own
+    pairs = [_equip(config, pair) for pair in pairs]
+    players, updates, memory = {}, [], dict(given.pop('memory', {}))
+    for group in [pairs] if together else [[pair] for pair in pairs]:
+        for role, more in (('critic', with_critic), ('generator', with_generator)):
+            name = role if together else group[0].called(role)
+            lazy = [(pair, term) for pair in group for term, each in _terms(pair, role).items() if each.every > 1]
+            every = [_terms(pair, role)[term].every for pair, term in lazy]
+            nets_owned = (*(pair.called(role) for pair in group), *more)
+            players[name] = Player(nets_owned, optimizers.build(config.optimizer[role], role, every))
+            make = _critic_loss if role == 'critic' else _generator_loss
+            loss = _sum({pair.name: make(config, pair, getattr(game, role)) for pair in group})
+            repeats = config.train.n_critic if role == 'critic' else 1
+            updates.append(Update(name, name, loss, repeats=repeats, micro=config.train.micro))
+            for (pair, term), k in zip(lazy, every, strict=True):
+                alone = _lazy_loss(pair, role, term)
+                updates.append(Update(pair.called(term), name, alone, every=k, micro=config.train.micro))
+    for pair in pairs:
+        memory |= {} if pair.view is None else pair.view.memory
+        memory |= replay.memory(config, pair)
+        for term in (*pair.critic_terms.values(), *pair.generator_terms.values()):
+            memory |= term.memory
+    return System(nets=dict(nets), players=players, updates=tuple(updates), memory=memory, **given)
+
+
+def _terms(pair: Pair, role: str) -> Mapping[str, Term]:
+    return pair.critic_terms if role == 'critic' else pair.generator_terms
+
+
+def _sum(of: Mapping[str, Loss]) -> Loss:
+    """The sum of the losses of several pairs, each with keys of its own and its name before its metrics."""
+    if len(of) == 1:
+        return next(iter(of.values()))
+
+    def loss(params: Params, state: TrainState, batch: Batch, keys: Keys) -> tuple[Array, Aux]:
+        total, found = 0.0, []
+        for name, each in of.items():
+            value, aux = each(params, state, batch, random.fold(keys, name))
+            metrics = {f'{name}_{metric}': x for metric, x in {'loss': value, **aux.metrics}.items()}
+            total, found = total + value, [*found, aux._replace(metrics=metrics)]
+        return total, join(*found)
+
+    return loss
+
+
+def _equip(config: ml_collections.ConfigDict, pair: Pair) -> Pair:
+    """The pair with what the config adds to it."""
+    own = {role: getattr(pair, f'{role}_terms') for role in ('critic', 'generator')}
+    known = {'critic': terms.CRITIC, 'generator': terms.GENERATOR}
+    more = {role: terms.build(config.terms, known[role], pair.name, pair.spec) for role in own}
+    if config.top_k.share is not None and any(term.alone for term in more['generator'].values()):
+        raise UserError(f'top_k.share={config.top_k.share} has no meaning with terms.feature_matching.alone, where the'
+                        ' generator has no game: turn one of them off')  # fmt: skip
+    return pair._replace(
+        critic_terms={**own['critic'], **more['critic']},
+        generator_terms={**own['generator'], **more['generator']},
+        view=views.build(config, pair.spec, pair.called('augment')),
+        replay=replay.mix(config, pair),
+    )
+
+
+def _critic_loss(config: ml_collections.ConfigDict, pair: Pair, game: Term) -> Loss:
+    now = {name: term for name, term in pair.critic_terms.items() if term.every == 1}
+    features = any(term.features for term in now.values())
+
+    def loss(params: Params, state: TrainState, batch: Batch, keys: Keys) -> tuple[Array, Aux]:
+        k_scene, k_flip, k_terms = random.split(keys, 3)
+        scene, stats, _ = pair.scene(params, state, batch, k_scene, past=True, features=features)
+        aux = Aux({'real_score': scene.real_scores.mean(), 'fake_score': scene.fake_scores.mean()})
+        played = scene
+        if config.flip_labels is not None:
+            flipped = losses.flip(k_flip[:: pair.pack], config.flip_labels, scene.real_scores, scene.fake_scores)
+            played = scene._replace(real_scores=flipped[0], fake_scores=flipped[1])
+        value, more = game.value(played, k_terms[:: pair.pack])
+        value, more = add_terms(scene.mean(value), more, now, scene, k_terms[:: pair.pack])
+        learned = Aux() if pair.view is None else pair.view.learn(state, scene.real_scores)
+        pool = replay.update(config, pair, params, state)
+        return value, join(aux, more, Aux(stats={pair.called('critic'): stats}), learned, pool)
+
+    return loss
+
+
+def _generator_loss(config: ml_collections.ConfigDict, pair: Pair, game: Term) -> Loss:
+    now = {name: term for name, term in pair.generator_terms.items() if term.every == 1}
+    alone = any(term.alone for term in now.values())
+    asked = [*now.values(), *(() if alone else (game,))]
+    real, features = any(term.real for term in asked), any(term.features for term in asked)
+
+    def loss(params: Params, state: TrainState, batch: Batch, keys: Keys) -> tuple[Array, Aux]:
+        scene, _, made = pair.scene(params, state, batch, keys, real=real, features=features)
+        value, more = 0.0, Aux()
+        if not alone:
+            played = scene
+            if config.top_k.share is not None:
+                best = losses.top_k(scene.fake_scores, config.top_k.share, state.step, config.top_k.until)
+                played = scene._replace(weights=best if scene.weights is None else best * scene.weights)
+            values, more = game.value(played, keys[:: pair.pack])
+            value = played.mean(values)
+        value, more = add_terms(value, more, now, scene, keys[:: pair.pack], game=not alone)
+        return value, join(more, Aux(stats=made))
+
+    return loss
+
+
+def _lazy_loss(pair: Pair, role: str, name: str) -> Loss:
+    """The loss of a term that is an update of its own."""
+    term, past = _terms(pair, role)[name], role == 'critic'
+
+    def loss(params: Params, state: TrainState, batch: Batch, keys: Keys) -> tuple[Array, Aux]:
+        k_scene, k_term = random.split(keys, 2)
+        scene, _, _ = pair.scene(params, state, batch, k_scene, past=past, features=term.features)
+        value, aux = term.value(scene, k_term[:: pair.pack])
+        return term.weight * term.every * scene.mean(value), aux
+
+    return loss
+
+
+def add_terms(
+    loss: Array, aux: Aux, now: Mapping[str, Term], scene: Scene, keys: Keys, game: bool = True
+) -> tuple[Array, Aux]:
+    """A loss and the weighted terms, [], and what all of them have to say. `game`: whether the loss is a game's."""
+    found = [aux, Aux({'game': loss} if now and game else {})]
+    for name, term in now.items():
+        value, more = term.value(scene, terms.keys_of(name, keys))
+        value = scene.mean(value)
+        loss += term.weight * value
+        found += [Aux({name: value}), more]
+    return loss, join(*found)
+
+
+def join(*found: Aux) -> Aux:
+    """All of them in one."""
+    merge = lambda parts: {key: value for part in parts for key, value in part.items()}
+    return Aux(*map(merge, zip(*found, strict=True)))
+
+
+def _refuse_game(config: ml_collections.ConfigDict) -> None:
+    """Raises UserError for what only a game of gans/losses.py would read."""
+    usual = defaults.get_config()
+    for key in ('game', 'labels'):
+        if config[key] != usual[key]:
+            value = config[key] if key == 'game' else dict(config[key])
+            raise UserError(f'{key}={value!r} has no meaning in system {config.system!r}, which has a game of its own:'
+                            ' leave it off')  # fmt: skip
+
+
+def refuse(config: ml_collections.ConfigDict, key: str, why: str) -> None:
+    """Raises UserError if an option of the config that this system could not obey is on."""
+    section, _, last = key.rpartition('.')
+    value = (config[section] if section else config).get(last)
+    if value not in (None, 1):
+        raise UserError(f"{key}={value!r} has no meaning in system '{config.system}', where {why}: leave it off")

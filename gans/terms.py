@@ -1,0 +1,143 @@
+"""Terms that any pair of generator and critic may have: `config.terms.NAME` holds the arguments of the function NAME.
+
+Each returns a `gans.parts.Term`. Those of the critic's loss stand in CRITIC, those of the generator's in GENERATOR; a
+term of a system's own lies in its system's file. Their defaults stand in gans/defaults.py.
+"""
+
+import inspect
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import jax.numpy as jnp
+from jax import lax
+
+from gans import augment, defaults, penalties
+from gans.core import Array, Aux, Keys, Spec
+from gans.errors import unknown
+from gans.ops import random
+from gans.parts import Scene, Term
+
+
+def penalize(penalty: penalties.Penalty, weight: float | Array, every: int, through_view: bool) -> Term:
+    """The term of a penalty on the critic's gradient.
+
+    through_view: whether the penalty is at the examples themselves, and goes through what the view does to them (so R1
+      in StyleGAN2-ADA, 2006.06676), or at the examples as they are shown.
+    """
+
+    def value(scene: Scene, keys: Keys) -> tuple[Array, Aux]:
+        if through_view:
+            return penalty(scene.critic, scene.real, scene.fake, keys), Aux()
+        return penalty(scene.bare_critic, *scene.shown, keys), Aux()
+
+    return Term(value, weight, every)
+
+
+def wgan_gp(*, weight: float, every: int, through_view: bool, target: float, one_sided: bool) -> Term:
+    """The gradient penalty of `gans.penalties.wgan_gp`."""
+    return penalize(penalties.wgan_gp(target, one_sided), weight, every, through_view)
+
+
+def dragan(*, weight: float, every: int, through_view: bool, target: float, one_sided: bool) -> Term:
+    """The gradient penalty of `gans.penalties.dragan`."""
+    return penalize(penalties.dragan(target, one_sided), weight, every, through_view)
+
+
+def r1(*, weight: float, every: int, through_view: bool) -> Term:
+    """R1 with gamma = weight, see `gans.penalties.r1`."""
+    return penalize(penalties.r1(), weight, every, through_view)
+
+
+def r2(*, weight: float, every: int, through_view: bool) -> Term:
+    """R2 with gamma = weight, see `gans.penalties.r2`."""
+    return penalize(penalties.r2(), weight, every, through_view)
+
+
+def consistency(*, spec: Spec, weight: float, names: str, every: int) -> Term:
+    """Balanced consistency (bCR, Zhao 2021, 2002.04724, algorithm 1): (D(x) - D(T(x)))^2 of real and of fake examples.
+
+    names: of the random augmentations T, see gans/augment.py.
+    """
+    augmentation = augment.augmentation(names, spec.shape)
+
+    def value(scene: Scene, keys: Keys) -> tuple[Array, Aux]:
+        apart = lambda scores, x, keys: (scores - scene.critic(augmentation(x, keys, 1.0))) ** 2
+        k_real, k_fake = random.split(keys, 2)
+        return apart(scene.real_scores, scene.real, k_real) + apart(scene.fake_scores, scene.fake, k_fake), Aux()
+
+    return Term(value, weight, every)
+
+
+def lecam(*, name: str, weight: float, decay: float) -> Term:
+    """LeCam regularization (Tseng 2021, 2104.03310, eqs. 3 and 4): real scores are held near the moving average of the
+    fake ones, and fake scores near that of the real ones. The averages start at 0, so at first they pull toward 0.
+
+    name: of the averages among the memories. decay: of the averages, per call.
+    """
+
+    def value(scene: Scene, keys: Keys) -> tuple[Array, Aux]:
+        means = scene.state.memory[name]
+        both = {'real': scene.real_scores, 'fake': scene.fake_scores}
+        term = ((both['real'] - means['fake']) ** 2).mean() + ((both['fake'] - means['real']) ** 2).mean()
+        blend = lambda side: means[side] + (1 - decay) * (lax.stop_gradient(both[side]).mean() - means[side])
+        return term, Aux(memory={name: {side: blend(side) for side in both}})
+
+    return Term(value, weight, memory={name: {'real': jnp.float32(0), 'fake': jnp.float32(0)}})
+
+
+def feature_matching(*, weight: float, alone: bool) -> Term:
+    """|E f(real) - E f(fake)|^2 of the critic's features; each E over the device's batch (Salimans 2016, 1606.03498,
+    section 3.1).
+
+    alone: in place of the game, as in the paper, or beside it.
+    """
+
+    def value(scene: Scene, keys: Keys) -> tuple[Array, Aux]:
+        return jnp.sum((scene.real_features.mean(0) - scene.fake_features.mean(0)) ** 2), Aux()
+
+    return Term(value, weight, real=True, features=True, alone=alone)
+
+
+CRITIC: dict[str, Callable[..., Term]] = {
+    'wgan_gp': wgan_gp,
+    'dragan': dragan,
+    'r1': r1,
+    'r2': r2,
+    'consistency': consistency,
+    'lecam': lecam,
+}
+GENERATOR: dict[str, Callable[..., Term]] = {'feature_matching': feature_matching}
+GIVEN = ('spec', 'name')  # arguments that the config does not have
+
+
+def build(
+    config: Mapping[str, Mapping[str, Any]], known: Mapping[str, Callable[..., Term]], suffix: str, spec: Spec
+) -> dict[str, Term]:
+    """The terms of `config`, that is `config.terms`, that are among the known ones.
+
+    Args:
+      suffix: tells the memories of several pairs apart.
+      spec: of the examples.
+
+    Raises:
+      UserError: a term or an argument that there is not, or that does not fit the examples.
+    """
+    found, given = {}, {'spec': spec}
+    for name, section in config.items():
+        if name not in defaults.TERMS:
+            raise unknown('term', name, defaults.TERMS)
+        if name not in known:
+            continue
+        for key in section:
+            if key not in defaults.TERMS[name]:
+                raise unknown(f'key of terms.{name}', key, defaults.TERMS[name])
+        given['name'] = f'{name}_{suffix}' if suffix else name
+        wanted = inspect.signature(known[name]).parameters
+        extra = {key: given[key] for key in GIVEN if key in wanted}
+        found[name] = known[name](**{**defaults.TERMS[name], **dict(section)}, **extra)
+    return found
+
+
+def keys_of(name: str, keys: Keys) -> Keys:
+    """The keys of the term of that name: adding a term changes the draws of no other."""
+    return random.fold(keys, name)

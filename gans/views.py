@@ -1,0 +1,53 @@
+"""What a critic is shown: examples under augmentations and under noise, as `config.augment` and `config.instance_noise`
+say.
+"""
+
+import jax.numpy as jnp
+import ml_collections
+
+from gans import augment
+from gans.core import Array, Aux, Keys, Spec, TrainState
+from gans.errors import UserError
+from gans.ops import random
+from gans.parts import Conditions, View
+
+
+def build(config: ml_collections.ConfigDict, spec: Spec, name: str) -> View | None:
+    """The view of examples of that spec; None where the critic is shown the examples as they are.
+
+    Images that the critic is given beside an example move with it, by the same draws; noise is the example's alone.
+
+    Args:
+      config: the whole config.
+      name: of the view's memory.
+    """
+    names, target, sigma = config.augment.names, config.augment.target, config.instance_noise.sigma
+    if names is None and target is not None:
+        raise UserError('augment.target adapts augmentations, and there are none: set augment.names')
+    if names is None and sigma is None:
+        return None
+    augmentation = None if names is None else augment.augmentation(names, spec.shape)
+
+    def show(x: Array, conditions: Conditions, keys: Keys, state: TrainState) -> tuple[Array, Conditions]:
+        if augmentation is not None:
+            keys, k_augment = random.split(keys, 2)
+            p = config.augment.probability if target is None else state.memory[name]['p']
+            move = lambda x: augmentation(x, k_augment, p)
+            x, conditions = move(x), tuple(move(c) if c.ndim == x.ndim else c for c in conditions)
+        if sigma is not None:  # it fades (Sonderby 2017, 1610.04490)
+            left = jnp.maximum(0.0, 1.0 - state.step / config.instance_noise.until)
+            x = x + sigma * left * random.normal(keys, x.shape[1:])
+        return x, conditions
+
+    def learn(state: TrainState, real_scores: Array) -> Aux:
+        """ADA: overfitting moves the probability."""
+        examples = config.train.batch_size / config.train.micro
+        now = augment.update_probability(
+            state.memory[name], real_scores, target, examples / (1000 * config.augment.kimg)
+        )
+        return Aux({'augment_p': now['p']}, memory={name: now})
+
+    if target is None:
+        return View(show)
+    first = {'p': jnp.asarray(config.augment.probability, jnp.float32), 'r': jnp.zeros((), jnp.float32)}
+    return View(show, {name: first}, learn)
