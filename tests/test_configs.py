@@ -13,6 +13,7 @@ from ml_collections import ConfigDict
 from experiments import common
 from gans import cli, config_file, configs, defaults
 from gans.errors import UserError
+from gans.train import setup
 
 EXPERIMENTS = Path(__file__).resolve().parent.parent / 'experiments'
 NAMES = [*test_experiments.NAMES, *(f'sweeps/{path.stem}' for path in (EXPERIMENTS / 'sweeps').glob('*.py'))]
@@ -65,6 +66,22 @@ def test_what_a_config_leaves_out_is_as_the_defaults_say(tmp_path: Path) -> None
             f'optimizer.critic.{key}' for key in common.adam() if key not in ('name', 'learning_rate')
         ]
         assert config['optimizer.critic.name'] == 'adam'
+
+
+def test_a_dict_is_a_config(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    """Where it lacks what has no default, that is said."""
+    nets = {role: {'net': 'mlp', 'widths': (8,)} for role in ('generator', 'critic')}
+    for given, code in (
+        ({'seed': 0, 'system': 'gan'}, 2),
+        ({'data': {'name': 'ring'}}, 2),
+        ({'data.name': 'ring', **nets}, 0),
+    ):
+        path = write(tmp_path, f'def get_config():\n    return {given}\n')
+        assert launching.main(f'--config={path}', '--mode=describe') == code
+        out, errors = capsys.readouterr()
+        assert 'generator' in out if code == 0 else errors.count('\n') == 1
+    assert 'data.name' in refused(lambda: setup.setup(configs.whole({'seed': 0}, 'of a test'), devices=1))
+    assert 'generator.net' in refused(lambda: setup.setup(configs.whole({'data.name': 'ring'}, 'of a test'), devices=1))
 
 
 def test_the_section_of_a_system_has_defaults_where_it_is_named(tmp_path: Path) -> None:
@@ -210,6 +227,11 @@ def test_keys_on_the_command_line(words: list[str], wanted: dict) -> None:
     _, overrides = cli.parse(['launch.py', f'--config={file}', *words])
     before, after = configs.flat(gan_ring8.get_config()), configs.flat(cli.read_config(file, overrides))
     assert {key: value for key, value in after.items() if key not in before or before[key] != value} == wanted
+
+
+def test_the_command_of_a_sweep_says_what_not_where() -> None:
+    words = ['--sweep=a b.py', '--workdir', 'W', '--row=x', '--config.pack', '2', '--compilation_cache=c', '--seeds=3']
+    assert cli.sweep_command(['launch.py', *words]) == "python launch.py '--sweep=a b.py' --config.pack 2 --seeds=3"
 
 
 def test_a_section_of_arguments_is_set_as_a_whole() -> None:
