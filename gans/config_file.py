@@ -19,7 +19,7 @@ from gans.errors import UserError
 
 
 def split(name: str) -> tuple[Path, str | None]:
-    """FILE[:variant] in its parts. Colons in the path are part of it where that file is there, or they end no name."""
+    """FILE[:variant] in its parts; where the whole is a file, colons are part of its name."""
     path, colon, variant = name.rpartition(':')
     if colon and not Path(name).is_file() and (Path(path).is_file() or path.endswith('.py')):
         return Path(path), variant

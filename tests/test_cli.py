@@ -107,6 +107,7 @@ def run(config: Path, capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyP
         (('--sweep=experiments/sweeps/losses_ring.py',), "did you mean 'experiments/sweeps/losses_ring8.py'"),
         (('--sweep=CONFIG',), 'is no sweep: it defines no `def sweep(add)`'),
         (('--sweep=CONFIG', '--config=CONFIG'), 'names its own config'),
+        (('--sweep=CONFIG', '--sweep=CONFIG'), 'names its own config'),
         (('--sweep=CONFIG', '--mode=sample'), '--sweep trains; for a mode that reads a run give --config'),
         (('--sweep=CONFIG', '--mode=benchmark'), '--sweep trains; for a mode that reads a run give --config'),
         (('--sweep=CONFIG', '--distributed=auto'), 'a sweep runs in one process'),

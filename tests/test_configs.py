@@ -13,6 +13,7 @@ from ml_collections import ConfigDict
 from experiments import common
 from gans import cli, config_file, configs, defaults
 from gans.errors import UserError
+from gans.train import setup
 
 EXPERIMENTS = Path(__file__).resolve().parent.parent / 'experiments'
 NAMES = [*test_experiments.NAMES, *(f'sweeps/{path.stem}' for path in (EXPERIMENTS / 'sweeps').glob('*.py'))]
@@ -65,6 +66,22 @@ def test_what_a_config_leaves_out_is_as_the_defaults_say(tmp_path: Path) -> None
             f'optimizer.critic.{key}' for key in common.adam() if key not in ('name', 'learning_rate')
         ]
         assert config['optimizer.critic.name'] == 'adam'
+
+
+def test_a_dict_is_a_config(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    """Where it lacks what has no default, that is said."""
+    nets = {role: {'net': 'mlp', 'widths': (8,)} for role in ('generator', 'critic')}
+    for given, code in (
+        ({'seed': 0, 'system': 'gan'}, 2),
+        ({'data': {'name': 'ring'}}, 2),
+        ({'data.name': 'ring', **nets}, 0),
+    ):
+        path = write(tmp_path, f'def get_config():\n    return {given}\n')
+        assert launching.main(f'--config={path}', '--mode=describe') == code
+        out, errors = capsys.readouterr()
+        assert 'generator' in out if code == 0 else errors.count('\n') == 1
+    assert 'data.name' in refused(lambda: setup.setup(configs.whole({'seed': 0}, 'of a test'), devices=1))
+    assert 'generator.net' in refused(lambda: setup.setup(configs.whole({'data.name': 'ring'}, 'of a test'), devices=1))
 
 
 def test_the_section_of_a_system_has_defaults_where_it_is_named(tmp_path: Path) -> None:
@@ -212,6 +229,11 @@ def test_keys_on_the_command_line(words: list[str], wanted: dict) -> None:
     assert {key: value for key, value in after.items() if key not in before or before[key] != value} == wanted
 
 
+def test_the_command_of_a_sweep_says_what_not_where() -> None:
+    words = ['--sweep=a b.py', '--workdir', 'W', '--row=x', '--config.pack', '2', '--compilation_cache=c', '--seeds=3']
+    assert cli.sweep_command(['launch.py', *words]) == "python launch.py '--sweep=a b.py' --config.pack 2 --seeds=3"
+
+
 def test_a_section_of_arguments_is_set_as_a_whole() -> None:
     set_to = lambda value: configs.overridden(gan_ring8.get_config(), value, 'of a test')
     assert set_to({'critic': {'net': 'dirac'}}).critic == ConfigDict({'net': 'dirac'})
@@ -226,64 +248,3 @@ def test_numbers_of_numpy_are_numbers() -> None:
     set_to = {'pack': np.int64(2), 'penalty.weight': np.float32(0.5), 'ema.decay': np.float64(0.5)}
     config = configs.overridden(gan_ring8.get_config(), set_to, 'of a test')
     assert [type(x) for x in (config.pack, config.penalty.weight, config.ema.decay)] == [int, float, float]
-
-
-# Places
-
-
-def test_the_home_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv('HOME', '/home/me')
-    expected = {
-        '~': '/home/me',
-        '~/a': '/home/me/a',
-        'folder:~/a/': 'folder:/home/me/a/',
-        'classifier:folder:~/a': 'classifier:folder:/home/me/a',
-        '~no_such_user/a': '~no_such_user/a',
-        'a~/b': 'a~/b',
-        '/a/~': '/a/~',
-    }
-    assert {text: configs.place(text) for text in expected} == expected
-    path = write(
-        tmp_path,
-        "def get_config():\n    return {'data': {'name': 'folder:~/a', 'cache': '~/c', 'folder': '~', 'data_dir': '~'},"
-        " 'finetune': {'run': '~/r'}, 'eval.features': 'classifier:folder:~/a'}\n",
-    )
-    config = configs.flat(read(path, ('data.of', 'folder:~/b')))
-    assert '~' not in json.dumps(config) and config['data.name'] == 'folder:/home/me/a'
-    assert config['data.of'] == 'folder:/home/me/b'
-    row = configs.overridden(common.get_config(), {'data.name': 'folder:~/b'}, 'of a test')
-    assert row.data.name == 'folder:/home/me/b'
-
-
-def test_every_flag_that_names_a_place_knows_the_home_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setenv('HOME', str(tmp_path))
-    flags.FLAGS.unparse_flags()
-    places = ['config', 'workdir', 'from', 'out', 'weights', 'real', 'fake', 'compilation_cache', 'features']
-    cli.parse(['launch.py', '--mode=finetune', *(f'--{name}=~/x' for name in places)])
-    assert {flags.FLAGS[name].value for name in places} == {f'{tmp_path}/x'}
-    for name in ('sweep', 'report'):
-        for flag in flags.FLAGS:
-            flags.FLAGS[flag].unparse()
-        cli.parse(['launch.py', f'--{name}', '~/x'])
-        assert flags.FLAGS[name].value == f'{tmp_path}/x'
-
-
-def test_a_run_in_the_home_folder_and_its_config(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
-) -> None:
-    """Nothing is called `~`; config.json is a config: of the same run, or of its like in another folder."""
-    monkeypatch.setenv('HOME', str(tmp_path / 'home'))
-    monkeypatch.setenv('PYTHONPATH', str(EXPERIMENTS.parent))
-    monkeypatch.chdir(tmp_path)
-    write(tmp_path / 'home', HEAD + "def get_config():\n    return base('smoke')\n", 'plain.py')
-    assert launching.main('--config=~/plain.py', '--workdir=~/runs/a') == 0
-    run, home = tmp_path / 'home' / 'runs' / 'a', tmp_path / 'home'
-    assert (run / 'summary.json').exists() and not (tmp_path / '~').exists()
-    assert launching.main(f'--config={run}/config.json', '--mode=sample', '--num=4', '--out=~/a.npz') == 0
-    assert (home / 'a.npz').exists()
-    assert launching.main('--config=~/runs/a/config.json', '--workdir=again') == 0
-    for name in ('config.json', 'metrics.csv'):
-        assert (tmp_path / 'again' / name).read_bytes() == (run / name).read_bytes()
-    capsys.readouterr()
-    assert launching.main('--config=~/runs/a/config.json:smoke', '--workdir=other') == 2
-    assert 'has no variants' in capsys.readouterr().err
