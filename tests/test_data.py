@@ -1,9 +1,11 @@
 """Data: sets, their finishing, and batches as functions of (seed, step)."""
 
 import gzip
+import hashlib
 import io
 import json
 import logging
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -15,7 +17,7 @@ import pytest
 from PIL import Image
 
 from gans.data import feed, folder, idx, images, load, openmoji, toys
-from gans.data.base import Source
+from gans.data.base import Source, digest_of
 from gans.errors import UserError
 
 KEY = jax.random.key(3)
@@ -288,6 +290,32 @@ def test_large_sets_are_streamed() -> None:
     np.testing.assert_array_equal(large.read(np.array([5, 3]))['real'], held.arrays['real'][[5, 3]])
 
 
+def test_the_digest_tells_which_examples_a_set_has() -> None:
+    """Not by where they lie or how they are seen; a drawn set, whose numbers may be traced, has none."""
+    whole = load.load({'name': 'digits'}).digest
+    assert re.fullmatch('[0-9a-f]{16}', whole)
+    for same in ({'on_device_max_mb': 0.01}, {'flip': True}):
+        assert load.load({'name': 'digits', **same}).digest == whole
+    others = [{'num': 20}, {'num': 21}, {'without': 3}, {'size': 4}]
+    assert len({whole, *(load.load({'name': 'digits', **other}).digest for other in others)}) == 5
+    assert load.load({'name': 'ring'}).digest is None
+
+
+def test_the_digest_is_of_order_labels_and_shape_too() -> None:
+    pixels, labels = np.arange(48, dtype=np.uint8).reshape(4, 2, 2, 3), np.array([0, 0, 1, 1], np.int32)
+    held = {'real': pixels, 'label': labels}
+    changes = [
+        held,
+        {'real': pixels[::-1], 'label': labels},
+        {'real': pixels, 'label': labels[::-1]},
+        {'real': pixels},
+        {'real': pixels.reshape(4, 2, 6, 1), 'label': labels},
+    ]
+    assert len({digest_of(change) for change in changes}) == 5
+    copies = {name: array.copy() for name, array in reversed(held.items())}
+    assert digest_of(copies) == digest_of(held, {'real': hashlib.sha256(pixels).hexdigest()}) == digest_of(held)
+
+
 def test_importing_and_loading_need_no_heavy_package() -> None:
     program = (
         'import sys, gans.data.feed, gans.data.load as load\n'
@@ -478,6 +506,8 @@ def test_tfds_is_read_without_tensorflow(tmp_path, pictures, capfd) -> None:
     np.testing.assert_array_equal(source.arrays['label'], [0, 1, 0, 1, 0, 1, 0])
     large = load.load({**config, 'on_device_max_mb': 0.001})
     np.testing.assert_array_equal(large.read(np.array([3, 1], np.uint32))['real'], [pictures[3], pictures[1]])
+    assert large.digest == source.digest  # held or streamed
+    assert load.load({**config, 'size': 6}).digest != source.digest
     assert load.load({**config, 'split': 'train[:3]', 'size': 6, 'crop': 8}).arrays['real'].shape == (3, 6, 6, 3)
     cropped = load.load({**config, 'crop': 4}).arrays['real']
     np.testing.assert_array_equal(cropped, np.stack(pictures)[:, 4:8, 4:8])
@@ -486,6 +516,17 @@ def test_tfds_is_read_without_tensorflow(tmp_path, pictures, capfd) -> None:
             load.load({**config, 'split': part})
     assert 'tensorflow' not in sys.modules
     assert capfd.readouterr().err == ''
+
+
+def test_the_digest_of_tfds_follows_from_the_pictures(tmp_path, pictures) -> None:
+    """Of one name, version and size: the same wherever they lie, another if one picture is another."""
+    pytest.importorskip('tensorflow_datasets')
+    others = [pictures[0] // 2, *pictures[1:]]
+    for place, some in (('a', pictures), ('b', pictures), ('c', others)):
+        write_tfds(tmp_path / place, some, [12, 12, 3])
+    sets = [{'name': 'tfds:tiny_pictures', 'data_dir': str(tmp_path / place)} for place in 'abc']
+    a, b, c = (load.load(config).digest for config in sets)
+    assert a == b != c
 
 
 def test_tfds_of_many_sizes_wants_a_size(tmp_path) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from gans.data import digits, folder, idx, openmoji, stacked, tfds, toys
-from gans.data.base import Source
+from gans.data.base import Source, digest, digest_of
 from gans.data.images import mirror, whole
 from gans.errors import UserError, unknown
 
@@ -51,7 +51,11 @@ def load(config: Mapping[str, Any]) -> Source:
     for key in options:
         if key not in known:
             raise unknown(f"key of the data set '{name}'", key, [*known, 'flip', 'num', 'on_device_max_mb'])
-    source = make(*args, **options) if num is None else _first(make(*args, **options), num)
+    source = make(*args, **options)
+    if source.arrays is not None and source.digest is None:
+        source = source._replace(digest=digest_of(source.arrays))
+    if num is not None:
+        source = _first(source, num)
     if flip and not source.spec.is_image:
         raise UserError(f"data.flip is set, but '{name}' is no set of images; leave it False")
     return _placed(source, max_mb)._replace(augment=mirror if flip else None)
@@ -78,7 +82,7 @@ def _first(source: Source, num: int) -> Source:
         there = 'is drawn without end' if source.size is None else f'has {source.size:,} examples'
         raise UserError(f'data.num={num:,}, but this set {there}: leave it off, or take fewer')
     arrays = source.arrays and {name: array[:num] for name, array in source.arrays.items()}
-    return source._replace(size=num, arrays=arrays)
+    return source._replace(size=num, arrays=arrays, digest=digest(source.digest, 'first', num))
 
 
 def _placed(source: Source, max_mb: float) -> Source:
