@@ -13,6 +13,7 @@ import numpy as np
 
 from gans.core import Spec
 from gans.data.base import Source, digest
+from gans.data.decode import eight_bits
 from gans.data.images import finish, pixels, square
 from gans.errors import UserError
 
@@ -75,7 +76,7 @@ def tfds(
         from PIL import Image
 
         examples = records.__getitems__(indices.tolist())
-        pictures = (Image.open(io.BytesIO(example[images[0]])) for example in examples)
+        pictures = (eight_bits(Image.open(io.BytesIO(example[images[0]])), turned=False) for example in examples)
         raw = {'real': np.stack([square(picture, size, channels, crop) for picture in pictures])}
         return {**raw, 'label': np.array([e['label'] for e in examples], np.int32)} if labelled else raw
 
