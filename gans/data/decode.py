@@ -11,7 +11,8 @@ from gans.errors import UserError
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-BITS, PHOTOMETRIC = 258, 262  # tags of TIFF; a photometric interpretation of 0 says that 0 is white
+# Tags of TIFF; a photometric interpretation of 0 says that 0 is white, a sample format of 2 that integers have a sign.
+BITS, PHOTOMETRIC, FORMAT = 258, 262, 339
 FAINT = 16  # a picture that uses less than 1 / FAINT of its range was probably meant to have another range
 
 
@@ -36,6 +37,8 @@ def eight_bits(image: Image, turned: bool = True) -> Image:
         ImageOps.exif_transpose(image, in_place=True)
     if image.mode[0] in 'IF':
         return _scaled(image)
+    if 2 in getattr(image, 'tag_v2', {}).get(FORMAT, ()):  # Pillow gives -1 as 255
+        raise _doubtful(f'{image.mode}, signed', -128, 127)
     if high_bytes and (high := max(high for _, high in _color_extrema(image))) < 256 / FAINT:
         raise _doubtful(f'{image.mode} of 16 bits', 0, high * 256 + 255)
     mode = 'L' if image.mode in ('1', 'L', 'LA', 'La') else 'RGB'

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 
 import numpy as np
 
+from gans import cache
 from gans.core import Spec
 from gans.data.base import Source, digest
 from gans.data.decode import eight_bits
@@ -86,7 +87,13 @@ def tfds(
         content.update(example[images[0]])
         content.update(str(int(example['label'])).encode() if labelled else b'')
     known = digest(builder.info.full_name, split, len(records), size, channels, crop, content.hexdigest())
-    return Source(Spec((size, size, channels), classes), finish, size=len(records), read=read, digest=known)
+
+    def labels() -> np.ndarray:  # all records are read for them, once
+        make = lambda: {'label': np.array([records[place]['label'] for place in range(len(records))], np.int32)}
+        return cache.arrays('labels', {'set': known}, make)['label']
+
+    source = Source(Spec((size, size, channels), classes), finish, size=len(records), read=read, digest=known)
+    return source._replace(labels=labels) if labelled else source
 
 
 def cifar10(*, size: int | None = None, split: str = 'train', data_dir: str | None = None) -> Source:
