@@ -39,7 +39,7 @@ def eight_bits(image: Image, turned: bool = True) -> Image:
         return _scaled(image)
     if 2 in getattr(image, 'tag_v2', {}).get(FORMAT, ()):  # Pillow gives -1 as 255
         raise _doubtful(f'{image.mode}, signed', -128, 127)
-    if high_bytes and (high := max(high for _, high in _color_extrema(image))) < 256 / FAINT:
+    if high_bytes and (high := max(high for _, high in _color_extrema(image))) <= 256 // FAINT:
         raise _doubtful(f'{image.mode} of 16 bits', 0, high * 256 + 255)
     mode = 'L' if image.mode in ('1', 'L', 'LA', 'La') else 'RGB'
     return _over_white(image).convert(mode) if image.has_transparency_data else image.convert(mode)

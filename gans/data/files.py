@@ -17,8 +17,9 @@ from gans.errors import UserError
 NO_PICTURES = ('BUFR', 'EPS', 'FITS', 'GRIB', 'HDF5', 'IPTC', 'MPEG', 'PDF', 'WMF')
 # The folders of runs and sweeps are known by these files, which are there from the beginning, and keys of them.
 RUNS = {'config.json': {'system', 'data', 'train'}, 'sweep.json': {'name', 'seeds', 'rows'}}
-# What runs write in their folder that is or holds pictures.
-OF_RUNS = ('samples', 'evaluation', 'curves.png', 'anomaly_step_*.png', '*_seed[0-9]*.png')
+# What they write in their folders, beside files that are no pictures.
+OF_RUNS = ('samples', 'evaluation', 'checkpoints', 'tensorboard', 'rows', 'report')
+OF_RUNS += ('curves.png', 'anomaly_step_*.png', '*_seed[0-9]*.png')
 KINDS = 10  # of files that are left out, in a line
 
 
@@ -58,7 +59,7 @@ def pictures_in(root: Path) -> Listing:
         place = Path(text)
         real, run = place.resolve(), is_run(place)
         if run and place != root:
-            left['in folders of runs'] += sum(1 for _ in _pictures(place))
+            left['pictures of runs'] += sum(1 for _ in _pictures(place))
             folders.clear()
             continue
         own = [name for name in (*folders, *files) if run and any(fnmatch.fnmatch(name, some) for some in OF_RUNS)]
@@ -84,6 +85,12 @@ def pictures_in(root: Path) -> Listing:
     if said:
         logging.warning("left out of '%s': %s", root, said)
     return Listing(sorted(names), groups)
+
+
+def say_frames(root: Path, count: int) -> None:
+    """Says that of some images in a folder more was there than what is taken."""
+    if count:
+        logging.warning("of %s images in '%s' that have several frames, the first is taken", f'{count:,}', root)
 
 
 def is_run(place: Path) -> bool:

@@ -5,6 +5,7 @@ import json
 import logging
 import shutil
 import tempfile
+import warnings
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -15,7 +16,7 @@ import numpy as np
 from gans.cache import home
 from gans.data.base import Source, digest_of
 from gans.data.decode import eight_bits, has_frames
-from gans.data.files import pictures_in
+from gans.data.files import pictures_in, say_frames
 from gans.data.images import image_set, pixels, square
 from gans.errors import UserError
 
@@ -62,8 +63,7 @@ def folder(path: str, *, size: int = 64, channels: int = 3, strict: bool = False
         if strict:
             raise UserError(f"cannot read '{root / name}' ({error}); remove it or leave data.strict False")
         logging.warning("left out '%s', which cannot be read: %s", root / name, error)
-    if report.frames:
-        logging.warning("of %s images in '%s' that have several frames, the first is taken", f'{report.frames:,}', root)
+    say_frames(root, report.frames)
     kept = [name for name in names if str(name) not in report.unreadable]
     classes = sorted({name.parts[0] for name in kept})
     nested = all(len(name.parts) > 1 for name in kept)
@@ -141,5 +141,6 @@ def _decode(root: Path, names: list[Path], size: int, channels: int) -> Rows:
         except Exception as error:  # a broken file may raise anything at all
             return name, error, False
 
-    with ThreadPoolExecutor() as pool:
+    with warnings.catch_warnings(), ThreadPoolExecutor() as pool:
+        warnings.filterwarnings('ignore', module='PIL')  # of images that it reads: the cache would not warn again
         yield from pool.map(decoded, names)

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from gans.core import Spec
-from gans.data.decode import eight_bits
-from gans.data.files import pictures_in
+from gans.data.decode import eight_bits, has_frames
+from gans.data.files import pictures_in, say_frames
 from gans.data.images import square
 from gans.errors import UserError
 from gans.evaluate import write
@@ -81,17 +81,19 @@ def _folder(path: Path, size: int | None) -> np.ndarray:
 
     names = pictures_in(path).names
 
-    def decoded(name: Path) -> np.ndarray:
+    def decoded(name: Path) -> tuple[np.ndarray, bool]:
         try:
             with Image.open(path / name) as image:
-                found = eight_bits(image)
+                found, frames = eight_bits(image), has_frames(image)
             channels = len(found.getbands())
-            return square(found, size, channels) if size else np.asarray(found).reshape(*found.size[::-1], channels)
+            whole = np.asarray(found).reshape(*found.size[::-1], channels)
+            return square(found, size, channels) if size else whole, frames
         except Exception as error:  # a broken file may raise anything at all
             raise UserError(f"cannot read '{path / name}' ({error}): remove it, or make it anew") from None
 
     with ThreadPoolExecutor() as pool:
-        images = list(pool.map(decoded, names))
+        images, frames = zip(*pool.map(decoded, names), strict=True)
+    say_frames(path, sum(frames))
     channels = max(image.shape[2] for image in images)
     shapes = sorted({image.shape[:2] for image in images})
     if len(shapes) > 1:
