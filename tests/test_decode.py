@@ -137,7 +137,7 @@ def test_tiff_says_how_many_bits_and_what_is_white(tmp_path) -> None:
         ('CMYK', 'x.jpg', 8),
         ('YCbCr', 'x.tif', 3),
         ('LAB', 'x.tif', 16),
-        ('P', 'x.png', 48),
+        ('P', 'x.png', 51),
         ('RGBA', 'x.webp', 0),
         ('RGB', 'x.jp2', 0),
     ],
