@@ -249,6 +249,21 @@ def test_unreadable_files_are_named_from_the_cache_too(tmp_path, said) -> None:
         said(root, strict=True)  # from the cache as well
 
 
+@pytest.mark.parametrize('name', ['images.uint8', 'report.json'])
+def test_a_damaged_cache_is_not_believed(name, tmp_path, said) -> None:
+    for n in range(3):
+        picture(tmp_path / 'x' / f'{n}.png', n)
+    whole = said(tmp_path / 'x')[0]
+    pixels = np.array(whole.arrays['real'])
+    (path,) = (tmp_path / 'x.cache').glob(f'*/{name}')
+    path.write_bytes(path.read_bytes()[:20])
+    source, lines = said(tmp_path / 'x')
+    np.testing.assert_array_equal(source.arrays['real'], pixels)
+    assert source.digest == whole.digest and 'decoding into memory' in lines[-1]
+    path.unlink()
+    assert said(tmp_path / 'x')[0].digest == whole.digest
+
+
 def test_memory_that_runs_out_makes_no_picture_unreadable(tmp_path, said, monkeypatch) -> None:
     picture(tmp_path / 'x' / '0.png')
 

@@ -28,6 +28,7 @@ Rows = Iterator[tuple[Path, np.ndarray | Exception, bool]]  # see `_decode`
 class Report(NamedTuple):
     """What is kept beside decoded images, as JSON."""
 
+    readable: int  # how many there are
     sha256: str  # of their bytes
     unreadable: dict[str, str]  # why, by name
     frames: int  # images that have more frames than the one that is taken
@@ -84,18 +85,29 @@ def _decoded(root: Path, names: list[Path], size: int, channels: int, cache: Pat
     files = [(str(n), s.st_mtime_ns, s.st_ctime_ns, s.st_size) for n, s in zip(names, stats, strict=True)]
     key = json.dumps([DECODING, str(root.resolve()), size, channels, files])  # all that the result depends on
     done = cache / hashlib.sha256(key.encode()).hexdigest()[:32]
-    if not done.is_dir():
+    kept, why = _kept(done, size, channels), None
+    if kept is None:
         try:
             _write(done, root, _decode(root, names, size, channels))
-        except OSError as error:
-            if not done.is_dir():  # another run may have been first
-                logging.warning("cannot keep decoded images in '%s' (%s); decoding into memory", cache, error)
-                images = []
-                report = _gathered(root, _decode(root, names, size, channels), images.append)
-                return np.stack(images), report
-    report = Report(**json.loads((done / 'report.json').read_text(encoding='utf-8')))
-    shape = (len(names) - len(report.unreadable), size, size, channels)
-    return np.memmap(done / 'images.uint8', np.uint8, 'r', shape=shape), report
+        except OSError as error:  # another run may have been first
+            why = error
+        kept = _kept(done, size, channels)
+    if kept is None:
+        logging.warning("cannot keep decoded images in '%s' (%s); decoding into memory", cache, why)
+        images = []
+        report = _gathered(root, _decode(root, names, size, channels), images.append)
+        kept = np.stack(images), report
+    return kept
+
+
+def _kept(done: Path, size: int, channels: int) -> tuple[np.ndarray, Report] | None:
+    """What `_write` wrote, if it is there and whole."""
+    try:
+        report = Report(**json.loads((done / 'report.json').read_text(encoding='utf-8')))
+        shape = (report.readable, size, size, channels)
+        return np.memmap(done / 'images.uint8', np.uint8, 'r', shape=shape), report
+    except (OSError, ValueError):
+        return None
 
 
 def _write(done: Path, root: Path, rows: Rows) -> None:
@@ -125,7 +137,7 @@ def _gathered(root: Path, rows: Rows, keep: Callable[[np.ndarray], Any]) -> Repo
         first, error = next(iter(unreadable.items()))
         count = len(unreadable)
         raise UserError(f"none of the {count} images in '{root}' can be read; the first is '{first}': {error}")
-    return Report(content.hexdigest(), unreadable, several)
+    return Report(readable, content.hexdigest(), unreadable, several)
 
 
 def _decode(root: Path, names: list[Path], size: int, channels: int) -> Rows:

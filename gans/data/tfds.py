@@ -77,8 +77,13 @@ def tfds(
         from PIL import Image
 
         examples = records.__getitems__(indices.tolist())
-        pictures = (eight_bits(Image.open(io.BytesIO(example[images[0]])), turned=False) for example in examples)
-        raw = {'real': np.stack([square(picture, size, channels, crop) for picture in pictures])}
+        pictures = (Image.open(io.BytesIO(example[images[0]])) for example in examples)
+        try:
+            raw = {
+                'real': np.stack([square(eight_bits(some, turned=False), size, channels, crop) for some in pictures])
+            }
+        except UserError as error:
+            raise UserError(f"an image of '{name}' will not do: {error}") from None
         return {**raw, 'label': np.array([e['label'] for e in examples], np.int32)} if labelled else raw
 
     content = hashlib.sha256()
