@@ -9,8 +9,10 @@ import pytest
 from ml_collections import ConfigDict
 
 from experiments import common
+from gans.configs import overridden
 from gans.core import Compute, Spec
 from gans.errors import UserError
+from gans.ops import random
 from gans.ops.random import example_keys
 from gans.step import init_state, make_train_step
 from gans.systems.build import build
@@ -24,9 +26,8 @@ def made(**overrides):
     config.latents.size = 6
     for role in ('generator', 'critic'):
         config[role] = ConfigDict({'net': 'infogan', 'width': 4, 'norm': 'none', 'init_std': 0.3})
-    config.began = ConfigDict({'gamma': 0.75, 'rate': 0.1})
-    config.update_from_flattened_dict(overrides)
-    return build(config, Spec(SHAPE), Compute())
+    config.began = {'gamma': 0.75, 'rate': 0.1}
+    return build(overridden(config, overrides, 'of a test'), Spec(SHAPE), Compute())
 
 
 def batches(steps=1, repeats=1, size=8):
@@ -47,6 +48,8 @@ def run(system, reals):
 SYSTEM = made()
 LOSSES = {update.name: update.loss for update in SYSTEM.updates}
 KEYS = example_keys(jax.random.key(3), jnp.arange(8))
+# Of what the fakes are made from in each player's loss with KEYS.
+INPUTS = {'critic': random.split(random.split(KEYS, 3)[0], 4)[0], 'generator': random.split(KEYS, 4)[0]}
 
 
 @functools.partial(jax.jit, static_argnums=0)
@@ -57,15 +60,15 @@ def loss_of(which, state, real):
 
 
 @jax.jit
-def outputs(state, real):
-    """Images, and what the autoencoder makes of them: real ones, and those of the latents of KEYS."""
-    fake = SYSTEM.sample(state.params, state.stats, SYSTEM.latents(KEYS))
+def outputs(state, real, keys):
+    """Images, and what the autoencoder makes of them: real ones, and those of the latents of these keys."""
+    fake = SYSTEM.sample(state.params, state.stats, SYSTEM.latents(keys))
     return [(x, SYSTEM.nets['critic'].apply(state.params['critic'], {}, x, train=False)[0]) for x in (real, fake)]
 
 
-def errors(state, real):
-    """L(x) and L(G(z)) by numpy."""
-    return tuple(np.abs(np.asarray(x) - np.asarray(copy)).mean() for x, copy in outputs(state, real))
+def errors(state, real, which='critic'):
+    """L(x) and L(G(z)) by numpy, of the fakes in that player's loss."""
+    return tuple(np.abs(np.asarray(x) - np.asarray(copy)).mean() for x, copy in outputs(state, real, INPUTS[which]))
 
 
 def first_state(k=0.0):
@@ -79,6 +82,10 @@ def test_losses(k, bounded):
     (value, aux), _ = loss_of('critic', state, real)
     assert value == pytest.approx(on_real - bounded * on_fake, rel=1e-5)
     assert float(aux.metrics['k']) == float(aux.memory['k']) == pytest.approx(bounded)
+    for name, error in (('real', on_real), ('fake', on_fake)):
+        assert float(aux.metrics[f'{name}_error']) == pytest.approx(error, rel=1e-5)
+        assert float(aux.metrics[f'{name}_score']) == pytest.approx(-error, rel=1e-5)
+    on_real, on_fake = errors(state, real, 'generator')
     (value, aux), _ = loss_of('generator', state, real)
     assert value == pytest.approx(on_fake, rel=1e-5)
     assert float(aux.metrics['convergence']) == pytest.approx(on_real + abs(0.75 * on_real - on_fake), rel=1e-5)
@@ -88,18 +95,19 @@ def test_losses(k, bounded):
 def test_signs_of_the_gradients():
     """The critic learns to copy real images and, if k > 0, to fail on fake ones; the generator to be copied."""
     real, state = batches()[0, 0], first_state()
-    before = errors(state, real)
+    before = {which: errors(state, real, which) for which in INPUTS}
 
     def after(which, k):
         _, grads = loss_of(which, first_state(k), real)
         norm = np.sqrt(sum(float((leaf**2).sum()) for leaf in jax.tree.leaves(grads)))
         moved = jax.tree.map(lambda p, g: p - 0.01 / norm * g, state.params[which], grads)
-        return errors(state.replace(params={**state.params, which: moved}), real)
+        return errors(state.replace(params={**state.params, which: moved}), real, which)
 
-    assert after('critic', 0.0)[0] < before[0]
-    assert after('critic', 1.0)[1] - after('critic', 1.0)[0] > before[1] - before[0]
+    on_real, on_fake = before['critic']
+    assert after('critic', 0.0)[0] < on_real
+    assert after('critic', 1.0)[1] - after('critic', 1.0)[0] > on_fake - on_real
     assert after('critic', 1.0)[1] > after('critic', 0.0)[1]
-    assert after('generator', 0.0)[1] < before[1]
+    assert after('generator', 0.0)[1] < before['generator'][1]
 
 
 @pytest.mark.parametrize('gamma, end', [(0.0, 0.0), (3.0, 1.0)])
@@ -158,9 +166,9 @@ def test_k_stays_while_the_critic_repeats():
 @pytest.mark.parametrize(
     'overrides, said',
     [
-        ({'penalty.name': 'r1'}, 'penalty.name=r1'),
-        ({'instance_noise.sigma': 0.1}, 'instance_noise.sigma=0.1'),
-        ({'flip_labels': 0.1}, 'flip_labels=0.1'),
+        ({'game': 'hinge'}, "game='hinge' has no meaning in system 'began', which has a game of its own"),
+        ({'labels.real': 0.9}, "labels=.*'real': 0.9.* has no meaning in system 'began'"),
+        ({'critic.condition': 'concat'}, "critic.condition='concat' has no meaning in system 'began'"),
         ({'critic.net': 'dcgan'}, "critic.net='dcgan' has no Autoencoder"),
         ({'latents.distribution': 'cauchy'}, 'cauchy'),
     ],
@@ -168,10 +176,3 @@ def test_k_stays_while_the_critic_repeats():
 def test_what_has_no_meaning_is_refused(overrides, said):
     with pytest.raises(UserError, match=said):
         made(**overrides)
-
-
-def test_its_section_is_asked_for():
-    config = common.get_config()
-    config.system = 'began'
-    with pytest.raises(UserError, match='section began'):
-        build(config, Spec(SHAPE), Compute())

@@ -9,8 +9,10 @@ import pytest
 from ml_collections import ConfigDict
 
 from experiments import common
+from gans.configs import overridden
 from gans.core import Compute, Spec
 from gans.errors import UserError
+from gans.ops import random
 from gans.ops.random import example_keys
 from gans.step import init_state
 from gans.systems.build import build
@@ -19,20 +21,23 @@ from gans.systems.ebgan import margin_loss, pulling_away
 SHAPE = (8, 8, 1)
 
 
-def made(**overrides):
+def made(margin=0.6, **overrides):
     config = common.get_config()
     config.system = 'ebgan'
     config.latents.size = 6
     for role in ('generator', 'critic'):
         config[role] = ConfigDict({'net': 'infogan', 'width': 4, 'norm': 'none', 'init_std': 0.3})
-    config.ebgan = ConfigDict({'margin': 0.6, 'pull_away': 0.3}, type_safe=False)
-    config.update_from_flattened_dict(overrides)
+    config.ebgan = {'margin': 0.6, 'pull_away': 0.3}
+    config = overridden(config, overrides, 'of a test')
+    config.ebgan = ConfigDict({**config.ebgan, 'margin': margin}, type_safe=False)
     return build(config, Spec(SHAPE), Compute())
 
 
 SYSTEM = made()
 STATE = jax.jit(lambda: init_state(SYSTEM, jax.random.key(0)))()
 KEYS = example_keys(jax.random.key(3), jnp.arange(8))
+# Of what the fakes are made from in each player's loss with KEYS.
+INPUTS = {'critic': random.split(random.split(KEYS, 3)[0], 4)[0], 'generator': random.split(KEYS, 4)[0]}
 REAL = jnp.asarray(np.random.default_rng(0).uniform(-1, 1, (8, *SHAPE)), jnp.float32)
 
 
@@ -92,22 +97,23 @@ def test_pulling_away_of_a_dead_code_is_finite():
 @functools.partial(jax.jit, static_argnums=0)
 def loss_of(which, margin):
     """((value, Aux), gradients of the player's net) of an update's loss; the margin may be a tracer."""
-    system = made(**{'ebgan.margin': margin})
+    system = made(margin)
     loss = {update.name: update.loss for update in system.updates}[which]
     of = lambda own: loss({**STATE.params, which: own}, STATE, {'real': REAL}, KEYS)
     return jax.value_and_grad(of, has_aux=True)(STATE.params[which])
 
 
 @jax.jit
-def judged(params):
-    """Images, copies and codes, of real images and of those of the latents of KEYS."""
-    fake = SYSTEM.sample(params, STATE.stats, SYSTEM.latents(KEYS))
+def judged(params, keys):
+    """Images, copies and codes, of real images and of those of the latents of these keys."""
+    fake = SYSTEM.sample(params, STATE.stats, SYSTEM.latents(keys))
     critic = lambda x: SYSTEM.nets['critic'].apply(params['critic'], {}, x, train=True, features=True)[0]
     return (REAL, *critic(REAL)), (fake, *critic(fake))
 
 
-def energies(params):
-    found = jax.device_get(judged(params))
+def energies(params, which):
+    """Of real images and of the fakes in that player's loss, by numpy."""
+    found = jax.device_get(judged(params, INPUTS[which]))
     return [((x - copy) ** 2).reshape(8, -1).mean(1) for x, copy, _ in found]
 
 
@@ -120,14 +126,15 @@ def test_each_player_moves_its_net():
 
 def test_losses():
     """The margin lies between the energies, so that some examples are above it."""
-    real, fake = energies(STATE.params)
+    real, fake = energies(STATE.params, 'critic')
     margin = float(np.median(fake))
     (value, aux), _ = loss_of('critic', margin)
     assert 0 < np.maximum(0, margin - fake).mean() < margin
     assert value == pytest.approx(real.mean() + np.maximum(0, margin - fake).mean(), rel=1e-5)
     assert float(aux.metrics['real_energy']) == pytest.approx(real.mean(), rel=1e-5)
     assert float(aux.metrics['fake_energy']) == pytest.approx(fake.mean(), rel=1e-5)
-    code = judged(STATE.params)[1][2]
+    assert float(aux.metrics['fake_score']) == pytest.approx(-fake.mean(), rel=1e-5)
+    code, (_, fake) = judged(STATE.params, INPUTS['generator'])[1][2], energies(STATE.params, 'generator')
     assert code.shape == (8, 4)
     (value, aux), _ = loss_of('generator', 0.6)
     assert value == pytest.approx(fake.mean() + 0.3 * float(pulling_away(code)), rel=1e-5)
@@ -137,7 +144,7 @@ def test_losses():
 def test_without_the_repelling_term():
     loss = {update.name: update.loss for update in made(**{'ebgan.pull_away': None}).updates}['generator']
     value, aux = jax.jit(lambda: loss(STATE.params, STATE, {'real': REAL}, KEYS))()
-    assert value == pytest.approx(energies(STATE.params)[1].mean(), rel=1e-5) and not aux.metrics
+    assert value == pytest.approx(energies(STATE.params, 'generator')[1].mean(), rel=1e-5) and not aux.metrics
 
 
 @pytest.mark.parametrize('which', ['critic', 'generator'])
@@ -146,31 +153,22 @@ def test_signs_of_the_gradients(which):
     (before, _), grads = loss_of(which, 9.0)
     norm = np.sqrt(sum(float((leaf**2).sum()) for leaf in jax.tree.leaves(grads)))
     moved = {**STATE.params, which: jax.tree.map(lambda p, g: p - 0.01 / norm * g, STATE.params[which], grads)}
-    (real, fake), (real_then, fake_then) = energies(STATE.params), energies(moved)
+    (real, fake), (real_then, fake_then) = energies(STATE.params, which), energies(moved, which)
     if which == 'critic':
         assert real_then.mean() - fake_then.mean() < real.mean() - fake.mean()
     else:
-        after = fake_then.mean() + 0.3 * float(pulling_away(judged(moved)[1][2]))
+        after = fake_then.mean() + 0.3 * float(pulling_away(judged(moved, INPUTS['generator'])[1][2]))
         assert after < before
 
 
 @pytest.mark.parametrize(
     'overrides, said',
     [
-        ({'penalty.name': 'r1'}, 'penalty.name=r1'),
-        ({'instance_noise.sigma': 0.1}, 'instance_noise.sigma=0.1'),
-        ({'flip_labels': 0.1}, 'flip_labels=0.1'),
-        ({'pack': 2}, 'pack=2'),
+        ({'game': 'hinge'}, "game='hinge' has no meaning in system 'ebgan', which has a game of its own"),
+        ({'generator.condition': 'concat'}, "generator.condition='concat' has no meaning in system 'ebgan'"),
         ({'critic.net': 'dcgan'}, "critic.net='dcgan' has no Autoencoder"),
     ],
 )
 def test_what_has_no_meaning_is_refused(overrides, said):
     with pytest.raises(UserError, match=said):
         made(**overrides)
-
-
-def test_its_section_is_asked_for():
-    config = common.get_config()
-    config.system = 'ebgan'
-    with pytest.raises(UserError, match='wants a section ebgan'):
-        build(config, Spec(SHAPE), Compute())
