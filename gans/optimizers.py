@@ -70,7 +70,7 @@ def extragradient(tx: optax.GradientTransformation) -> optax.GradientTransformat
     """Steps in pairs: from w to w' = w + u(gradient at w), then from w again by u(gradient at w').
 
     Korpelevich's extragradient for SGD, ExtraAdam (Gidel 2019, 1802.10551, algorithm 4) for Adam, whose moments advance
-    in both steps. All players must take each of the two steps at once: `gans/systems/extragradient.py`.
+    in both steps. All players must take each of the two steps at once: `gans/dynamics/extragradient.py`.
     """
 
     def init(params: Tree) -> Extrapolation:

@@ -45,16 +45,20 @@ class Scene(NamedTuple):
     weights: Array | None = None  # [P], 0 for a pack that does not count; None: all count alike
     bare_critic: Callable[[Array], Array] | None = None  # the same critic without the view,
     shown: tuple[Array, Array] | None = None  # and real and fake packs as the view shows them
+    pack: int = 1  # examples in a pack
     batch: Batch | None = None
     inputs: Tree = None  # what the fakes were made from
     params: Params | None = None
     state: TrainState | None = None
 
     def mean(self, values: Array) -> Array:
-        """The mean over packs that count, [P] -> []; a value that is a mean already stays, [] -> []."""
-        if self.weights is None or not values.ndim:
-            return values.mean()
-        return (values * self.weights).sum() / jnp.maximum(self.weights.sum(), 1)
+        """The mean over packs that count, [P, ...] -> [...]; a value that is a mean already stays, [] -> []."""
+        if not values.ndim:
+            return values
+        if self.weights is None:
+            return values.mean(0)
+        weights = self.weights.reshape(-1, *[1] * (values.ndim - 1))
+        return (values * weights).sum(0) / jnp.maximum(self.weights.sum(), 1)
 
 
 class Term(NamedTuple):
@@ -149,7 +153,8 @@ class Pair(NamedTuple):
             real_features, fake_features = jnp.split(found, 2) if features else (None, None)
         scene = Scene(
             reals, fakes, score, real_scores, fake_scores, real_features, fake_features, weights,
-            lambda x: judge(x, shown_real[1], stats)[0], (shown_real[0], shown_fake[0]), batch, inputs, params, state,
+            lambda x: judge(x, shown_real[1], stats)[0], (shown_real[0], shown_fake[0]), self.pack, batch, inputs,
+            params, state,
         )  # fmt: skip
         return scene, after, made
 

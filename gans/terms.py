@@ -15,7 +15,7 @@ from gans import augment, defaults, penalties
 from gans.core import Array, Aux, Keys, Spec
 from gans.errors import unknown
 from gans.ops import random
-from gans.parts import Scene, Term
+from gans.parts import Scene, Term, packed, unpacked
 
 
 def penalize(penalty: penalties.Penalty, weight: float | Array, every: int, through_view: bool) -> Term:
@@ -54,16 +54,21 @@ def r2(*, weight: float, every: int, through_view: bool) -> Term:
 
 
 def consistency(*, spec: Spec, weight: float, names: str, every: int) -> Term:
-    """Balanced consistency (bCR, Zhao 2021, 2002.04724, algorithm 1): (D(x) - D(T(x)))^2 of real and of fake examples.
+    """Balanced consistency (bCR, Zhao 2021, 2002.04724, algorithm 1): (D(x) - D(T(x)))^2 of real and of fake examples x,
+    as the view shows them.
 
     names: of the random augmentations T, see gans/augment.py.
     """
     augmentation = augment.augmentation(names, spec.shape)
 
     def value(scene: Scene, keys: Keys) -> tuple[Array, Aux]:
-        apart = lambda scores, x, keys: (scores - scene.critic(augmentation(x, keys, 1.0))) ** 2
-        k_real, k_fake = random.split(keys, 2)
-        return apart(scene.real_scores, scene.real, k_real) + apart(scene.fake_scores, scene.fake, k_fake), Aux()
+        def apart(scores: Array, x: Array, keys: Keys) -> Array:
+            each = jnp.stack(random.split(keys, scene.pack), 1).reshape(-1)  # a key for each example of a pack
+            moved = packed(augmentation(unpacked(x, scene.pack), each, 1.0), scene.pack)
+            return (scores - scene.bare_critic(moved)) ** 2
+
+        (real, fake), (k_real, k_fake) = scene.shown, random.split(keys, 2)
+        return apart(scene.real_scores, real, k_real) + apart(scene.fake_scores, fake, k_fake), Aux()
 
     return Term(value, weight, every)
 
@@ -78,8 +83,8 @@ def lecam(*, name: str, weight: float, decay: float) -> Term:
     def value(scene: Scene, keys: Keys) -> tuple[Array, Aux]:
         means = scene.state.memory[name]
         both = {'real': scene.real_scores, 'fake': scene.fake_scores}
-        term = ((both['real'] - means['fake']) ** 2).mean() + ((both['fake'] - means['real']) ** 2).mean()
-        blend = lambda side: means[side] + (1 - decay) * (lax.stop_gradient(both[side]).mean() - means[side])
+        term = (both['real'] - means['fake']) ** 2 + (both['fake'] - means['real']) ** 2
+        blend = lambda side: means[side] + (1 - decay) * (lax.stop_gradient(scene.mean(both[side])) - means[side])
         return term, Aux(memory={name: {side: blend(side) for side in both}})
 
     return Term(value, weight, memory={name: {'real': jnp.float32(0), 'fake': jnp.float32(0)}})
@@ -93,7 +98,7 @@ def feature_matching(*, weight: float, alone: bool) -> Term:
     """
 
     def value(scene: Scene, keys: Keys) -> tuple[Array, Aux]:
-        return jnp.sum((scene.real_features.mean(0) - scene.fake_features.mean(0)) ** 2), Aux()
+        return jnp.sum((scene.mean(scene.real_features) - scene.mean(scene.fake_features)) ** 2), Aux()
 
     return Term(value, weight, real=True, features=True, alone=alone)
 
@@ -123,11 +128,13 @@ def build(
       UserError: a term or an argument that there is not, or that does not fit the examples.
     """
     found, given = {}, {'spec': spec}
-    for name, section in config.items():
+    for name in config:
         if name not in defaults.TERMS:
             raise unknown('term', name, defaults.TERMS)
-        if name not in known:
+    for name in defaults.TERMS:  # in one order, whatever the config's: lazy terms are updates, whose places make keys
+        if name not in known or name not in config:
             continue
+        section = config[name]
         for key in section:
             if key not in defaults.TERMS[name]:
                 raise unknown(f'key of terms.{name}', key, defaults.TERMS[name])

@@ -42,11 +42,16 @@ def build(config: ml_collections.ConfigDict, spec: Spec, compute: Compute) -> Sy
 
 
 def _find(kind: str, name: str, package: ModuleType, helpers: tuple[str, ...] = ()) -> ModuleType:
-    names = [module.name for module in pkgutil.iter_modules(package.__path__)]
-    known = [each for each in names if each not in helpers and not each.startswith('_')]
+    known = [each for each in _names(package) if each not in helpers and not each.startswith('_')]
+    if name not in known and package is gans.systems and name in _names(gans.dynamics):
+        raise UserError(f"system='{name}': it is dynamics='{name}' now, of any system")
     if name not in known:
         raise unknown(kind, name, known)
     return importlib.import_module(f'{package.__name__}.{name}')
+
+
+def _names(package: ModuleType) -> list[str]:
+    return [module.name for module in pkgutil.iter_modules(package.__path__)]
 
 
 def _section(config: ml_collections.ConfigDict, name: str) -> Mapping[str, Any]:

@@ -48,24 +48,12 @@ def build(
     code, so that the body that both share learns to read codes.
 
     Raises:
-<<<<<<< HEAD
       UserError: nets that are given labels, packs.
     """
     for net in ('generator', 'critic'):
         refuse(config, f'{net}.condition', 'codes take the place of labels')
     refuse(config, 'pack', 'a pack has several codes')
     size = config.latents.size + categories + codes
-=======
-      UserError: options of the system 'gan' that this one does not have.
-    """
-    refuse(config, ('penalty.name',))
-    if 'infogan' not in config:
-        raise UserError(
-            "system 'infogan' wants a section infogan in the config, such as experiments/infogan_mnist.py's"
-        )
-    options = config.infogan
-    size = config.latents.size + options.categories + options.codes
->>>>>>> configs
     generator = nets.generator(config.generator, spec, size, compute)
     critic = nets.critic(config.critic, spec, compute)
     recognition = head(critic, categories + 2 * codes, compute, tuple(widths), norm)
