@@ -9,6 +9,7 @@ import pytest
 from ml_collections import ConfigDict
 
 from experiments import common
+from gans.configs import overridden
 from gans.core import Compute, Spec
 from gans.errors import UserError
 from gans.ops import random
@@ -27,10 +28,8 @@ def made(**overrides):
     config.latents.size = 5
     for role in ('generator', 'critic'):
         config[role] = ConfigDict({'net': 'mlp', 'widths': (16,), 'norm': 'none'})
-    config.infogan = ConfigDict({'categories': 4, 'codes': 2, 'category_weight': 1.5, 'code_weight': 0.25})
-    config.infogan.widths, config.infogan.norm = (6,), 'batch'
-    config.update_from_flattened_dict(overrides)
-    return build(config, Spec(SHAPE), Compute())
+    section = {'categories': 4, 'category_weight': 1.5, 'code_weight': 0.25, 'widths': (6,)}
+    return build(overridden(config, {'infogan': section, **overrides}, 'of a test'), Spec(SHAPE), Compute())
 
 
 def first(system):
@@ -39,6 +38,8 @@ def first(system):
 
 SYSTEM = made()
 STATE, KEYS = first(SYSTEM), example_keys(jax.random.key(3), jnp.arange(8))
+# Of what the fakes are made from in each player's loss with KEYS.
+INPUTS = {'critic': random.split(random.split(KEYS, 3)[0], 4)[0], 'generator': random.split(KEYS, 4)[0]}
 REAL = jnp.asarray(np.random.default_rng(0).uniform(-1, 1, (8, *SHAPE)), jnp.float32)
 
 
@@ -186,10 +187,13 @@ def softplus(x):
 
 def test_losses_against_their_parts():
     """The game, less the weighted bounds."""
-    real, fake, (category, codes), _ = jax.device_get(parts(random.split(KEYS, 2)[0]))
+    real, fake, (category, codes), _ = jax.device_get(parts(INPUTS['critic']))
     informed = 1.5 * category.mean() + 0.25 * codes.mean(0).sum()
-    assert ours('critic')[0][0] == pytest.approx((softplus(-real) + softplus(fake)).mean() - informed, rel=1e-4)
-    real, fake, (category, codes), stats = jax.device_get(parts(KEYS))
+    (loss, aux), _ = ours('critic')
+    assert loss == pytest.approx((softplus(-real) + softplus(fake)).mean() - informed, rel=1e-4)
+    assert float(aux.metrics['information']) == pytest.approx(informed, rel=1e-4)
+    assert set(aux.stats) == {'critic'}
+    real, fake, (category, codes), stats = jax.device_get(parts(INPUTS['generator']))
     informed = 1.5 * category.mean() + 0.25 * codes.mean(0).sum()
     (loss, aux), _ = ours('generator')
     assert loss == pytest.approx(softplus(-fake).mean() - informed, rel=1e-4)
@@ -237,14 +241,14 @@ def test_the_bounds_rise():
 def test_options_of_the_game():
     """A game that reads real scores, and a penalty: |slope|^2 / 2 of the critic at the real images; no bounds."""
     options = {'game': 'relativistic_pairing', 'infogan.category_weight': 0.0, 'infogan.code_weight': 0.0}
-    system = made(**options, **{'penalty.name': 'r1', 'penalty.weight': 3.0})
+    system = made(**options, **{'terms.r1.weight': 3.0})
     score = lambda x: SYSTEM.nets['critic'].apply(STATE.params['critic'], {}, x, train=True)[0].sum()
     wanted = float((jax.jit(jax.grad(score))(REAL) ** 2).sum((1, 2, 3)).mean() / 2)
-    real, fake, *_ = jax.device_get(parts(random.split(KEYS, 2)[0]))
+    real, fake, *_ = jax.device_get(parts(INPUTS['critic']))
     (loss, aux), _ = loss_of(system, 'critic')
-    assert float(aux.metrics['penalty']) == pytest.approx(wanted, rel=1e-4)
+    assert float(aux.metrics['r1']) == pytest.approx(wanted, rel=1e-4)
     assert float(loss) == pytest.approx(softplus(fake - real).mean() + 3 * wanted, rel=1e-4)
-    real, fake, *_ = jax.device_get(parts(KEYS))
+    real, fake, *_ = jax.device_get(parts(INPUTS['generator']))
     assert float(loss_of(system, 'generator')[0][0]) == pytest.approx(softplus(real - fake).mean(), rel=1e-4)
 
 
@@ -252,9 +256,9 @@ def test_options_of_the_game():
     'overrides, said',
     [
         ({'pack': 2}, 'pack=2 has no meaning'),
-        ({'flip_labels': 0.1}, 'flip_labels=0.1'),
-        ({'instance_noise.sigma': 0.1}, 'instance_noise.sigma=0.1'),
-        ({'penalty.name': 'r1', 'penalty.every': 4}, 'penalty.every=4'),
+        ({'generator.condition': 'concat'}, "generator.condition='concat' has no meaning in system 'infogan'"),
+        ({'critic.condition': 'concat'}, "critic.condition='concat' has no meaning in system 'infogan'"),
+        ({'replay.size': 8}, 'replay.size=8, but here fakes are judged by what they were made from'),
     ],
 )
 def test_what_has_no_meaning_is_refused(overrides, said):
@@ -265,10 +269,3 @@ def test_what_has_no_meaning_is_refused(overrides, said):
 def test_unknown_norm_of_the_recognition_net():
     with pytest.raises(UserError, match="unknown norm of a critic's head 'spectral'"):
         first(made(**{'infogan.norm': 'spectral'}))
-
-
-def test_its_section_is_asked_for():
-    config = common.get_config()
-    config.system = 'infogan'
-    with pytest.raises(UserError, match='wants a section infogan'):
-        build(config, Spec(SHAPE), Compute())
