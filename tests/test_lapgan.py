@@ -9,15 +9,16 @@ import pytest
 from ml_collections import ConfigDict
 
 from experiments import common, lapgan_cifar10, lapgan_openmoji64
+from gans import augment
 from gans.configs import overridden
 from gans.core import Compute, Spec
 from gans.errors import UserError
+from gans.latents import LATENTS
 from gans.nets.lapgan import LevelCritic, LevelGenerator
-from gans.ops import pyramid
+from gans.ops import pyramid, random
 from gans.ops.random import example_keys
 from gans.step import init_state, make_train_step
 from gans.sweep.population import overlay
-from gans.systems import gan
 from gans.systems.build import build
 from gans.train import setup
 
@@ -185,7 +186,7 @@ def losses_of(system, state, *batches):
 def same_latents(monkeypatch):
     """All latents are these, so that a test knows them."""
     fixed = lambda keys, shape: jnp.asarray(images(len(keys), *shape, seed=7))
-    monkeypatch.setitem(gan.LATENTS, 'normal', fixed)
+    monkeypatch.setitem(LATENTS, 'normal', fixed)
 
 
 def given(size, batch):
@@ -308,7 +309,7 @@ def deaf(params):
 
 def test_penalties():
     """R1 at every level, in the residual (or the coarsest image); lazily k times as strong, with Adam rescaled."""
-    eager, lazy = (made((8, 8, 1), **{'penalty.name': 'r1', 'penalty.every': every}) for every in (1, 4))
+    eager, lazy = (made((8, 8, 1), **{'terms.r1.every': every}) for every in (1, 4))
     [found], [rare] = losses_of(eager, PAIR_STATE, SMALL), losses_of(lazy, PAIR_STATE, SMALL)
 
     @jax.jit
@@ -322,19 +323,38 @@ def test_penalties():
 
     for size, square in jax.device_get(squares(PAIR_STATE.params)).items():
         value, aux = found[f'critic_{size}']
-        assert aux.metrics['penalty'] == pytest.approx(square / 2, rel=1e-4)
-        assert value == pytest.approx(aux.metrics['game'] + 10 * aux.metrics['penalty'], rel=1e-5)
-        assert rare[f'penalty_{size}'][0] == pytest.approx(4 * 10 * square / 2, rel=1e-4)
+        assert aux.metrics['r1'] == pytest.approx(square / 2, rel=1e-4)
+        assert value == pytest.approx(aux.metrics['game'] + 10 * aux.metrics['r1'], rel=1e-5)
+        assert rare[f'r1_{size}'][0] == pytest.approx(4 * 10 * square / 2, rel=1e-4)
         assert rare[f'critic_{size}'][0] == pytest.approx(aux.metrics['game'], rel=1e-5)
     schedule = [(update.name, update.player, update.every) for update in lazy.updates]
     assert schedule[:3] == [
         ('critic_4', 'critic_4', 1),
-        ('penalty_4', 'critic_4', 4),
+        ('r1_4', 'critic_4', 4),
         ('generator_4', 'generator_4', 1),
     ]
     assert len(schedule) == 6
     assert rate(lazy, 'critic_8') == pytest.approx(0.8 * rate(eager, 'critic_8'), rel=1e-3)
     assert rate(lazy, 'generator_8') == pytest.approx(rate(eager, 'generator_8'), rel=1e-6)
+
+
+def test_augmentations_move_both_images_alike(monkeypatch):
+    """The example and the smaller image beside it, by the same draws; fake ones by others."""
+    seen = []
+
+    def scaled(x, keys, p):
+        seen.append(0.5 + random.uniform(keys, (1, 1, 1)))
+        return x * seen[-1]
+
+    monkeypatch.setitem(augment.AUGMENTS, 'test', scaled)
+    losses = {update.name: update.loss for update in made((8, 8, 1), **{'augment.names': 'test'}).updates}
+    _, aux = losses['critic_8'](PAIR_STATE.params, PAIR_STATE, SMALL, KEYS)
+    of_real, low_of_real, of_fake, low_of_fake = map(np.asarray, seen)
+    np.testing.assert_array_equal((of_real, of_fake), (low_of_real, low_of_fake))
+    assert (of_real != of_fake).all() and len(np.unique(of_real)) == 8
+    residual, (low,) = given(8, SMALL)
+    wanted = applied(PAIR_STATE.params, 'critic', 8, of_real * residual, of_real * low).mean()
+    assert float(aux.metrics['real_score']) == pytest.approx(float(wanted), abs=1e-5)
 
 
 def rate(system, player):
@@ -373,7 +393,7 @@ def test_in_a_sweep():
     def step(numbers, state, batch):
         return make_train_step(overlay(experiment, numbers).system)(state, batch, due)[0]
 
-    keys = ('penalty.weight', 'optimizer.critic.learning_rate', 'latents.scale', 'ema.decay', 'labels.real')
+    keys = ('terms.r1.weight', 'optimizer.critic.learning_rate', 'latents.scale', 'ema.decay', 'labels.real')
     numbers = {key: jax.ShapeDtypeStruct((), 'float32') for key in keys}
     after = jax.eval_shape(step, numbers, state, batch)
     assert jax.tree.map(jnp.shape, after.params) == jax.tree.map(jnp.shape, state.params)
@@ -383,9 +403,9 @@ def test_in_a_sweep():
     'overrides, said',
     [
         ({'pack': 2}, 'pack=2 has no meaning'),
-        ({'instance_noise.sigma': 0.1}, 'instance_noise.sigma=0.1'),
-        ({'flip_labels': 0.1}, 'flip_labels=0.1'),
-        ({'generator.condition': 'norm'}, 'generator.condition=norm'),
+        ({'replay.size': 8}, 'replay.size=8, but here fakes are judged by what they were made from'),
+        ({'generator.condition': 'norm'}, "generator.condition='norm' has no meaning in system 'lapgan'"),
+        ({'critic.condition': 'planes'}, "critic.condition='planes' has no meaning in system 'lapgan'"),
         ({'lapgan.coarsest': 5}, r'lapgan.coarsest=5: .* those of this set are \(16, 16, 1\)'),
         ({'lapgan.coarsest': 16}, 'lapgan.coarsest=16'),
         ({'lapgan.coarsest': 0}, 'lapgan.coarsest=0'),
@@ -400,10 +420,3 @@ def test_in_a_sweep():
 def test_what_has_no_meaning_is_refused(overrides, said):
     with pytest.raises(UserError, match=said):
         made(**overrides)
-
-
-def test_its_section_is_asked_for():
-    config = common.get_config()
-    config.system = 'lapgan'
-    with pytest.raises(UserError, match='wants a section lapgan'):
-        build(config, Spec(SHAPE), Compute())
