@@ -54,7 +54,7 @@ def r2(*, weight: float, every: int, through_view: bool) -> Term:
 
 
 def consistency(*, spec: Spec, weight: float, names: str, every: int) -> Term:
-    """Balanced consistency (bCR, Zhao 2021, 2002.04724, algorithm 1): (D(x) - D(T(x)))^2 of real and of fake examples x,
+    """Balanced consistency (bCR, Zhao 2021, 2002.04724, algorithm 1): (D(x) - D(T(x)))^2 of real and of fake examples
     as the view shows them.
 
     names: of the random augmentations T, see gans/augment.py.

@@ -13,8 +13,9 @@ import jax
 import jax.numpy as jnp
 import ml_collections
 
+from gans import terms
 from gans.configs import overridden
-from gans.core import TrainState, Tree
+from gans.core import TrainState, Tree, Update
 from gans.data import feed
 from gans.train import program, workdir
 from gans.train.benchmark_text import text
@@ -157,10 +158,10 @@ def measure_updates(
     found, result = timed(runs, windows, seconds), {}
     for update in experiment.system.updates:
         whole, without = (update.name, 'whole'), (update.name, 'plain')
-        timing, terms = found[whole], None
+        timing, of_terms = found[whole], None
         if without in found:
-            terms = {
-                'names': list(experiment.config.terms),
+            of_terms = {
+                'names': _terms_of(experiment.config, update),
                 'seconds': timing.step - found[without].step,
                 'share': 1 - found[without].step / timing.step,
                 'flops': counts[whole] - counts[without],
@@ -171,7 +172,7 @@ def measure_updates(
             'seconds': spread([seconds / timing.steps for seconds in timing.seconds]),
             'flops': counts[whole],
             'planned_peak': peaks[whole],
-            'terms': terms,
+            'terms': of_terms,
         }
     return result
 
@@ -220,6 +221,12 @@ def _endless(experiment: Experiment) -> Experiment:
     config = experiment.config.copy_and_resolve_references()
     config.train.steps = feed.EXAMPLES // config.train.steps_per_call * config.train.steps_per_call
     return experiment._replace(config=config)
+
+
+def _terms_of(config: ml_collections.ConfigDict, update: Update) -> list[str]:
+    """The terms of the config that are in the loss of an update: the lazy ones are updates of their own."""
+    known = terms.CRITIC if update.player.startswith('critic') else terms.GENERATOR
+    return [name for name, section in config.terms.items() if name in known and section.get('every', 1) == 1]
 
 
 def _without_terms(experiment: Experiment) -> Experiment | None:
