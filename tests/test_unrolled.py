@@ -15,12 +15,12 @@ from experiments.sweeps import unrolled_ring8 as comparison
 from gans.configs import overridden
 from gans.core import Compute, Net, Spec
 from gans.errors import UserError
+from gans.latents import LATENTS
 from gans.nets import build as nets
 from gans.ops import random
 from gans.step import init_state, make_train_step
 from gans.sweep import rows
 from gans.sweep.population import overlay
-from gans.systems import gan
 from gans.systems.build import build
 from gans.train.setup import setup
 
@@ -32,10 +32,12 @@ OPTIMIZERS = {
 
 def made(net='mlp', shape=(2,), **overrides):
     config = common.get_config()
-    config.system, config.unroll, config.game = 'unrolled', ConfigDict({'steps': 3}), 'minimax'
+    config.system, config.game = 'unrolled', 'minimax'
     config.latents.size = 4
     for role in ('generator', 'critic'):
         config[role] = ConfigDict({'net': 'dirac'} if net == 'dirac' else {'net': 'mlp', 'widths': (8,)})
+    if 'system' not in overrides:
+        overrides = {'unrolled.steps': 3} | overrides
     return build(overridden(config, overrides, 'of a test'), Spec(shape), Compute())
 
 
@@ -72,13 +74,13 @@ def assert_trees(a, b, **tolerance):
 
 # Exact gradients
 
-LATENTS = np.random.default_rng(4).normal(size=(8, 4))
+Z = np.random.default_rng(4).normal(size=(8, 4))
 
 
 @pytest.fixture
 def same_latents(monkeypatch):
     """All batches of fakes have these latents: to write out, and quick to compile."""
-    monkeypatch.setitem(gan.LATENTS, 'normal', lambda keys, shape: jnp.asarray(LATENTS, float))
+    monkeypatch.setitem(LATENTS, 'normal', lambda keys, shape: jnp.asarray(Z, float))
 
 
 def tanh_net(x, params):
@@ -147,7 +149,7 @@ def test_gradient_is_that_of_finite_differences(game, optimizer, warm, steps, mo
     monkeypatch.setattr(nets, 'generator', lambda *_: tanh_nets('generator', 4, 5, 2))
     monkeypatch.setattr(nets, 'critic', lambda *_: tanh_nets('critic', 2, 6, 1))
     with jax.enable_x64(True):
-        system = made(**{'game': game, 'unroll.steps': steps, 'optimizer.critic': OPTIMIZERS[optimizer]})
+        system = made(**{'game': game, 'unrolled.steps': steps, 'optimizer.critic': OPTIMIZERS[optimizer]})
         state, real = first(system), batches()[0, 0]
         if warm:
             draw = np.random.default_rng(2)
@@ -155,7 +157,7 @@ def test_gradient_is_that_of_finite_differences(game, optimizer, warm, steps, mo
             state = state.replace(opt=jax.tree.map(used, state.opt))
         loss, grads = gradient(system, state, real)
         at, unravel = ravel_pytree(state.params['generator'])
-        value = lambda flat: surrogate(unravel(flat), state, LATENTS, real, game, optimizer, steps)
+        value = lambda flat: surrogate(unravel(flat), state, Z, real, game, optimizer, steps)
         h, directions = 1e-5, np.random.default_rng(1).normal(size=(6, len(at)))
         here, *values = jax.jit(jax.vmap(value))(jnp.stack([at, *(at + h * directions), *(at - h * directions)]))
         wanted = (np.array(values[:6]) - np.array(values[6:])) / (2 * h)
@@ -164,15 +166,23 @@ def test_gradient_is_that_of_finite_differences(game, optimizer, warm, steps, mo
         np.testing.assert_allclose(directions @ ravel_pytree(grads)[0], wanted, rtol=1e-6)
 
 
-@pytest.mark.parametrize('steps', [1, 10])
-def test_dirac_gan(steps):
-    """f = -psi theta; after k steps psi - k h theta, so f_K = -psi theta + k h theta^2, which pulls theta to 0."""
-    numbers = {'game': 'wasserstein', 'unroll.steps': steps, 'latents.size': 1}
+@pytest.mark.parametrize('steps, weight', [(1, 0.0), (10, 0.0), (10, 2.0)])
+def test_dirac_gan(steps, weight):
+    """f = -psi theta; after k steps psi - k h theta, so f_K = -psi theta + k h theta^2, which pulls theta to 0.
+
+    R1 is in f: f = -psi theta - w psi^2 / 2, and psi_k = q^k psi - h theta (1 + q + ... + q^(k-1)) with q = 1 - h w.
+    """
+    numbers = {'game': 'wasserstein', 'unrolled.steps': steps, 'latents.size': 1, 'terms.r1.weight': weight}
     numbers |= {'optimizer.critic': {'name': 'sgd', 'learning_rate': 0.1}}
     system = made('dirac', (1,), **numbers, **{'generator.start': 0.7, 'critic.start': 0.3})
     loss, grads = gradient(system, first(system), jnp.zeros((8, 1)))
-    assert float(loss) == pytest.approx(-0.3 * 0.7 + steps * 0.1 * 0.7**2, rel=1e-5)
-    assert float(grads['theta']) == pytest.approx(-0.3 + 2 * steps * 0.1 * 0.7, rel=1e-5)
+    q, theta = 1 - 0.1 * weight, 0.7
+    slope = -0.1 * sum(q**i for i in range(steps))  # of psi_k in theta
+    psi = q**steps * 0.3 + slope * theta
+    assert float(loss) == pytest.approx(-psi * theta - weight * psi**2 / 2, rel=1e-5)
+    assert float(grads['theta']) == pytest.approx(-psi - slope * (theta + weight * psi), rel=1e-5)
+    if not weight:
+        assert float(loss) == pytest.approx(-0.3 * 0.7 + steps * 0.1 * 0.7**2, rel=1e-5)
 
 
 def test_dead_units_leave_the_gradient_finite_and_right(same_latents):
@@ -200,7 +210,7 @@ def test_dead_units_leave_the_gradient_finite_and_right(same_latents):
 
 def test_without_steps_it_is_the_plain_gan(same_latents):
     """To the bit."""
-    ours = made(**{'unroll.steps': 0, 'game': 'non_saturating'})
+    ours = made(**{'unrolled.steps': 0, 'game': 'non_saturating'})
     plain = made(**{'system': 'gan', 'game': 'non_saturating'})
     found, wanted = (trained(system, first(system), batches(3)) for system in (ours, plain))
     jax.tree.map(np.testing.assert_array_equal, found[0].replace(rng=()), wanted[0].replace(rng=()))
@@ -261,14 +271,16 @@ def test_in_a_sweep(same_latents):
 
 def test_rows_of_the_comparison():
     found = rows.load(common.Path(comparison.__file__), comparison.get_config())
-    assert {row.name: row.config.unroll.steps for row in found.rows} == {'k-0': 0, 'k-1': 1, 'k-5': 5, 'k-10': 10}
+    assert {row.name: row.config.unrolled.steps for row in found.rows} == {'k-0': 0, 'k-1': 1, 'k-5': 5, 'k-10': 10}
 
 
 @pytest.mark.parametrize(
     'overrides, said',
     [
         ({'train.micro': 2}, 'train.micro=2'),
-        ({'penalty.name': 'r1', 'penalty.every': 4}, 'penalty.every=4'),
+        ({'terms.r1.every': 4}, "'r1' is due every 4 steps, but every unrolled update has all of the critic's loss"),
+        ({'terms.feature_matching.weight': 1.0}, "terms.feature_matching has no meaning in system 'unrolled'"),
+        ({'top_k.share': 0.5}, "top_k.share has no meaning in system 'unrolled'"),
         ({'game': 'non_saturating'}, "game='non_saturating' cannot be unrolled"),
         ({'game': 'minmax'}, "unknown game 'minmax'; did you mean 'minimax'"),
     ],
@@ -276,10 +288,3 @@ def test_rows_of_the_comparison():
 def test_what_has_no_meaning_is_refused(overrides, said):
     with pytest.raises(UserError, match=said):
         made(**overrides)
-
-
-def test_its_section_is_asked_for():
-    config = common.get_config()
-    config.system = 'unrolled'
-    with pytest.raises(UserError, match='wants a section unroll'):
-        build(config, Spec((2,)), Compute())
