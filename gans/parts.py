@@ -77,7 +77,7 @@ class Term(NamedTuple):
 class Pair(NamedTuple):
     """A generator, the critic that judges it, and what stands between them.
 
-    What a paper says is filled in by its system; `pack`, `view` and `replay` are the config's, and come last.
+    What a paper says is filled in by its system; `pack` and `replay` are the config's, and it adds terms and a view.
     """
 
     spec: Spec  # of the examples that the critic judges
@@ -90,9 +90,9 @@ class Pair(NamedTuple):
     name: str = ''  # tells several pairs apart: their nets, players and memories are called critic_NAME and so on
     critic_terms: Mapping[str, Term] = {}
     generator_terms: Mapping[str, Term] = {}
+    view: View | None = None
     replayable: bool = True  # its fakes can be judged again later, without what they were made from
     pack: int = 1  # examples that are judged as one
-    view: View | None = None
     replay: Callable[[Array, TrainState, Keys], Array] | None = None  # fakes with past ones among them
 
     def called(self, what: str) -> str:

@@ -51,3 +51,19 @@ def build(config: ml_collections.ConfigDict, spec: Spec, name: str) -> View | No
         return View(show)
     first = {'p': jnp.asarray(config.augment.probability, jnp.float32), 'r': jnp.zeros((), jnp.float32)}
     return View(show, {name: first}, learn)
+
+
+def chain(first: View | None, second: View | None) -> View | None:
+    """One view after the other."""
+    if first is None or second is None:
+        return first or second
+
+    def show(x: Array, conditions: Conditions, keys: Keys, state: TrainState) -> tuple[Array, Conditions]:
+        k_first, k_second = random.split(keys, 2)
+        return second.show(*first.show(x, conditions, k_first, state), k_second, state)
+
+    def learn(state: TrainState, real_scores: Array) -> Aux:
+        both = first.learn(state, real_scores), second.learn(state, real_scores)
+        return Aux(*({**a, **b} for a, b in zip(*both, strict=True)))
+
+    return View(show, {**first.memory, **second.memory}, learn)

@@ -41,8 +41,8 @@ def transform(system: System) -> System:
 
     owned = [net for player in system.players.values() for net in player.nets]
     if len(owned) > len(set(owned)):
-        raise UserError(f'the players {", ".join(system.players)} share nets, and cannot move at once: name simultaneous,'
-                        ' extragradient or consensus before lookahead')  # fmt: skip
+        raise UserError(f'the players {", ".join(system.players)} share nets, and cannot move at once: name'
+                        ' simultaneous, extragradient or consensus before lookahead')  # fmt: skip
     optimizers = {name: player.tx for name, player in system.players.items()}
     owners = {net: name for name, player in system.players.items() for net in player.nets}
     return system._replace(

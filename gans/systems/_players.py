@@ -117,7 +117,7 @@ def _equip(config: ml_collections.ConfigDict, pair: Pair) -> Pair:
     return pair._replace(
         critic_terms={**own['critic'], **more['critic']},
         generator_terms={**own['generator'], **more['generator']},
-        view=views.build(config, pair.spec, pair.called('augment')),
+        view=views.chain(pair.view, views.build(config, pair.spec, pair.called('augment'))),
         replay=replay.mix(config, pair),
     )
 
