@@ -30,6 +30,11 @@ def is_argument(key: str) -> bool:
     return key.startswith(tuple(f'{section}.' for section in defaults.ARGUMENTS))
 
 
+def section_of(key: str) -> str | None:
+    """The section in which a dotted key lies, or which it is, if that is one that a config need not have."""
+    return next((name for name in defaults.SECTIONS if f'{key}.'.startswith(f'{name}.')), None)
+
+
 def place(text: str) -> str:
     """A path as the user gives it, with the home folder for `~`; also behind a colon, as in 'folder:~/images'."""
     return re.sub(r'(?<![^:])~[^/:]*', lambda home: os.path.expanduser(home[0]), text)
@@ -115,14 +120,14 @@ def _parent(config: ConfigDict, key: str) -> tuple[ConfigDict | None, str]:
 
 
 def _set(config: ConfigDict, key: str, value: Any, where: str) -> None:
-    for section in defaults.SECTIONS:
-        if f'{key}.'.startswith(f'{section}.'):
-            parent, last = _parent(config, section)
-            if key == section and value is None:
-                parent.pop(last, None)
-                return
-            if last not in parent:
-                parent[last] = ConfigDict(defaults.SECTIONS[section])
+    section = section_of(key)
+    if section is not None:
+        parent, last = _parent(config, section)
+        if key == section and value is None:
+            parent.pop(last, None)
+            return
+        if last not in parent:
+            parent[last] = ConfigDict(defaults.SECTIONS[section])
     parent, last = _parent(config, key)
     if parent is None or not (last in parent or is_argument(key)):
         moved = defaults.MOVED.get(key.partition('.')[0])

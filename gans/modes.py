@@ -159,7 +159,10 @@ def own_config(config: ConfigDict, folder: Path, options: Options) -> ConfigDict
     if options.overridden:
         workdir.claim(folder, config)
     held, given = workdir.read_config(path), configs.flat(config)
+    # A section that the run has not at all is off there: only other keys are younger than the run.
     absent = [key for key in given if key not in configs.flat(held) and not configs.is_argument(key)]
+    there = {configs.section_of(key) for key in configs.flat(held)} | {None}
+    absent = [key for key in absent if configs.section_of(key) in there]
     if absent:
         workdir.say(f'{folder} is older than {", ".join(f"{key} (taken as {given[key]})" for key in absent)}')
     return configs.completed(held, {key: given[key] for key in absent})

@@ -14,8 +14,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from gans.configs import flat
-from gans.defaults import SECTIONS
+from gans.configs import flat, section_of
 from gans.errors import UserError
 from gans.metrics.protocol import Protocol
 from gans.metrics.score import EVALUATED, PREFIX, deciding
@@ -162,14 +161,10 @@ def _rows(folder: Path, head: dict[str, Any], sweep: str, many: bool) -> tuple[R
         rows.append(Row(name, sweep, entry['name'], entry['overrides'], settings, command, runs))
     # A row without a run has the base's settings under its overrides: the base is what the others do not override.
     # A section that a row's overrides turn on, `terms.r1`, is the row's as a whole.
-    own = {row.name: set(map(_section, row.overrides)) for row in rows}
-    base = {k: v for row in rows for k, v in row.settings.items() if _section(k) not in own[row.name]}
+    place = lambda key: section_of(key) or key
+    own = {row.name: set(map(place, row.overrides)) for row in rows}
+    base = {key: v for row in rows for key, v in row.settings.items() if place(key) not in own[row.name]}
     return tuple(row if row.settings else row._replace(settings=base | row.overrides) for row in rows)
-
-
-def _section(key: str) -> str:
-    """The section of a dotted key that a config need not have, or the key itself."""
-    return next((section for section in SECTIONS if key.startswith(f'{section}.')), key)
 
 
 def _run(folder: Path, seed: int) -> Run:
