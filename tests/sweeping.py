@@ -46,7 +46,8 @@ def write_head(
 def write_losses(folder: Path, games: list[str], penalties: list[str], seeds: int = 5, picture: int = 24) -> Path:
     """A sweep of games x penalties that looks like one: some rows fail, some seeds diverge, the last row is missing."""
     rng = np.random.default_rng(1)
-    names = {f'{game}+{penalty}': {'game': game, 'penalty.name': penalty} for game in games for penalty in penalties}
+    weights = {penalty: {} if penalty == 'none' else {f'terms.{penalty}.weight': 10.0} for penalty in penalties}
+    names = {f'{game}+{penalty}': {'game': game, **weights[penalty]} for game in games for penalty in penalties}
     write_head(
         folder, names, seeds, 'Every game with every penalty.\n\nPaper: none.\nExpected: <b>R1</b> & friends win.'
     )
@@ -71,10 +72,7 @@ def write_losses(folder: Path, games: list[str], penalties: list[str], seeds: in
             if i == len(names) - 2 and seed > 2:
                 scores, end = {key: values[:2] for key, values in scores.items()}, None
             if i < len(names) - 1:
-                config = {
-                    'game': overrides['game'],
-                    'penalty': {'name': overrides['penalty.name'], 'weight': 10.0},
-                    'seed': seed,
-                }
+                terms = {key.split('.')[1]: {'weight': value} for key, value in overrides.items() if key != 'game'}
+                config = {'game': overrides['game'], 'terms': terms, 'seed': seed}
                 write_run(folder / 'rows' / name / f'seed_{seed}', scores, end, config, picture)
     return folder

@@ -15,7 +15,7 @@ from ml_collections import ConfigDict
 
 import launch
 from experiments import common, pacgan_grid25, unrolled_ring8
-from gans import config_file
+from gans import config_file, configs
 from gans.core import DATA
 from gans.data import feed
 from gans.train import benchmark, describe, measure, program
@@ -36,9 +36,7 @@ def small(**overrides: object) -> ConfigDict:
     config.critic = ConfigDict({'net': 'mlp', 'widths': (8,)})
     config.train.update(steps=4, batch_size=16, log_every=2, sample_every=4, checkpoint_every=2)
     config.eval.update(every=4, samples=32, features=None)
-    with config.ignore_type():
-        config.update_from_flattened_dict(overrides)
-    return config
+    return configs.overridden(config, overrides, 'of a test')
 
 
 # What is counted.
@@ -77,7 +75,7 @@ def test_flops_of_an_mlp_by_hand(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_flops_of_a_loop_in_a_loss(monkeypatch: pytest.MonkeyPatch) -> None:
     """The unrolled GAN's loop over updates counts as much as if it were written out."""
     config = unrolled_ring8.get_config('smoke')
-    config.unroll.steps = 2
+    config.unrolled.steps = 2
     count = lambda: describe.flops(setup(config, devices=1), ('generator',))
     looped = count()
     monkeypatch.setattr(lax, 'scan', functools.partial(lax.scan, unroll=True))
@@ -85,8 +83,8 @@ def test_flops_of_a_loop_in_a_loss(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_period_of_the_schedule_and_its_mean(monkeypatch: pytest.MonkeyPatch) -> None:
-    experiment = setup(small(**{'penalty.name': 'r1', 'penalty.every': 4, 'train.steps_per_call': 2}), devices=1)
-    most, all_due = ('critic', 'generator'), ('critic', 'penalty', 'generator')
+    experiment = setup(small(**{'terms.r1.every': 4, 'train.steps_per_call': 2}), devices=1)
+    most, all_due = ('critic', 'generator'), ('critic', 'r1', 'generator')
     period = benchmark.schedules(experiment)
     assert period == [((most, 2),), ((most, 1), (all_due, 1))]
     monkeypatch.setattr(benchmark, 'flops', lambda experiment, due: {most: 20.0, all_due: 100.0}[due])
@@ -218,8 +216,8 @@ PARTS = {
 }  # fmt: skip
 
 
-def check(found: dict, config: ConfigDict, kind: str, updates: list[str], penalised: tuple[str, ...]) -> None:
-    """What holds of all figures."""
+def check(found: dict, config: ConfigDict, kind: str, updates: list[str], terms: dict[str, list[str]]) -> None:
+    """What holds of all figures. `terms`: those of each update that has some."""
     assert found.keys() == PARTS and found['data']['kind'] == kind
     speed, flops, train = found['steps_per_second'], found['flops'], config.train
     assert len(speed['windows']) == 2 and speed['min'] <= speed['median'] <= speed['max']
@@ -230,23 +228,23 @@ def check(found: dict, config: ConfigDict, kind: str, updates: list[str], penali
     assert all(0 < each['share'] < 1 and each['seconds'] > 0 for each in found['beside'].values())
     assert list(found['updates']) == updates
     for name, update in found['updates'].items():
-        penalty = update['penalty']
-        assert (penalty is not None) == (name in penalised)
-        assert penalty is None or 0 < penalty['flops'] < update['flops']
+        added = update['terms']
+        assert (added and added['names']) == terms.get(name)
+        assert added is None or 0 < added['flops'] < update['flops']
         assert 0 < update['flops'] <= flops['step'] and update['seconds']['median'] > 0
 
 
 def test_every_figure_of_a_toy_on_one_device(tmp_path: Path) -> None:
     config = pacgan_grid25.get_config('smoke')
     found = benchmark.measure(setup(config, devices=1), tmp_path, None, QUICK)
-    check(json.loads(json.dumps(found, allow_nan=False)), config, 'drawn', ['both'], ())
+    check(json.loads(json.dumps(found, allow_nan=False)), config, 'drawn', ['both'], {})
 
 
 CONFIG = """
 from test_benchmark import small
 
 def get_config(variant=''):
-    return small(**{'penalty.name': 'wgan_gp', 'game': 'wasserstein', 'data.on_device_max_mb': 0.0})
+    return small(**{'terms.wgan_gp.weight': 10.0, 'game': 'wasserstein', 'data.on_device_max_mb': 0.0})
 """
 
 
@@ -275,8 +273,8 @@ def test_a_run_in_the_folder_stays_as_it_is(
     new = after.keys() - before.keys()
     assert 'benchmark.json' in new and all(name.startswith('profile/') for name in new - {'benchmark.json'})
     found, out = json.loads((folder / 'benchmark.json').read_text()), capsys.readouterr().out
-    check(found, config_file.load(path).get_config(), 'streamed', ['critic', 'generator'], ('critic',))
-    assert found['profile'] in out and str(folder / 'benchmark.json') in out and 'for the penalty wgan_gp' in out
+    check(found, config_file.load(path).get_config(), 'streamed', ['critic', 'generator'], {'critic': ['wgan_gp']})
+    assert found['profile'] in out and str(folder / 'benchmark.json') in out and 'for wgan_gp' in out
     with gzip.open(found['profile']) as file:
         events = json.load(file)['traceEvents']
     assert len(events) > 100 and any('dot' in event.get('name', '') for event in events)

@@ -23,7 +23,7 @@ def get_config(variant=''):
     config.latents.size = 8
     config.generator = ConfigDict({'net': 'dcgan', 'width': 4})
     config.critic = ConfigDict({'net': 'dcgan', 'width': 4, 'norm': 'layer'})
-    config.penalty.name = 'r1'
+    config.terms.r1 = {'weight': 10.0}
     config.ema.decay = 0.9
     config.train.sync_batch_norm = True
     config.train.update(steps=12, batch_size=16, log_every=4, sample_every=12, checkpoint_every=6)

@@ -165,7 +165,7 @@ def test_frozen_layers_see_neither_decay_nor_clipping_and_are_no_part_of_the_nor
 
 
 def test_players_that_move_at_once_leave_frozen_layers_alone() -> None:
-    config = config_of(**{'system': 'simultaneous', 'finetune.freeze': ('dense_0', 'out')})
+    config = config_of(**{'dynamics': 'simultaneous', 'finetune.freeze': ('dense_0', 'out')})
     system = system_of(config, Spec((2,)), Compute())
     step = jax.jit(make_train_step(system), static_argnums=2)
     before = jax.jit(lambda: init_state(system, jax.random.key(0)))()

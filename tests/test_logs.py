@@ -156,11 +156,11 @@ def test_errors(tmp_path) -> None:
 
 
 def test_panels() -> None:
-    names = ['critic/loss', 'critic/real_score', 'generator/loss', 'eval/fid', 'critic/penalty', 'plain']
+    names = ['critic/loss', 'critic/real_score', 'generator/loss', 'eval/fid', 'critic/r1', 'plain']
     assert _panels(names) == {
         'loss': ['critic/loss', 'generator/loss'],
         'critic/real_score': ['critic/real_score'],
-        'critic/penalty': ['critic/penalty'],
+        'critic/r1': ['critic/r1'],
         'eval/fid': ['eval/fid'],
         'plain': ['plain'],
     }

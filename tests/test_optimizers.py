@@ -253,28 +253,34 @@ def test_look_ahead_goes_back():
         np.testing.assert_allclose(state['a'], wanted)
 
 
-# Lazy regularisation.
+# Lazy terms.
 
 
 def test_lazy_steps_rescale_adam():
     c = 16 / 17
     expected = numpy_adam(0.1 * c, 0.5**c, 0.9**c, 1e-8)
-    np.testing.assert_allclose(ours(adam(0.1, 0.5, 0.9), every=16), expected, rtol=1e-9)
+    np.testing.assert_allclose(ours(adam(0.1, 0.5, 0.9), every=[16]), expected, rtol=1e-9)
     assert np.abs(ours(adam(0.1, 0.5, 0.9)) - expected).max() > 1e-3
 
 
 def test_lazy_steps_rescale_numbers_left_out():
-    np.testing.assert_array_equal(ours({'name': 'adam'}, 3, every=4), ours(adam(), 3, every=4))
+    np.testing.assert_array_equal(ours({'name': 'adam'}, 3, every=[4]), ours(adam(), 3, every=[4]))
 
 
-@pytest.mark.parametrize('every', [None, 1])
-def test_no_lazy_steps_no_rescaling(every):
-    np.testing.assert_array_equal(ours(adam(0.1), 3, every=every), ours(adam(0.1), 3))
+def test_lazy_steps_of_several_terms_rescale_adam_by_how_many_there_are():
+    """Terms every 4 and every 2 steps make 4 + 1 + 2 steps of 4."""
+    c = 4 / 7
+    expected = numpy_adam(0.1 * c, 0.5**c, 0.9**c, 1e-8)
+    np.testing.assert_allclose(ours(adam(0.1, 0.5, 0.9), every=[4, 2]), expected, rtol=1e-9)
+
+
+def test_no_lazy_steps_no_rescaling():
+    np.testing.assert_array_equal(ours(adam(0.1), 3, every=[]), ours(adam(0.1), 3))
 
 
 def test_lazy_steps_are_for_adam():
-    with pytest.raises(UserError, match=r'penalty\.every=4 rescales Adam'):
-        optimizers.build(rmsprop(), 'critic', 4)
+    with pytest.raises(UserError, match=r"due every 4 steps rescales Adam, and optimizer\.critic\.name is 'rmsprop': use adam"):
+        optimizers.build(rmsprop(), 'critic', [4])
 
 
 # Mistakes, and numbers of a sweep.

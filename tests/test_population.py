@@ -22,7 +22,7 @@ def toy() -> ConfigDict:
     config.latents.size = 4
     config.generator = ConfigDict({'net': 'mlp', 'widths': (16, 16)})
     config.critic = ConfigDict({'net': 'mlp', 'widths': (16, 16)})
-    config.penalty.name = 'wgan_gp'
+    config.terms.wgan_gp = {'weight': 10.0, 'target': 1.0}
     config.flip_labels, config.instance_noise.sigma, config.ema.decay = 0.1, 0.3, 0.9
     config.train.update(batch_size=16, steps=2 * STEPS, steps_per_call=STEPS, n_critic=2)
     return config
@@ -36,7 +36,7 @@ def images_of(streamed: bool) -> ConfigDict:
     config.latents.size = 4
     config.generator = ConfigDict({'net': 'dcgan', 'width': 4})
     config.critic = ConfigDict({'net': 'dcgan', 'width': 4, 'norm': 'spectral'})
-    config.penalty.name, config.penalty.every = 'r1', 2
+    config.terms.r1 = {'weight': 10.0, 'every': 2}
     config.train.update(batch_size=8, steps=8, steps_per_call=4)
     return config
 
@@ -45,8 +45,8 @@ def images_of(streamed: bool) -> ConfigDict:
 NUMBERS = {
     'optimizer.critic.learning_rate': [1e-3, 2e-3, 5e-4],
     'optimizer.generator.b1': [0.5, 0.0, 0.9],
-    'penalty.weight': [0.1, 1.0, 10.0],
-    'penalty.target': [1.0, 0.5, 1.0],
+    'terms.wgan_gp.weight': [0.1, 1.0, 10.0],
+    'terms.wgan_gp.target': [1.0, 0.5, 1.0],
     'labels.real': [1.0, 0.9, 0.8],
     'flip_labels': [0.1, 0.0, 0.3],
     'instance_noise.sigma': [0.3, 0.1, 0.0],
@@ -102,7 +102,7 @@ def test_members_are_their_solo_runs() -> None:
 def test_more_members_than_devices(width: int, monkeypatch) -> None:
     """Six members on four devices, one or two at once: the last one fills the last device up, and is there once."""
     monkeypatch.setattr(sweep_population, 'WIDTH', width)
-    seeds = {'penalty.weight': [0.1, 1.0, 10.0, 2.0, 3.0, 4.0]}
+    seeds = {'terms.wgan_gp.weight': [0.1, 1.0, 10.0, 2.0, 3.0, 4.0]}
     configs = members_of(toy(), seeds)
     both = run(together(configs, seeds), 1)
     assert both[0].step.shape == (6,) and both[2].shape == (6, 300, 2)
@@ -114,7 +114,7 @@ def test_convolutions_lazy_penalties_and_read_data(streamed: bool, monkeypatch) 
     few = images.image_set(np.random.default_rng(0).integers(0, 256, (40, 16, 16, 3), dtype=np.uint8))
     placed = few if not streamed else few._replace(arrays=None, read=lambda i: {'real': few.arrays['real'][i]})
     monkeypatch.setattr(load, 'load', lambda config: placed)
-    numbers = {'penalty.weight': [1.0, 10.0]}
+    numbers = {'terms.r1.weight': [1.0, 10.0]}
     configs = members_of(images_of(streamed), numbers)
     both = run(together(configs, numbers), 2)
     for i, config in enumerate(configs):

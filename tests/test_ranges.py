@@ -35,9 +35,9 @@ def is_number(kind: type | None) -> bool:
 def test_every_number_has_a_range() -> None:
     """Of the defaults, numbers that are off by default among them; and of all experiments and systems."""
     schema = defaults.get_config()
-    schema.update(defaults.SYSTEMS)
+    schema.update(defaults.SYSTEMS | {'terms': defaults.TERMS})
     numbers = {key for key in configs.flat(schema) if is_number(configs.kind(schema, key))}
-    assert {'flip_labels', 'replay.size', 'ema.decay', 'optimizer.critic.clip_norm', 'began.gamma'} <= numbers
+    assert {'flip_labels', 'replay.size', 'ema.decay', 'began.gamma', 'terms.r1.every', 'terms.lecam.decay'} <= numbers
     for name in test_configs.NAMES:
         items = configs.flat(test_experiments.config_of(name)).items()
         numbers |= {
@@ -83,9 +83,15 @@ def test_the_defaults_lie_in_their_ranges() -> None:
         ('optimizer.critic.learning_rate', 0, 'optimizer.critic.learning_rate=0 must be greater than 0'),
         ('optimizer.critic.b2', 1.0, 'optimizer.critic.b2=1 must lie in [0, 1)'),
         ('optimizer.critic.clip_weights', 0.0, 'optimizer.critic.clip_weights=0 must be greater than 0'),
-        ('penalty.weight', math.nan, 'penalty.weight=nan must be a finite number, at least 0'),
-        ('penalty.weight', math.inf, 'penalty.weight=inf must be a finite number, at least 0'),
-        ('penalty.weight', 1e39, 'penalty.weight=1e+39 must be a finite number, at least 0'),
+        ('terms.r1.weight', math.nan, 'terms.r1.weight=nan must be a finite number, at least 0'),
+        ('terms.r1.weight', math.inf, 'terms.r1.weight=inf must be a finite number, at least 0'),
+        ('terms.r1.weight', 1e39, 'terms.r1.weight=1e+39 must be a finite number, at least 0'),
+        ('terms.r1.weight', -1, 'terms.r1.weight=-1 must be at least 0'),
+        ('terms.r2.every', 0, 'terms.r2.every=0 must be at least 1'),
+        ('terms.wgan_gp.target', -0.5, 'terms.wgan_gp.target=-0.5 must be at least 0'),
+        ('terms.lecam.decay', 1.0, 'terms.lecam.decay=1 must lie in [0, 1)'),
+        ('terms.consistency.every', 2**31, 'terms.consistency.every=2147483648 must lie in [1, 2147483647]'),
+        ('terms.feature_matching.weight', math.nan, 'terms.feature_matching.weight=nan must be a finite number, at least 0'),
         ('flip_labels', math.nan, 'flip_labels=nan must be a finite number, in [0, 1]'),
         ('labels.real', math.nan, 'labels.real=nan must be a finite number'),
         ('top_k.share', 0.0, 'top_k.share=0 must lie in (0, 1]'),
@@ -97,7 +103,7 @@ def test_the_defaults_lie_in_their_ranges() -> None:
         ('data.modes', 2.5, 'data.modes=2.5 must be a whole number, at least 1'),
         ('critic.embedding', True, 'critic.embedding=True must be a whole number, at least 1'),
         ('critic.init_std', 0.0, 'critic.init_std=0 must be greater than 0'),
-        ('unroll.steps', -1, 'unroll.steps=-1 must be at least 0'),
+        ('unrolled.steps', -1, 'unrolled.steps=-1 must be at least 0'),
         ('lookahead.every', 0, 'lookahead.every=0 must be at least 1'),
         ('infogan.codes', -1, 'infogan.codes=-1 must be at least 0'),
         ('infogan.categories', 1, 'infogan.categories=1 must be at least 2'),
@@ -132,7 +138,7 @@ def test_a_number_that_is_traced_has_no_range_yet() -> None:
 
     def traced(weight: jax.Array) -> jax.Array:
         with config.ignore_type():
-            config.penalty.weight = weight
+            config.terms.r1.weight = weight
         ranges.check(config)
         return weight
 

@@ -102,7 +102,7 @@ def report_files(folders: list[Path], out: Path) -> dict[str, str]:
 
 def test_results_csv(tmp_path) -> None:
     folder = tmp_path / 'sweep'
-    write_head(folder, {'a': {'penalty.weight': 0.5, 'ema.decay': None}, 'b': {'game': 'hinge'}}, 3)
+    write_head(folder, {'a': {'terms.r1.weight': 0.5, 'ema.decay': None}, 'b': {'game': 'hinge'}}, 3)
     scores = {BEST: [0.3, 0.125, 0.25], MODES: [1, 2, 3]}
     write_run(folder / 'rows/a/seed_0', scores, {}, {})
     write_run(folder / 'rows/a/seed_1', scores, {'stopped': 'step 3,456: critic/loss is nan', 'steps': 3456}, {})
@@ -111,7 +111,7 @@ def test_results_csv(tmp_path) -> None:
     assert [line['status'] for line in lines] == ['done', 'stopped', 'unfinished', *['missing'] * 3]
     assert [line['steps'] for line in lines] == [str(STEPS[-1]), '3456', str(STEPS[0]), '0', '0', '0']
     done = {'final/sliced_wasserstein': '0.25', 'best/sliced_wasserstein': '0.125', 'final/modes': '3.0',
-            'best/modes': '2.0', 'best_step': str(STEPS[1]), 'config.penalty.weight': '0.5', 'config.ema.decay': '',
+            'best/modes': '2.0', 'best_step': str(STEPS[1]), 'config.terms.r1.weight': '0.5', 'config.ema.decay': '',
             'row': 'a', 'seed': '0', 'seconds': '1.5', 'config.game': ''}  # fmt: skip
     assert {key: lines[0][key] for key in done} == done
     assert (lines[1]['final/modes'], lines[1]['best/modes']) == ('', '2.0')
@@ -147,15 +147,16 @@ def test_several_sweeps(tmp_path) -> None:
 
 def test_settings_that_differ(tmp_path) -> None:
     folder = tmp_path / 'sweep'
-    names = {'a': {'penalty.name': 'r1'}, 'b': {}, 'late': {'game': 'hinge'}}
+    names = {'a': {'terms.r1.weight': 0.5}, 'b': {}, 'late': {'game': 'hinge'}}
     write_head(folder, names, 1)
-    config = {'game': 'minimax', 'same': 1, 'seed': 0, 'penalty': {'name': 'none', 'weight': 10.0}}
+    config = {'game': 'minimax', 'same': 1, 'seed': 0, 'terms': {}}
     write_run(folder / 'rows/b/seed_0', {BEST: [1.0]}, {}, config)
-    write_run(folder / 'rows/a/seed_0', {BEST: [1.0]}, {}, config | {'penalty': {'name': 'r1', 'weight': 10.0}})
+    write_run(folder / 'rows/a/seed_0', {BEST: [1.0]}, {}, config | {'terms': {'r1': {'weight': 0.5, 'every': 1}}})
     rows = read([folder])[0].rows
-    assert differing(list(rows)) == ['game', 'penalty.name']
-    assert [row.settings['penalty.name'] for row in rows] == ['r1', 'none', 'none']
-    assert rows[2].settings['game'] == 'hinge'  # it has no run yet: the others' base, and its own overrides
+    assert differing(list(rows)) == ['game', 'terms.r1.every', 'terms.r1.weight']
+    assert [row.settings.get('terms.r1.weight') for row in rows] == [0.5, None, None]
+    # The last has no run yet: the others' base, without a term that one of them has added, and its own overrides.
+    assert rows[2].settings == {'game': 'hinge', 'same': 1, 'seed': 0}
 
 
 def test_the_same_sweep_gives_the_same_bytes(tmp_path) -> None:

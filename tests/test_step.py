@@ -11,6 +11,7 @@ import pytest
 from common import adam, get_config
 from ml_collections import ConfigDict
 
+from gans.configs import overridden
 from gans.core import Aux, Compute, Ema, Net, Player, Spec, System, Update, Weights
 from gans.ops import random
 from gans.step import due_updates, init_state, make_train_step, repeats
@@ -33,11 +34,10 @@ def experiment(net='mlp', **changes):
         config.critic.norm = 'batch'
     for role in BOTH:
         config.optimizer[role] = ConfigDict({'name': 'sgd', 'learning_rate': 0.1, 'momentum': 0.5})
-    config.update_from_flattened_dict(changes)
-    return config
+    return overridden(config, changes, 'of a test')
 
 
-PENALISED = {'game': 'wasserstein', 'penalty.name': 'wgan_gp', 'penalty.weight': 0.3, 'instance_noise.sigma': 0.3}
+PENALISED = {'game': 'wasserstein', 'terms.wgan_gp.weight': 0.3, 'instance_noise.sigma': 0.3}
 
 
 @functools.cache
@@ -191,11 +191,12 @@ def test_critic_updates_by_hand():
     keys = lambda update, repeat: random.example_keys(
         jax.random.fold_in(jax.random.fold_in(base, update), repeat), jnp.arange(BATCH)
     )
-    latents = lambda keys: random.normal(random.split(keys, 3)[0], (3,))  # the first of three uses of an example's key
+    latents = lambda keys: random.normal(random.split(keys, 4)[0], (3,))  # the first of a scene's four uses of a key
 
     @jax.jit
     def critic_slope(params, real, keys):
-        fake = apply('generator', params['generator'], latents(random.split(keys, 3)[0]))
+        scene_keys = random.split(keys, 3)[0]  # beside those of flips and terms
+        fake = apply('generator', params['generator'], latents(scene_keys))
         loss = lambda p: (softplus(-apply('critic', p, real)) + softplus(apply('critic', p, fake))).mean()
         return jax.value_and_grad(loss)(params['critic'])
 
@@ -330,20 +331,20 @@ def test_resuming_is_exact(penalised):
     assert_same(whole, half)
 
 
-# Lazy penalties and moving averages.
+# Lazy terms and moving averages.
 
 
-def test_lazy_penalty():
+def test_lazy_term():
     """A step of its own, `every` times as strong, of the same optimiser."""
-    config = experiment(**{'penalty.name': 'r1', 'penalty.weight': 3.0, 'penalty.every': 4})
+    config = experiment(**{'terms.r1.weight': 3.0, 'terms.r1.every': 4})
     config.optimizer.critic = adam()
     system = build(config, POINTS, Compute())
     assert [(u.name, u.player, u.every) for u in system.updates] == [
         ('critic', 'critic', 1),
-        ('penalty', 'critic', 4),
+        ('r1', 'critic', 4),
         ('generator', 'generator', 1),
     ]
-    assert [due_updates(system, step) for step in range(4)] == [BOTH] * 3 + [('critic', 'penalty', 'generator')]
+    assert [due_updates(system, step) for step in range(4)] == [BOTH] * 3 + [('critic', 'r1', 'generator')]
     # Adam is rescaled, see test_optimizers.py; the size of a step shows better with SGD.
     players = {**system.players, 'critic': Player(('critic',), optax.sgd(0.1, momentum=0.5))}
     system = system._replace(players=players)
@@ -358,12 +359,12 @@ def test_lazy_penalty():
         return 0.5 * (jax.vmap(jax.grad(one))(real) ** 2).sum(1).mean()
 
     value, slope = r1(start.params['critic'])
-    after, metrics = step(start, data()[0], ('penalty',))
+    after, metrics = step(start, data()[0], ('r1',))
     expected = jax.tree.map(lambda p, g: p - 0.1 * 3.0 * 4 * g, start.params['critic'], slope)
     assert_close(after.params['critic'], expected, 1e-6)
     assert_same(after.params['generator'], start.params['generator'])
-    np.testing.assert_allclose(metrics['penalty/loss'], 12 * value, rtol=1e-5)
-    again, _ = step(after, data()[0], ('penalty',))  # the momentum is of the step before
+    np.testing.assert_allclose(metrics['r1/loss'], 12 * value, rtol=1e-5)
+    again, _ = step(after, data()[0], ('r1',))  # the momentum is of the step before
     expected = jax.tree.map(
         lambda p, g, h: p - 0.1 * (12 * h + 0.5 * 12 * g),
         after.params['critic'],

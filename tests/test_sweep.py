@@ -25,7 +25,7 @@ ROWS = """
 
 def sweep(add):
     add('base')
-    add('heavy', **{'penalty.weight': 1.0})
+    add('heavy', **{'terms.r1.weight': 1.0})
     add(name='wild', **{'optimizer.critic.learning_rate': 1e30})
     add('hinge', **{'game': 'hinge'})
 """
@@ -37,12 +37,11 @@ def base() -> ConfigDict:
     config.latents.size = 4
     config.generator = ConfigDict({'net': 'mlp', 'widths': (8,)})
     config.critic = ConfigDict({'net': 'mlp', 'widths': (8,)})
-    config.penalty.name, config.penalty.weight = 'r1', 0.1
     config.ema.decay = 0.9
     config.train.update(steps=12, batch_size=8, log_every=2, steps_per_call=2)
     common.every(config, 4)
     config.eval.samples = 32
-    return config
+    return overridden(config, {'terms.r1.weight': 0.1}, 'of a test')
 
 
 def write(folder: Path, text: str = ROWS) -> Path:
@@ -66,10 +65,11 @@ def groups_of(path: Path, config: ConfigDict, seeds: int = 2) -> list[plan.Group
         ("def sweep(add):\n    add('a')\n    add('a')", "two rows are named 'a'"),
         ("def sweep(add):\n    add('a/b')", "row 'a/b' names a folder"),
         (
-            "def sweep(add):\n    add('a', **{'penalty.wait': 1.0})",
-            "unknown key of row 'a' 'penalty.wait'; did you mean 'penalty.weight'",
+            "def sweep(add):\n    add('a', **{'terms.r1.wait': 1.0})",
+            "unknown key of row 'a' 'terms.r1.wait'; did you mean 'terms.r1.weight'",
         ),
-        ("def sweep(add):\n    add('a', **{'penalty.weight.x': 1.0})", "unknown key of row 'a' 'penalty.weight.x'"),
+        ("def sweep(add):\n    add('a', **{'terms.r1.weight.x': 1.0})", "unknown key of row 'a' 'terms.r1.weight.x'"),
+        ("def sweep(add):\n    add('a', **{'penalty.weight': 1.0})", "no key penalty.weight of row 'a' any more: it is terms.NAME"),
         ("def sweep(add):\n    add('a', zebra=1)", "unknown key of row 'a' 'zebra'"),
         ("def sweep(add):\n    add('a', **{'train.steps': 'many'})", "train.steps='many' of row 'a' does not fit"),
         ("def sweep(add):\n    add('a', seed=3)", 'use --seeds'),
@@ -106,13 +106,13 @@ def test_rows_are_variants_of_the_base(tmp_path: Path) -> None:
 from experiments import common
 def sweep(add):
     add('rms', **{'optimizer.critic': common.rmsprop(1e-4), 'critic.norm': 'spectral', 'ema.decay': None})
-    add('int', **{'penalty.weight': 10, 'generator.widths': (4, 4)})
+    add('int', **{'terms.r1.weight': 10, 'generator.widths': (4, 4)})
 """
     config = base()
     rms, whole = (row.config for row in rows.load(write(tmp_path, text), config).rows)
     assert rms.optimizer.critic.name == 'rmsprop' and rms.optimizer.generator.name == 'adam'
     assert rms.critic.norm == 'spectral' and rms.ema.decay is None
-    assert isinstance(whole.penalty.weight, float) and whole.generator.widths == (4, 4)
+    assert isinstance(whole.terms.r1.weight, float) and whole.generator.widths == (4, 4)
     assert config.to_dict() == base().to_dict()
     seeds = [member.config.seed for member in rows.load(write(tmp_path, text), config).members(3)]
     assert seeds == [0, 1, 2, 0, 1, 2]
@@ -126,7 +126,7 @@ def test_rows_that_differ_in_numbers_are_one_group(tmp_path: Path) -> None:
     assert [member.folder.as_posix() for member in first.members] == [
         f'rows/{row}/seed_{seed}' for row in ('base', 'heavy', 'wild') for seed in (0, 1)
     ]
-    assert set(first.numbers) == {'penalty.weight', 'optimizer.critic.learning_rate'}
+    assert set(first.numbers) == {'terms.r1.weight', 'optimizer.critic.learning_rate'}
     assert [member.row for member in second.members] == ['hinge', 'hinge'] and second.numbers == ()
 
 
@@ -140,7 +140,10 @@ def test_rows_that_differ_in_numbers_are_one_group(tmp_path: Path) -> None:
         {'ema.decay': None},
         {'critic.widths': (4,)},
         {'instance_noise.sigma': 0.1},
-        {'penalty.every': 2},
+        {'terms.r1.every': 2},
+        {'terms.r1': None},
+        {'terms.lecam.weight': 0.3},
+        {'dynamics': 'simultaneous'},
     ],
 )
 def test_what_is_structure_is_a_group_of_its_own(overrides: dict, tmp_path: Path) -> None:
@@ -156,10 +159,10 @@ def test_a_number_that_cannot_be_traced_is_structure(tmp_path: Path, monkeypatch
 def sweep(add):
     for decay in (0.9, 0.8):
         for weight in (1.0, 2.0):
-            add(f'{decay}-{weight}', **{'ema.decay': decay, 'penalty.weight': weight})
+            add(f'{decay}-{weight}', **{'ema.decay': decay, 'terms.r1.weight': weight})
 """
     groups = groups_of(write(tmp_path, text), base())
-    assert [group.numbers for group in groups] == [('penalty.weight',)] * 2
+    assert [group.numbers for group in groups] == [('terms.r1.weight',)] * 2
     assert [[member.row for member in group.members] for group in groups] == [
         ['0.9-1.0', '0.9-1.0', '0.9-2.0', '0.9-2.0'],
         ['0.8-1.0', '0.8-1.0', '0.8-2.0', '0.8-2.0'],
@@ -184,7 +187,7 @@ def test_slices_are_even_and_whole(tmp_path: Path) -> None:
 def test_dry_run_says_what_would_be_trained(tmp_path: Path) -> None:
     said = run.dry_run(write(tmp_path), base(), 3, None)
     assert '12 runs in 2 structures, 2 programs' in said
-    assert 'base, heavy, wild; seeds 0, 1, 2; traced: seed, optimizer.critic.learning_rate, penalty.weight' in said
+    assert 'base, heavy, wild; seeds 0, 1, 2; traced: seed, optimizer.critic.learning_rate, terms.r1.weight' in said
     assert 'MB' in said and 'hinge' not in run.dry_run(tmp_path / 'some.py', base(), 3, 'base')
 
 
@@ -285,7 +288,7 @@ def test_a_changed_file_trains_what_is_new(trained: Path, tmp_path: Path, monkey
     folder = tmp_path / 'out'
     text = ROWS.replace("    add('hinge', **{'game': 'hinge'})\n", '')
     interrupted(6, monkeypatch, write(tmp_path, text), base(), folder, 1, None, 'python launch.py')
-    text = text.replace("add('heavy', **{'penalty.weight': 1.0})", "add('heavy', **{'penalty.weight': 2.0})")
+    text = text.replace("add('heavy', **{'penalty.weight': 1.0})", "add('heavy', **{'terms.r1.weight': 2.0})")
     text = text.replace("add(name='wild', **{'optimizer.critic.learning_rate': 1e30})", "add('new', flip_labels=0.1)")
     begun = []
     really = train.population
@@ -296,7 +299,7 @@ def test_a_changed_file_trains_what_is_new(trained: Path, tmp_path: Path, monkey
     assert begun == [1, 1, 1]  # base goes on, heavy and new begin
     assert [path.name for path in (folder / 'replaced').iterdir()] == ['001-heavy-seed_0']
     held = json.loads((folder / 'rows' / 'heavy' / 'seed_0' / 'config.json').read_text())
-    assert held['penalty']['weight'] == 2.0
+    assert held['terms']['r1']['weight'] == 2.0
     went_on, straight = (read_metrics(f / 'rows' / 'base' / 'seed_0' / 'metrics.csv') for f in (folder, trained))
     for name in straight:
         np.testing.assert_allclose(went_on[name], straight[name], rtol=1e-4, atol=1e-5, err_msg=name)
