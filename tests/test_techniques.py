@@ -1,6 +1,7 @@
-"""Techniques of the system 'gan', each against its equation; on several devices they stay what they are."""
+"""Techniques that any pair may have, each against its equation; on several devices they stay what they are."""
 
 import functools
+from types import SimpleNamespace
 
 import jax
 import jax.numpy as jnp
@@ -9,14 +10,16 @@ import pytest
 from ml_collections import ConfigDict
 
 from experiments import common
-from gans import augment, losses, regularisers
+from gans import augment, defaults, losses, parts, replay, terms
 from gans.configs import overridden
 from gans.core import Compute, Spec
 from gans.errors import UserError
+from gans.latents import LATENTS
 from gans.nets import build as nets
 from gans.ops import random
 from gans.ops.minibatch import MinibatchDiscrimination, with_std
 from gans.ops.noise import Noise, latent_keys
+from gans.parts import Scene
 from gans.step import init_state, make_train_step
 from gans.systems.build import build
 
@@ -58,20 +61,32 @@ def loss_of(system, name, state, real):
     return update.loss(state.params, state, {'real': real}, KEYS)
 
 
-def seen_by(system, state, x, keys):
-    """(D(x), its features, D(fake), its features, the fakes): the fakes those of an update with these keys."""
-    k_update = random.split(keys, 1)[0]
-    fake = system.sample(state.params, state.stats, system.latents(k_update))
-    judge = lambda x: system.nets['critic'].apply(state.params['critic'], {}, x, train=True, features=True)[0]
-    return tuple(np.asarray(part) for part in (*judge(x), *judge(fake), fake))
+Z = np.random.default_rng(4).normal(size=(SIZE, 3)).astype(np.float32)
 
 
-def of_generator(system, state, x):
-    return seen_by(system, state, x, KEYS)
+@pytest.fixture
+def same_latents(monkeypatch):
+    """All batches of fakes have the latents Z, so that a test knows them."""
+    monkeypatch.setitem(LATENTS, 'normal', lambda keys, shape: jnp.asarray(Z))
 
 
-def of_critic(system, state, x):
-    return seen_by(system, state, x, random.split(KEYS, 1)[0])
+def judged(system, state, x):
+    """(D(x), its features), with the critic of that state."""
+    found, _ = system.nets['critic'].apply(state.params['critic'], {}, x, train=True, features=True)
+    return tuple(map(np.asarray, found))
+
+
+def fakes_of(system, state):
+    return system.sample(state.params, state.stats, jnp.asarray(Z))
+
+
+def scene_of(real, fake, critic, **more):
+    """A scene by hand, whose critic is that function of packs, shown as they are."""
+    return Scene(real, fake, critic, critic(real), critic(fake), bare_critic=critic, shown=(real, fake), **more)
+
+
+def softplus(x):
+    return np.log1p(np.exp(x))
 
 
 STEPS = {}
@@ -110,16 +125,28 @@ MEANS = {'real': jnp.float32(0.8), 'fake': jnp.float32(-0.5)}
 
 
 def test_lecam():
-    system = made(**{'lecam.weight': 0.3, 'lecam.decay': 0.9})
+    term = terms.lecam(name='lecam', weight=0.3, decay=0.9)
+    real, fake = np.random.default_rng(1).normal(size=(2, SIZE, 1)).astype(np.float32)
+    scene = scene_of(real, fake, lambda x: jnp.asarray(x[:, 0]), state=SimpleNamespace(memory={'lecam': MEANS}))
+    value, aux = term.value(scene, KEYS)
+    np.testing.assert_allclose(value, ((real + 0.5) ** 2 + (fake - 0.8) ** 2)[:, 0], rtol=1e-5)
+    assert term.weight == 0.3
+    assert float(aux.memory['lecam']['real']) == pytest.approx(0.9 * 0.8 + 0.1 * np.mean(real), rel=1e-5)
+    assert float(aux.memory['lecam']['fake']) == pytest.approx(0.9 * -0.5 + 0.1 * np.mean(fake), rel=1e-5)
+    assert term.memory == {'lecam': {'real': 0, 'fake': 0}}
+
+
+def test_lecam_in_the_loss(same_latents):
+    system = made(**{'terms.lecam.weight': 0.3, 'terms.lecam.decay': 0.9})
     state = first(system, memory={'lecam': MEANS})
-    on_real, _, on_fake, *_ = of_critic(system, state, reals()[0])
+    on_real, on_fake = (judged(system, state, x)[0] for x in (reals()[0], fakes_of(system, state)))
     value, aux = loss_of(system, 'critic', state, reals()[0])
-    term = np.mean((on_real + 0.5) ** 2) + np.mean((on_fake - 0.8) ** 2)
-    game = np.mean(np.log1p(np.exp(-on_real)) + np.log1p(np.exp(on_fake)))
-    assert float(aux.metrics['lecam']) == pytest.approx(term, rel=1e-5)
-    assert float(value) == pytest.approx(game + 0.3 * term, rel=1e-5)
+    wanted = np.mean((on_real + 0.5) ** 2) + np.mean((on_fake - 0.8) ** 2)
+    assert float(aux.metrics['lecam']) == pytest.approx(wanted, rel=1e-5)
+    game = np.mean(softplus(-on_real) + softplus(on_fake))
+    assert float(aux.metrics['game']) == pytest.approx(game, rel=1e-5)
+    assert float(value) == pytest.approx(game + 0.3 * wanted, rel=1e-5)
     assert float(aux.memory['lecam']['real']) == pytest.approx(0.9 * 0.8 + 0.1 * np.mean(on_real), rel=1e-5)
-    assert float(aux.memory['lecam']['fake']) == pytest.approx(0.9 * -0.5 + 0.1 * np.mean(on_fake), rel=1e-5)
     assert not np.array(list(first(system).memory['lecam'].values())).any()
 
 
@@ -130,50 +157,80 @@ def test_lecam():
 def test_top_k(share, step, k):
     """k of 8 anneals from 8 by 0.5^(step / 100); 8 x 0.5^0.5 = 5.66."""
     scores = np.random.default_rng(1).normal(size=8).astype(np.float32)
-    kept = np.asarray(regularisers.top_k(jnp.asarray(scores), share, jnp.int32(step), 100))
+    kept = np.asarray(losses.top_k(jnp.asarray(scores), share, jnp.int32(step), 100))
     assert set(np.flatnonzero(kept)) == set(np.argsort(scores)[-k:]) and kept.max() == 1
 
 
-def test_the_generator_learns_from_the_best():
+def test_the_generator_learns_from_the_best(same_latents):
     system = made(**{'top_k.share': 0.25, 'top_k.until': 1})
     state = first(system).replace(step=jnp.int32(5))
-    _, _, on_fake, *_ = of_generator(system, state, reals()[0])
+    on_fake, _ = judged(system, state, fakes_of(system, state))
     value, _ = loss_of(system, 'generator', state, reals()[0])
-    best = np.sort(np.asarray(on_fake))[-2:]
-    assert float(value) == pytest.approx(np.mean(np.log1p(np.exp(-best))), rel=1e-5)
+    assert float(value) == pytest.approx(np.mean(softplus(-np.sort(on_fake)[-2:])), rel=1e-4)
 
 
 # Feature matching
 
 
 def test_feature_matching():
-    system = made(**{'feature_matching': 2.0})
+    term = terms.feature_matching(weight=2.0, alone=True)
+    real, fake = np.random.default_rng(1).normal(size=(2, SIZE, 3)).astype(np.float32)
+    scene = Scene(None, None, None, real_features=jnp.asarray(real), fake_features=jnp.asarray(fake))
+    value, _ = term.value(scene, KEYS)
+    assert float(value) == pytest.approx(np.sum((real.mean(0) - fake.mean(0)) ** 2), rel=1e-5)
+    ones, zeros = jnp.ones((4, 3)), jnp.zeros((2, 3))
+    assert float(term.value(scene._replace(real_features=ones, fake_features=zeros), KEYS)[0]) == 3
+
+
+@pytest.mark.parametrize('alone', [True, False])
+def test_feature_matching_in_place_of_the_game_and_beside_it(alone, same_latents):
+    system = made(**{'terms.feature_matching.weight': 2.0, 'terms.feature_matching.alone': alone})
     state = first(system)
-    _, of_real, _, of_fake, _ = of_generator(system, state, reals()[0])
+    (_, of_real), (on_fake, of_fake) = (judged(system, state, x) for x in (reals()[0], fakes_of(system, state)))
     assert of_real.shape == (SIZE, 6)
-    value, _ = loss_of(system, 'generator', state, reals()[0])
-    wanted = 2 * np.sum((np.mean(of_real, 0) - np.mean(of_fake, 0)) ** 2)
-    assert float(value) == pytest.approx(wanted, rel=1e-5) and wanted > 1e-3
-    assert float(regularisers.feature_matching(jnp.ones((4, 3)), jnp.zeros((2, 3)))) == 3
+    value, aux = loss_of(system, 'generator', state, reals()[0])
+    wanted = np.sum((np.mean(of_real, 0) - np.mean(of_fake, 0)) ** 2)
+    assert float(aux.metrics['feature_matching']) == pytest.approx(wanted, rel=1e-5) and wanted > 1e-3
+    assert float(value) == pytest.approx(2 * wanted + (0 if alone else softplus(-on_fake).mean()), rel=1e-5)
+    assert ('game' in aux.metrics) == (not alone)
 
 
 # Augmentation
 
 
-def test_the_critic_is_shown_augmented_examples(monkeypatch):
+def test_the_critic_is_shown_augmented_examples(monkeypatch, same_latents):
     """Of both kinds, in both players' losses, with the probability of the config."""
     monkeypatch.setitem(augment.AUGMENTS, 'test', lambda x, keys, p: p - 2 * x)
     system = made(**{'augment.names': 'test', 'augment.probability': 0.25})
     state, score = first(system), lambda x: system.nets['critic'].apply(state.params['critic'], {}, x, train=True)[0]
     game = losses.game('non_saturating')
-    fake = of_critic(system, state, reals()[0])[-1]
-    on_real, on_fake = score(0.25 - 2 * reals()[0]), score(0.25 - 2 * fake)
+    on_real, on_fake = score(0.25 - 2 * reals()[0]), score(0.25 - 2 * fakes_of(system, state))
     value, aux = loss_of(system, 'critic', state, reals()[0])
     assert float(value) == pytest.approx(float(game.critic(on_real, on_fake).mean()), rel=1e-5)
     assert aux.memory == {} and 'augment_p' not in aux.metrics
-    on_fake = score(0.25 - 2 * of_generator(system, state, reals()[0])[-1])
     value, _ = loss_of(system, 'generator', state, reals()[0])
     assert float(value) == pytest.approx(float(game.generator(on_real, on_fake).mean()), rel=1e-5)
+
+
+@pytest.mark.parametrize('through, times', [(True, 9), (False, 1)])
+def test_r1_through_the_augmentation(through, times, monkeypatch):
+    """With T(x) = 3 x: of D(T(x)) at x it is |3 grad D(3 x)|^2 / 2; of D at T(x), |grad D(3 x)|^2 / 2. Lazily too."""
+    monkeypatch.setitem(augment.AUGMENTS, 'test', lambda x, keys, p: 3 * x)
+    options = {'augment.names': 'test', 'terms.r1.weight': 2.0, 'terms.r1.through_view': through}
+    system, lazy = made(**options), made(**options, **{'terms.r1.every': 4})
+    state = first(system)
+    score = lambda x: system.nets['critic'].apply(state.params['critic'], {}, x, train=True)[0]
+    wanted = times * float((jax.grad(lambda x: score(x).sum())(3 * reals()[0]) ** 2).sum((1, 2, 3)).mean()) / 2
+    value, aux = loss_of(system, 'critic', state, reals()[0])
+    assert float(aux.metrics['r1']) == pytest.approx(wanted, rel=1e-4) and wanted > 1e-3
+    assert float(value) == pytest.approx(float(aux.metrics['game']) + 2 * wanted, rel=1e-4)
+    assert float(loss_of(lazy, 'r1', state, reals()[0])[0]) == pytest.approx(4 * 2 * wanted, rel=1e-4)
+    assert float(loss_of(lazy, 'critic', state, reals()[0])[0]) == pytest.approx(float(aux.metrics['game']), rel=1e-5)
+
+
+def test_penalties_go_through_the_view_by_default():
+    with_view = {name for name, section in defaults.TERMS.items() if section.get('through_view')}
+    assert with_view == {'wgan_gp', 'dragan', 'r1', 'r2'}
 
 
 ADAPTED = {'augment.names': 'flip_shift', 'augment.probability': 0.0, 'augment.target': 0.6, 'augment.kimg': 0.064}
@@ -183,7 +240,7 @@ def test_probability_is_that_of_memory_and_moves():
     """8 of 64 examples are an eighth of the way; the sign is that of the step before."""
     system = made(**ADAPTED)
     plain, _ = loss_of(made(), 'critic', first(system), reals()[0])
-    on_real = of_critic(system, first(system), reals()[0])[0]
+    on_real, _ = judged(system, first(system), reals()[0])
     for p, r, after in ((0.0, 0.0, 0.0), (0.5, 0.7, 0.625), (1.0, 0.9, 1.0)):
         state = first(system, memory={'augment': {'p': jnp.float32(p), 'r': jnp.float32(r)}})
         value, aux = loss_of(system, 'critic', state, reals()[0])
@@ -199,15 +256,74 @@ def test_probability_is_that_of_memory_and_moves():
 
 
 def test_balanced_consistency(monkeypatch):
+    """Of the critic |x|^2: (|x|^2 - |x / 2 + 1|^2)^2 of each pair."""
     monkeypatch.setitem(augment.AUGMENTS, 'test', lambda x, keys, p: 0.5 * x + p)
-    system = made(**{'consistency.weight': 10.0, 'consistency.names': 'test', 'penalty.name': 'r1'})
+    term = terms.consistency(spec=Spec(SHAPE), weight=10.0, names='test', every=1)
+    real, fake = np.random.default_rng(2).normal(size=(2, SIZE, *SHAPE)).astype(np.float32)
+    scene = scene_of(jnp.asarray(real), jnp.asarray(fake), lambda x: (x**2).sum((1, 2, 3)))
+    squares = lambda x: ((x**2).sum((1, 2, 3)) - ((0.5 * x + 1) ** 2).sum((1, 2, 3))) ** 2
+    np.testing.assert_allclose(term.value(scene, KEYS)[0], squares(real) + squares(fake), rtol=1e-4)
+
+
+def test_every_example_of_a_pack_is_moved_by_draws_of_its_own(monkeypatch):
+    """Packs of two: T scales an example, the critic is |pack|^2."""
+    seen = []
+
+    def scaled(x, keys, p):
+        seen.append((np.asarray(x), np.asarray(random.uniform(keys, (1, 1, 1)))))
+        return x * seen[-1][1]
+
+    monkeypatch.setitem(augment.AUGMENTS, 'test', scaled)
+    term = terms.consistency(spec=Spec(SHAPE), weight=10.0, names='test', every=1)
+    real, fake = np.random.default_rng(2).normal(size=(2, SIZE, *SHAPE)).astype(np.float32)
+    packs = [parts.packed(jnp.asarray(x), 2) for x in (real, fake)]
+    scene = scene_of(*packs, lambda x: (x**2).sum((1, 2, 3)), pack=2)
+    value, wanted = term.value(scene, KEYS[::2])[0], 0.0
+    for (x, factor), given in zip(seen, (real, fake), strict=True):
+        np.testing.assert_array_equal(x, given)
+        assert len(np.unique(factor)) == SIZE
+        wanted += (((1 - factor**2) * x**2).sum((1, 2, 3)).reshape(-1, 2).sum(1)) ** 2
+    np.testing.assert_allclose(value, wanted, rtol=1e-4)
+
+
+def test_balanced_consistency_in_the_loss(monkeypatch, same_latents):
+    monkeypatch.setitem(augment.AUGMENTS, 'test', lambda x, keys, p: 0.5 * x + p)
+    system = made(**{'terms.consistency.weight': 10.0, 'terms.consistency.names': 'test', 'terms.r1.weight': 3.0})
     state, score = first(system), lambda x: system.nets['critic'].apply(state.params['critic'], {}, x, train=True)[0]
-    fake = of_critic(system, state, reals()[0])[-1]
     value, aux = loss_of(system, 'critic', state, reals()[0])
-    wanted = float(sum(jnp.mean((score(x) - score(0.5 * x + 1)) ** 2) for x in (reals()[0], fake)))
+    wanted = float(sum(jnp.mean((score(x) - score(0.5 * x + 1)) ** 2) for x in (reals()[0], fakes_of(system, state))))
     assert float(aux.metrics['consistency']) == pytest.approx(wanted, rel=1e-4) and wanted > 1e-3
-    total = aux.metrics['game'] + 10 * (aux.metrics['penalty'] + aux.metrics['consistency'])
+    total = aux.metrics['game'] + 3 * aux.metrics['r1'] + 10 * aux.metrics['consistency']
     assert float(value) == pytest.approx(float(total), rel=1e-6)
+
+
+def test_what_is_not_moved_is_consistent_under_noise(monkeypatch):
+    """Both of a pair are judged under the same noise."""
+    monkeypatch.setitem(augment.AUGMENTS, 'test', lambda x, keys, p: x)
+    system = made(**{'terms.consistency.names': 'test', 'instance_noise.sigma': 0.5})
+    _, aux = loss_of(system, 'critic', first(system), reals()[0])
+    assert float(aux.metrics['consistency']) == pytest.approx(0, abs=1e-9)
+
+
+# Several terms
+
+
+def test_every_term_counts():
+    """Three penalties and LeCam at once add what each of them adds alone: neither is lost, nor are its draws others."""
+    weights = {'wgan_gp': 2.0, 'r1': 3.0, 'r2': 5.0, 'lecam': 0.7}
+
+    def loss(*names):
+        system = made(**{f'terms.{name}.weight': weights[name] for name in names})
+        state = first(system, memory={'lecam': MEANS} if 'lecam' in names else {})
+        return loss_of(system, 'critic', state, reals()[0])
+
+    plain, (value, aux) = float(loss()[0]), loss(*weights)
+    added = {name: float(loss(name)[0]) - plain for name in weights}
+    assert min(added.values()) > 1e-2
+    assert float(value) == pytest.approx(plain + sum(added.values()), rel=1e-5)
+    for name, weight in weights.items():
+        assert weight * float(aux.metrics[name]) == pytest.approx(added[name], rel=1e-3)
+    assert float(aux.metrics['game']) == pytest.approx(plain, rel=1e-6) and set(aux.memory) == {'lecam'}
 
 
 # Experience replay
@@ -219,7 +335,7 @@ def test_the_pool_is_a_queue():
     """Each step's fresh fakes, as bytes, take the places of the oldest; repeats and pieces of a step agree."""
     system = made(**REPLAY, **{'train.n_critic': 2, 'train.micro': 2})
     state, expected = first(system), np.zeros((12, *SHAPE), np.uint8)
-    draw = jax.jit(lambda s: system.sample(s.params, s.stats, system.latents(regularisers.fresh_keys(s, 4))))
+    draw = jax.jit(lambda s: system.sample(s.params, s.stats, system.latents(replay.fresh_keys(s, 4))))
     for t in range(5):
         fresh = np.round((np.asarray(draw(state), np.float64) + 1) * 127.5)
         expected[4 * t % 12 : 4 * t % 12 + 4] = fresh
@@ -240,11 +356,11 @@ def test_the_critic_is_shown_past_fakes_and_the_generator_is_not():
         assert float(values[0]) == pytest.approx(float(values[1]), rel=1e-6)
 
 
-def test_replayed():
+def test_past_ones_in_the_batch():
     """Half of the fakes; only places that are filled, each as often."""
     keys = random.example_keys(jax.random.key(5), jnp.arange(4000))
     pool = jnp.arange(12, dtype=jnp.float32)[:, None]
-    found = np.asarray(regularisers.replayed(pool, jnp.full((4000, 1), -1.0), keys, 0.5, jnp.int32(2), 4))[:, 0]
+    found = np.asarray(replay.mix_in(pool, jnp.full((4000, 1), -1.0), keys, 0.5, jnp.int32(2), 4))[:, 0]
     assert (found == -1).mean() == pytest.approx(0.5, abs=0.04)
     counts = np.bincount(found[found >= 0].astype(int), minlength=12)
     assert (counts[8:] == 0).all() and ((counts[:8] - 250) ** 2 / 250).sum() < 30
@@ -254,7 +370,7 @@ def test_points_are_kept_as_they_are():
     system = made((2,), **REPLAY)
     state = first(system, (2,))
     _, aux = loss_of(system, 'critic', state, reals((2,))[0])
-    wanted = system.sample(state.params, state.stats, system.latents(regularisers.fresh_keys(state, 4)))
+    wanted = system.sample(state.params, state.stats, system.latents(replay.fresh_keys(state, 4)))
     np.testing.assert_allclose(aux.memory['replay'][:4], wanted, rtol=1e-5)
 
 
@@ -337,7 +453,7 @@ def test_noise_is_normal_and_is_that_of_its_latents():
 def test_memories_on_devices(monkeypatch):
     """Two devices with half of the batch each are one with all of it."""
     monkeypatch.setitem(augment.AUGMENTS, 'flip_shift', lambda x, keys, p: (1 - p) * x)
-    system = made(**{**ADAPTED, **REPLAY, 'lecam.weight': 0.3})
+    system = made(**{**ADAPTED, **REPLAY, 'terms.lecam.weight': 0.3})
     state = first(system)
     state.memory.update(augment={'p': jnp.float32(0.25), 'r': jnp.float32(0.7)}, lecam=MEANS)
     alone, two = stepped(system, state, reals())[0], on_two_devices(system, state, reals())
@@ -353,7 +469,7 @@ def test_off_there_is_nothing_to_remember():
 
 
 def test_memories_advance_where_both_move_at_once():
-    both = made(**{'system': 'simultaneous', 'lecam.weight': 0.1, **REPLAY})
+    both = made(**{'dynamics': 'simultaneous', 'terms.lecam.weight': 0.1, **REPLAY})
     (update,) = both.updates
     state = first(both)
     _, aux = update.loss(state.params, state, {'real': reals()[0]}, KEYS)
@@ -366,10 +482,14 @@ def test_memories_advance_where_both_move_at_once():
     [
         ({'augment.target': 0.6}, 'set augment.names'),
         ({'replay.size': 10, 'replay.fresh': 4}, 'replay.size=10 must be a multiple of replay.fresh=4'),
-        ({'feature_matching': 1.0, 'top_k.share': 0.5}, 'top_k.share=0.5 has no meaning with feature_matching'),
+        ({'replay.size': 4, 'replay.fresh': 0}, 'replay.fresh=0, which must be at least 1'),
+        (
+            {'terms.feature_matching.weight': 1.0, 'top_k.share': 0.5},
+            'top_k.share=0.5 has no meaning with terms.feature_matching.alone',
+        ),
         ({'augment.names': 'colour'}, "did you mean 'color'"),
         ({'critic.minibatch': 'sd'}, "unknown critic.minibatch 'sd'; did you mean 'std'"),
-        ({'consistency.weight': 1.0, 'consistency.names': 'flip'}, "unknown augmentation 'flip'"),
+        ({'terms.consistency.names': 'flip'}, "unknown augmentation 'flip'"),
     ],
 )
 def test_mistakes(overrides, said):
