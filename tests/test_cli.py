@@ -70,7 +70,10 @@ def run(config: Path, capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyP
         (('--config=CONFIG', '--config.train.batch_size=None'), 'cannot be turned off; give it a value, here it is 16'),
         (('--config=CONFIG', '--config.critic=None'), 'critic=None on the command line does not fit'),
         (('--config=CONFIG', '--config.terms.r1.wait=3'), "did you mean 'terms.r1.weight'"),
-        (('--config=CONFIG', '--config.penalty.name=r1'), 'no key penalty.name on the command line any more: it is terms.NAME'),
+        (
+            ('--config=CONFIG', '--config.penalty.name=r1'),
+            'no key penalty.name on the command line any more: it is terms.NAME',
+        ),
         (('--config=CONFIG', '--config.dynamics=lookahed'), "unknown dynamics 'lookahed'; did you mean 'lookahead'"),
         (('--config=CONFIG', '--config.lookahead.every=3'), "the section lookahead has no meaning in system 'gan'"),
         (('--config=CONFIG', '--config.critic.norm=None'), "critic.norm=None does not fit: the net 'mlp' wants a name"),
@@ -92,7 +95,10 @@ def run(config: Path, capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyP
         (('--config=CONFIG', '--config.critic.net=dcgan'), "'widths'; did you mean 'width'"),
         (('--config=CONFIG', '--config.game=hindge'), "unknown game 'hindge'; did you mean 'hinge'"),
         (('--config=CONFIG', '--config.game=hinge', '--config.labels.real=0.9'), 'has no meaning'),
-        (('--config=CONFIG', '--config.terms.r9.weight=3'), "unknown key on the command line 'terms.r9.weight'; did you mean"),
+        (
+            ('--config=CONFIG', '--config.terms.r9.weight=3'),
+            "'terms.r9.weight'; did you mean 'terms.r1.weight'?",
+        ),
         (('--config=CONFIG', '--config.latents.distribution=gauss'), "unknown latents.distribution 'gauss'"),
         (('--config=CONFIG', '--config.optimizer.critic.name=adan'), "did you mean 'adam'"),
         (('--config=CONFIG', '--config.data.name=openmoj'), "did you mean 'openmoji'"),

@@ -1,6 +1,10 @@
 """Config files: what they may give, what they do wrong, and what the command line sets in them."""
 
+import importlib
+import inspect
 import json
+import pkgutil
+from collections.abc import Iterable
 from pathlib import Path
 
 import gan_ring8
@@ -10,14 +14,17 @@ import test_experiments
 from absl import flags
 from ml_collections import ConfigDict
 
+import gans.dynamics
+import gans.systems
 from experiments import common
-from gans import cli, config_file, configs, defaults
+from gans import cli, config_file, configs, defaults, terms
 from gans.errors import UserError
 from gans.train import setup
 
 EXPERIMENTS = Path(__file__).resolve().parent.parent / 'experiments'
 NAMES = [*test_experiments.NAMES, *(f'sweeps/{path.stem}' for path in (EXPERIMENTS / 'sweeps').glob('*.py'))]
 HEAD = 'from experiments.gan_ring8 import get_config as base\n\n'
+SECTIONS = configs.flat(ConfigDict(defaults.SYSTEMS | {'terms': defaults.TERMS}))
 TYPO = HEAD + "def get_config():\n    config = base('smoke')\n    config.train.stepz = 6\n    return config\n"
 
 
@@ -26,6 +33,16 @@ def write(folder: Path, text: str, name: str = 'mine.py') -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text)
     return path
+
+
+def of(section: str) -> dict:
+    """The defaults of a section that a config need not have, by dotted key."""
+    return {key: value for key, value in SECTIONS.items() if key.startswith(f'{section}.')}
+
+
+def sections(keys: Iterable[str]) -> set[str | None]:
+    """Those of the sections that a config need not have that stand in one."""
+    return set(map(configs.section_of, keys))
 
 
 def refused(run, *args) -> str:
@@ -44,10 +61,13 @@ def read(path: Path, *overrides: tuple[str, str]) -> ConfigDict:
 
 @pytest.mark.parametrize('name', NAMES)
 def test_an_experiment_is_as_its_file_says(name: str) -> None:
-    """To the order of its keys: the defaults add nothing to it, and know all of it."""
+    """To the order of its keys: the defaults know all of it, and complete the sections that it names."""
     for variant in ('', 'smoke'):
         config = config_file.read(f'{EXPERIMENTS / name}.py:{variant}')
-        assert json.dumps(config.to_dict()) == json.dumps(test_experiments.config_of(name, variant).to_dict())
+        found, given = configs.flat(config), configs.flat(test_experiments.config_of(name, variant))
+        assert json.dumps({key: value for key, value in found.items() if key in given}) == json.dumps(given)
+        assert {key: value for key, value in found.items() if key not in given}.items() <= SECTIONS.items()
+        assert sections(found) == sections(given)
         assert config.is_locked
 
 
@@ -90,12 +110,36 @@ def test_the_section_of_a_system_has_defaults_where_it_is_named(tmp_path: Path) 
     assert config.began.to_dict() == {'gamma': 0.9, 'rate': 0.001} and 'ebgan' not in config
 
 
-def test_the_sections_of_systems_are_as_the_experiments_have_them() -> None:
-    """So that what a system reads cannot be missing in the defaults."""
-    for name in NAMES:
-        config = test_experiments.config_of(name)
-        for system in defaults.SYSTEMS.keys() & config.keys():
-            assert set(config[system]) == set(defaults.SYSTEMS[system]), name
+def test_a_term_is_on_where_it_is_named_and_off_where_it_is_none(tmp_path: Path) -> None:
+    """With its defaults, in a dict, by a key with dots, and on the command line, which may come after."""
+    r1 = {'weight': 10.0, 'every': 1, 'through_view': True}
+    for given, words, wanted in (
+        ({'terms': {'r1': {'weight': 1}}}, {}, {'r1': {**r1, 'weight': 1.0}}),
+        ({'terms': {'r1': {}}}, {}, {'r1': r1}),
+        ({'terms.r1.every': 4}, {'terms.r2.weight': '2'}, {'r1': {**r1, 'every': 4}, 'r2': {**r1, 'weight': 2.0}}),
+        ({'terms.r1.every': 4}, {'terms.r1': 'None'}, {}),
+        ({'terms': {'r1': None}}, {}, {}),
+        ({}, {'terms.r1': 'None', 'terms.r1.every': '4'}, {'r1': {**r1, 'every': 4}}),
+        ({}, {}, {}),
+    ):
+        path = write(tmp_path, f'def get_config():\n    return {given}\n')
+        assert read(path, *words.items()).terms.to_dict() == wanted
+
+
+def test_sections_are_the_arguments_of_their_functions() -> None:
+    """So that none is missing in the defaults, and none stands there in vain."""
+    found = {}
+    for package, name in ((gans.systems, 'build'), (gans.dynamics, 'transform')):
+        for file in pkgutil.iter_modules(package.__path__):
+            make = getattr(importlib.import_module(f'{package.__name__}.{file.name}'), name, None)
+            if file.name != 'build' and not file.name.startswith('_'):
+                found[file.name] = inspect.getfullargspec(make).kwonlyargs
+    for name, make in (terms.CRITIC | terms.GENERATOR).items():
+        found[f'terms.{name}'] = [key for key in inspect.signature(make).parameters if key not in terms.GIVEN]
+    assert {'began', 'lookahead', 'terms.lecam'} < found.keys()
+    assert {name: set(keys) for name, keys in found.items() if keys} == {
+        name: set(section) for name, section in defaults.SECTIONS.items()
+    }
 
 
 def test_a_file_may_import_what_lies_beside_it(tmp_path: Path) -> None:
@@ -129,6 +173,9 @@ def test_colons_in_a_path(tmp_path: Path) -> None:
         ("def get_config():\n    return {'ema': {'deca': 1}}", "'ema.deca'; did you mean 'ema.decay'?"),
         ("def get_config():\n    return {'zebra': {}}", "unknown key of FILE 'zebra'"),
         ("def get_config():\n    return {'began': {'gama': 1}}", "'began.gama'; did you mean 'began.gamma'?"),
+        ("def get_config():\n    return {'terms': {'r1': 5}}", 'terms.r1=5 of FILE does not fit: a section is wanted'),
+        ("def get_config():\n    return {'terms': {'r9': {}}}", "'terms.r9'; did you mean 'terms.r1'?"),
+        ("def get_config():\n    return {'terms.r1.wait': 1}", "'terms.r1.wait'; did you mean 'terms.r1.weight'?"),
         ("def get_config():\n    return {'train': 5}", 'train=5 of FILE does not fit: a section is wanted there'),
         ("def get_config():\n    return {'seed': {'a': 1}}", "unknown key of FILE 'seed.a'; did you mean 'seed'?"),
         ("def get_config():\n    return {'pack': True}", 'pack=True of FILE does not fit: a whole number is wanted'),
@@ -193,6 +240,30 @@ def test_unknown_keys_by_the_command_line(tmp_path: Path, capsys: pytest.Capture
         assert said.count('\n') == 1 and not folder.exists()
 
 
+@pytest.mark.parametrize(
+    'key, now',
+    [
+        ('penalty.name', 'terms.NAME, such as terms.r1.weight'),
+        ('penalty.weight', 'terms.NAME, such as terms.r1.weight'),
+        ('consistency.weight', 'terms.consistency'),
+        ('lecam.weight', 'terms.lecam'),
+        ('feature_matching', 'terms.feature_matching.weight'),
+        ('unroll.steps', 'unrolled'),
+    ],
+)
+def test_keys_that_have_moved(key: str, now: str, tmp_path: Path) -> None:
+    """In a file, on the command line, and in the config.json of a run that was made before."""
+    path = write(tmp_path, f'def get_config():\n    return {{{key!r}: 1.0}}\n')
+    assert refused(read, path).startswith(f'there is no key {key} of {path} any more: it is {now}')
+    path = write(tmp_path, 'def get_config():\n    return {}\n')
+    said = refused(lambda: read(path, (key, '1')))
+    assert said.startswith(f'there is no key {key} on the command line any more: it is {now}')
+    section, _, last = key.partition('.')
+    run = ConfigDict({**common.get_config().to_dict(), section: {last: 1.0} if last else 1.0})
+    run.data.name, run.generator.net, run.critic.net = 'ring', 'mlp', 'mlp'
+    assert refused(lambda: setup.setup(run, devices=1)).startswith(f'{section} in the config: it is {now}')
+
+
 # What is set in them
 
 
@@ -206,9 +277,12 @@ def test_unknown_keys_by_the_command_line(tmp_path: Path, capsys: pytest.Capture
         (['--config.critic.minibatch', 'True', '--seed=3'], {'critic.minibatch': True}),
         (['--config.critic.residual', '--seed=3'], {'critic.residual': True}),
         (['--config.data.labels'], {'data.labels': True}),
-        (['--config.penalty.one_sided'], {'penalty.one_sided': True}),
-        (['--config.penalty.one_sided=1', '--noconfig.penalty.one_sided'], {}),
-        (['--config.penalty.weight', '1e-4'], {'penalty.weight': 1e-4}),
+        (['--config.terms.wgan_gp.one_sided'], of('terms.wgan_gp') | {'terms.wgan_gp.one_sided': True}),
+        (['--config.terms.wgan_gp.one_sided=1', '--noconfig.terms.wgan_gp.one_sided'], of('terms.wgan_gp')),
+        (['--config.terms.r1.weight', '1e-4'], {'terms.r1.weight': 1e-4}),
+        (['--config.terms.r1.weight=0', '--config.terms.r1=None'], dict.fromkeys(of('terms.r1'))),
+        (['--config.terms.r2=None'], {}),
+        (['--config.dynamics=extragradient,lookahead'], {'dynamics': 'extragradient,lookahead'}),
         (['--config.ema.decay', 'None'], {'ema.decay': None}),
         (['--config.eval.features=None'], {'eval.features': None}),
         (['--config.critic.widths=8,8'], {'critic.widths': [8, 8]}),
@@ -225,8 +299,8 @@ def test_keys_on_the_command_line(words: list[str], wanted: dict) -> None:
     flags.FLAGS.unparse_flags()
     file = str(EXPERIMENTS / 'gan_ring8.py')
     _, overrides = cli.parse(['launch.py', f'--config={file}', *words])
-    before, after = configs.flat(gan_ring8.get_config()), configs.flat(cli.read_config(file, overrides))
-    assert {key: value for key, value in after.items() if key not in before or before[key] != value} == wanted
+    before, after = configs.flat(config_file.read(file)), configs.flat(cli.read_config(file, overrides))
+    assert {key: after.get(key) for key in before | after if before.get(key) != after.get(key)} == wanted
 
 
 def test_the_command_of_a_sweep_says_what_not_where() -> None:
@@ -245,6 +319,6 @@ def test_a_section_of_arguments_is_set_as_a_whole() -> None:
 def test_numbers_of_numpy_are_numbers() -> None:
     import numpy as np
 
-    set_to = {'pack': np.int64(2), 'penalty.weight': np.float32(0.5), 'ema.decay': np.float64(0.5)}
+    set_to = {'pack': np.int64(2), 'terms.r1.weight': np.float32(0.5), 'ema.decay': np.float64(0.5)}
     config = configs.overridden(gan_ring8.get_config(), set_to, 'of a test')
-    assert [type(x) for x in (config.pack, config.penalty.weight, config.ema.decay)] == [int, float, float]
+    assert [type(x) for x in (config.pack, config.terms.r1.weight, config.ema.decay)] == [int, float, float]

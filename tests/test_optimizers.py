@@ -279,7 +279,9 @@ def test_no_lazy_steps_no_rescaling():
 
 
 def test_lazy_steps_are_for_adam():
-    with pytest.raises(UserError, match=r"due every 4 steps rescales Adam, and optimizer\.critic\.name is 'rmsprop': use adam"):
+    with pytest.raises(
+        UserError, match=r"due every 4 steps rescales Adam, and optimizer\.critic\.name is 'rmsprop': use adam"
+    ):
         optimizers.build(rmsprop(), 'critic', [4])
 
 

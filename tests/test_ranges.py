@@ -91,7 +91,11 @@ def test_the_defaults_lie_in_their_ranges() -> None:
         ('terms.wgan_gp.target', -0.5, 'terms.wgan_gp.target=-0.5 must be at least 0'),
         ('terms.lecam.decay', 1.0, 'terms.lecam.decay=1 must lie in [0, 1)'),
         ('terms.consistency.every', 2**31, 'terms.consistency.every=2147483648 must lie in [1, 2147483647]'),
-        ('terms.feature_matching.weight', math.nan, 'terms.feature_matching.weight=nan must be a finite number, at least 0'),
+        (
+            'terms.feature_matching.weight',
+            math.nan,
+            'terms.feature_matching.weight=nan must be a finite number, at least 0',
+        ),
         ('flip_labels', math.nan, 'flip_labels=nan must be a finite number, in [0, 1]'),
         ('labels.real', math.nan, 'labels.real=nan must be a finite number'),
         ('top_k.share', 0.0, 'top_k.share=0 must lie in (0, 1]'),

@@ -69,7 +69,10 @@ def groups_of(path: Path, config: ConfigDict, seeds: int = 2) -> list[plan.Group
             "unknown key of row 'a' 'terms.r1.wait'; did you mean 'terms.r1.weight'",
         ),
         ("def sweep(add):\n    add('a', **{'terms.r1.weight.x': 1.0})", "unknown key of row 'a' 'terms.r1.weight.x'"),
-        ("def sweep(add):\n    add('a', **{'penalty.weight': 1.0})", "no key penalty.weight of row 'a' any more: it is terms.NAME"),
+        (
+            "def sweep(add):\n    add('a', **{'penalty.weight': 1.0})",
+            "no key penalty.weight of row 'a' any more: it is terms.NAME",
+        ),
         ("def sweep(add):\n    add('a', zebra=1)", "unknown key of row 'a' 'zebra'"),
         ("def sweep(add):\n    add('a', **{'train.steps': 'many'})", "train.steps='many' of row 'a' does not fit"),
         ("def sweep(add):\n    add('a', seed=3)", 'use --seeds'),
