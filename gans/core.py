@@ -56,6 +56,7 @@ class Player(NamedTuple):
 
     nets: tuple[str, ...]
     tx: optax.GradientTransformation
+    rates: Mapping[str, Callable[[Array], Array]] = {}  # by net: (steps done) -> factor of the optimiser's steps
 
 
 class Aux(NamedTuple):
@@ -80,6 +81,8 @@ class Update(NamedTuple):
     repeats: int = 1  # consecutive steps on distinct batches (n_critic)
     every: int = 1  # runs at steps every, 2 every, 3 every, ... (lazy regularisation)
     micro: int = 1  # the batch is cut in so many pieces whose gradients are averaged
+    # (state, with the memories that this update's loss leaves) -> bool []; False: parameters and optimiser stay
+    gate: Callable[['TrainState'], Array] | None = None
 
 
 class Ema(NamedTuple):

@@ -1,7 +1,7 @@
 """Optimisers: optax's, with PyTorch's meaning of the numbers, and what GANs add around them."""
 
 import inspect
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 import jax
@@ -30,6 +30,8 @@ def sgd(learning_rate: float = 1e-2, momentum: float = 0.0) -> optax.GradientTra
 OPTIMIZERS = {'adam': adam, 'rmsprop': rmsprop, 'sgd': sgd}
 # What any of them may have around it.
 AROUND = ('historical_averaging', 'clip_value', 'clip_norm', 'optimism', 'clip_weights')
+# How its steps shrink, and grow at first: the arguments of `schedule`.
+SCHEDULE = ('schedule', 'schedule_start', 'schedule_end', 'schedule_final', 'warmup')
 
 
 def clip_weights(limit: float | Array) -> optax.GradientTransformation:
@@ -121,10 +123,11 @@ def build(config: Mapping, role: str, every: Sequence[int] = ()) -> optax.Gradie
     if name not in OPTIMIZERS:
         raise unknown(f'optimizer.{role}.name', name, OPTIMIZERS)
     history, clip_value, clip_norm, optimism, limit = (options.pop(key, None) for key in AROUND)
+    options = {key: value for key, value in options.items() if key not in SCHEDULE}
     known = inspect.signature(OPTIMIZERS[name]).parameters
     for key in options:
         if key not in known:
-            raise unknown(f"key of optimizer.{role} for '{name}'", key, [*known, *AROUND])
+            raise unknown(f"key of optimizer.{role} for '{name}'", key, [*known, *AROUND, *SCHEDULE])
     if every:
         if name != 'adam':
             raise UserError(f"a term that is due every {every[0]} steps rescales Adam, and optimizer.{role}.name is"
@@ -155,3 +158,39 @@ def ema(config: Mapping, nets: tuple[str, ...] = ('generator',)) -> Ema | None:
     if config.decay is None:
         return None
     return Ema(nets, lambda t: jnp.minimum(config.decay, (1.0 + t) / (config.warmup + t)))
+
+
+def rate(config: Mapping, role: str) -> Callable[[Array], Array] | None:
+    """By what factor the optimiser's steps are smaller or larger than its learning rate says: (steps done) -> factor;
+    None where it is always 1.
+
+    Args:
+      config: of `config.optimizer[role]` these, each None where it is not wanted: `schedule`, 'linear' or 'cosine',
+        from step `schedule_start` (0) to `schedule_end`, down to `schedule_final` (0); and `warmup`, steps in which the
+        factor grows from 0 to 1, times that. All in train steps, whatever the player does in one of them.
+      role: the player's name, for errors.
+    """
+    name, start, end, final, warmup = (config.get(key) for key in SCHEDULE)
+    if name is None:
+        for key, value in (('schedule_start', start), ('schedule_end', end), ('schedule_final', final)):
+            if value is not None:
+                raise UserError(f'optimizer.{role}.{key}={value} wants optimizer.{role}.schedule: linear or cosine')
+        if warmup is None:
+            return None
+    start, final = start or 0, 0.0 if final is None else final
+    decays = {
+        None: lambda length: lambda step: 1.0,
+        'linear': lambda length: optax.linear_schedule(1.0, final, length),
+        'cosine': lambda length: optax.cosine_decay_schedule(1.0, length, final),
+    }
+    if name not in decays:
+        raise unknown(f'optimizer.{role}.schedule', name, [known for known in decays if known])
+    if name is not None and (end is None or end <= start):
+        raise UserError(f'optimizer.{role}.schedule_end={end} must be a step after schedule_start={start}')
+    decay = decays[name]((end or 0) - start)
+
+    def factor(step: Array) -> Array:
+        grown = 1.0 if warmup is None else jnp.minimum(1.0, (step + 1) / warmup)
+        return decay(jnp.maximum(step - start, 0)) * grown
+
+    return factor

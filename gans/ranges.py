@@ -66,6 +66,10 @@ OPTIMIZER = {
     'clip_norm': POSITIVE,
     'optimism': NOT_NEGATIVE,
     'clip_weights': POSITIVE,
+    'schedule_start': count(0),
+    'schedule_end': count(),
+    'schedule_final': SHARE,
+    'warmup': count(),
 }
 TERM = {'weight': NOT_NEGATIVE, 'every': count(), 'target': NOT_NEGATIVE, 'decay': FACTOR}
 # Whole numbers of nets are checked with their other options: gans/nets/build.py.

@@ -99,8 +99,15 @@ def make_train_step(
             metrics['grad_norm'] = optax.tree.norm(grads)
             owned = {net: state.params[net] for net in player.nets}
             change, opt = player.tx.update(grads, state.opt[update.player], owned)
-            params = {**state.params, **optax.apply_updates(owned, change)}
-            opt = {**state.opt, update.player: opt}
+            for net, rate in player.rates.items():
+                factor = rate(state.step)
+                change = {**change, net: jax.tree.map(lambda u, factor=factor: factor * u, change[net])}
+            moved = optax.apply_updates(owned, change), opt
+            if update.gate is not None:
+                still, is_open = (owned, state.opt[update.player]), update.gate(state.replace(memory=memory))
+                moved = jax.tree.map(lambda new, old: jnp.where(is_open, new, old), moved, still)
+                metrics['gate'] = is_open.astype(jnp.float32)
+            params, opt = {**state.params, **moved[0]}, {**state.opt, update.player: moved[1]}
             return state.replace(params=params, stats=stats, opt=opt, memory=memory), metrics
 
         batches = jax.tree.map(lambda x: x[x.shape[0] - update.repeats :], batches)

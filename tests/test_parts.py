@@ -7,11 +7,13 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
+import optax
 import pytest
 
 from experiments import common
-from gans import configs, terms, views
-from gans.core import Aux, Compute, Net, Spec
+from gans import configs, optimizers, terms, views
+from gans.core import Aux, Compute, Net, Player, Spec, System, Update
+from gans.errors import UserError
 from gans.nets.build import from_linen
 from gans.ops import random
 from gans.parts import Pair, Scene, Term, View, packed, unpacked
@@ -226,3 +228,59 @@ def test_views_are_chained() -> None:
     np.testing.assert_allclose(both.show(jnp.ones((BATCH, 2)), (), keys(), None)[0], 4)
     assert both.memory == {'a': 0.0, 'b': 0.0} and both.learn(None, 5.0).metrics == {'a': 5.0, 'b': 5.0}
     assert views.chain(plus, None) is plus and views.chain(None, twice) is twice and views.chain(None, None) is None
+
+
+def test_rates_follow_their_schedules() -> None:
+    step = jnp.arange(12)
+    linear = optimizers.rate({'schedule': 'linear', 'schedule_start': 4, 'schedule_end': 8}, 'critic')
+    np.testing.assert_allclose(linear(step), [1, 1, 1, 1, 1, 0.75, 0.5, 0.25, 0, 0, 0, 0], atol=1e-7)
+    cosine = optimizers.rate({'schedule': 'cosine', 'schedule_end': 10, 'schedule_final': 0.2}, 'critic')
+    expected = 0.2 + 0.8 * 0.5 * (1 + np.cos(np.pi * np.minimum(step, 10) / 10))
+    np.testing.assert_allclose(cosine(step), expected, atol=1e-6)
+    warm = optimizers.rate({'warmup': 4}, 'critic')
+    np.testing.assert_allclose(warm(step)[:5], [0.25, 0.5, 0.75, 1, 1])
+    assert optimizers.rate({'schedule': None}, 'critic') is None
+    for wrong, said in (
+        ({'schedule': 'linear'}, 'schedule_end=None must be a step after'),
+        ({'schedule_end': 4}, 'wants optimizer.critic.schedule'),
+        ({'schedule': 'linaer', 'schedule_end': 4}, "did you mean 'linear'"),
+    ):
+        with pytest.raises(UserError, match=said):
+            optimizers.rate(wrong, 'critic')
+
+
+def test_a_rate_is_of_train_steps() -> None:
+    """With two critic steps in each: at step 1 of 2 all of the critic's steps are half as large, and at 2 it stands."""
+    overrides = {'optimizer.critic.schedule': 'linear', 'optimizer.critic.schedule_end': 2, 'train.n_critic': 2}
+    overrides |= {'optimizer.critic.name': 'sgd', 'optimizer.critic.learning_rate': 0.1, 'game': 'wasserstein'}
+    overrides |= {f'optimizer.critic.{key}': None for key in ('b1', 'b2', 'eps')}
+    made = system(config_of(**overrides), pair(Linear()))
+    state, moves = init_state(made, jax.random.key(0)), []
+    batch = jax.tree.map(lambda x: jnp.stack([x, x]), real())
+    step = make_train_step(made)
+    for _ in range(3):
+        before = state.params['critic']['w']
+        state, _ = step(state, batch, ('critic',))
+        moves.append(float(jnp.abs(state.params['critic']['w'] - before).sum()))
+    assert moves[0] > moves[1] > moves[2] == 0
+
+
+def test_a_gate_that_is_shut_moves_nothing_but_memory() -> None:
+    """It is shut in steps 0, 2, ...: weights and optimizer stay, what the loss remembers goes on."""
+
+    def loss(params, state, batch, keys):
+        return params['net']['b'].sum(), Aux(memory={'count': state.memory['count'] + 1})
+
+    shift = net(Shift())
+    update = Update('update', 'player', loss, gate=lambda state: state.memory['count'] % 2 == 0)
+    made = System({'net': shift}, {'player': Player(('net',), optax.adam(0.1))}, (update,), None, None,
+                  memory={'count': 0})  # fmt: skip
+    state, opened = init_state(made, jax.random.key(0)), []
+    for i in range(4):
+        after, metrics = make_train_step(made)(state, jax.tree.map(lambda x: x[None], real()), ('update',))
+        moved = jax.tree.map(lambda a, b: bool((a != b).any()), (state.params, state.opt), (after.params, after.opt))
+        opened.append(float(metrics['update/gate']))
+        assert any(jax.tree.leaves(moved)) == all(jax.tree.leaves(moved)) == bool(opened[-1])
+        assert after.memory['count'] == i + 1 and after.step == i + 1
+        state = after
+    assert opened == [0, 1, 0, 1]

@@ -44,9 +44,10 @@ def transform(system: System) -> System:
         raise UserError(f'the players {", ".join(system.players)} share nets, and cannot move at once: name'
                         ' simultaneous, extragradient or consensus before lookahead')  # fmt: skip
     optimizers = {name: player.tx for name, player in system.players.items()}
+    rates = {net: rate for player in system.players.values() for net, rate in player.rates.items()}
     owners = {net: name for name, player in system.players.items() for net in player.nets}
     return system._replace(
-        players={'both': Player(tuple(owners), optax.partition(optimizers, owners))},
+        players={'both': Player(tuple(owners), optax.partition(optimizers, owners), rates)},
         updates=(Update('both', 'both', losses, micro=system.updates[0].micro),),
     )
 

@@ -70,7 +70,9 @@ def two_players(
             lazy = [(pair, term) for pair in group for term, each in _terms(pair, role).items() if each.every > 1]
             every = [_terms(pair, role)[term].every for pair, term in lazy]
             nets_owned = (*(pair.called(role) for pair in group), *more)
-            players[name] = Player(nets_owned, optimizers.build(config.optimizer[role], role, every))
+            rate = optimizers.rate(config.optimizer[role], role)
+            rates = {} if rate is None else dict.fromkeys(nets_owned, rate)
+            players[name] = Player(nets_owned, optimizers.build(config.optimizer[role], role, every), rates)
             make = _critic_loss if role == 'critic' else _generator_loss
             loss = _sum({pair.name: make(config, pair, getattr(game, role)) for pair in group})
             repeats = config.train.n_critic if role == 'critic' else 1
