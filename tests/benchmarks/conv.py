@@ -100,7 +100,7 @@ def time_step(repeats):
     """The project's own step, data and all: DCGAN-64 by WGAN-GP, one critic update and one generator update."""
     config = dcgan_celeba.get_config()
     config.data = ConfigDict({'name': 'openmoji', 'size': 64})
-    config.critic.norm, config.game, config.penalty.name = 'none', 'wasserstein', 'wgan_gp'
+    config.critic.norm, config.game, config.terms.wgan_gp = 'none', 'wasserstein', {'weight': 10.0}
     config.train.batch_size = BATCH
 
     def make(form):

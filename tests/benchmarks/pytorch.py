@@ -39,6 +39,7 @@ from ml_collections import ConfigDict
 
 from experiments import dcgan_celeba, gan_mlp_mnist, gan_ring8, pacgan_grid25, sngan_resnet_cifar10, wgan_gp_mnist
 from gans.cli import keep_memory
+from gans.configs import whole
 from gans.train import program
 from gans.train.setup import Experiment, setup
 
@@ -63,7 +64,7 @@ def dcgan64() -> ConfigDict:
 
 def dcgan64_wgan_gp() -> ConfigDict:
     config = dcgan64()
-    config.critic.norm, config.game, config.penalty.name = 'none', 'wasserstein', 'wgan_gp'
+    config.critic.norm, config.game, config.terms.wgan_gp = 'none', 'wasserstein', {'weight': 10.0}
     return config
 
 
@@ -88,9 +89,9 @@ def pacgan_grid() -> ConfigDict:
     return config
 
 
-def toy(penalty: str = 'none') -> ConfigDict:
+def toy(**terms: dict[str, float]) -> ConfigDict:
     config = gan_ring8.get_config()
-    config.penalty.name, config.train.batch_size = penalty, 128
+    config.terms, config.train.batch_size = terms, 128
     return config
 
 
@@ -108,13 +109,13 @@ CASES = {
     'mlp784': Case(mlp784, 0.6),
     'pacgan_grid': Case(pacgan_grid, 0.4),
     'toy': Case(toy, 0.15),
-    'toy_r1': Case(lambda: toy('r1'), 0.15),
+    'toy_r1': Case(lambda: toy(r1={'weight': 0.02}), 0.15),
 }
 
 
 def config_of(case: str, precision: str = 'float32') -> ConfigDict:
     """The case's experiment, without what peers have not: averages and instance noise."""
-    config = CASES[case].config()
+    config = whole(CASES[case].config(), f'of {case}')
     config.ema.decay = config.instance_noise.sigma = None
     config.train.precision = precision
     return config

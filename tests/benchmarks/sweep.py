@@ -48,7 +48,7 @@ def get_config(variant=''):
 def sweep(add):
     for learning_rate, weight in {rows}:
         both = {{f'optimizer.{{role}}.learning_rate': learning_rate for role in ('generator', 'critic')}}
-        add(f'rate{{learning_rate:g}}+r1_{{weight:g}}', **both, **{{'penalty.weight': weight}})
+        add(f'rate{{learning_rate:g}}+r1_{{weight:g}}', **both, **{{'terms.r1.weight': weight}})
 '''
 
 

@@ -51,7 +51,7 @@ class Peer:
             mode = 'max-autotune' if device == 'cuda' else None
             for name in ('fakes', 'critic_loss', 'generator_loss'):
                 setattr(self, name, torch.compile(getattr(self, name), mode=mode))
-        self.step = self._simultaneous_step if config.system == 'simultaneous' else self._step
+        self.step = self._simultaneous_step if config.dynamics == 'simultaneous' else self._step
 
     def _net(self, experiment: Experiment, state: TrainState, name: str) -> nn.Module:
         net = nets.of(experiment.system.nets[name])
@@ -102,11 +102,12 @@ class Peer:
         """Of examples that are constants."""
         config = self.config
         loss = CRITIC_LOSSES[config.game](self.scores(real), self.scores(fake))
-        if config.penalty.name == 'wgan_gp':
+        if 'wgan_gp' in config.terms:
             norm = (self.squared_gradient_norm(real + mix * (fake - real)) + 1e-12).sqrt()
-            loss = loss + config.penalty.weight * (norm - config.penalty.target).square().mean()
-        if config.penalty.name == 'r1':
-            loss = loss + config.penalty.weight * 0.5 * self.squared_gradient_norm(real).mean()
+            term = (norm - config.terms.wgan_gp.target).square().mean()
+            loss = loss + config.terms.wgan_gp.weight * term
+        if 'r1' in config.terms:
+            loss = loss + config.terms.r1.weight * 0.5 * self.squared_gradient_norm(real).mean()
         return loss
 
     def generator_loss(self, z: Tensor) -> Tensor:
