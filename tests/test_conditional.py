@@ -15,7 +15,7 @@ from gans.errors import UserError
 from gans.evaluate.run import Options, evaluate
 from gans.nets import build as nets
 from gans.step import init_state, make_train_step
-from gans.systems import gan
+from gans.systems.build import build
 from gans.train import draw, loop, program
 from gans.train.setup import setup
 
@@ -129,6 +129,7 @@ def test_features_are_told_by_every_critic() -> None:
         ({'critic': {'condition': None}}, 'critic.condition is not set'),
         ({'generator': {'norm': 'layer', 'condition': 'norm'}}, "wants generator.norm='batch', not 'layer'"),
         ({'critic': {'condition': 'projection', 'embedding': 3}}, 'critic.embedding=3 has no meaning'),
+        ({'replay': {'size': 8}}, 'replay.size=8, but here fakes are judged by what they were made from'),
         ({'data': {'labels': False}}, "generator.condition='concat' wants labels, and this set has none"),
         ({'generator': ConfigDict({'net': 'dirac', 'condition': 'norm'})}, "cannot be had of the net 'dirac'"),
     ],
@@ -173,7 +174,7 @@ def test_packs_have_one_label() -> None:
     config = conditional_ring()
     config.pack, config.game = 2, 'wasserstein'
     spec = Spec((2,), ('a', 'b'))
-    system = gan.build(config, spec, Compute())
+    system = build(config, spec, Compute())
     state = init_state(system, jax.random.key(0))
     real = jax.random.normal(jax.random.key(1), (8, 2))
     label = jnp.array([1, 0, 1, 1, 0, 1, 0, 1])  # sorted: 0 0 | 0 1 | 1 1 | 1 1
@@ -199,7 +200,7 @@ def test_conditional_gan_learns_which_class_is_which() -> None:
     """Labelled Gaussians: after training each class's samples lie nearest to its own centre."""
     config = conditional_ring()
     config.generator.widths = config.critic.widths = (64, 64)
-    config.critic.condition, config.penalty.name, config.penalty.weight = 'projection', 'r1', 0.1
+    config.critic.condition, config.terms.r1 = 'projection', {'weight': 0.1}
     config.optimizer.generator.learning_rate = config.optimizer.critic.learning_rate = 2e-3
     config.train.batch_size, config.train.steps, config.train.steps_per_call = 128, 600, 100
     experiment = setup(config, devices=1)
@@ -218,11 +219,11 @@ def test_conditional_gan_learns_which_class_is_which() -> None:
 def test_step_passes_labels_to_every_update() -> None:
     """Relativistic, lazily penalised, in micro-batches: labels reach all of it."""
     config = conditional_ring()
-    config.game, config.penalty.name, config.penalty.every, config.train.micro = 'relativistic_average', 'r1', 2, 2
-    system = gan.build(config, POINTS, Compute())
+    config.game, config.train.micro, config.terms.r1 = 'relativistic_average', 2, {'every': 2}
+    system = build(config, POINTS, Compute())
     state = init_state(system, jax.random.key(0))
     batch = {'real': jnp.ones((1, 8, 2)), 'label': jnp.zeros((1, 8), jnp.int32)}
-    due = ('critic', 'penalty', 'generator')
+    due = ('critic', 'r1', 'generator')
     step = jax.jit(make_train_step(system), static_argnums=2)
     one, other = step(state, batch, due)[1], step(state, {**batch, 'label': batch['label'] + 1}, due)[1]
     assert all(float(one[f'{name}/loss']) != float(other[f'{name}/loss']) for name in due)

@@ -8,12 +8,13 @@ from ml_collections import ConfigDict
 
 from experiments import common, pacgan_grid25
 from gans import losses
+from gans.configs import overridden
 from gans.core import Compute, Spec
 from gans.errors import UserError
 from gans.ops.random import example_keys
+from gans.parts import packed, unpacked
 from gans.step import due_updates, init_state, make_train_step
 from gans.systems.build import build
-from gans.systems.gan import packed
 from gans.train.setup import setup
 
 B = 12
@@ -27,8 +28,7 @@ def config_of(pack: int, **changes) -> ConfigDict:
     config.critic = ConfigDict({'net': 'mlp', 'widths': (8,)})
     config.pack = pack
     config.train.batch_size = B
-    config.update_from_flattened_dict(changes)
-    return config
+    return overridden(config, changes, 'of a test')
 
 
 def test_packs_lie_side_by_side() -> None:
@@ -39,6 +39,7 @@ def test_packs_lie_side_by_side() -> None:
     packs = packed(images, 2)
     assert packs.shape == (3, 4, 5, 6)
     np.testing.assert_array_equal(packs[1], jnp.concatenate([images[2], images[3]], -1))
+    np.testing.assert_array_equal(unpacked(packs, 2), images)
 
 
 @pytest.mark.parametrize('pack', [1, 2, 3])
@@ -67,10 +68,10 @@ def test_the_losses_are_those_of_packs(pack: int) -> None:
     assert float(loss) == pytest.approx(float(game.critic(real_scores, fakes).mean()), rel=1e-5)
 
 
-@pytest.mark.parametrize('name', ['gan', 'simultaneous'])
+@pytest.mark.parametrize('dynamics', [None, 'simultaneous'])
 @pytest.mark.parametrize('penalty', ['wgan_gp', 'r1'])
-def test_penalties_and_flips_see_packs(name: str, penalty: str) -> None:
-    config = config_of(2, **{'system': name, 'penalty.name': penalty, 'flip_labels': 0.3})
+def test_penalties_and_flips_see_packs(dynamics: str | None, penalty: str) -> None:
+    config = config_of(2, **{'dynamics': dynamics, f'terms.{penalty}.weight': 10.0, 'flip_labels': 0.3})
     system = build(config, Spec((2,)), Compute())
     state = init_state(system, jax.random.key(0))
     batch = {'real': jax.random.normal(jax.random.key(1), (1, B, 2))}
@@ -85,8 +86,8 @@ def test_a_pack_is_of_one_device_and_micro_batch() -> None:
         setup(config_of(4, **{'train.micro': 2}), devices=1)
     with pytest.raises(UserError, match='pack=0 must be at least 1'):
         setup(config_of(0), devices=1)
-    with pytest.raises(UserError, match="pack=2 has no meaning in system 'began'"):
-        setup(config_of(2, system='began'), devices=1)
+    with pytest.raises(UserError, match="pack=2 has no meaning in system 'infogan'"):
+        setup(config_of(2, system='infogan'), devices=1)
 
 
 def test_maxout_is_the_largest_of_its_pieces() -> None:

@@ -1,4 +1,4 @@
-"""The system 'simultaneous': both players move at once, from the same point, each with its own optimiser."""
+"""The dynamics 'simultaneous': both players move at once, from the same point, each with its own optimiser."""
 
 import jax
 import jax.numpy as jnp
@@ -9,6 +9,7 @@ from test_dirac import ONE, PSI, RATE, SIGMOID, STEPS, pencil
 
 from experiments import gan_ring8
 from experiments.sweeps import dirac
+from gans.configs import overridden, whole
 from gans.core import Compute, Spec
 from gans.errors import UserError
 from gans.ops.random import example_keys
@@ -17,9 +18,8 @@ from gans.systems.build import build
 
 
 def ring(**overrides):
-    config = gan_ring8.get_config('smoke')
-    config.update_from_flattened_dict({'system': 'simultaneous', **overrides})
-    return config
+    config = whole(gan_ring8.get_config('smoke'), 'of a test')
+    return overridden(config, {'dynamics': 'simultaneous', **overrides}, 'of a test')
 
 
 def one_step(system, state, batch):
@@ -34,13 +34,12 @@ def batch_of(seed=0):
     'overrides, formulas',
     [
         ({'game': 'minimax'}, (SIGMOID,)),
-        ({'game': 'minimax', 'penalty.name': 'r1', 'penalty.weight': 1.0}, (SIGMOID, PSI)),
+        ({'game': 'minimax', 'terms.r1.weight': 1.0}, (SIGMOID, PSI)),
         ({'game': 'wasserstein'}, (ONE,)),
     ],
 )
 def test_trajectory_of_the_dirac_gan(overrides, formulas):
-    config = dirac.get_config()
-    config.update_from_flattened_dict({'system': 'simultaneous', **overrides})
+    config = overridden(dirac.get_config(), {'dynamics': 'simultaneous', **overrides}, 'of a test')
     for role in ('generator', 'critic'):
         config.optimizer[role].learning_rate = RATE
     with jax.enable_x64(True):
@@ -55,12 +54,12 @@ def test_trajectory_of_the_dirac_gan(overrides, formulas):
 
 
 def test_both_players_see_the_old_parameters():
-    """Each moves as the system 'gan' moves it when it alone is due, on the same keys and with its own optimiser."""
+    """Each moves as in turns when it alone is due, on the same keys and with its own optimiser."""
     config = ring(**{'optimizer.generator.learning_rate': 1e-2, 'optimizer.critic.learning_rate': 3e-3})
     together = build(config, Spec((2,)), Compute())
-    config.system = 'gan'
-    apart = {update.player: update for update in build(config, Spec((2,)), Compute()).updates}
-    players = build(config, Spec((2,)), Compute()).players
+    config.dynamics = None
+    in_turns = build(config, Spec((2,)), Compute())
+    apart, players = {update.player: update for update in in_turns.updates}, in_turns.players
     state, batch = init_state(together, jax.random.key(0)), batch_of()
     after, metrics = one_step(together, state, batch)
     keys = example_keys(jax.random.fold_in(jax.random.fold_in(jax.random.fold_in(state.rng, 0), 0), 0), jnp.arange(8))
@@ -77,7 +76,8 @@ def test_both_players_see_the_old_parameters():
         assert not jax.tree.all(jax.tree.map(jnp.array_equal, moved, owned[name]))
     total = metrics['both/critic_loss'] + metrics['both/generator_loss']
     assert metrics['both/loss'] == pytest.approx(float(total), rel=1e-6)
-    assert {'both/real_score', 'both/fake_score', 'both/penalty'} <= set(metrics)
+    wanted = {'both/critic_real_score', 'both/critic_fake_score', 'both/critic_r1', 'both/critic_game'}
+    assert wanted <= set(metrics)
 
 
 def test_clipping_is_the_critics_alone():
@@ -104,7 +104,12 @@ def test_micro_batches_are_the_batch():
 
 
 @pytest.mark.parametrize(
-    'overrides, said', [({'train.n_critic': 2}, 'train.n_critic=2'), ({'penalty.every': 4}, 'penalty.every=4')]
+    'overrides, said',
+    [
+        ({'train.n_critic': 2}, 'train.n_critic=2, but these dynamics move all players at once'),
+        ({'terms.r1.every': 4}, "'r1' is due every 4 steps, but these dynamics move all players at once"),
+        ({'dynamics': 'simultaneus'}, "unknown dynamics 'simultaneus'; did you mean 'simultaneous'"),
+    ],
 )
 def test_what_has_no_meaning_is_refused(overrides, said):
     with pytest.raises(UserError, match=said):
