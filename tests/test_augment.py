@@ -273,7 +273,7 @@ def test_p_moves_towards_the_target():
     for batch in scores:
         p = np.clip(p + (0.01 if r > 0.6 else -0.01), 0, 1)
         r = np.sign(batch).mean()
-        memory = augment.adapted(memory, jnp.asarray(batch), 0.6, 0.01)
+        memory = augment.update_probability(memory, jnp.asarray(batch), 0.6, 0.01)
         assert float(memory['p']) == pytest.approx(p, abs=1e-5) and float(memory['r']) == pytest.approx(r)
         rows.append(p)
     assert 0.4 < max(rows) <= 1.0 and rows[-1] < max(rows) - 0.3

@@ -1,4 +1,4 @@
-"""The systems for games on the Dirac-GAN, where they are matrices: extragradient, consensus, optimism, look-ahead."""
+"""Dynamics of games on the Dirac-GAN, where they are matrices: extragradient, consensus, optimism, look-ahead."""
 
 import re
 
@@ -10,6 +10,7 @@ from ml_collections import ConfigDict
 
 from experiments import gan_ring8
 from experiments.sweeps import dirac, game_dynamics
+from gans.configs import overridden, whole
 from gans.core import Compute, Spec
 from gans.errors import UserError
 from gans.ops.random import example_keys
@@ -24,18 +25,14 @@ TURN = np.array([[0.0, -1.0], [1.0, 0.0]])
 ALTERNATING = np.array([[1.0, H], [0.0, 1.0]]) @ np.array([[1.0, 0.0], [-H, 1.0]])  # the critic's step, then theta's
 
 
-def configured(system, base, **overrides):
-    config = base
-    config.system = system
-    for name, section in SECTIONS.items():
-        config[name] = ConfigDict(section)
-    config.update_from_flattened_dict(overrides)
-    return config
+def configured(dynamics, base, **overrides):
+    sections = {name: section for name, section in SECTIONS.items() if name in dynamics}
+    return overridden(whole(base, 'of a test'), {'dynamics': dynamics, **sections, **overrides}, 'of a test')
 
 
-def trajectory(system, **overrides):
+def trajectory(dynamics, **overrides):
     """(theta, psi) after each step, [STEPS, 2]."""
-    config = configured(system, dirac.get_config(), **{'game': 'wasserstein', **overrides})
+    config = configured(dynamics, dirac.get_config(), **{'game': 'wasserstein', **overrides})
     with jax.enable_x64(True):
         made = build(config, Spec((1,)), Compute())
         batch = {'real': jnp.zeros((repeats(made), 2, 1))}
@@ -56,40 +53,51 @@ def powers(matrix):
 
 
 @pytest.mark.parametrize(
-    'system, matrix, size',
+    'dynamics, matrix, size',
     [
         ('simultaneous', UNIT - H * TURN, np.sqrt(1 + H**2)),
         ('extragradient', UNIT - H * TURN @ (UNIT - H * TURN), np.sqrt(1 - H**2 + H**4)),
         ('consensus', UNIT - H * (TURN + GAMMA * UNIT), np.sqrt((1 - H * GAMMA) ** 2 + H**2)),
     ],
 )
-def test_linear_game(system, matrix, size):
+def test_linear_game(dynamics, matrix, size):
     """Step by step the powers of a matrix, whose eigenvalues say whether they come in."""
     np.testing.assert_allclose(abs(np.linalg.eigvals(matrix)), size)
-    assert (size < 1) == (system != 'simultaneous')
-    np.testing.assert_allclose(trajectory(system), powers(matrix), rtol=1e-6, atol=1e-9)
+    assert (size < 1) == (dynamics != 'simultaneous')
+    np.testing.assert_allclose(trajectory(dynamics), powers(matrix), rtol=1e-6, atol=1e-9)
 
 
-def test_look_ahead_on_the_linear_game():
-    """k steps on a closed curve, then a return: the matrix of k steps is (1 - alpha) 1 + alpha M^k, which comes in."""
-    k_steps = (1 - ALPHA) * UNIT + ALPHA * np.linalg.matrix_power(ALTERNATING, EVERY)
-    np.testing.assert_allclose(abs(np.linalg.eigvals(ALTERNATING)), 1)
-    assert abs(np.linalg.eigvals(k_steps)).max() < 0.9
+@pytest.mark.parametrize(
+    'dynamics, matrix, size',
+    [
+        ('lookahead', ALTERNATING, 1.0),
+        ('simultaneous,lookahead', UNIT - H * TURN, np.sqrt(1 + H**2)),
+        ('extragradient,lookahead', UNIT - H * TURN @ (UNIT - H * TURN), np.sqrt(1 - H**2 + H**4)),
+    ],
+)
+def test_look_ahead_on_the_linear_game(dynamics, matrix, size):
+    """k steps, on a closed curve if players take turns, then a return: the matrix of k steps is
+    (1 - alpha) 1 + alpha M^k, which comes in. Over other dynamics too.
+    """
+    k_steps = (1 - ALPHA) * UNIT + ALPHA * np.linalg.matrix_power(matrix, EVERY)
+    np.testing.assert_allclose(abs(np.linalg.eigvals(matrix)), size)
+    assert abs(np.linalg.eigvals(k_steps)).max() < 0.95
     x, slow, rows = np.ones(2), np.ones(2), []
     for t in range(1, STEPS + 1):
-        x = ALTERNATING @ x
+        x = matrix @ x
         if t % EVERY == 0:
             x = slow = slow + ALPHA * (x - slow)
         rows.append(x)
     np.testing.assert_allclose(rows[EVERY - 1 :: EVERY][3], np.linalg.matrix_power(k_steps, 4) @ np.ones(2))
-    np.testing.assert_allclose(trajectory('lookahead'), rows, rtol=1e-6, atol=1e-9)
+    np.testing.assert_allclose(trajectory(dynamics), rows, rtol=1e-6, atol=1e-9)
 
 
 @pytest.mark.parametrize('game, slope', [('minimax', 0.5), ('wasserstein', 1.0)])
 def test_the_sweeps_docstring_has_the_largest_eigenvalue(game, slope):
     """Of the linear game of that slope; the sweep's h, gamma, k and alpha."""
     config, turn = game_dynamics.get_config(), slope * TURN
-    h, gamma, k, alpha = (0.2, config.consensus.gamma, config.lookahead.every, config.lookahead.alpha)
+    numbers = {key: value for row in game_dynamics.METHODS.values() for key, value in row.items()}
+    h, gamma, k, alpha = 0.2, *(numbers[key] for key in ('consensus.gamma', 'lookahead.every', 'lookahead.alpha'))
     alternating = np.array([[1.0, h * slope], [0.0, 1.0]]) @ np.array([[1.0, 0.0], [-h * slope, 1.0]])
     matrices = {
         'simultaneous': UNIT - h * turn,
@@ -127,9 +135,7 @@ def test_consensus_of_a_game_that_is_not_linear():
 def test_consensus_of_nets():
     """L is half the squared norm of the very gradient that is stepped along, if gamma is 0."""
     base = gan_ring8.get_config('smoke')
-    made = build(
-        configured('consensus', base, **{'consensus.gamma': 0.0, 'penalty.name': 'none'}), Spec((2,)), Compute()
-    )
+    made = build(configured('consensus', base, **{'consensus.gamma': 0.0, 'terms.r1': None}), Spec((2,)), Compute())
     real = jnp.asarray(np.random.default_rng(0).normal(size=(1, 8, 2)), jnp.float32)
     state = init_state(made, jax.random.key(0))
     _, metrics = jax.jit(lambda state: make_train_step(made)(state, {'real': real}, ('both',)))(state)
@@ -139,11 +145,11 @@ def test_consensus_of_nets():
 
 def test_extrapolation_and_update_see_a_batch_each():
     """The second step starts where the first did: by SGD, at w - h g(second batch, w - h g(first batch, w))."""
-    config = configured('extragradient', gan_ring8.get_config('smoke'), **{'penalty.name': 'none'})
+    config = configured('extragradient', gan_ring8.get_config('smoke'), **{'terms.r1': None})
     for role in ('generator', 'critic'):
         config.optimizer[role] = ConfigDict({'name': 'sgd', 'learning_rate': 0.5})
     made, real = build(config, Spec((2,)), Compute()), np.random.default_rng(0).normal(size=(2, 8, 2))
-    config.system = 'simultaneous'
+    config.dynamics = 'simultaneous'
     plain = build(config, Spec((2,)), Compute())
     state = init_state(made, jax.random.key(0))
     step = jax.jit(lambda state, real: make_train_step(made)(state, {'real': real}, ('both',))[0])
@@ -166,15 +172,13 @@ def test_extrapolation_and_update_see_a_batch_each():
     assert max(abs(a - b).max() for a, b in zip(*map(jax.tree.leaves, (wanted, away)), strict=True)) > 1e-3
 
 
-@pytest.mark.parametrize('system', ['extragradient', 'consensus'])
-def test_what_moves_at_once_refuses_what_does_not(system):
-    with pytest.raises(UserError, match=rf"train.n_critic=2, but system '{system}'"):
-        build(configured(system, gan_ring8.get_config('smoke'), **{'train.n_critic': 2}), Spec((2,)), Compute())
+@pytest.mark.parametrize('dynamics', ['extragradient', 'consensus'])
+def test_what_moves_at_once_refuses_what_does_not(dynamics):
+    with pytest.raises(UserError, match=r'train\.n_critic=2, but these dynamics move all players at once'):
+        build(configured(dynamics, gan_ring8.get_config('smoke'), **{'train.n_critic': 2}), Spec((2,)), Compute())
 
 
-@pytest.mark.parametrize('system', ['consensus', 'lookahead'])
-def test_sections_are_asked_for(system):
-    config = gan_ring8.get_config('smoke')
-    config.system = system
-    with pytest.raises(UserError, match=f'section {system}'):
+def test_sections_of_other_dynamics_are_refused():
+    config = configured('simultaneous', gan_ring8.get_config('smoke'), **{'consensus.gamma': 1.0})
+    with pytest.raises(UserError, match='the section consensus has no meaning'):
         build(config, Spec((2,)), Compute())

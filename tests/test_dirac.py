@@ -25,7 +25,7 @@ CRITIC = net(lambda psi, x: psi * x[:, 0])  # [B, 1] -> [B]
 
 def losses_of(game, penalty=None, weight=0.0):
     """(critic's loss, generator's loss) of the parameters {'generator': theta, 'critic': psi}."""
-    game, penalty = losses.game(game), penalties.penalty(penalty or 'none')
+    game = losses.game(game)
 
     def scores(params, x):
         fake = GENERATOR.apply(params['generator'], {}, x, train=True)[0]
@@ -103,8 +103,8 @@ def pencil(slope, regulariser=lambda psi: 0.0, n_critic=1, clip=np.inf, simultan
 
 
 GAN, WGAN = {'game': 'minimax'}, {'game': 'wasserstein'}
-R1 = {'game': 'minimax', 'penalty': 'r1', 'weight': 1.0}
-GP = {'game': 'wasserstein', 'penalty': 'wgan_gp', 'weight': 0.5}
+R1 = {'game': 'minimax', 'penalty': penalties.r1(), 'weight': 1.0}
+GP = {'game': 'wasserstein', 'penalty': penalties.wgan_gp(), 'weight': 0.5}
 PSI = lambda psi: psi  # the slope of R1
 CASES = {  # what to build, f' with the regulariser's slope, and what both ways of computing share
     'gan, alternating': (GAN, (SIGMOID,), {}),
@@ -181,4 +181,4 @@ def test_without_regularisation_the_flow_turns(game, size):
 def test_r1_pulls_the_flow_inwards(weight):
     root = np.emath.sqrt(weight**2 / 4 - 0.25)
     expected = sorted([-weight / 2 - root, -weight / 2 + root], key=lambda v: (np.imag(v), np.real(v)))
-    np.testing.assert_allclose(eigenvalues('minimax', 'r1', weight), expected, atol=1e-6)
+    np.testing.assert_allclose(eigenvalues('minimax', penalties.r1(), weight), expected, atol=1e-6)

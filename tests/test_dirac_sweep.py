@@ -12,7 +12,7 @@ a and b are the slopes of the two losses in the fake score at 0, since the score
     least_squares (1, -1, 1)     0 - labels.fake = 1, labels.generator - 0 = 1
 c is the curvature of weight x penalty in psi, the gradient of the critic being psi everywhere:
     r1                           psi^2 / 2, so c = weight
-    r1_r2                        twice that
+    r1 and r2                    the sum of both
     wgan_gp with target 0        psi^2, so c = 2 weight
 
 With q = (1 - h c)^n for n critic steps and s = h a (1 + (1 - h c) + ... + (1 - h c)^(n - 1)), eliminating psi gives
@@ -31,6 +31,7 @@ import numpy as np
 import pytest
 
 from experiments.sweeps import dirac
+from gans.configs import overridden
 from gans.core import Compute
 from gans.data import feed
 from gans.data.load import load
@@ -70,8 +71,7 @@ def eigenvalues(trace: float, det: float) -> np.ndarray:
 @functools.cache
 def trajectory(method: str, schedule: str, start: float, steps: int) -> np.ndarray:
     """(theta, psi) after 0, 1, ..., steps steps of the row's system, float64 [steps + 1, 2]."""
-    config = dirac.get_config()
-    config.update_from_flattened_dict({**dirac.METHODS[method], **dirac.SCHEDULES[schedule]})
+    config = overridden(dirac.get_config(), {**dirac.METHODS[method], **dirac.SCHEDULES[schedule]}, 'of a test')
     config.generator.start = config.critic.start = start
     with jax.enable_x64(True):
         source = load(config.data)
@@ -136,7 +136,7 @@ def test_eigenvalues_of_size_1_can_converge_slowly(method):
 def test_why_the_papers_labels_of_least_squares_are_left_out(labels):
     """One player's force vanishes with the other's number at any distance: a whole line stands still."""
     config = dirac.get_config()
-    config.update_from_flattened_dict({'game': 'least_squares', 'system': 'simultaneous'})
+    config.update_from_flattened_dict({'game': 'least_squares', 'dynamics': 'simultaneous'})
     config.labels.real, config.labels.fake, config.labels.generator = labels
     still = 'critic' if labels[1] == 0 else 'generator'  # psi = 0, or theta = 0
     config[still].start = 0.0

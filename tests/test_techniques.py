@@ -229,7 +229,7 @@ def test_r1_through_the_augmentation(through, times, monkeypatch):
 
 
 def test_penalties_go_through_the_view_by_default():
-    with_view = {name for name, section in defaults.TERMS.items() if section.get('through_view')}
+    with_view = {name for name, section in defaults.terms().items() if section.get('through_view')}
     assert with_view == {'wgan_gp', 'dragan', 'r1', 'r2'}
 
 
@@ -448,6 +448,22 @@ def test_noise_is_normal_and_is_that_of_its_latents():
 
 
 # Together, and what cannot be
+
+
+def test_terms_are_built_by_name():
+    """With defaults, in one order, whatever the config's; memories of several pairs bear their names."""
+    found = terms.build({'r2': {'weight': 3.0}, 'lecam': {}, 'r1': {}}, terms.CRITIC, '8', Spec(SHAPE))
+    assert [(name, term.weight, term.every) for name, term in found.items()] == [
+        ('r1', 10.0, 1),
+        ('r2', 3.0, 1),
+        ('lecam', 0.3, 1),
+    ]
+    assert set(found['lecam'].memory) == {'lecam_8'}
+    assert not terms.build({'r1': {}}, terms.GENERATOR, '', Spec(SHAPE))
+    with pytest.raises(UserError, match="unknown term 'wgan-gp'; did you mean 'wgan_gp'"):
+        terms.build({'wgan-gp': {}}, terms.CRITIC, '', Spec(SHAPE))
+    with pytest.raises(UserError, match=r"unknown key of terms\.r1 'wieght'; did you mean 'weight'"):
+        terms.build({'r1': {'wieght': 1.0}}, terms.CRITIC, '', Spec(SHAPE))
 
 
 def test_memories_on_devices(monkeypatch):
