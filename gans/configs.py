@@ -32,7 +32,7 @@ def is_argument(key: str) -> bool:
 
 def section_of(key: str) -> str | None:
     """The section in which a dotted key lies, or which it is, if that is one that a config need not have."""
-    return next((name for name in defaults.SECTIONS if f'{key}.'.startswith(f'{name}.')), None)
+    return next((name for name in defaults.sections() if f'{key}.'.startswith(f'{name}.')), None)
 
 
 def place(text: str) -> str:
@@ -97,7 +97,7 @@ def kind(config: ConfigDict, key: str) -> type | None:
 def _schema() -> ConfigDict:
     """All keys there are, with their defaults."""
     config = defaults.get_config()
-    config.update(defaults.SYSTEMS | {'terms': defaults.TERMS})
+    config.update(defaults.systems() | {'terms': defaults.terms()})
     return config
 
 
@@ -124,10 +124,11 @@ def _set(config: ConfigDict, key: str, value: Any, where: str) -> None:
     if section is not None:
         parent, last = _parent(config, section)
         if key == section and value is None:
-            parent.pop(last, None)
+            if last in parent:
+                del parent[last]
             return
         if last not in parent:
-            parent[last] = ConfigDict(defaults.SECTIONS[section])
+            parent[last] = ConfigDict(defaults.sections()[section])
     parent, last = _parent(config, key)
     if parent is None or not (last in parent or is_argument(key)):
         moved = defaults.MOVED.get(key.partition('.')[0])
@@ -148,7 +149,7 @@ def _fitting(config: ConfigDict, key: str, value: Any, held: Any, where: str) ->
     """The value as the key has it."""
     if value is None and not isinstance(held, ConfigDict):
         parent, last = _parent(_schema(), key)
-        if is_argument(key) or key in defaults.OPTIONAL or parent is None or parent.get(last) is None:
+        if is_argument(key) or key in defaults.optional() or parent is None or parent.get(last) is None:
             return None
         raise UserError(f'{key}=None {where}: this cannot be turned off; give it a value, here it is {held!r}')
     if type(value).__module__ == 'numpy' and value.ndim == 0:

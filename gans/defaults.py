@@ -1,38 +1,19 @@
-"""The keys of every config, with their defaults. A key that is None is off; a number there turns it on."""
+"""The keys of every config, with their defaults. A key that is None is off; a number there turns it on.
+
+What one system, one of gans/dynamics/ or one term alone reads stands in a section of its name, which a config has where
+that is on: `began`, `lookahead`, `terms.r1`. Its keys and defaults are the keyword arguments of the function that reads
+it, taken from its file without running it: a command line that is wrong is answered before jax is imported.
+"""
+
+import functools
+import importlib
+from pathlib import Path
+from typing import Any
 
 from ml_collections import ConfigDict, config_dict
 
-# Sections that one system, or one of gans/dynamics/, alone reads: a config of it has them beside those below.
-SYSTEMS = {
-    'acgan': {'weight': 1.0},  # of the classification losses
-    'began': {'gamma': 0.5, 'rate': 0.001},  # the diversity ratio, and how fast k follows it
-    'consensus': {'gamma': 10.0},
-    'ebgan': {'margin': 1.0, 'pull_away': 0.1},
-    'infogan': {
-        'categories': 10,
-        'codes': 2,
-        'category_weight': 1.0,
-        'code_weight': 0.1,
-        'widths': (128,),  # of the recognition net
-        'norm': 'batch',
-    },
-    'lapgan': {'coarsest': 8, 'conditional': False, 'generator': {}, 'critic': {}},  # the coarsest level's nets
-    'lookahead': {'every': 5, 'alpha': 0.5},
-    'unrolled': {'steps': 5},
-}
-# Sections of `terms`, each there where its term is on: the arguments of the function of that name in gans/terms.py.
-_PENALTY = {'weight': 10.0, 'every': 1, 'through_view': True}  # every=k: only every k steps, k times as strong
-TERMS = {
-    'wgan_gp': {**_PENALTY, 'target': 1.0, 'one_sided': False},  # target: the norm of the gradient that is asked for
-    'dragan': {**_PENALTY, 'target': 1.0, 'one_sided': False},
-    'r1': _PENALTY,
-    'r2': _PENALTY,
-    'consistency': {'weight': 10.0, 'names': 'flip_shift', 'every': 1},  # balanced consistency (bCR)
-    'lecam': {'weight': 0.3, 'decay': 0.99},  # decay: of the averages of scores
-    'feature_matching': {'weight': 1.0, 'alone': True},  # alone: in place of the generator's game
-}
-# All sections that a config need not have, with their defaults.
-SECTIONS = SYSTEMS | {f'terms.{name}': section for name, section in TERMS.items()}
+from gans.signatures import Function, functions
+
 # What became of keys that configs of earlier versions have.
 MOVED = {
     'penalty': 'terms.NAME, such as terms.r1.weight and terms.r1.every; several may be on',
@@ -52,7 +33,32 @@ ARGUMENTS = (
     'lapgan.critic',
 )
 # What may be None though it is on by default.
-OPTIONAL = ('eval.features', 'ebgan.pull_away')
+OPTIONAL = ('eval.features',)
+
+
+Sections = dict[str, dict[str, Any]]  # by name, keys and their defaults
+
+
+def systems() -> Sections:
+    """The sections of systems and dynamics."""
+    made = _functions('systems', 'build') | _functions('dynamics', 'transform')
+    return _sections({name: function for name, function in made.items() if function.defaults})
+
+
+def terms() -> Sections:
+    """The sections of `terms`."""
+    return _sections({name: made for name, made in _all_terms().items() if not made.positional})
+
+
+def sections() -> Sections:
+    """All sections that a config need not have, by dotted name."""
+    return systems() | {f'terms.{name}': section for name, section in terms().items()}
+
+
+def optional() -> frozenset[str]:
+    """Keys that may be None though they are on by default."""
+    made = _functions('systems', 'build') | _functions('dynamics', 'transform')
+    return frozenset(OPTIONAL) | {f'{name}.{key}' for name, function in made.items() for key in function.optional}
 
 
 def get_config() -> ConfigDict:
@@ -84,7 +90,7 @@ def get_config() -> ConfigDict:
     config.pack = 1  # examples that the critic judges together (PacGAN), side by side in the channels
     config.flip_labels = number()  # probability that a pair of labels is swapped for the critic
 
-    config.terms = ConfigDict()  # what is added to the losses, by name: see TERMS
+    config.terms = ConfigDict()  # what is added to the losses, by name: see gans/terms.py
 
     config.instance_noise = ConfigDict()
     config.instance_noise.sigma = number()  # standard deviation at the start, in units of the data
@@ -164,3 +170,22 @@ def _optimizer(**numbers: float | str) -> ConfigDict:
     around = ('historical_averaging', 'clip_value', 'clip_norm', 'optimism', 'clip_weights')
     off = {key: config_dict.placeholder(float) for key in around}
     return ConfigDict({**numbers, **off})
+
+
+@functools.cache
+def _functions(package: str, name: str) -> dict[str, Function]:
+    """The function of that name in each file of a package of gans."""
+    folders = importlib.import_module(f'gans.{package}').__path__
+    files = sorted(path for folder in folders for path in Path(folder).glob('*.py'))
+    found = {path.stem: functions(path).get(name) for path in files if not path.stem.startswith('_')}
+    return {stem: function for stem, function in found.items() if function is not None and stem != 'build'}
+
+
+@functools.cache
+def _all_terms() -> dict[str, Function]:
+    made = functions(Path(__file__).with_name('terms.py'))
+    return {name: function for name, function in made.items() if function.returns == 'Term'}
+
+
+def _sections(made: dict[str, Function]) -> Sections:
+    return {name: dict(function.defaults) for name, function in made.items()}

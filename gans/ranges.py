@@ -7,7 +7,6 @@ from typing import Any, NamedTuple
 from ml_collections import ConfigDict
 
 from gans.configs import flat
-from gans.defaults import TERMS
 from gans.errors import UserError
 
 COUNT = 2**31 - 1  # the largest whole number on a device
@@ -88,7 +87,6 @@ RANGES = {
     'labels.generator': ANY,
     'pack': count(),
     'flip_labels': SHARE,
-    **{f'terms.{term}.{key}': range_ for term in TERMS for key, range_ in TERM.items()},
     'instance_noise.sigma': NOT_NEGATIVE,
     'instance_noise.until': count(),
     'augment.probability': SHARE,
@@ -127,6 +125,13 @@ RANGES = {
 }
 
 
+def range_of(key: str) -> Range | None:
+    """The range of a key of a config by its dotted name; None where any value will do, or where it is no number."""
+    if key.startswith('terms.'):
+        return TERM.get(key.rpartition('.')[2])
+    return RANGES.get(key)
+
+
 def check(config: ConfigDict) -> None:
     """Raises UserError for a number of a config that is not in its range.
 
@@ -134,8 +139,11 @@ def check(config: ConfigDict) -> None:
     """
     for key, value in flat(config).items():
         traced = hasattr(value, 'aval')  # jax's name for shape and type, and jax is not needed here
-        if key in RANGES and value is not None and not traced:
-            check_one(key, value, RANGES[key])
+        range_ = range_of(key)
+        if range_ is None and isinstance(value, float):
+            range_ = ANY
+        if range_ is not None and value is not None and not traced:
+            check_one(key, value, range_)
 
 
 def check_one(name: str, value: Any, range_: Range) -> None:

@@ -1,7 +1,7 @@
 """Terms that any pair of generator and critic may have: `config.terms.NAME` holds the arguments of the function NAME.
 
 Each returns a `gans.parts.Term`. Those of the critic's loss stand in CRITIC, those of the generator's in GENERATOR; a
-term of a system's own lies in its system's file. Their defaults stand in gans/defaults.py.
+term of a system's own lies in its system's file.
 """
 
 import inspect
@@ -33,27 +33,31 @@ def penalize(penalty: penalties.Penalty, weight: float | Array, every: int, thro
     return Term(value, weight, every)
 
 
-def wgan_gp(*, weight: float, every: int, through_view: bool, target: float, one_sided: bool) -> Term:
+def wgan_gp(
+    *, weight: float = 10.0, every: int = 1, through_view: bool = True, target: float = 1.0, one_sided: bool = False
+) -> Term:
     """The gradient penalty of `gans.penalties.wgan_gp`."""
     return penalize(penalties.wgan_gp(target, one_sided), weight, every, through_view)
 
 
-def dragan(*, weight: float, every: int, through_view: bool, target: float, one_sided: bool) -> Term:
+def dragan(
+    *, weight: float = 10.0, every: int = 1, through_view: bool = True, target: float = 1.0, one_sided: bool = False
+) -> Term:
     """The gradient penalty of `gans.penalties.dragan`."""
     return penalize(penalties.dragan(target, one_sided), weight, every, through_view)
 
 
-def r1(*, weight: float, every: int, through_view: bool) -> Term:
+def r1(*, weight: float = 10.0, every: int = 1, through_view: bool = True) -> Term:
     """R1 with gamma = weight, see `gans.penalties.r1`."""
     return penalize(penalties.r1(), weight, every, through_view)
 
 
-def r2(*, weight: float, every: int, through_view: bool) -> Term:
+def r2(*, weight: float = 10.0, every: int = 1, through_view: bool = True) -> Term:
     """R2 with gamma = weight, see `gans.penalties.r2`."""
     return penalize(penalties.r2(), weight, every, through_view)
 
 
-def consistency(*, spec: Spec, weight: float, names: str, every: int) -> Term:
+def consistency(*, spec: Spec, weight: float = 10.0, names: str = 'flip_shift', every: int = 1) -> Term:
     """Balanced consistency (bCR, Zhao 2021, 2002.04724, algorithm 1): (D(x) - D(T(x)))^2 of real and of fake examples
     as the view shows them.
 
@@ -73,7 +77,7 @@ def consistency(*, spec: Spec, weight: float, names: str, every: int) -> Term:
     return Term(value, weight, every)
 
 
-def lecam(*, name: str, weight: float, decay: float) -> Term:
+def lecam(*, name: str, weight: float = 0.3, decay: float = 0.99) -> Term:
     """LeCam regularization (Tseng 2021, 2104.03310, eqs. 3 and 4): real scores are held near the moving average of the
     fake ones, and fake scores near that of the real ones. The averages start at 0, so at first they pull toward 0.
 
@@ -90,7 +94,7 @@ def lecam(*, name: str, weight: float, decay: float) -> Term:
     return Term(value, weight, memory={name: {'real': jnp.float32(0), 'fake': jnp.float32(0)}})
 
 
-def feature_matching(*, weight: float, alone: bool) -> Term:
+def feature_matching(*, weight: float = 1.0, alone: bool = True) -> Term:
     """|E f(real) - E f(fake)|^2 of the critic's features; each E over the device's batch (Salimans 2016, 1606.03498,
     section 3.1).
 
@@ -129,19 +133,19 @@ def build(
     """
     found, given = {}, {'spec': spec}
     for name in config:
-        if name not in defaults.TERMS:
-            raise unknown('term', name, defaults.TERMS)
-    for name in defaults.TERMS:  # in one order, whatever the config's: lazy terms are updates, whose places make keys
+        if name not in defaults.terms():
+            raise unknown('term', name, defaults.terms())
+    for name in defaults.terms():  # in one order, whatever the config's: lazy terms are updates, whose places make keys
         if name not in known or name not in config:
             continue
         section = config[name]
         for key in section:
-            if key not in defaults.TERMS[name]:
-                raise unknown(f'key of terms.{name}', key, defaults.TERMS[name])
+            if key not in defaults.terms()[name]:
+                raise unknown(f'key of terms.{name}', key, defaults.terms()[name])
         given['name'] = f'{name}_{suffix}' if suffix else name
         wanted = inspect.signature(known[name]).parameters
         extra = {key: given[key] for key in GIVEN if key in wanted}
-        found[name] = known[name](**{**defaults.TERMS[name], **dict(section)}, **extra)
+        found[name] = known[name](**dict(section), **extra)
     return found
 
 

@@ -24,7 +24,7 @@ from gans.train import setup
 EXPERIMENTS = Path(__file__).resolve().parent.parent / 'experiments'
 NAMES = [*test_experiments.NAMES, *(f'sweeps/{path.stem}' for path in (EXPERIMENTS / 'sweeps').glob('*.py'))]
 HEAD = 'from experiments.gan_ring8 import get_config as base\n\n'
-SECTIONS = configs.flat(ConfigDict(defaults.SYSTEMS | {'terms': defaults.TERMS}))
+SECTIONS = configs.flat(ConfigDict(defaults.systems() | {'terms': defaults.terms()}))
 TYPO = HEAD + "def get_config():\n    config = base('smoke')\n    config.train.stepz = 6\n    return config\n"
 
 
@@ -138,7 +138,7 @@ def test_sections_are_the_arguments_of_their_functions() -> None:
         found[f'terms.{name}'] = [key for key in inspect.signature(make).parameters if key not in terms.GIVEN]
     assert {'began', 'lookahead', 'terms.lecam'} < found.keys()
     assert {name: set(keys) for name, keys in found.items() if keys} == {
-        name: set(section) for name, section in defaults.SECTIONS.items()
+        name: set(section) for name, section in defaults.sections().items()
     }
 
 

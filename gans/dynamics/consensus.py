@@ -11,7 +11,7 @@ from gans.core import Array, Aux, Batch, Keys, Params, System, TrainState
 from gans.dynamics import simultaneous
 
 
-def transform(system: System, *, gamma: float) -> System:
+def transform(system: System, *, gamma: float = 10.0) -> System:
     """gamma: 10 in the paper; 0 is simultaneous descent, whose errors these are.
 
     L is of the batch, as in the paper's experiments, so its mean over micro-batches or devices is a little larger than

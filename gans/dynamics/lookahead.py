@@ -10,7 +10,7 @@ from gans import optimizers
 from gans.core import Aux, Player, System, Update
 
 
-def transform(system: System, *, every: int, alpha: float) -> System:
+def transform(system: System, *, every: int = 5, alpha: float = 0.5) -> System:
     """The optimisers' states, and statistics such as batch norm's, do not go back.
 
     Args:

@@ -17,7 +17,7 @@ from gans.parts import Pair, Scene, Term
 from gans.systems._players import refuse, two_players
 
 
-def build(config: ml_collections.ConfigDict, spec: Spec, compute: Compute, *, weight: float) -> System:
+def build(config: ml_collections.ConfigDict, spec: Spec, compute: Compute, *, weight: float = 1.0) -> System:
     """`weight` is that of L_C, 1 in the paper. Each fake image has the class of the real one beside it.
 
     Raises:

@@ -14,7 +14,9 @@ from gans.systems import _energies
 from gans.systems._players import Sides
 
 
-def build(config: ml_collections.ConfigDict, spec: Spec, compute: Compute, *, gamma: float, rate: float) -> System:
+def build(
+    config: ml_collections.ConfigDict, spec: Spec, compute: Compute, *, gamma: float = 0.5, rate: float = 0.001
+) -> System:
     """The critic's net is one with an `Autoencoder`.
 
     Args:

@@ -31,7 +31,7 @@ def build(config: ml_collections.ConfigDict, spec: Spec, compute: Compute) -> Sy
     for section, moved in defaults.MOVED.items():
         if section in config:
             raise UserError(f'{section} in the config: it is {moved} now')
-    for section in defaults.SYSTEMS:
+    for section in defaults.systems():
         if section in config and section not in found:
             raise UserError(f"the section {section} has no meaning in system '{config.system}': leave it off, or set"
                             f' system or dynamics')  # fmt: skip
@@ -55,5 +55,5 @@ def _names(package: ModuleType) -> list[str]:
 
 
 def _section(config: ml_collections.ConfigDict, name: str) -> Mapping[str, Any]:
-    """The arguments that the config has for a system or for dynamics: its defaults, and what is set."""
-    return {**defaults.SYSTEMS.get(name, {}), **dict(config.get(name, {}))}
+    """The arguments that the config has for a system or for dynamics."""
+    return dict(config.get(name, {}))

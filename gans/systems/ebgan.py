@@ -15,7 +15,12 @@ from gans.systems._players import Sides
 
 
 def build(
-    config: ml_collections.ConfigDict, spec: Spec, compute: Compute, *, margin: float, pull_away: float | None
+    config: ml_collections.ConfigDict,
+    spec: Spec,
+    compute: Compute,
+    *,
+    margin: float = 1.0,
+    pull_away: float | None = 0.1,
 ) -> System:
     """The critic's net is one with an `Autoencoder`. An energy is the mean squared error of an example's numbers, so
     that margins mean the same for images of all sizes.

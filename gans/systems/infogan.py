@@ -30,12 +30,12 @@ def build(
     spec: Spec,
     compute: Compute,
     *,
-    categories: int,
-    codes: int,
-    category_weight: float,
-    code_weight: float,
-    widths: tuple[int, ...],
-    norm: str,
+    categories: int = 10,
+    codes: int = 2,
+    category_weight: float = 1.0,
+    code_weight: float = 0.1,
+    widths: tuple[int, ...] = (128,),
+    norm: str = 'batch',
 ) -> System:
     """
     Args:

@@ -5,8 +5,8 @@ In training the levels do not know each other: each is given real smaller images
 are drawn from coarse to fine (eq. 4). Nets, players and updates bear their level's size: generator_8, critic_16, ...
 """
 
-from collections.abc import Callable
-from typing import NamedTuple
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
 
 import jax.numpy as jnp
 import ml_collections
@@ -39,10 +39,10 @@ def build(
     spec: Spec,
     compute: Compute,
     *,
-    coarsest: int,
-    conditional: bool,
-    generator: ml_collections.ConfigDict,
-    critic: ml_collections.ConfigDict,
+    coarsest: int = 8,
+    conditional: bool = False,
+    generator: Mapping[str, Any] = {},
+    critic: Mapping[str, Any] = {},
 ) -> System:
     """Of the usual keys, `generator` and `critic` are the nets of each finer level (net 'lapgan'), and `latents.size`
     is that of the coarsest; game, terms and optimisers are those of every level.
@@ -125,8 +125,8 @@ def _coarsest(
     compute: Compute,
     size: int,
     conditional: bool,
-    generator: ml_collections.ConfigDict,
-    critic: ml_collections.ConfigDict,
+    generator: Mapping[str, Any],
+    critic: Mapping[str, Any],
 ) -> Level:
     """The GAN of the smallest images, whose latents are vectors."""
     condition = {'condition': 'concat'} if conditional else {}

@@ -22,7 +22,7 @@ ZERO_SUM = ('minimax', 'wasserstein')
 TINY = 1e-30
 
 
-def build(config: ml_collections.ConfigDict, spec: Spec, compute: Compute, *, steps: int) -> System:
+def build(config: ml_collections.ConfigDict, spec: Spec, compute: Compute, *, steps: int = 5) -> System:
     """The keys are those of the system 'gan'; `steps` is the k of the paper, and k = 0 is that system itself.
 
     Each unrolled update sees the same real batch and the same latents, and starts where the critic and its optimiser

@@ -1,0 +1,32 @@
+"""What functions of a file take, read from its text: nothing of it is run or imported."""
+
+import ast
+from pathlib import Path
+from typing import Any, NamedTuple
+
+
+class Function(NamedTuple):
+    """A function's signature."""
+
+    positional: tuple[str, ...]
+    defaults: dict[str, Any]  # of the keyword-only arguments that have one, which must be literals
+    optional: frozenset[str]  # those of them that may be None by their annotation
+    returns: str
+
+
+def functions(path: Path) -> dict[str, Function]:
+    """The functions at the top level of a file, by name, in their order."""
+    tree = ast.parse(path.read_text(encoding='utf-8'), str(path))
+    return {node.name: _signature(node) for node in tree.body if isinstance(node, ast.FunctionDef)}
+
+
+def _signature(node: ast.FunctionDef) -> Function:
+    args = node.args
+    given = [(arg, default) for arg, default in zip(args.kwonlyargs, args.kw_defaults, strict=True) if default]
+    none = {arg.arg for arg, _ in given if arg.annotation and 'None' in ast.unparse(arg.annotation)}
+    return Function(
+        tuple(arg.arg for arg in (*args.posonlyargs, *args.args)),
+        {arg.arg: ast.literal_eval(default) for arg, default in given},
+        frozenset(none),
+        ast.unparse(node.returns) if node.returns else '',
+    )
