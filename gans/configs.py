@@ -134,7 +134,7 @@ def _set(config: ConfigDict, key: str, value: Any, where: str) -> None:
         moved = defaults.MOVED.get(key.partition('.')[0])
         if moved:
             raise UserError(f'there is no key {key} {where} any more: it is {moved} now')
-        raise unknown(f'key {where}', key, flat(config), LISTED)
+        raise unknown(f'key {where}', key, {*flat(config), *flat(_schema()), *defaults.sections()}, LISTED)
     held = parent.get(last)
     if isinstance(held, ConfigDict) and isinstance(value, Mapping):
         if key in defaults.ARGUMENTS:
