@@ -174,7 +174,7 @@ def test_colons_in_a_path(tmp_path: Path) -> None:
         ("def get_config():\n    return {'zebra': {}}", "unknown key of FILE 'zebra'"),
         ("def get_config():\n    return {'began': {'gama': 1}}", "'began.gama'; did you mean 'began.gamma'?"),
         ("def get_config():\n    return {'terms': {'r1': 5}}", 'terms.r1=5 of FILE does not fit: a section is wanted'),
-        ("def get_config():\n    return {'terms': {'r9': {}}}", "'terms.r9'; did you mean 'terms.r1'?"),
+        ("def get_config():\n    return {'terms': {'r11': {}}}", "'terms.r11'; did you mean 'terms.r1'?"),
         ("def get_config():\n    return {'terms.r1.wait': 1}", "'terms.r1.wait'; did you mean 'terms.r1.weight'?"),
         ("def get_config():\n    return {'train': 5}", 'train=5 of FILE does not fit: a section is wanted there'),
         ("def get_config():\n    return {'seed': {'a': 1}}", "unknown key of FILE 'seed.a'; did you mean 'seed'?"),
