@@ -9,8 +9,8 @@ ROOT = Path(__file__).parent.parent
 
 
 def launch(config: Path | str, folder: Path, *args: str, xla: str = '') -> subprocess.Popen:
-    """`python launch.py` on one CPU device, or as XLA's flags say."""
-    env = os.environ | {'XLA_FLAGS': xla, 'JAX_PLATFORMS': 'cpu'}
+    """`python launch.py` on one CPU device, or as XLA's flags say; or on what JAX_PLATFORMS names."""
+    env = os.environ | ({'XLA_FLAGS': xla} if os.environ['JAX_PLATFORMS'] == 'cpu' else {})
     command = [sys.executable, str(ROOT / 'launch.py'), f'--config={config}', f'--workdir={folder}', *args]
     return subprocess.Popen(command, cwd=ROOT, env=env, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
