@@ -8,23 +8,24 @@ import sys
 from pathlib import Path
 
 from absl import flags
-from ml_collections import config_flags
 
-from gans import cli, configs
+from gans import cli, config_file, modes
 from gans.errors import Stopped, UserError
 
-CONFIG = config_flags.DEFINE_config_file(
-    'config', help_string='The experiment: a file of experiments/, as FILE.py[:variant].'
+CONFIG = cli.define_place(
+    'config',
+    "The experiment: a file of experiments/, as FILE.py[:variant], or a run's config.json. --config.KEY=VALUE sets a "
+    'key of it (all: gans/defaults.py).',
 )
-MODE = flags.DEFINE_enum('mode', 'train', [*cli.MODES, cli.COMPARE], 'What to do.')
-WORKDIR = flags.DEFINE_string(
-    'workdir', None, 'Folder of the run (default: runs/NAME[-variant]), or of the sweep (runs/sweeps/NAME[-variant]).'
+MODE = flags.DEFINE_enum('mode', 'train', [*modes.MODES, modes.COMPARE], 'What to do.')
+WORKDIR = cli.define_place(
+    'workdir', 'Folder of the run (default: runs/NAME[-variant]), or of the sweep (runs/sweeps/NAME[-variant]).'
 )
-SWEEP = flags.DEFINE_string('sweep', None, 'Instead of --config: a file of experiments/sweeps/, as FILE.py[:variant].')
+SWEEP = cli.define_place('sweep', 'Instead of --config: a file of experiments/sweeps/, as FILE.py[:variant].')
 SEEDS = flags.DEFINE_integer('seeds', 5, 'sweep: runs of each row, with seeds 0, 1, ... (from config.seed on).')
 ROW = flags.DEFINE_string('row', None, 'sweep: train this row alone.')
 DRY_RUN = flags.DEFINE_bool('dry-run', False, 'sweep: check all rows and say what would be trained together.')
-REPORT = flags.DEFINE_string('report', None, 'Instead of --config: folders of sweeps, DIR [DIR ...], to report anew.')
+REPORT = cli.define_place('report', 'Instead of --config: folders of sweeps, DIR [DIR ...], to report anew.')
 NUM = flags.DEFINE_integer(
     'num',
     None,
@@ -35,26 +36,24 @@ SEED = flags.DEFINE_integer('seed', 0, 'sample, interpolate, evaluate, anomaly: 
 STEP = flags.DEFINE_string(
     'step', 'latest', 'sample, interpolate, evaluate, anomaly, finetune: the checkpoint: a step, latest or best.'
 )
-FROM = flags.DEFINE_string('from', None, 'finetune: folder of the run whose nets the training begins from.')
+FROM = cli.define_place('from', 'finetune: folder of the run whose nets the training begins from.')
 LABEL = flags.DEFINE_string('label', None, 'sample: the class to draw, by name or number (default: all in turn).')
 PATH = flags.DEFINE_enum('path', 'spherical', ['spherical', 'linear'], 'interpolate: the way between latents.')
-OUT = flags.DEFINE_string(
+OUT = cli.define_place(
     'out',
-    None,
     'sample: FILE.png (a grid), FILE.npz (one array) or FOLDER/ (single PNGs); report: its folder; compare: FILE.json.',
 )
-FEATURES = flags.DEFINE_string(
+FEATURES = cli.define_place(
     'features',
-    None,
     'evaluate, compare: inception_v3[:pytorch_fid], efficientnet_lite0[:SIDE], classifier[:DATA SET], pixels, identity '
     "(default: the config's eval.features; auto).",
 )
-WEIGHTS = flags.DEFINE_string('weights', None, "evaluate, compare: the file of inception_v3's weights.")
-REAL = flags.DEFINE_string('real', None, 'compare: a folder of real images, or a .npz file.')
-FAKE = flags.DEFINE_string('fake', None, 'compare: a folder of generated images, or a .npz file.')
+WEIGHTS = cli.define_place('weights', "evaluate, compare: the file of inception_v3's weights.")
+REAL = cli.define_place('real', 'compare: a folder of real images, or a .npz file.')
+FAKE = cli.define_place('fake', 'compare: a folder of generated images, or a .npz file.')
 SIZE = flags.DEFINE_integer('size', None, 'compare: pixels of a side, to crop and scale images of folders to.')
 PROFILE = flags.DEFINE_bool('profile', False, 'benchmark: also write a trace for Perfetto or TensorBoard.')
-CACHE = flags.DEFINE_string('compilation_cache', None, 'Folder that keeps compiled programs between launches.')
+CACHE = cli.define_place('compilation_cache', 'Folder that keeps compiled programs between launches.')
 DISTRIBUTED = flags.DEFINE_string(
     'distributed', None, "Many processes: 'auto' where a cluster says who is who, else HOST:PORT,PROCESSES,PROCESS."
 )
@@ -62,23 +61,35 @@ DISTRIBUTED = flags.DEFINE_string(
 
 def main(argv: list[str]) -> int:
     try:
-        rest, added = cli.parse(argv)
+        words, overrides = cli.parse(argv)
         if REPORT.value:
-            cli.report([REPORT.value, *rest], OUT.value)
+            modes.report([REPORT.value, *words], OUT.value)
             return 0
-        cli.start(CACHE.value, DISTRIBUTED.value, cores=bool(SWEEP.value))
-        given = (NUM, SEED, STEP, PATH, OUT, FEATURES, WEIGHTS, FROM, LABEL, PROFILE)
-        options = cli.Options(*(flag.value for flag in given))
-        if MODE.value == cli.COMPARE:
-            cli.compare(REAL.value, FAKE.value, options, SIZE.value)
+        file, swept = SWEEP.value or CONFIG.value, bool(SWEEP.value)
+        config = cli.read_config(file, overrides, swept) if file else None
+        cli.start(CACHE.value, DISTRIBUTED.value, cores=swept)
+        options = modes.Options(
+            num=NUM.value,
+            seed=SEED.value,
+            step=STEP.value,
+            path=PATH.value,
+            out=OUT.value,
+            features=FEATURES.value,
+            weights=WEIGHTS.value,
+            run=FROM.value,
+            label=LABEL.value,
+            profile=PROFILE.value,
+            overridden=bool(overrides),
+        )
+        if MODE.value == modes.COMPARE:
+            modes.compare(REAL.value, FAKE.value, options, SIZE.value)
             return 0
-        config = configs.overridden(CONFIG.value, added, 'on the command line')
-        file = config_flags.get_config_filename(flags.FLAGS['config'])
-        folder = Path(WORKDIR.value or cli.default_workdir(file, bool(SWEEP.value)))
-        if SWEEP.value:
-            cli.sweep(file, config, folder, cli.SweepOptions(SEEDS.value, ROW.value, DRY_RUN.value), argv)
+        folder = Path(WORKDIR.value or cli.default_workdir(file, swept))
+        if swept:
+            chosen = modes.SweepOptions(seeds=SEEDS.value, row=ROW.value, dry_run=DRY_RUN.value)
+            modes.sweep(config_file.split(file)[0], config, folder, chosen, cli.sweep_command(argv))
         else:
-            cli.MODES[MODE.value](config, folder, options)
+            modes.MODES[MODE.value](config, folder, options)
     except UserError as error:
         print(f'error: {error}', file=sys.stderr)
         return 2

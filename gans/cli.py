@@ -1,260 +1,154 @@
-"""The command line behind `launch.py`: from flags to one call, and from mistakes to one line."""
+"""The command line behind `launch.py`: from its words to flags and a config, and from mistakes to one line."""
 
 import ast
 import os
 import re
 import shlex
 import sys
-from collections.abc import Callable
-from itertools import pairwise
+from collections import deque
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
-import ml_collections
 from absl import app, flags
+from ml_collections import ConfigDict
+from ml_collections.config_flags import tuple_parser
 
-from gans import configs
+from gans import config_file, configs, ranges
 from gans.errors import UserError, unknown
+from gans.modes import COMPARE
 
+flags.disclaim_key_flags()  # they are the caller's
 EXPERIMENTS = Path(__file__).parent.parent / 'experiments'
-NUM = 64  # --num of pictures, where it is not given
+OVERRIDE = re.compile(r'--?(no)?config\.([^=\s]+)(?:=(.*))?', re.DOTALL)
+PARSERS = {
+    bool: flags.BooleanParser(),
+    int: flags.IntegerParser(),
+    float: flags.FloatParser(),
+    str: flags.ArgumentParser(),
+    tuple: tuple_parser.TupleParser(),
+    list: tuple_parser.TupleParser(),
+}
 TRIM_THRESHOLD, MMAP_MAX, ARENA_MAX = -1, -4, -8  # of glibc's malloc.h
 
-
-class SweepOptions(NamedTuple):
-    """The flags of a sweep."""
-
-    seeds: int = 5
-    row: str | None = None
-    dry_run: bool = False
+Overrides = list[tuple[str, str]]  # keys of the config by dotted name, and what was given for them
 
 
-class Options(NamedTuple):
-    """The flags of the modes that read a checkpoint, or samples; `run` is --from."""
+class _PlaceParser(flags.ArgumentParser):
+    """A path, with the home folder for `~`."""
 
-    num: int | None = None
-    seed: int = 0
-    step: str = 'latest'
-    path: str = 'spherical'
-    out: str | None = None
-    features: str | None = None
-    weights: str | None = None
-    run: str | None = None
-    label: str | None = None
-    profile: bool = False
+    def parse(self, argument: str) -> str:
+        return configs.place(argument)
 
 
-def own_config(config: ml_collections.ConfigDict, folder: Path) -> ml_collections.ConfigDict:
-    """The config of the run in a folder, for the modes that read one; `--config` names its default folder only.
-
-    Overrides on the command line must agree with it, lest somebody believes that they have an effect. A run from before
-    some key was there has the value that `--config` gives it: by default, what was always done.
-    """
-    from gans.train import workdir
-
-    path = folder / 'config.json'
-    if not path.is_file():
-        raise UserError(f'{folder} holds no run: train it first, or name its folder with --workdir')
-    if any(arg.startswith(('--config.', '-config.')) for arg in sys.argv):
-        workdir.claim(folder, config)
-    held, given = workdir.read_config(path), configs.flat(config)
-    absent = [key for key in given if key not in configs.flat(held) and not configs.is_argument(key)]
-    if absent:
-        workdir.say(f'{folder} is older than {", ".join(f"{key} (taken as {given[key]})" for key in absent)}')
-    return configs.completed(held, {key: given[key] for key in absent})
+def define_place(name: str, help_string: str) -> flags.FlagHolder:
+    """A flag that names a file, a folder or a data set."""
+    return flags.DEFINE(_PlaceParser(), name, None, help_string, serializer=flags.ArgumentSerializer())
 
 
-def train(config: ml_collections.ConfigDict, folder: Path, options: Options) -> None:
-    from gans.train import loop, workdir
-
-    summary = loop.train(config, folder)
-    if summary:
-        final = ', '.join(_told(summary, name) for name in summary['final'] if name.startswith('eval/'))
-        last = folder / 'samples' / f'step_{summary["steps"]:08d}.png'
-        workdir.say(f'done: {summary["steps"]:,} steps in {summary["seconds"]:,.0f} s, {final}')
-        print(f'samples {last}  curves {folder / "curves.png"}  checkpoints {folder / "checkpoints"}  all in {folder}')
-
-
-def finetune(config: ml_collections.ConfigDict, folder: Path, options: Options) -> None:
-    """Trains from the nets of another run: what `train` does where `config.finetune` names one."""
-    if options.run is None:
-        raise UserError('begin from which run? --from=FOLDER, and --step=best or a number for a checkpoint of it')
-    begin = {'finetune.run': options.run, 'finetune.step': options.step}
-    train(configs.overridden(config, begin, 'on the command line'), folder, options)
-
-
-def _told(summary: dict[str, Any], name: str) -> str:
-    """A score, and what it means: 'fd_pixels 2.1 (two halves of the real data 0.5, untrained 133)'."""
-    floor, untrained = (summary[key].get(name) for key in ('floor', 'untrained'))
-    known = floor is not None and untrained is not None
-    beside = f' (two halves of the real data {floor:.3g}, untrained {untrained:.3g})' if known else ''
-    return f'{name.removeprefix("eval/")} {summary["final"][name]:.4g}{beside}'
-
-
-def sample(config: ml_collections.ConfigDict, folder: Path, options: Options) -> None:
-    from gans.train import draw
-
-    num = NUM if options.num is None else options.num
-    own = own_config(config, folder)
-    print(draw.sample(own, folder, num, options.seed, options.step, options.out, options.label))
-
-
-def interpolate(config: ml_collections.ConfigDict, folder: Path, options: Options) -> None:
-    from gans.train import draw
-
-    num = NUM if options.num is None else options.num
-    own = own_config(config, folder)
-    print(draw.interpolate(own, folder, num, options.seed, options.step, options.path, options.out))
-
-
-def evaluate(config: ml_collections.ConfigDict, folder: Path, options: Options) -> None:
-    from gans.evaluate import run
-
-    num = run.Options().num if options.num is None else options.num
-    chosen = run.Options(num, options.seed, options.step, options.features, options.weights)
-    print(run.evaluate(own_config(config, folder), folder, chosen))
-
-
-def anomaly(config: ml_collections.ConfigDict, folder: Path, options: Options) -> None:
-    from gans.evaluate import anomaly
-
-    num = anomaly.Options().num if options.num is None else options.num
-    print(anomaly.anomaly(own_config(config, folder), folder, anomaly.Options(num, options.seed, options.step)))
-
-
-def compare(real: str | None, fake: str | None, options: Options, size: int | None) -> None:
-    from gans.evaluate import compare
-
-    if not real or not fake:
-        raise UserError('compare what? --real=PATH --fake=PATH, folders of images or .npz files')
-    print(compare.compare(real, fake, options.features or 'auto', options.weights, size, options.out))
-
-
-def describe(config: ml_collections.ConfigDict, folder: Path, options: Options) -> None:
-    from gans.train.describe import describe
-
-    print(describe(config))
-
-
-def benchmark(config: ml_collections.ConfigDict, folder: Path, options: Options) -> None:
-    from gans.train.benchmark import benchmark
-
-    found = benchmark(config, folder, options.profile)
-    if found:  # of several processes the first one tells
-        print(found)
-
-
-MODES: dict[str, Callable] = {
-    'train': train,
-    'finetune': finetune,
-    'sample': sample,
-    'interpolate': interpolate,
-    'evaluate': evaluate,
-    'anomaly': anomaly,
-    'describe': describe,
-    'benchmark': benchmark,
-}
-COMPARE = 'compare'  # the one mode without a config
-
-
-def sweep(file: str, base: ml_collections.ConfigDict, folder: Path, options: SweepOptions, argv: list[str]) -> None:
-    from gans.sweep import run
-
-    path = Path(file.partition(':')[0])
-    if options.dry_run:
-        print(run.dry_run(path, base, options.seeds, options.row))
-        return
-    beside = ('--row', '--workdir', '--compilation_cache')  # where and how much, not what
-    command = ' '.join(['python launch.py', *(shlex.quote(arg) for arg in argv[1:] if not arg.startswith(beside))])
-    print(run.run(path, base, folder, options.seeds, options.row, command))
-
-
-def report(folders: list[str], out: str | None) -> None:
-    from gans.sweep import run
-
-    print(run.across([Path(folder) for folder in folders], Path(out) if out else None))
-
-
-def parse(argv: list[str]) -> tuple[list[str], dict[str, Any]]:
-    """Parses absl's flags; every mistake becomes a UserError of one line.
+def parse(argv: Sequence[str]) -> tuple[list[str], Overrides]:
+    """Parses the flags; every mistake becomes a UserError of one line.
 
     Returns:
-      The words beside the flags, and the keys of the config that only we can set: see `_set_apart`.
+      The words beside the flags, and the `--config.KEY=VALUE` in their order.
     """
-    chosen, swept, reported = (_values(argv, name) for name in ('config', 'sweep', 'report'))
-    alone = reported or _values(argv, 'mode') == [COMPARE]
-    if not (chosen or swept or alone or any('help' in arg for arg in argv)):
+    app.define_help_flags()
+    try:
+        words, overrides = _apart(flags.FLAGS.read_flags_from_files(argv[1:], force_gnu=False))
+        rest = flags.FLAGS([argv[0], *words])[1:]
+    except flags.Error as error:
+        raise UserError(' '.join(str(error).split())) from error
+    asked = flags.FLAGS
+    if not (asked.config or asked.sweep or asked.report or asked.mode == COMPARE):
         raise UserError(
             f'which experiment? --config=experiments/NAME.py, NAME one of: {", ".join(_known(EXPERIMENTS))}'
         )
-    for kind, values, folder in (('experiment', chosen, EXPERIMENTS), ('sweep', swept, EXPERIMENTS / 'sweeps')):
-        for value in values:
-            path = Path(value.partition(':')[0])
-            if not path.is_file():
-                place = folder.relative_to(EXPERIMENTS.parent)
-                raise unknown(kind, str(path), [str(place / f'{name}.py') for name in _known(folder)])
-    if _values(argv, 'from') and _values(argv, 'mode') != ['finetune']:
+    if overrides and not (asked.config or asked.sweep):
+        raise UserError(f'--config.{overrides[0][0]} is a key of which config? Give --config=FILE or --sweep=FILE')
+    if asked['from'].present and asked.mode != 'finetune':
         raise UserError('--from is for --mode=finetune; rows of a sweep set finetune.run')
-    if _values(argv, 'profile') and _values(argv, 'mode') != ['benchmark']:
+    if asked['profile'].present and asked.mode != 'benchmark':
         raise UserError('--profile is for --mode=benchmark')
-    if swept:
-        if chosen or reported or len(swept) > 1:
-            raise UserError(f'--sweep={swept[0]} names its own config: leave out --config, --report and other sweeps')
-        if _values(argv, 'mode') not in ([], ['train']):
+    if asked.sweep:
+        if asked.config or asked.report or asked['sweep'].present > 1:
+            raise UserError(f'--sweep={asked.sweep} names its own config: leave out --config, --report, other sweeps')
+        if asked.mode != 'train':
             raise UserError('--sweep trains; for a mode that reads a run give --config and a --workdir in the rows/')
-        argv = [argv[0], f'--config={swept[0]}', *argv[1:]]
-    argv, added = _set_apart(argv)
-    app.define_help_flags()
-    given, sys.argv = sys.argv, argv  # where ml_collections looks for overrides
-    try:
-        rest = flags.FLAGS(argv)
-    except (KeyError, AttributeError) as error:  # ml_collections': a key that is not in the config
-        text = re.sub(r'[\\\'"\s]+', ' ', str(error).replace('\\n', ' '))
-        raise UserError(f'no such key in the config:{text}(all keys: experiments/common.py)') from error
-    except Exception as error:  # absl's flags.Error, and whatever a config file raises
-        raise UserError(_said(str(error)) or type(error).__name__) from error
-    finally:
-        sys.argv = given
-    if rest[1:] and not reported:
-        raise UserError(f"cannot make sense of '{rest[1]}': flags are --NAME=VALUE, and --config comes first")
-    return rest[1:], added
+    if rest and not asked.report:
+        raise UserError(f"cannot make sense of '{rest[0]}': flags are --NAME=VALUE")
+    ranges.check_one('--seed', asked.seed, ranges.SEED)
+    return rest, overrides
 
 
-def _set_apart(argv: list[str]) -> tuple[list[str], dict[str, Any]]:
-    """Takes out of a command line the `--config.KEY=VALUE` that ml_collections would not have: `critic.KEY` and its
-    like where the config has no such key yet, and None.
+def read_config(name: str, overrides: Overrides, swept: bool = False) -> ConfigDict:
+    """The config of FILE[:variant], its keys set as the command line says."""
+    path, _ = config_file.split(name)
+    if not path.is_file():
+        folder = EXPERIMENTS / 'sweeps' if swept else EXPERIMENTS
+        known = [str(folder.relative_to(EXPERIMENTS.parent) / f'{known}.py') for known in _known(folder)]
+        raise unknown('sweep' if swept else 'experiment', str(path), known)
+    config = config_file.read(name)
+    for key, text in overrides:
+        config = configs.overridden(config, {key: _value(configs.kind(config, key), text)}, 'on the command line')
+    return config
 
-    The sections `data`, `generator` and `critic` are the arguments of a function, of which a file names the ones that
-    it sets. None turns off again what is off by default.
+
+def default_workdir(config: str, swept: bool = False) -> Path:
+    """runs/NAME[-variant] for experiments/NAME.py[:variant], runs/sweeps/NAME[-variant] for a sweep, and for a run's
+    config.json the folder of the run.
     """
-    pattern = re.compile(r'--?config\.([\w.]+)=(.*)', re.DOTALL)
-    given = {arg: (match[1], _literal(match[2])) for arg in argv if (match := pattern.fullmatch(arg))}
-    given = {arg: (key, value) for arg, (key, value) in given.items() if value is None or configs.is_argument(key)}
-    chosen = _values(argv, 'config')
-    if not chosen or not given:
-        return argv, {}
-    path, named, variant = chosen[-1].partition(':')
-    make = configs.load(Path(path)).get_config
-    known = configs.flat(configs.guarded(Path(path), lambda: make(*[variant] if named else [])))
-    defaults = configs.flat(configs.load(EXPERIMENTS / 'common.py').get_config())
-    added = {}
-    for arg, (key, value) in given.items():
-        optional = configs.is_argument(key) or defaults.get(key, known.get(key)) is None
-        if value is None and not optional:
-            raise UserError(
-                f'--config.{key}=None: this cannot be turned off; give it a value, here it is {known[key]!r}'
-            )
-        if value is None or key not in known:
-            added[arg] = key, value
-    return [arg for arg in argv if arg not in added], dict(added.values())
+    path, variant = config_file.split(config)
+    if path.name == 'config.json':
+        return path.parent
+    runs = Path('runs') / 'sweeps' if swept else Path('runs')
+    return runs / '-'.join([path.stem, *filter(None, [variant])])
 
 
-def _literal(text: str) -> Any:
-    """A number, tuple, True, False or None as Python writes them; else the text."""
+def sweep_command(argv: Sequence[str]) -> str:
+    """A command line without what says where and how much, not what."""
+    words, left = ['python launch.py'], deque(argv[1:])
+    while left:
+        word = left.popleft()
+        name, given, _ = word.partition('=')
+        if name.lstrip('-') not in ('row', 'workdir', 'compilation_cache'):
+            words.append(shlex.quote(word))
+        elif not given and left:
+            left.popleft()
+    return ' '.join(words)
+
+
+def _apart(words: Sequence[str]) -> tuple[list[str], Overrides]:
+    """The words of a command line, and apart from them its keys of the config: absl would have to know them before."""
+    others, overrides, left = [], [], deque(words)
+    while left:
+        word = left.popleft()
+        found = OVERRIDE.fullmatch(word)
+        if word == '--':
+            others += [word, *left]
+            break
+        if not found:
+            others.append(word)
+            continue
+        off, key, text = found.groups()
+        if text is None:  # a word of its own, or none for True and False
+            follows = left and not off and not re.match(r'--?[a-zA-Z]|--$', left[0])
+            text = left.popleft() if follows else str(not off)
+        overrides.append((key, text))
+    return others, overrides
+
+
+def _value(kind: type | None, text: str) -> Any:
+    """A value of that kind, as far as the text is one; of a kind that is not known what Python would take it for."""
+    if text == 'None':
+        return None
     try:
-        return ast.literal_eval(text)
+        return PARSERS[kind].parse(text) if kind in PARSERS else ast.literal_eval(text)
     except (ValueError, SyntaxError):
         return text
+
+
+def _known(folder: Path) -> list[str]:
+    return sorted(path.stem for path in folder.glob('*.py') if path.stem != 'common')
 
 
 def start(cache: str | None, distributed: str | None, cores: bool = False) -> None:
@@ -298,33 +192,3 @@ def keep_memory() -> None:
         mallopt(ARENA_MAX, 1)
         mallopt(MMAP_MAX, 0)
         mallopt(TRIM_THRESHOLD, 2**31 - 1)
-
-
-def default_workdir(config: str, swept: bool = False) -> Path:
-    """runs/NAME[-variant] for experiments/NAME.py[:variant], runs/sweeps/NAME[-variant] for a sweep."""
-    path, _, variant = config.partition(':')
-    runs = Path('runs') / 'sweeps' if swept else Path('runs')
-    return runs / '-'.join([Path(path).stem, *filter(None, [variant])])
-
-
-def _known(folder: Path) -> list[str]:
-    return sorted(path.stem for path in folder.glob('*.py') if path.stem != 'common')
-
-
-def _values(argv: list[str], flag: str) -> list[str]:
-    """What a flag is set to on a command line: '--flag=value' or '--flag value'."""
-    parts = [(arg.lstrip('-').partition('='), after) for arg, after in pairwise([*argv, '']) if arg.startswith('-')]
-    return [value if given else after for (name, given, value), after in parts if name == flag]
-
-
-def _said(error: str) -> str:
-    """One line of an error; of a traceback in a config file what the file says, or its last line and the place."""
-    if 'Traceback' not in error:
-        return ' '.join(error.split())
-    last = error.strip().splitlines()[-1]
-    place = re.findall(r'File "([^"]+)", line (\d+)', error)[-1]
-    return (
-        last.removeprefix('ValueError: ')
-        if last.startswith('ValueError: ')
-        else f'{last} ({place[0]}, line {place[1]})'
-    )

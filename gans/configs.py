@@ -1,99 +1,151 @@
-"""Configs as files, as flat dicts, and with some of their keys set to something else."""
+"""Configs as flat dicts, made whole by the defaults, and with some of their keys set to something else."""
 
-import importlib.util
-import traceback
-from collections.abc import Callable, Mapping
-from pathlib import Path
-from types import ModuleType
+import functools
+import os
+import re
+from collections.abc import Iterator, Mapping
 from typing import Any
 
-import ml_collections
+from ml_collections import ConfigDict
 
+from gans import defaults
 from gans.errors import UserError, unknown
 
-# Sections whose keys are the arguments of a function, which names those it does not know: more of them may be set.
-OPEN = ('data', 'generator', 'critic')
+LISTED = 'those of gans/defaults.py'
+# Keys that name places, by themselves or behind a colon: 'folder:~/images'.
+PLACES = ('data.name', 'data.of', 'data.folder', 'data.data_dir', 'data.cache', 'finetune.run', 'eval.features')
+KINDS = {
+    bool: 'True or False',
+    int: 'a whole number',
+    float: 'a number',
+    str: 'a text',
+    tuple: 'a tuple, as (8, 8)',
+    list: 'a tuple, as (8, 8)',
+    ConfigDict: 'a section',
+}
 
 
 def is_argument(key: str) -> bool:
-    """Whether a dotted key is one of those arguments."""
-    section, _, rest = key.partition('.')
-    return section in OPEN and bool(rest)
+    """Whether a dotted key is an argument of a function, which has a default for it and names it if it is unknown."""
+    return key.startswith(tuple(f'{section}.' for section in defaults.ARGUMENTS))
 
 
-def flat(config: ml_collections.ConfigDict) -> dict[str, Any]:
+def place(text: str) -> str:
+    """A path as the user gives it, with the home folder for `~`; also behind a colon, as in 'folder:~/images'."""
+    return re.sub(r'(?<![^:])~[^/:]*', lambda home: os.path.expanduser(home[0]), text)
+
+
+def flat(config: ConfigDict) -> dict[str, Any]:
     """A config as JSON holds it, by dotted key."""
-    items = {}
-
-    def walk(prefix: str, tree: dict[str, Any]) -> None:
-        for key, value in tree.items():
-            if isinstance(value, dict):
-                walk(f'{prefix}{key}.', value)
-            else:
-                items[f'{prefix}{key}'] = list(value) if isinstance(value, tuple) else value
-
-    walk('', config.to_dict())
-    return items
+    leaves = ((key, value) for key, value in _leaves(config.to_dict()) if not isinstance(value, Mapping))
+    return {key: list(value) if isinstance(value, tuple) else value for key, value in leaves}
 
 
-def overridden(
-    config: ml_collections.ConfigDict, overrides: Mapping[str, Any], where: str
-) -> ml_collections.ConfigDict:
-    """The config with some keys set, by dotted key; a value that is a dict replaces a section as a whole.
+def whole(given: Mapping[str, Any] | ConfigDict, where: str) -> ConfigDict:
+    """The defaults, with what somebody's own config sets in them.
+
+    Raises:
+      UserError: see `overridden`.
+    """
+    return overridden(defaults.get_config(), given.to_dict() if isinstance(given, ConfigDict) else given, where)
+
+
+def overridden(config: ConfigDict, overrides: Mapping[str, Any], where: str) -> ConfigDict:
+    """The config with some keys set, by dotted key or section; what are arguments of a function is set as a whole.
+
+    The section of a system, `began` and its like, is there with its defaults once a key of it is set.
 
     Raises:
       UserError: a key that is not there, or a value that does not fit; it says `where`.
     """
     result = config.copy_and_resolve_references()
-    for key, value in overrides.items():
-        *sections, last = key.split('.')
-        parent = result
-        for section in sections:
-            parent = parent.get(section) if isinstance(parent, ml_collections.ConfigDict) else None
-        if not isinstance(parent, ml_collections.ConfigDict) or not (last in parent or is_argument(key)):
-            raise unknown(f'key {where}', key, flat(config))
-        try:
-            if value is None and isinstance(parent.get(last), ml_collections.ConfigDict):
-                raise TypeError('a section')  # which ml_collections would let go
-            with result.unlocked():
-                if isinstance(value, Mapping):
-                    del parent[last]
-                    value = ml_collections.ConfigDict(value)
-                parent[last] = value
-        except (TypeError, ValueError) as error:
-            kind = type(parent[last]).__name__
-            raise UserError(f'{key}={value!r} {where} does not fit: the config holds a {kind} there') from error
+    with result.unlocked():
+        for key, value in _leaves(overrides, defaults.ARGUMENTS):
+            _set(result, key, value, where)
     return result
 
 
-def completed(config: ml_collections.ConfigDict, more: Mapping[str, Any]) -> ml_collections.ConfigDict:
+def completed(config: ConfigDict, more: Mapping[str, Any]) -> ConfigDict:
     """The config with keys that it lacks, by dotted key."""
     result = config.copy_and_resolve_references()
     for key, value in more.items():
         *sections, last = key.split('.')
         parent = result
         for section in sections:
-            parent[section] = parent.get(section, ml_collections.ConfigDict())
+            parent[section] = parent.get(section, ConfigDict())
             parent = parent[section]
         parent[last] = value
     return result
 
 
-def load(path: Path) -> ModuleType:
-    """Runs a file of experiments/. Raises UserError, which names the line, for what goes wrong in it."""
-    spec = importlib.util.spec_from_file_location(path.stem, path)
-    module = importlib.util.module_from_spec(spec)
-    guarded(path, lambda: spec.loader.exec_module(module))
-    return module
+def kind(config: ConfigDict, key: str) -> type | None:
+    """What a dotted key holds: a type, ConfigDict for a section; None for an argument of which that is not known."""
+    for tree in (_schema(), config):  # the first one also knows it where a value is None
+        parent, last = _parent(tree, key)
+        if parent is not None and last in parent and parent.get_type(last) is not type(None):
+            return parent.get_type(last)
+    return None
 
 
-def guarded(path: Path, run: Callable[[], Any]) -> Any:
-    """Runs code of a file; its errors become one line that names the place."""
-    try:
-        return run()
-    except UserError:
-        raise
-    except Exception as error:
-        frames = traceback.extract_tb(error.__traceback__)
-        line = next((frame.lineno for frame in reversed(frames) if frame.filename == str(path)), '?')
-        raise UserError(f'{path}, line {line}: {type(error).__name__}: {" ".join(str(error).split())}') from error
+@functools.cache
+def _schema() -> ConfigDict:
+    """All keys there are, with their defaults."""
+    config = defaults.get_config()
+    config.update(defaults.SYSTEMS)
+    return config
+
+
+def _leaves(tree: Mapping[str, Any], stop: tuple[str, ...] = (), prefix: str = '') -> Iterator[tuple[str, Any]]:
+    """The values of a tree by dotted key; the sections `stop`, and empty ones, are values."""
+    for name, value in tree.items():
+        key, value = f'{prefix}{name}', value.to_dict() if isinstance(value, ConfigDict) else value
+        if isinstance(value, Mapping) and value and key not in stop:
+            yield from _leaves(value, stop, f'{key}.')
+        else:
+            yield key, value
+
+
+def _parent(config: ConfigDict, key: str) -> tuple[ConfigDict | None, str]:
+    """The section in which a dotted key stands, None if there is none, and its name there."""
+    *sections, last = key.split('.')
+    for section in sections:
+        config = config.get(section) if isinstance(config, ConfigDict) else None
+    return config if isinstance(config, ConfigDict) else None, last
+
+
+def _set(config: ConfigDict, key: str, value: Any, where: str) -> None:
+    system = key.partition('.')[0]
+    if system in defaults.SYSTEMS and system not in config:
+        config[system] = ConfigDict(defaults.SYSTEMS[system])
+    parent, last = _parent(config, key)
+    if parent is None or not (last in parent or is_argument(key)):
+        raise unknown(f'key {where}', key, flat(config), LISTED)
+    held = parent.get(last)
+    if isinstance(held, ConfigDict) and isinstance(value, Mapping):
+        if key in defaults.ARGUMENTS:
+            parent[last] = ConfigDict({'name': held['name']} if 'name' in held else {})
+        for name, each in value.items():
+            _set(config, f'{key}.{name}', each, where)
+    else:
+        parent[last] = _fitting(config, key, value, held, where)
+
+
+def _fitting(config: ConfigDict, key: str, value: Any, held: Any, where: str) -> Any:
+    """The value as the key has it."""
+    if value is None and not isinstance(held, ConfigDict):
+        parent, last = _parent(_schema(), key)
+        if is_argument(key) or key in defaults.OPTIONAL or parent is None or parent.get(last) is None:
+            return None
+        raise UserError(f'{key}=None {where}: this cannot be turned off; give it a value, here it is {held!r}')
+    if type(value).__module__ == 'numpy' and value.ndim == 0:
+        value = value.item()
+    if isinstance(value, str) and key in PLACES:
+        value = place(value)
+    wanted, given = kind(config, key), type(value)
+    if {wanted, given} == {tuple, list}:
+        return wanted(value)
+    if (wanted, given) == (float, int) and abs(value) < 2**127:
+        return float(value)
+    if wanted is None or (isinstance(value, wanted) and (given is bool) <= (wanted is bool)):
+        return value
+    raise UserError(f'{key}={value!r} {where} does not fit: {KINDS.get(wanted, wanted.__name__)} is wanted there')

@@ -8,15 +8,18 @@ class UserError(Exception):
     """A mistake of the user's, not of the program's: `launch.py` prints it in one line and exits with code 2."""
 
 
-def unknown(kind: str, name: object, known: Iterable[str]) -> UserError:
+def unknown(kind: str, name: object, known: Iterable[str], listed: str | None = None) -> UserError:
     """The error for a name that is not among the known ones: names the nearest, then all of them.
 
-    Usage: `raise unknown('game', 'hindge', GAMES)` says "unknown game 'hindge'; did you mean 'hinge'? Known: ...".
+    Usage: `raise unknown('game', 'hindge', GAMES)` says "unknown game 'hindge'; did you mean 'hinge'? known: ...".
+
+    Args:
+      listed: the file that lists the known ones, where they are too many for a line.
     """
     known = sorted(known)
     near = difflib.get_close_matches(str(name), known, n=1, cutoff=0.5)
     hint = f" did you mean '{near[0]}'?" if near else ''
-    return UserError(f"unknown {kind} '{name}';{hint} known: {', '.join(known)}")
+    return UserError(f"unknown {kind} '{name}';{hint} known: {listed or ', '.join(known)}")
 
 
 class Stopped(Exception):

@@ -137,7 +137,11 @@ def game(name: str, labels: Labels = Labels()) -> Game:
         raise unknown('game', name, GAMES)
     make, read = GAMES[name]
     for key, value, default in zip(Labels._fields, labels, Labels(), strict=True):
-        if key not in read and not isinstance(value, jax.core.Tracer) and value != default:
+        if isinstance(value, jax.core.Tracer):
+            continue
+        if key in read and name != 'least_squares' and not 0 <= value <= 1:
+            raise UserError(f"labels.{key}={value} must lie in [0, 1] in the game '{name}', where it is a probability")
+        if key not in read and value != default:
             able = [other for other, (_, reads) in GAMES.items() if key in reads]
             raise UserError(f"labels.{key}={value} has no meaning in the game '{name}', only in {', '.join(able)}")
     return make(labels)

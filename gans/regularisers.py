@@ -29,13 +29,11 @@ def memory(config: ml_collections.ConfigDict, spec: Spec, conditional: bool) -> 
     if size is not None:
         if conditional:
             raise UserError(f'replay.size={size}, but past fakes have labels of their own: leave it off')
-        if fresh < 1 or size < 1 or size % fresh:
-            raise UserError(f'replay.size={size} must be a multiple of replay.fresh={fresh}, which must be at least 1')
+        if size % fresh:
+            raise UserError(f'replay.size={size} must be a multiple of replay.fresh={fresh}')
         first['replay'] = jnp.zeros((size, *spec.shape), jnp.uint8 if spec.is_image else jnp.float32)
     if config.feature_matching is not None and config.top_k.share is not None:
         raise UserError(f'top_k.share={config.top_k.share} has no meaning with feature_matching, which has no scores')
-    if config.top_k.until < 1:
-        raise UserError(f'top_k.until={config.top_k.until} must be at least 1')
     return first
 
 

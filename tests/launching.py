@@ -1,9 +1,13 @@
-"""Launches experiments as a user does, in a process of their own."""
+"""Launches experiments as a user does, in a process of their own or in this one."""
 
 import os
 import subprocess
 import sys
 from pathlib import Path
+
+from absl import flags
+
+import launch as launcher
 
 ROOT = Path(__file__).parent.parent
 
@@ -21,3 +25,11 @@ def finished(*processes: subprocess.Popen) -> tuple[str, str]:
         out, errors = process.communicate(timeout=300)
         assert process.returncode == 0, errors
     return out, errors
+
+
+def main(*args: str) -> int:
+    """`python launch.py` in this process; gives the exit code."""
+    flags.FLAGS.unparse_flags()
+    for name in flags.FLAGS:
+        flags.FLAGS[name].unparse()
+    return launcher.main(['launch.py', *args])

@@ -15,7 +15,7 @@ from ml_collections import ConfigDict
 
 import launch
 from experiments import common, pacgan_grid25, unrolled_ring8
-from gans import configs
+from gans import config_file
 from gans.core import DATA
 from gans.data import feed
 from gans.train import benchmark, describe, measure, program
@@ -275,7 +275,7 @@ def test_a_run_in_the_folder_stays_as_it_is(
     new = after.keys() - before.keys()
     assert 'benchmark.json' in new and all(name.startswith('profile/') for name in new - {'benchmark.json'})
     found, out = json.loads((folder / 'benchmark.json').read_text()), capsys.readouterr().out
-    check(found, configs.load(path).get_config(), 'streamed', ['critic', 'generator'], ('critic',))
+    check(found, config_file.load(path).get_config(), 'streamed', ['critic', 'generator'], ('critic',))
     assert found['profile'] in out and str(folder / 'benchmark.json') in out and 'for the penalty wgan_gp' in out
     with gzip.open(found['profile']) as file:
         events = json.load(file)['traceEvents']

@@ -9,12 +9,10 @@ from pathlib import Path
 import launching
 import numpy as np
 import pytest
-from absl import flags
 from launching import ROOT, finished
 from ml_collections import ConfigDict
 from PIL import Image
 
-import launch
 from experiments import common
 
 CONFIG = """
@@ -48,15 +46,7 @@ def run(config: Path, capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyP
     monkeypatch.chdir(ROOT)
 
     def call(*args: str) -> tuple[int, str, str]:
-        flags.FLAGS.unparse_flags()
-        for name in list(flags.FLAGS):
-            if name.startswith('config.'):
-                delattr(flags.FLAGS, name)
-        for name in flags.FLAGS:
-            flags.FLAGS[name].unparse()
-        argv = ['launch.py', *(arg.replace('CONFIG', str(config)) for arg in args)]
-        monkeypatch.setattr(sys, 'argv', argv)
-        code = launch.main(argv)
+        code = launching.main(*(arg.replace('CONFIG', str(config)) for arg in args))
         out, errors = capsys.readouterr()
         return code, out, errors
 
@@ -69,9 +59,11 @@ def run(config: Path, capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyP
         ((), 'which experiment? --config=experiments/NAME.py'),
         (('--config=experiments/quickstat.py',), "did you mean 'experiments/quickstart.py'"),
         (('--config', 'experiments/quickstat.py'), "did you mean 'experiments/quickstart.py'"),
-        (('--config=experiments/quickstart.py:smok',), "unknown variant 'smok' of quickstart; known: smoke"),
-        (('--config=CONFIG', '--config.train.stepz=3'), 'Did you mean steps'),
-        (('--config=CONFIG', '--config.zebra=3'), 'no such key in the config'),
+        (('--config=experiments/quickstart.py:smok',), "unknown variant of quickstart 'smok'; did you mean 'smoke'?"),
+        (('--config=CONFIG', '--config.train.stepz=3'), "did you mean 'train.steps'?"),
+        (('--config=CONFIG', '--config.train.stepz', '3'), "did you mean 'train.steps'?"),
+        (('--config=CONFIG', '--config.zebra=3'), "unknown key on the command line 'zebra'"),
+        (('--config.pack=3', '--report=x'), '--config.pack is a key of which config?'),
         (('--config=CONFIG', '--config.critic.nrm=spectral'), "unknown key of critic for the net 'mlp' 'nrm'; did you"),
         (('--config=CONFIG', '--config.data.colour=red'), "unknown key of the data set 'openmoji' 'colour'"),
         (('--config=CONFIG', '--config.train.steps=many'), 'many'),
@@ -80,7 +72,10 @@ def run(config: Path, capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyP
         (('--config=CONFIG', '--config.penalty.nam=None'), "did you mean 'penalty.name'"),
         (('--config=CONFIG', '--config.critic.norm=None'), "critic.norm=None does not fit: the net 'mlp' wants a name"),
         (('--config=CONFIG', '--config.critic.widths=(8, 0)'), 'wants whole numbers of at least 1, as (64, 64) there'),
-        (('--config=CONFIG', '--config.critic.init_std=abc'), 'wants a number or None there'),
+        (
+            ('--config=CONFIG', '--config.critic.init_std=abc'),
+            "critic.init_std='abc' must be a finite number, greater than 0",
+        ),
         (('--config=CONFIG', '--config.critic.pieces=True'), 'wants a whole number of at least 1 there'),
         (('--config=CONFIG', '--config.critic.minibatch=foo'), "unknown critic.minibatch 'foo'"),
         (('--config=CONFIG', '--config.train.batch_size=0'), 'train.batch_size=0 must be at least 1'),
@@ -112,6 +107,7 @@ def run(config: Path, capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyP
         (('--sweep=experiments/sweeps/losses_ring.py',), "did you mean 'experiments/sweeps/losses_ring8.py'"),
         (('--sweep=CONFIG',), 'is no sweep: it defines no `def sweep(add)`'),
         (('--sweep=CONFIG', '--config=CONFIG'), 'names its own config'),
+        (('--sweep=CONFIG', '--sweep=CONFIG'), 'names its own config'),
         (('--sweep=CONFIG', '--mode=sample'), '--sweep trains; for a mode that reads a run give --config'),
         (('--sweep=CONFIG', '--mode=benchmark'), '--sweep trains; for a mode that reads a run give --config'),
         (('--sweep=CONFIG', '--distributed=auto'), 'a sweep runs in one process'),

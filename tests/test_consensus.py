@@ -178,8 +178,3 @@ def test_sections_are_asked_for(system):
     config.system = system
     with pytest.raises(UserError, match=f'section {system}'):
         build(config, Spec((2,)), Compute())
-
-
-def test_look_ahead_steps_at_least_one():
-    with pytest.raises(UserError, match=r'lookahead\.every=0'):
-        build(configured('lookahead', gan_ring8.get_config('smoke'), **{'lookahead.every': 0}), Spec((2,)), Compute())

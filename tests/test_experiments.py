@@ -14,6 +14,7 @@ from PIL import Image
 
 from gans.data import images, load, toys
 from gans.data.base import Source
+from gans.errors import UserError
 from gans.metrics.toys import mode_counts
 from gans.ops.random import example_keys
 from gans.step import make_train_step
@@ -107,7 +108,7 @@ def test_docstring_says_how_to_run_it(name) -> None:
 
 @pytest.mark.parametrize('name', NAMES)
 def test_unknown_variant_is_named(name) -> None:
-    with pytest.raises(ValueError, match=f"unknown variant 'smok' of {name}; known: smoke"):
+    with pytest.raises(UserError, match=f"unknown variant of {name} 'smok'; did you mean 'smoke'"):
         config_of(name, 'smok')
 
 

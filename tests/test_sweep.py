@@ -11,6 +11,7 @@ import pytest
 from ml_collections import ConfigDict
 
 from experiments import common
+from gans.configs import overridden
 from gans.errors import Stopped, UserError
 from gans.sweep import plan, rows, run, train
 from gans.systems import gan
@@ -97,7 +98,7 @@ def test_other_mistakes(tmp_path: Path) -> None:
     with pytest.raises(UserError, match='holds no sweep'):
         run.across([tmp_path], None)
     with pytest.raises(UserError, match=r'population.max_size=0 must be at least 1'):
-        plan.slices(groups_of(path, base())[0], 0)
+        groups_of(path, overridden(base(), {'population.max_size': 0}, 'of a test'))
 
 
 def test_rows_are_variants_of_the_base(tmp_path: Path) -> None:

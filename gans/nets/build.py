@@ -144,7 +144,7 @@ def _labelled(
 
 def of_config(kind: str, config: Mapping[str, Any], role: str, **given: Any) -> nn.Module:
     options = dict(config)
-    name = options.pop('net')
+    name = options.pop('net', None)
     known = [module.name for module in pkgutil.iter_modules(gans.nets.__path__) if module.name not in HELPERS]
     if name not in known:
         raise unknown(f'{role}.net', name, known)

@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 import ml_collections
 
+from gans import ranges
 from gans.configs import flat
 from gans.core import Tree
 from gans.data import feed, load
@@ -45,6 +46,7 @@ class Sources:
 def experiment_of(member: Member, sources: Sources) -> Experiment:
     """The experiment of a member, to be mapped over. Raises UserError, which names the row."""
     try:
+        ranges.check(member.config)  # before its data are read
         return setup(member.config, devices=1, source=sources.of(member.config), mapped=True)
     except UserError as error:
         raise UserError(f"row '{member.row}': {error}") from error
@@ -67,8 +69,6 @@ def plan(members: Sequence[Member], sources: Sources) -> list[Group]:
 
 def slices(group: Group, size: int) -> list[Group]:
     """The group in parts of at most `size` members, as even as can be."""
-    if size < 1:
-        raise UserError(f'population.max_size={size} must be at least 1')
     count = -(-len(group.members) // size)
     edges = [len(group.members) * i // count for i in range(count + 1)]
     return [group._replace(members=group.members[a:b]) for a, b in pairwise(edges)]

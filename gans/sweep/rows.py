@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import ml_collections
 
-from gans import configs
+from gans import config_file, configs, ranges
 from gans.errors import UserError
 
 
@@ -40,6 +40,7 @@ class Sweep(NamedTuple):
         """Every row with seeds s, s + 1, ..., where s is the base config's."""
         if seeds < 1:
             raise UserError(f'--seeds={seeds} must be at least 1')
+        ranges.check_one(f'the last of --seeds={seeds}, seed', self.base.seed + seeds - 1, ranges.SEED)
         return tuple(Member(row.name, _seeded(row.config, i)) for row in self.rows for i in range(seeds))
 
 
@@ -53,7 +54,7 @@ def load(path: Path, base: ml_collections.ConfigDict) -> Sweep:
     Raises:
       UserError: the file has no rows, or one whose name or keys will not do.
     """
-    module = configs.load(path)
+    module = config_file.load(path)
     rows: dict[str, Row] = {}
 
     def add(name: str, **overrides: Any) -> None:
@@ -69,7 +70,7 @@ def load(path: Path, base: ml_collections.ConfigDict) -> Sweep:
         raise UserError(
             f'{path} is no sweep: it defines no `def sweep(add)`; an experiment is run with --config={path}'
         )
-    configs.guarded(path, lambda: module.sweep(add))
+    config_file.guarded(path, lambda: module.sweep(add))
     if not rows:
         raise UserError(f'{path}: sweep(add) adds no row: call add(name, **{{key: value}}) at least once')
     return Sweep(path.stem, (module.__doc__ or '').strip(), base, tuple(rows.values()))

@@ -18,7 +18,7 @@ from gans.systems.gan import ema, make_latents
 
 
 def build(config: ml_collections.ConfigDict, spec: Spec, compute: Compute) -> System:
-    """See `experiments/common.py` for the keys of the config; here also `acgan.weight` of L_C, 1 in the paper. Each
+    """See `gans/defaults.py` for the keys of the config; here also `acgan.weight` of L_C, 1 in the paper. Each
     fake image has the class of the real one beside it.
 
     Raises:

@@ -16,7 +16,7 @@ from gans.systems.gan import ema, make_latents
 
 
 def build(config: ml_collections.ConfigDict, spec: Spec, compute: Compute) -> System:
-    """See `experiments/common.py` for the keys of the config; here also `began.gamma`, the diversity ratio, and
+    """See `gans/defaults.py` for the keys of the config; here also `began.gamma`, the diversity ratio, and
     `began.rate`, lambda_k. The critic's net is one with an `Autoencoder`.
 
     Raises:

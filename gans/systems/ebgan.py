@@ -16,7 +16,7 @@ from gans.systems.gan import ema, make_latents
 
 
 def build(config: ml_collections.ConfigDict, spec: Spec, compute: Compute) -> System:
-    """See `experiments/common.py` for the keys of the config; here also `ebgan.margin`, and `ebgan.pull_away`, the
+    """See `gans/defaults.py` for the keys of the config; here also `ebgan.margin`, and `ebgan.pull_away`, the
     weight of the repelling term, or None. The critic's net is one with an `Autoencoder`.
 
     An energy is the mean squared error of an example's numbers, so that margins mean the same for images of all sizes.

@@ -23,7 +23,7 @@ LATENTS = {
 
 
 def build(config: ml_collections.ConfigDict, spec: Spec, compute: Compute) -> System:
-    """See `experiments/common.py` for the keys of the config."""
+    """See `gans/defaults.py` for the keys of the config."""
     z = make_latents(config.latents)
     generator = nets.generator(config.generator, spec, config.latents.size, compute, z)
     pack = config.pack

@@ -26,7 +26,7 @@ Latents = dict[str, Array]  # z [B, d]; category int32 [B]; codes [B, c] in [-1,
 
 
 def build(config: ml_collections.ConfigDict, spec: Spec, compute: Compute) -> System:
-    """See `experiments/common.py` for the keys of the config; here also a section `infogan`: `categories` of the one
+    """See `gans/defaults.py` for the keys of the config; here also a section `infogan`: `categories` of the one
     categorical code, how many continuous `codes`, the weights `category_weight` and `code_weight` of their bounds, and
     `widths` and `norm` of the recognition net.
 
@@ -34,7 +34,7 @@ def build(config: ml_collections.ConfigDict, spec: Spec, compute: Compute) -> Sy
     code, so that the body that both share learns to read codes.
 
     Raises:
-      UserError: options of the system 'gan' that this one does not have; codes that are none.
+      UserError: options of the system 'gan' that this one does not have.
     """
     refuse(config, ('penalty.name',))
     if 'infogan' not in config:
@@ -42,9 +42,6 @@ def build(config: ml_collections.ConfigDict, spec: Spec, compute: Compute) -> Sy
             "system 'infogan' wants a section infogan in the config, such as experiments/infogan_mnist.py's"
         )
     options = config.infogan
-    if options.categories < 2 or options.codes < 0:
-        raise UserError(f'infogan.categories={options.categories} must be at least 2, and infogan.codes={options.codes}'
-                        ' at least 0')  # fmt: skip
     size = config.latents.size + options.categories + options.codes
     generator = nets.generator(config.generator, spec, size, compute)
     critic = nets.critic(config.critic, spec, compute)

@@ -18,13 +18,11 @@ def build(config: ml_collections.ConfigDict, spec: Spec, compute: Compute) -> Sy
     `alpha`, 0.5 in the paper. The optimisers' states, and statistics such as batch norm's, do not go back.
 
     Raises:
-      UserError: the section is missing, or k < 1.
+      UserError: the section is missing.
     """
     if 'lookahead' not in config:
         raise UserError("system 'lookahead' wants a section lookahead in the config: every (such as 5), alpha (0.5)")
     every, alpha = config.lookahead.every, config.lookahead.alpha
-    if every < 1:
-        raise UserError(f'lookahead.every={every} must be at least 1')
     system = gan.build(config, spec, compute)
     nets = tuple(net for player in system.players.values() for net in player.nets)
     back = Update('lookahead', 'lookahead', lambda *_: (jnp.zeros(()), Aux()), every=every)

@@ -31,13 +31,11 @@ def build(config: ml_collections.ConfigDict, spec: Spec, compute: Compute) -> Sy
 
     Raises:
       UserError: a game in which the generator does not minimise what the critic maximises; a lazy penalty;
-        micro-batches, each of which would unroll a critic of its own; k missing or negative.
+        micro-batches, each of which would unroll a critic of its own; k missing.
     """
     if 'unroll' not in config:
         raise UserError("system 'unrolled' wants a section unroll in the config: steps (such as 5)")
     steps = config.unroll.steps
-    if steps < 0:
-        raise UserError(f'unroll.steps={steps} must be at least 0, which is the system gan')
     system = gan.build(config, spec, compute)
     if steps == 0:
         return system

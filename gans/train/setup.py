@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 import ml_collections
 
+from gans import ranges
 from gans.core import Compute, Spec, System, TrainState
 from gans.data import feed, load
 from gans.data.base import Source
@@ -104,16 +105,10 @@ def unoptimised() -> dict[str, int] | None:
 
 
 def _check(config: ml_collections.ConfigDict, devices: int) -> None:
+    ranges.check(config)
     train = config.train
     cadences = {f'train.{key}': train[key] for key in ('steps', 'log_every', 'sample_every', 'checkpoint_every')}
     cadences['eval.every'] = config.eval.every
-    positive = {f'train.{key}': train[key] for key in ('batch_size', 'n_critic', 'micro', 'steps_per_call', 'keep')}
-    positive |= {'eval.samples': config.eval.samples, 'penalty.every': config.penalty.every, 'pack': config.pack}
-    positive |= {'latents.size': config.latents.size, 'instance_noise.until': config.instance_noise.until}
-    positive |= {'ema.warmup': config.ema.warmup}
-    for key, value in (cadences | positive).items():
-        if value < 1:
-            raise UserError(f'{key}={value} must be at least 1')
     if train.precision not in PRECISIONS:
         raise unknown('train.precision', train.precision, PRECISIONS)
     if train.conv not in FORMS:

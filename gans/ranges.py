@@ -1,0 +1,144 @@
+"""The range of every number of a config."""
+
+import math
+from numbers import Integral, Real
+from typing import Any, NamedTuple
+
+from ml_collections import ConfigDict
+
+from gans.configs import flat
+from gans.errors import UserError
+
+COUNT = 2**31 - 1  # the largest whole number on a device
+FINITE = 3.4e38  # and the largest float
+SIGNS = {'[': 'at least', '(': 'greater than'}
+
+
+class Range(NamedTuple):
+    """An interval; its ends are written as in mathematics, where a round bracket leaves one out."""
+
+    low: float = -math.inf
+    high: float = math.inf
+    ends: str = '[]'
+    whole: bool = False
+
+    def holds(self, value: Any) -> bool:
+        if isinstance(value, tuple | list):
+            return all(map(self.holds, value))
+        above = lambda: value > self.low if self.ends[0] == '(' else value >= self.low
+        below = lambda: value < self.high if self.ends[1] == ')' else value <= self.high
+        return self._is_number(value) and above() and below()
+
+    def wanted(self, value: Any) -> str:
+        """What a value must be or do that is not in the range."""
+        number = self._is_number(value)
+        if self.high == math.inf or (self.high == COUNT and not (number and value > COUNT)):
+            bounds, verb = f'{SIGNS[self.ends[0]]} {self.low}', 'be'
+        else:
+            bounds, verb = f'in {self.ends[0]}{self.low}, {self.high}{self.ends[1]}', 'lie'
+        if number:
+            return f'{verb} {bounds}'
+        kind = 'be a whole number' if self.whole else 'be a finite number'
+        return kind if self.low == -math.inf else f'{kind}, {bounds}'
+
+    def _is_number(self, value: Any) -> bool:
+        if isinstance(value, bool) or not isinstance(value, Integral if self.whole else Real):
+            return False
+        return self.whole or abs(value) <= FINITE
+
+
+ANY, POSITIVE, NOT_NEGATIVE = Range(), Range(0, ends='(]'), Range(0)
+SHARE, FACTOR = Range(0, 1), Range(0, 1, '[)')  # a factor is of what decays: at 1 it would stay for ever
+SOME = Range(0, 1, '(]')  # a share that is not none
+count = lambda low=1: Range(low, COUNT, whole=True)
+SEED = Range(0, 2**32 - 1, whole=True)
+
+OPTIMIZER = {
+    'learning_rate': POSITIVE,
+    'b1': FACTOR,
+    'b2': FACTOR,
+    'eps': NOT_NEGATIVE,
+    'decay': FACTOR,
+    'momentum': Range(-1, 1, '()'),  # negative: Gidel 2019 (1807.04740)
+    'historical_averaging': NOT_NEGATIVE,
+    'clip_value': POSITIVE,
+    'clip_norm': POSITIVE,
+    'optimism': NOT_NEGATIVE,
+    'clip_weights': POSITIVE,
+}
+# Whole numbers of nets are checked with their other options: gans/nets/build.py.
+NET = {'init_std': POSITIVE, 'start': ANY, 'embedding': count()}
+RANGES = {
+    'seed': SEED,
+    'data.on_device_max_mb': NOT_NEGATIVE,
+    **{f'data.{key}': count() for key in ('num', 'size', 'channels', 'crop', 'modes', 'side')},
+    **{f'data.{key}': NOT_NEGATIVE for key in ('std', 'radius', 'sigma', 'spacing', 'noise')},
+    'data.mean': ANY,
+    'data.scale': POSITIVE,
+    'latents.size': count(),
+    'latents.scale': POSITIVE,
+    'labels.real': ANY,  # see also gans/losses.py
+    'labels.fake': ANY,
+    'labels.generator': ANY,
+    'pack': count(),
+    'flip_labels': SHARE,
+    'penalty.weight': NOT_NEGATIVE,
+    'penalty.target': NOT_NEGATIVE,
+    'penalty.every': count(),
+    'instance_noise.sigma': NOT_NEGATIVE,
+    'instance_noise.until': count(),
+    'augment.probability': SHARE,
+    'augment.target': Range(-1, 1),  # a mean of signs
+    'augment.kimg': POSITIVE,
+    'consistency.weight': NOT_NEGATIVE,
+    'lecam.weight': NOT_NEGATIVE,
+    'lecam.decay': FACTOR,
+    'top_k.share': SOME,
+    'top_k.until': count(),
+    'replay.size': count(),
+    'replay.fresh': count(),
+    'replay.share': SHARE,
+    'feature_matching': NOT_NEGATIVE,
+    **{f'optimizer.{role}.{key}': range_ for role in ('generator', 'critic') for key, range_ in OPTIMIZER.items()},
+    'ema.decay': FACTOR,
+    'ema.warmup': Range(1),
+    **{f'train.{key}': count() for key in ('steps', 'batch_size', 'n_critic', 'micro', 'steps_per_call')},
+    **{f'train.{key}': count() for key in ('log_every', 'sample_every', 'checkpoint_every', 'keep')},
+    'population.max_size': count(),
+    'eval.every': count(),
+    'eval.samples': count(),
+    **{f'{net}.{key}': range_ for net in ('generator', 'critic') for key, range_ in NET.items()},
+    **{f'lapgan.{net}.{key}': range_ for net in ('generator', 'critic') for key, range_ in NET.items()},
+    'acgan.weight': NOT_NEGATIVE,
+    'began.gamma': SHARE,
+    'began.rate': POSITIVE,
+    'consensus.gamma': NOT_NEGATIVE,
+    'ebgan.margin': NOT_NEGATIVE,
+    'ebgan.pull_away': NOT_NEGATIVE,
+    'infogan.categories': count(2),
+    'infogan.codes': count(0),
+    'infogan.category_weight': NOT_NEGATIVE,
+    'infogan.code_weight': NOT_NEGATIVE,
+    'infogan.widths': count(),
+    'lapgan.coarsest': count(),
+    'lookahead.every': count(),
+    'lookahead.alpha': SOME,
+    'unroll.steps': count(0),
+}
+
+
+def check(config: ConfigDict) -> None:
+    """Raises UserError for a number of a config that is not in its range.
+
+    A number that is traced has no value yet; those of a sweep's rows are looked at before.
+    """
+    for key, value in flat(config).items():
+        traced = hasattr(value, 'aval')  # jax's name for shape and type, and jax is not needed here
+        if key in RANGES and value is not None and not traced:
+            check_one(key, value, RANGES[key])
+
+
+def check_one(name: str, value: Any, range_: Range) -> None:
+    """The same for one number."""
+    if not range_.holds(value):
+        raise UserError(f'{name}={repr(value).removesuffix(".0")} must {range_.wanted(value)}')

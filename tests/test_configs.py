@@ -1,0 +1,250 @@
+"""Config files: what they may give, what they do wrong, and what the command line sets in them."""
+
+import json
+from pathlib import Path
+
+import gan_ring8
+import launching
+import pytest
+import test_experiments
+from absl import flags
+from ml_collections import ConfigDict
+
+from experiments import common
+from gans import cli, config_file, configs, defaults
+from gans.errors import UserError
+from gans.train import setup
+
+EXPERIMENTS = Path(__file__).resolve().parent.parent / 'experiments'
+NAMES = [*test_experiments.NAMES, *(f'sweeps/{path.stem}' for path in (EXPERIMENTS / 'sweeps').glob('*.py'))]
+HEAD = 'from experiments.gan_ring8 import get_config as base\n\n'
+TYPO = HEAD + "def get_config():\n    config = base('smoke')\n    config.train.stepz = 6\n    return config\n"
+
+
+def write(folder: Path, text: str, name: str = 'mine.py') -> Path:
+    path = folder / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+    return path
+
+
+def refused(run, *args) -> str:
+    with pytest.raises(UserError) as error:
+        run(*args)
+    assert '\n' not in str(error.value)
+    return str(error.value)
+
+
+def read(path: Path, *overrides: tuple[str, str]) -> ConfigDict:
+    return cli.read_config(str(path), list(overrides))
+
+
+# What files give
+
+
+@pytest.mark.parametrize('name', NAMES)
+def test_an_experiment_is_as_its_file_says(name: str) -> None:
+    """To the order of its keys: the defaults add nothing to it, and know all of it."""
+    for variant in ('', 'smoke'):
+        config = config_file.read(f'{EXPERIMENTS / name}.py:{variant}')
+        assert json.dumps(config.to_dict()) == json.dumps(test_experiments.config_of(name, variant).to_dict())
+        assert config.is_locked
+
+
+def test_what_a_config_leaves_out_is_as_the_defaults_say(tmp_path: Path) -> None:
+    """A dict, keys with dots, a ConfigDict of few keys, and a frozen one."""
+    text = "{'seed': 3, 'train': {'steps': 6}, 'ema.decay': 0.5, 'optimizer': {'critic': {'learning_rate': 1}}}"
+    nested = text.replace("'ema.decay': 0.5", "'ema': {'decay': 0.5}")
+    for given in (text, f'ConfigDict({nested})', f'FrozenConfigDict({nested})'):
+        path = write(tmp_path, f'from ml_collections import *\n\ndef get_config():\n    return {given}\n')
+        config, whole = configs.flat(read(path)), configs.flat(common.get_config())
+        differ = {key: value for key, value in config.items() if value != whole[key]}
+        assert differ == {'seed': 3, 'train.steps': 6, 'ema.decay': 0.5, 'optimizer.critic.learning_rate': 1.0}
+        assert type(config['optimizer.critic.learning_rate']) is float
+        # Arguments of a function have their defaults there.
+        assert [key for key in whole if key not in config] == [
+            f'optimizer.critic.{key}' for key in common.adam() if key not in ('name', 'learning_rate')
+        ]
+        assert config['optimizer.critic.name'] == 'adam'
+
+
+def test_a_dict_is_a_config(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    """Where it lacks what has no default, that is said."""
+    nets = {role: {'net': 'mlp', 'widths': (8,)} for role in ('generator', 'critic')}
+    for given, code in (
+        ({'seed': 0, 'system': 'gan'}, 2),
+        ({'data': {'name': 'ring'}}, 2),
+        ({'data.name': 'ring', **nets}, 0),
+    ):
+        path = write(tmp_path, f'def get_config():\n    return {given}\n')
+        assert launching.main(f'--config={path}', '--mode=describe') == code
+        out, errors = capsys.readouterr()
+        assert 'generator' in out if code == 0 else errors.count('\n') == 1
+    assert 'data.name' in refused(lambda: setup.setup(configs.whole({'seed': 0}, 'of a test'), devices=1))
+    assert 'generator.net' in refused(lambda: setup.setup(configs.whole({'data.name': 'ring'}, 'of a test'), devices=1))
+
+
+def test_the_section_of_a_system_has_defaults_where_it_is_named(tmp_path: Path) -> None:
+    path = write(tmp_path, "def get_config():\n    return {'system': 'began', 'began': {'gamma': 0.9}}\n")
+    config = read(path)
+    assert config.began.to_dict() == {'gamma': 0.9, 'rate': 0.001} and 'ebgan' not in config
+
+
+def test_the_sections_of_systems_are_as_the_experiments_have_them() -> None:
+    """So that what a system reads cannot be missing in the defaults."""
+    for name in NAMES:
+        config = test_experiments.config_of(name)
+        for system in defaults.SYSTEMS.keys() & config.keys():
+            assert set(config[system]) == set(defaults.SYSTEMS[system]), name
+
+
+def test_a_file_may_import_what_lies_beside_it(tmp_path: Path) -> None:
+    write(tmp_path, 'STEPS = 7\n', 'helper_of_a_test.py')
+    write(tmp_path, 'SEED = 8\n', 'late_helper_of_a_test.py')
+    path = write(
+        tmp_path,
+        'import helper_of_a_test\n\ndef get_config():\n    import late_helper_of_a_test as late\n'
+        "    return {'train': {'steps': helper_of_a_test.STEPS}, 'seed': late.SEED}\n",
+    )
+    config = read(path)
+    assert (config.train.steps, config.seed) == (7, 8)
+
+
+def test_colons_in_a_path(tmp_path: Path) -> None:
+    path = write(tmp_path / 'a:b', "def get_config(variant='x'):\n    return {'data.name': variant}\n", 'c:d.py')
+    assert read(path).data.name == 'x'
+    assert read(f'{path}:small').data.name == 'small'
+    assert cli.default_workdir(f'{path}:small') == Path('runs/c:d-small')
+    assert config_file.split('C:\\gone\\gan.py:smoke') == (Path('C:\\gone\\gan.py'), 'smoke')
+    assert config_file.split('C:\\gone\\gan.py') == (Path('C:\\gone\\gan.py'), None)
+
+
+# What they do wrong
+
+
+@pytest.mark.parametrize(
+    'text, said',
+    [
+        (TYPO, "unknown key of FILE 'train.stepz'; did you mean 'train.steps'?"),
+        ("def get_config():\n    return {'ema': {'deca': 1}}", "'ema.deca'; did you mean 'ema.decay'?"),
+        ("def get_config():\n    return {'zebra': {}}", "unknown key of FILE 'zebra'"),
+        ("def get_config():\n    return {'began': {'gama': 1}}", "'began.gama'; did you mean 'began.gamma'?"),
+        ("def get_config():\n    return {'train': 5}", 'train=5 of FILE does not fit: a section is wanted there'),
+        ("def get_config():\n    return {'seed': {'a': 1}}", "unknown key of FILE 'seed.a'; did you mean 'seed'?"),
+        ("def get_config():\n    return {'pack': True}", 'pack=True of FILE does not fit: a whole number is wanted'),
+        ("def get_config():\n    return {'pack': 1.5}", 'pack=1.5 of FILE does not fit: a whole number is wanted'),
+        (
+            "def get_config():\n    return {'ema': {'decay': '0.9'}}",
+            "ema.decay='0.9' of FILE does not fit: a number is",
+        ),
+        ("def get_config():\n    return {'ema': {'decay': True}}", 'ema.decay=True of FILE does not fit: a number is'),
+        ("def get_config():\n    return {'train': {'steps': None}}", 'train.steps=None of FILE: this cannot be turned'),
+        (
+            'def get_config():\n    pass',
+            'FILE, line 1: get_config must return a ConfigDict or a dict, and returns None',
+        ),
+        (
+            'x = 1\ndef get_config():\n    return [1]',
+            'FILE, line 2: get_config must return a ConfigDict or a dict, and',
+        ),
+        (
+            'def get_config(size):\n    return {}',
+            'FILE, line 1: get_config(size): it wants a variant: --config=FILE:NAME',
+        ),
+        ('def get_config():\n    return {}[1]', 'FILE, line 2: KeyError: 1'),
+        ("def get_config():\n    raise ValueError('two\\nlines')", 'FILE, line 2: ValueError: two lines'),
+        ('import sys\nsys.exit(3)', 'FILE, line 2: SystemExit: 3'),
+        ('import nothing_like_it', "FILE, line 1: ModuleNotFoundError: No module named 'nothing_like_it'"),
+        ('x = (\n', 'FILE, line 1: SyntaxError: '),
+        ('x = 1', 'FILE has no `def get_config()`'),
+        ('get_config = 3', 'FILE has no `def get_config()`'),
+        ('get_config = dict', 'FILE: '),
+    ],
+)
+def test_mistakes_in_a_file(text: str, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By an absolute path, and by one from here."""
+    path = write(tmp_path, text)
+    assert said.replace('FILE', str(path)) in refused(read, path)
+    monkeypatch.chdir(tmp_path)
+    assert said.replace('FILE', 'mine.py') in refused(read, 'mine.py')
+
+
+def test_mistakes_in_what_a_file_imports(tmp_path: Path) -> None:
+    helper = write(tmp_path, 'x = (\n', 'broken_helper_of_a_test.py')
+    assert f'{helper}, line 1: SyntaxError' in refused(read, write(tmp_path, 'import broken_helper_of_a_test'))
+    path = write(tmp_path, 'def get_config():\n    return {}')
+    assert f"{path}, line 1: get_config(): it knows no variants: leave out ':tiny'" in refused(read, f'{path}:tiny')
+    assert 'it must be a file of Python (.py), or' in refused(read, write(tmp_path, '', 'notes.txt'))
+    for text in ('[1]', '{', '3'):
+        assert 'config.json' in refused(read, write(tmp_path, text, 'config.json'))
+    assert "did you mean 'train.steps'" in refused(read, write(tmp_path, '{"train": {"stepz": 1}}', 'config.json'))
+
+
+def test_unknown_keys_by_the_command_line(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    """Files, bases of sweeps and their rows alike: exit code 2, one line, and no folder."""
+    typo, folder = write(tmp_path, TYPO), tmp_path / 'run'
+    rows = "\ndef sweep(add):\n    add('a', **{'train.stepz': 6})\n"
+    base = write(tmp_path, TYPO + rows, 'base.py')
+    row = write(tmp_path, TYPO.replace('stepz', 'steps') + rows, 'row.py')
+    for given, where in ((f'--config={typo}', typo), (f'--sweep={base}', base), (f'--sweep={row}', "row 'a'")):
+        assert launching.main(given, f'--workdir={folder}') == 2
+        said = capsys.readouterr().err
+        assert said.startswith(f"error: unknown key of {where} 'train.stepz'; did you mean 'train.steps'?")
+        assert said.count('\n') == 1 and not folder.exists()
+
+
+# What is set in them
+
+
+@pytest.mark.parametrize(
+    'words, wanted',
+    [
+        (['--config.pack=4'], {'pack': 4}),
+        (['-config.pack', '0x4'], {'pack': 4}),
+        (['--config.critic.norm', 'spectral'], {'critic.norm': 'spectral'}),
+        (['--config.critic.init_std', '-1.5'], {'critic.init_std': -1.5}),
+        (['--config.critic.minibatch', 'True', '--seed=3'], {'critic.minibatch': True}),
+        (['--config.critic.residual', '--seed=3'], {'critic.residual': True}),
+        (['--config.data.labels'], {'data.labels': True}),
+        (['--config.penalty.one_sided'], {'penalty.one_sided': True}),
+        (['--config.penalty.one_sided=1', '--noconfig.penalty.one_sided'], {}),
+        (['--config.penalty.weight', '1e-4'], {'penalty.weight': 1e-4}),
+        (['--config.ema.decay', 'None'], {'ema.decay': None}),
+        (['--config.eval.features=None'], {'eval.features': None}),
+        (['--config.critic.widths=8,8'], {'critic.widths': [8, 8]}),
+        (
+            ['--config.system=began', '--config.began.gamma', '1'],
+            {'system': 'began', 'began.gamma': 1.0, 'began.rate': 1e-3},
+        ),
+        (['--config.optimizer.critic.decay=0.5'], {'optimizer.critic.decay': 0.5}),
+        (["--config.train={'steps': 5, 'micro': 2}"], {'train.steps': 5, 'train.micro': 2}),
+        (['--config.finetune.step=best', '--config.finetune.step=7'], {'finetune.step': '7'}),
+    ],
+)
+def test_keys_on_the_command_line(words: list[str], wanted: dict) -> None:
+    flags.FLAGS.unparse_flags()
+    file = str(EXPERIMENTS / 'gan_ring8.py')
+    _, overrides = cli.parse(['launch.py', f'--config={file}', *words])
+    before, after = configs.flat(gan_ring8.get_config()), configs.flat(cli.read_config(file, overrides))
+    assert {key: value for key, value in after.items() if key not in before or before[key] != value} == wanted
+
+
+def test_the_command_of_a_sweep_says_what_not_where() -> None:
+    words = ['--sweep=a b.py', '--workdir', 'W', '--row=x', '--config.pack', '2', '--compilation_cache=c', '--seeds=3']
+    assert cli.sweep_command(['launch.py', *words]) == "python launch.py '--sweep=a b.py' --config.pack 2 --seeds=3"
+
+
+def test_a_section_of_arguments_is_set_as_a_whole() -> None:
+    set_to = lambda value: configs.overridden(gan_ring8.get_config(), value, 'of a test')
+    assert set_to({'critic': {'net': 'dirac'}}).critic == ConfigDict({'net': 'dirac'})
+    rated = set_to({'optimizer': {'critic': {'learning_rate': 1}}}).optimizer
+    assert rated.critic == ConfigDict({'name': 'adam', 'learning_rate': 1.0})
+    assert rated.generator == gan_ring8.get_config().optimizer.generator
+
+
+def test_numbers_of_numpy_are_numbers() -> None:
+    import numpy as np
+
+    set_to = {'pack': np.int64(2), 'penalty.weight': np.float32(0.5), 'ema.decay': np.float64(0.5)}
+    config = configs.overridden(gan_ring8.get_config(), set_to, 'of a test')
+    assert [type(x) for x in (config.pack, config.penalty.weight, config.ema.decay)] == [int, float, float]

@@ -1,0 +1,70 @@
+"""Places that a user names: `~` is the home folder in flags, configs and rows; a run's config.json is a config."""
+
+import json
+from pathlib import Path
+
+import launching
+import pytest
+from absl import flags
+from test_configs import EXPERIMENTS, HEAD, read, write
+
+from experiments import common
+from gans import cli, configs
+
+
+def test_the_home_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv('HOME', '/home/me')
+    expected = {
+        '~': '/home/me',
+        '~/a': '/home/me/a',
+        'folder:~/a/': 'folder:/home/me/a/',
+        'classifier:folder:~/a': 'classifier:folder:/home/me/a',
+        '~no_such_user/a': '~no_such_user/a',
+        'a~/b': 'a~/b',
+        '/a/~': '/a/~',
+    }
+    assert {text: configs.place(text) for text in expected} == expected
+    path = write(
+        tmp_path,
+        "def get_config():\n    return {'data': {'name': 'folder:~/a', 'cache': '~/c', 'folder': '~', 'data_dir': '~'},"
+        " 'finetune': {'run': '~/r'}, 'eval.features': 'classifier:folder:~/a'}\n",
+    )
+    config = configs.flat(read(path, ('data.of', 'folder:~/b')))
+    assert '~' not in json.dumps(config) and config['data.name'] == 'folder:/home/me/a'
+    assert config['data.of'] == 'folder:/home/me/b'
+    row = configs.overridden(common.get_config(), {'data.name': 'folder:~/b'}, 'of a test')
+    assert row.data.name == 'folder:/home/me/b'
+
+
+def test_every_flag_that_names_a_place_knows_the_home_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv('HOME', str(tmp_path))
+    flags.FLAGS.unparse_flags()
+    places = ['config', 'workdir', 'from', 'out', 'weights', 'real', 'fake', 'compilation_cache', 'features']
+    cli.parse(['launch.py', '--mode=finetune', *(f'--{name}=~/x' for name in places)])
+    assert {flags.FLAGS[name].value for name in places} == {f'{tmp_path}/x'}
+    for name in ('sweep', 'report'):
+        for flag in flags.FLAGS:
+            flags.FLAGS[flag].unparse()
+        cli.parse(['launch.py', f'--{name}', '~/x'])
+        assert flags.FLAGS[name].value == f'{tmp_path}/x'
+
+
+def test_a_run_in_the_home_folder_and_its_config(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    """Nothing is called `~`; config.json is a config: of the same run, or of its like in another folder."""
+    monkeypatch.setenv('HOME', str(tmp_path / 'home'))
+    monkeypatch.setenv('PYTHONPATH', str(EXPERIMENTS.parent))
+    monkeypatch.chdir(tmp_path)
+    write(tmp_path / 'home', HEAD + "def get_config():\n    return base('smoke')\n", 'plain.py')
+    assert launching.main('--config=~/plain.py', '--workdir=~/runs/a') == 0
+    run, home = tmp_path / 'home' / 'runs' / 'a', tmp_path / 'home'
+    assert (run / 'summary.json').exists() and not (tmp_path / '~').exists()
+    assert launching.main(f'--config={run}/config.json', '--mode=sample', '--num=4', '--out=~/a.npz') == 0
+    assert (home / 'a.npz').exists()
+    assert launching.main('--config=~/runs/a/config.json', '--workdir=again') == 0
+    for name in ('config.json', 'metrics.csv'):
+        assert (tmp_path / 'again' / name).read_bytes() == (run / name).read_bytes()
+    capsys.readouterr()
+    assert launching.main('--config=~/runs/a/config.json:smoke', '--workdir=other') == 2
+    assert 'has no variants' in capsys.readouterr().err
