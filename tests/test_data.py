@@ -1,11 +1,13 @@
 """Data: sets, their finishing, and batches as functions of (seed, step)."""
 
 import gzip
+import hashlib
 import io
 import json
-import logging
+import re
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import jax
@@ -14,8 +16,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from gans.data import feed, folder, idx, images, load, openmoji, toys
-from gans.data.base import Source
+from gans.data import feed, idx, images, load, openmoji, toys
+from gans.data.base import Source, digest_of
 from gans.errors import UserError
 
 KEY = jax.random.key(3)
@@ -288,6 +290,32 @@ def test_large_sets_are_streamed() -> None:
     np.testing.assert_array_equal(large.read(np.array([5, 3]))['real'], held.arrays['real'][[5, 3]])
 
 
+def test_the_digest_tells_which_examples_a_set_has() -> None:
+    """Not by where they lie or how they are seen; a drawn set, whose numbers may be traced, has none."""
+    whole = load.load({'name': 'digits'}).digest
+    assert re.fullmatch('[0-9a-f]{16}', whole)
+    for same in ({'on_device_max_mb': 0.01}, {'flip': True}):
+        assert load.load({'name': 'digits', **same}).digest == whole
+    others = [{'num': 20}, {'num': 21}, {'without': 3}, {'size': 4}]
+    assert len({whole, *(load.load({'name': 'digits', **other}).digest for other in others)}) == 5
+    assert load.load({'name': 'ring'}).digest is None
+
+
+def test_the_digest_is_of_order_labels_and_shape_too() -> None:
+    pixels, labels = np.arange(48, dtype=np.uint8).reshape(4, 2, 2, 3), np.array([0, 0, 1, 1], np.int32)
+    held = {'real': pixels, 'label': labels}
+    changes = [
+        held,
+        {'real': pixels[::-1], 'label': labels},
+        {'real': pixels, 'label': labels[::-1]},
+        {'real': pixels},
+        {'real': pixels.reshape(4, 2, 6, 1), 'label': labels},
+    ]
+    assert len({digest_of(change) for change in changes}) == 5
+    copies = {name: array.copy() for name, array in reversed(held.items())}
+    assert digest_of(copies) == digest_of(held, {'real': hashlib.sha256(pixels).hexdigest()}) == digest_of(held)
+
+
 def test_importing_and_loading_need_no_heavy_package() -> None:
     program = (
         'import sys, gans.data.feed, gans.data.load as load\n'
@@ -428,7 +456,9 @@ def test_digits() -> None:
 # Sets of TFDS
 
 
-def write_tfds(root: Path, pictures: list[np.ndarray], shape: list[int]) -> None:
+def write_tfds(
+    root: Path, pictures: list[np.ndarray], shape: list[int], labels: Sequence[int] = (0, 1, 0, 1, 0, 1, 0)
+) -> None:
     """A set 'tiny_pictures' as TFDS would prepare it, written without TensorFlow."""
     from array_record.python.array_record_module import ArrayRecordWriter
     from tensorflow_datasets.proto import tf_example_pb2
@@ -436,12 +466,12 @@ def write_tfds(root: Path, pictures: list[np.ndarray], shape: list[int]) -> None
     place = root / 'tiny_pictures' / '1.0.0'
     place.mkdir(parents=True)
     writer = ArrayRecordWriter(str(place / 'tiny_pictures-train.array_record-00000-of-00001'), 'group_size:1')
-    for n, picture in enumerate(pictures):
+    for picture, label in zip(pictures, labels, strict=False):
         file = io.BytesIO()
         Image.fromarray(picture).save(file, 'PNG')
         example = tf_example_pb2.Example()
         example.features.feature['image'].bytes_list.value.append(file.getvalue())
-        example.features.feature['label'].int64_list.value.append(n % 2)
+        example.features.feature['label'].int64_list.value.append(label)
         writer.write(example.SerializeToString())
     writer.close()
     feature = 'tensorflow_datasets.core.features'
@@ -478,6 +508,8 @@ def test_tfds_is_read_without_tensorflow(tmp_path, pictures, capfd) -> None:
     np.testing.assert_array_equal(source.arrays['label'], [0, 1, 0, 1, 0, 1, 0])
     large = load.load({**config, 'on_device_max_mb': 0.001})
     np.testing.assert_array_equal(large.read(np.array([3, 1], np.uint32))['real'], [pictures[3], pictures[1]])
+    assert large.digest == source.digest  # held or streamed
+    assert load.load({**config, 'size': 6}).digest != source.digest
     assert load.load({**config, 'split': 'train[:3]', 'size': 6, 'crop': 8}).arrays['real'].shape == (3, 6, 6, 3)
     cropped = load.load({**config, 'crop': 4}).arrays['real']
     np.testing.assert_array_equal(cropped, np.stack(pictures)[:, 4:8, 4:8])
@@ -486,6 +518,30 @@ def test_tfds_is_read_without_tensorflow(tmp_path, pictures, capfd) -> None:
             load.load({**config, 'split': part})
     assert 'tensorflow' not in sys.modules
     assert capfd.readouterr().err == ''
+
+
+def test_the_digest_of_tfds_follows_from_the_pictures(tmp_path, pictures) -> None:
+    """Of one name, version and size: the same wherever they lie, another if one picture is another."""
+    pytest.importorskip('tensorflow_datasets')
+    others = [pictures[0] // 2, *pictures[1:]]
+    for place, some in (('a', pictures), ('b', pictures), ('c', others)):
+        write_tfds(tmp_path / place, some, [12, 12, 3])
+    sets = [{'name': 'tfds:tiny_pictures', 'data_dir': str(tmp_path / place)} for place in 'abc']
+    a, b, c = (load.load(config).digest for config in sets)
+    assert a == b != c
+
+
+def test_a_part_of_tfds_keeps_its_classes(tmp_path, pictures, caplog) -> None:
+    """Streamed or held, though its records lie by class."""
+    pytest.importorskip('tensorflow_datasets')
+    write_tfds(tmp_path, pictures, [12, 12, 3], [0, 0, 0, 0, 0, 0, 1])
+    config = {'name': 'tfds:tiny_pictures', 'data_dir': str(tmp_path), 'num': 3}
+    held, large = load.load(config), load.load({**config, 'on_device_max_mb': 0})
+    np.testing.assert_array_equal(held.arrays['label'], [0, 0, 1])
+    np.testing.assert_array_equal(held.arrays['real'], large.read(np.arange(3))['real'])
+    assert held.digest == large.digest and caplog.text == ''
+    load.load({**config, 'num': None, 'split': 'train[:3]'})
+    assert 'has no example of 1 of its 2 classes: dog' in caplog.text
 
 
 def test_tfds_of_many_sizes_wants_a_size(tmp_path) -> None:
@@ -507,96 +563,6 @@ def test_missing_sets_of_tfds_say_how_to_get_them(tmp_path) -> None:
                 load.load({'name': 'tfds:mnist', 'data_dir': str(tmp_path)})
             else:
                 load.load({'name': name, 'data_dir': str(tmp_path)})
-
-
-# Folders
-
-
-@pytest.fixture
-def albums(tmp_path) -> dict:
-    """A folder of pictures of every kind in two sub-folders, and the config to load it."""
-    root = tmp_path / 'albums'
-    (root / 'a' / 'deep').mkdir(parents=True)
-    (root / 'b').mkdir()
-    red = Image.new('RGB', (30, 20), 'red')
-    red.save(root / 'a' / '0.png')
-    red.convert('CMYK').save(root / 'a' / '1.JPG')
-    red.convert('P').save(root / 'a' / 'deep' / '2.png')
-    Image.new('RGBA', (16, 16), (255, 0, 0, 0)).save(root / 'b' / '3.png')
-    Image.fromarray(np.full((9, 9), 0x8000, np.uint16)).save(root / 'b' / '4.png')
-    Image.new('L', (8, 8), 100).save(root / 'b' / '5.tif')
-    Image.new('1', (8, 8), 1).save(root / 'b' / '6.webp', lossless=True)
-    (root / 'b' / '.hidden.png').write_bytes(b'')
-    (root / 'b' / 'notes.txt').write_text('no image')
-    (root / 'b' / 'up').symlink_to(root)
-    (root / 'b' / 'gone.png').symlink_to(root / 'nothing.png')
-    return {'name': f'folder:{root}', 'size': 8, 'cache': str(tmp_path / 'cache')}
-
-
-def test_folder_reads_every_kind_of_image(albums) -> None:
-    source = load.load(albums)
-    real = source.arrays['real']
-    assert real.shape == (7, 8, 8, 3) and source.spec.classes == ('a', 'b')
-    np.testing.assert_array_equal(source.arrays['label'], [0, 0, 0, 1, 1, 1, 1])
-    for n in (0, 1, 2):
-        np.testing.assert_allclose(real[n], np.broadcast_to([255, 0, 0], (8, 8, 3)), atol=3)
-    for n, grey in ((3, 255), (4, 128), (5, 100), (6, 255)):
-        assert (real[n] == grey).all()
-    assert load.load({**albums, 'channels': 1}).arrays['real'].shape == (7, 8, 8, 1)
-
-
-def test_folder_keeps_decoded_images_until_a_file_changes(albums, monkeypatch) -> None:
-    first = load.load(albums).arrays['real']
-    with monkeypatch.context() as patch:
-        patch.setattr(folder, '_decode', lambda *args: pytest.fail('decoded again'))
-        np.testing.assert_array_equal(load.load(albums).arrays['real'], first)
-        large = load.load({**albums, 'on_device_max_mb': 0})
-        np.testing.assert_array_equal(large.read(np.array([4, 2], np.uint32))['real'], first[[4, 2]])
-    root = Path(albums['name'].partition(':')[2])
-    Image.new('RGB', (5, 5), 'blue').save(root / 'a' / '0.png')
-    assert (load.load(albums).arrays['real'][0] == [0, 0, 255]).all()
-    assert not list(Path(albums['cache']).glob('making-*'))
-
-
-def test_folder_works_without_a_cache(albums, tmp_path, caplog) -> None:
-    (tmp_path / 'file').write_text('in the way')
-    source = load.load({**albums, 'cache': str(tmp_path / 'file')})
-    assert source.size == 7 and 'decoding into memory' in caplog.text
-
-
-def test_broken_images_are_named_and_left_out(albums, caplog) -> None:
-    root = Path(albums['name'].partition(':')[2])
-    whole = (root / 'a' / '0.png').read_bytes()
-    (root / 'a' / 'cut.png').write_bytes(whole[: len(whole) // 2])
-    (root / 'b' / '00.jpg').write_text('no image')
-    with caplog.at_level(logging.WARNING):
-        source = load.load(albums)
-    assert 'cut.png' in caplog.text and '00.jpg' in caplog.text
-    assert source.size == 7
-    np.testing.assert_array_equal(source.arrays['label'], [0, 0, 0, 1, 1, 1, 1])
-    np.testing.assert_array_equal(load.load(albums).arrays['label'], source.arrays['label'])  # from the cache
-    with pytest.raises(UserError, match=r'cut\.png|00\.jpg'):
-        load.load({**albums, 'strict': True})
-
-
-def test_folders_without_images_are_mistakes(tmp_path) -> None:
-    config = {'name': f'folder:{tmp_path}', 'cache': str(tmp_path / 'cache')}
-    with pytest.raises(UserError, match='no image lies in'):
-        load.load(config)
-    (tmp_path / 'x.png').write_text('no image')
-    with pytest.raises(UserError, match='can be read'):
-        load.load(config)
-    assert not list((tmp_path / 'cache').iterdir())
-
-
-def test_folder_turns_images_upright_and_takes_their_centre(tmp_path) -> None:
-    picture = np.zeros((4, 8, 3), np.uint8)
-    picture[:, 2:4] = 255  # the left half of the central square
-    exif = Image.Exif()
-    exif[0x0112] = 3  # upside down
-    Image.fromarray(picture).save(tmp_path / 'x.png', exif=exif)
-    real = folder.folder(str(tmp_path), size=4, cache=str(tmp_path / 'cache')).arrays['real'][0]
-    assert (real[:, 2:] == 255).all() and (real[:, :2] == 0).all()
 
 
 def test_images_are_resampled_without_aliasing() -> None:

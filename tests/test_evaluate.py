@@ -12,7 +12,9 @@ import pytest
 from PIL import Image
 
 from experiments import common
+from gans.core import Spec
 from gans.data import load as data
+from gans.data.base import Source
 from gans.data.images import to_uint8
 from gans.errors import UserError
 from gans.evaluate import run
@@ -248,8 +250,10 @@ def test_metrics_that_need_more_examples_are_left_out() -> None:
 
 def test_stamps_and_how_they_differ() -> None:
     config = {'name': 'folder:/some/where/faces', 'size': 64, 'flip': True, 'strict': None, 'on_device_max_mb': 10}
-    assert protocol.data(config) == {'data': 'folder:faces size=64', 'split': 'all'}
-    assert protocol.data({'name': 'fashion_mnist'})['split'] == 'train'
+    held, drawn = (Source(Spec((2,)), lambda raw, keys: raw, digest=digest) for digest in ('0123456789abcdef', None))
+    expected = {'data': 'folder:faces size=64', 'split': 'all', 'data hash': '0123456789abcdef'}
+    assert protocol.data(config, held) == protocol.data({**config, 'cache': '/else/where'}, held) == expected
+    assert protocol.data({'name': 'fashion_mnist'}, drawn) == {'data': 'fashion_mnist', 'split': 'train'}
     stamps = [{'fake': 10, 'ema': True}, {'fake': 20, 'ema': True}, {'fake': 10, 'ema': True, 'k': 3}]
     assert protocol.differences(stamps) == {'fake': [10, 20], 'k': [None, 3]}
     assert protocol.Result('kid', float('nan'), {}).json()['value'] is None

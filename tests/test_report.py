@@ -9,9 +9,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 from sweeping import STEPS, write_head, write_losses, write_run
 
+from gans.data import load
 from gans.errors import UserError
+from gans.metrics import protocol
 from gans.metrics.score import SLICED as BEST
 from gans.sweep import plots
 from gans.sweep.html import html, product
@@ -282,6 +285,23 @@ def test_numbers_of_different_protocols_are_not_ranked(tmp_path) -> None:
     assert 'protocols differ: fake 2000 or 9000' in page and '0.110 ± 0.010‡' in page
     stamp(folder, 'b', 3, fake=4000)  # no protocol is that of most rows
     assert marks(folder) == dict.fromkeys('abc', 'apart')
+
+
+def test_twins_are_not_ranked(tmp_path) -> None:
+    """Folders of one name with different pictures; and runs from before there was a hash of the data."""
+    for place, color in (('A', 'black'), ('B', 'white'), ('C', 'black')):
+        (tmp_path / place / 'train').mkdir(parents=True)
+        Image.new('RGB', (8, 8), color).save(tmp_path / place / 'train' / '0.png')
+    config = lambda place: {'name': f'folder:{tmp_path}/{place}/train', 'size': 8}
+    a, b, copy = (protocol.data(config(place), load.load(config(place))) for place in 'ABC')
+    folder = write(tmp_path / 'twins', {'a': [0.1, 0.11, 0.12], 'b': [0.5, 0.52, 0.51]})
+    old = {key: value for key, value in a.items() if key != 'data hash'}
+    for other, mark, said in ((copy, 'best', ''), (b, 'apart', b['data hash']), (old, 'apart', '- or')):
+        stamp(folder, 'a', 3, **(old if other is old else a))
+        stamp(folder, 'b', 3, **(a if other is old else other))
+        text = report_files([folder], tmp_path / 'out')['results.md']
+        assert marks(folder)['a'] == mark and said in text
+        assert ('**' in text) == (mark == 'best') and ('protocols differ: data hash' in text) == (mark == 'apart')
 
 
 def test_seeds_of_different_protocols_are_apart(tmp_path) -> None:

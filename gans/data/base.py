@@ -6,8 +6,10 @@ A set is in one of three kinds, told apart by which fields are there:
 - drawn (neither): `finish` draws the examples from their keys, inside the compiled step.
 """
 
-from collections.abc import Callable
-from typing import NamedTuple
+import hashlib
+import json
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -34,7 +36,27 @@ class Source(NamedTuple):
     size: int | None = None  # examples; None: drawn without end
     arrays: dict[str, np.ndarray] | None = None  # leaves [size, ...]
     read: Callable[[np.ndarray], dict[str, np.ndarray]] | None = None  # host, threads: indices [M] -> leaves [M, ...]
+    labels: Callable[[], np.ndarray] | None = None  # of a streamed set that has some: all of them, [size]
     modes: Modes | None = None  # of a toy that is a mixture
+    # What `load` says of which examples these are, and in which order: 16 hex digits, the same wherever the set lies,
+    # held or streamed, flipped or not; other examples, another digest. None: drawn, the name and arguments say all.
+    digest: str | None = None
+
+
+def digest(*parts: Any) -> str:
+    """A digest of JSON values, 16 hex digits."""
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]
+
+
+def digest_of(arrays: Mapping[str, np.ndarray], known: Mapping[str, str] | None = None) -> str:
+    """The digest of a held set's arrays: their types, shapes and bytes; 'real' takes a second for each GB.
+
+    Args:
+        known: SHA-256 of the bytes of some of them, by name, which are not read then.
+    """
+    content = lambda array: hashlib.sha256(np.ascontiguousarray(array)).hexdigest()
+    sums = {name: (known or {}).get(name) or content(array) for name, array in arrays.items()}
+    return digest([[name, str(arrays[name].dtype), arrays[name].shape, sums[name]] for name in sorted(arrays)])
 
 
 def class_number(name: str | int, classes: tuple[str, ...], what: str) -> int:

@@ -3,32 +3,48 @@
 import hashlib
 import json
 import logging
-import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+import warnings
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from gans.cache import home
-from gans.data.base import Source
+from gans.data.base import Source, digest_of
+from gans.data.decode import eight_bits, has_frames
+from gans.data.files import pictures_in, say_frames
 from gans.data.images import image_set, pixels, square
 from gans.errors import UserError
 
-SUFFIXES = {'.bmp', '.gif', '.jpeg', '.jpg', '.pgm', '.png', '.ppm', '.tif', '.tiff', '.webp'}
+DECODING = 2  # raise it with any change here, or in `eight_bits` and `square`, that changes images or what is said
+
+Rows = Iterator[tuple[Path, np.ndarray | Exception, bool]]  # see `_decode`
+
+
+class Report(NamedTuple):
+    """What is kept beside decoded images, as JSON."""
+
+    readable: int  # how many there are
+    sha256: str  # of their bytes
+    unreadable: dict[str, str]  # why, by name
+    frames: int  # images that have more frames than the one that is taken
 
 
 def folder(path: str, *, size: int = 64, channels: int = 3, strict: bool = False, cache: str | None = None) -> Source:
     """All images below a folder: the central square of each, turned upright, resampled (Lanczos, antialiased).
 
-    If they all lie in sub-folders, and there are at least two, then the sub-folders' names are the classes.
+    If they all lie in sub-folders, and there are at least two, then the sub-folders' names are the classes. What is
+    left out of the folder is said, with the same words each time: see `pictures_in`.
 
     Args:
-        path: of the folder; names that begin with a dot are left out.
+        path: of the folder.
         size: pixels of a side.
-        channels: 3 for RGB, 1 for grey. Transparency is laid over white, 16 bits become 8.
+        channels: 3 for RGB, 1 for grey. Transparency is laid over white; what becomes of 16 bits or of floats tells
+            `eight_bits`.
         strict: whether a file that cannot be read is an error; otherwise it is named in the log and left out.
         cache: folder for the decoded images, by default $XDG_CACHE_HOME/gans or ~/.cache/gans; without the right to
             write there, all is decoded into memory each time. Nothing is deleted from it.
@@ -42,90 +58,101 @@ def folder(path: str, *, size: int = 64, channels: int = 3, strict: bool = False
     root = Path(path).expanduser()
     if not root.is_dir():
         raise UserError(f"there is no folder '{path}'; give data.name as folder:PATH")
-    names = images_in(root)
-    groups = sorted({name.parts[0] for name in names})
-    labelled = len(groups) > 1 and all(len(name.parts) > 1 for name in names)
-    place = Path(cache).expanduser() if cache else home()
-    images, kept = _decoded(root, names, size, channels, strict, place)
-    labels = np.array([groups.index(names[i].parts[0]) for i in kept]) if labelled else None
-    return image_set(images, labels, groups)
+    names, groups = pictures_in(root)
+    images, report = _decoded(root, names, size, channels, Path(cache).expanduser() if cache else home())
+    for name, error in report.unreadable.items():
+        if strict:
+            raise UserError(f"cannot read '{root / name}' ({error}); remove it or leave data.strict False")
+        logging.warning("left out '%s', which cannot be read: %s", root / name, error)
+    say_frames(root, report.frames)
+    kept = [name for name in names if str(name) not in report.unreadable]
+    classes = sorted({name.parts[0] for name in kept})
+    nested = all(len(name.parts) > 1 for name in kept)
+    if nested and len({name.parts[0] for name in names}) > 1:
+        for dead in sorted(set(groups) - set(classes)):
+            logging.warning("'%s' is no class: no image in it can be read", root / dead)
+    if nested and len(classes) > 1:
+        source = image_set(images, np.array([classes.index(name.parts[0]) for name in kept]), classes)
+    else:
+        source = image_set(images)
+    return source._replace(digest=digest_of(source.arrays, {'real': report.sha256}))
 
 
-def images_in(root: Path) -> list[Path]:
-    """The images below a folder, relative to it, sorted; UserError if there is none."""
-    names = sorted(_names(root))
-    if not names:
-        raise UserError(f"no image lies in '{root}'; wanted are files such as {', '.join(sorted(SUFFIXES))}")
-    return names
-
-
-def _names(root: Path) -> list[Path]:
-    """The images below a folder, relative to it; links to folders are followed, but not to one that they lie in."""
-    found = []
-    for place, folders, files in os.walk(root, followlinks=True):
-        real = Path(place).resolve()
-        folders[:] = [n for n in folders if not n.startswith('.') and not real.is_relative_to((real / n).resolve())]
-        files = [n for n in files if not n.startswith('.') and Path(n).suffix.lower() in SUFFIXES]
-        found += [Path(place, n).relative_to(root) for n in files if Path(place, n).is_file()]  # no dangling links
-    return found
-
-
-def _decoded(
-    root: Path, names: list[Path], size: int, channels: int, strict: bool, cache: Path
-) -> tuple[np.ndarray, np.ndarray]:
-    """The readable images uint8 [N, size, size, channels] and their indices among the names; cached if possible."""
+def _decoded(root: Path, names: list[Path], size: int, channels: int, cache: Path) -> tuple[np.ndarray, Report]:
+    """The readable images uint8 [N, size, size, channels]; cached if possible."""
     stats = [(root / name).stat() for name in names]
-    files = [(str(name), stat.st_mtime_ns, stat.st_size) for name, stat in zip(names, stats, strict=True)]
-    key = json.dumps(['1', str(root.resolve()), size, channels, strict, files])  # all that the result depends on
+    # The time of change as well, which nobody can set: a file may be replaced by one of equal date and size.
+    files = [(str(n), s.st_mtime_ns, s.st_ctime_ns, s.st_size) for n, s in zip(names, stats, strict=True)]
+    key = json.dumps([DECODING, str(root.resolve()), size, channels, files])  # all that the result depends on
     done = cache / hashlib.sha256(key.encode()).hexdigest()[:32]
-    if not done.is_dir():
+    kept, why = _kept(done, size, channels), None
+    if kept is None:
         try:
-            _write(done, _decode(root, names, size, channels, strict))
-        except OSError as error:
-            if not done.is_dir():  # another run may have been first
-                logging.warning("cannot keep decoded images in '%s' (%s); decoding into memory", cache, error)
-                kept, images = zip(*_decode(root, names, size, channels, strict), strict=True)
-                return np.stack(images), np.array(kept)
-    kept = np.load(done / 'kept.npy')
-    return np.memmap(done / 'images.uint8', np.uint8, 'r', shape=(len(kept), size, size, channels)), kept
+            _write(done, root, _decode(root, names, size, channels))
+        except OSError as error:  # another run may have been first
+            why = error
+        kept = _kept(done, size, channels)
+    if kept is None:
+        logging.warning("cannot keep decoded images in '%s' (%s); decoding into memory", cache, why)
+        images = []
+        report = _gathered(root, _decode(root, names, size, channels), images.append)
+        kept = np.stack(images), report
+    return kept
 
 
-def _write(done: Path, rows: Iterator[tuple[int, np.ndarray]]) -> None:
-    """Writes rows of (index, image) in a folder of another name, which is renamed when all are there."""
+def _kept(done: Path, size: int, channels: int) -> tuple[np.ndarray, Report] | None:
+    """What `_write` wrote, if it is there and whole."""
+    try:
+        report = Report(**json.loads((done / 'report.json').read_text(encoding='utf-8')))
+        shape = (report.readable, size, size, channels)
+        return np.memmap(done / 'images.uint8', np.uint8, 'r', shape=shape), report
+    except (OSError, ValueError):
+        return None
+
+
+def _write(done: Path, root: Path, rows: Rows) -> None:
+    """Writes images and report into a folder of another name, which is renamed when all are there."""
     done.parent.mkdir(parents=True, exist_ok=True)
     making = Path(tempfile.mkdtemp(prefix='making-', dir=done.parent))
     try:
-        kept = []
         with open(making / 'images.uint8', 'wb') as file:
-            for i, image in rows:
-                file.write(image.tobytes())
-                kept.append(i)
-        np.save(making / 'kept.npy', kept)
+            report = _gathered(root, rows, lambda image: file.write(image.tobytes()))
+        (making / 'report.json').write_text(json.dumps(report._asdict()), encoding='utf-8')
         making.replace(done)
     finally:
         shutil.rmtree(making, ignore_errors=True)
 
 
-def _decode(root: Path, names: list[Path], size: int, channels: int, strict: bool) -> Iterator[tuple[int, np.ndarray]]:
-    """The index and the image of each file that can be read, in order, decoded by several threads."""
-    from PIL import Image, ImageOps
+def _gathered(root: Path, rows: Rows, keep: Callable[[np.ndarray], Any]) -> Report:
+    """Keeps the images, and reports. Raises UserError if there is none."""
+    content, unreadable, readable, several = hashlib.sha256(), {}, 0, 0
+    for name, image, frames in rows:
+        if isinstance(image, Exception):
+            unreadable[str(name)] = str(image) or type(image).__name__
+        else:
+            keep(image)
+            content.update(image)
+            readable, several = readable + 1, several + frames
+    if not readable:
+        first, error = next(iter(unreadable.items()))
+        count = len(unreadable)
+        raise UserError(f"none of the {count} images in '{root}' can be read; the first is '{first}': {error}")
+    return Report(readable, content.hexdigest(), unreadable, several)
 
-    def decoded(name: Path) -> np.ndarray | Exception:
+
+def _decode(root: Path, names: list[Path], size: int, channels: int) -> Rows:
+    """Each name, its image or why it cannot be read, and whether it has more frames; decoded by several threads."""
+    from PIL import Image
+
+    def decoded(name: Path) -> tuple[Path, np.ndarray | Exception, bool]:
         try:
             with Image.open(root / name) as image:
-                return square(ImageOps.exif_transpose(image), size, channels)
+                return name, square(eight_bits(image), size, channels), has_frames(image)
+        except MemoryError:
+            raise
         except Exception as error:  # a broken file may raise anything at all
-            return error
+            return name, error, False
 
-    readable = 0
-    with ThreadPoolExecutor() as pool:
-        for i, image in enumerate(pool.map(decoded, names)):
-            if isinstance(image, np.ndarray):
-                readable += 1
-                yield i, image
-            elif strict:
-                raise UserError(f"cannot read '{root / names[i]}' ({image}); remove it or leave data.strict False")
-            else:
-                logging.warning("left out '%s', which cannot be read: %s", root / names[i], image)
-    if not readable:
-        raise UserError(f"none of the {len(names)} images in '{root}' can be read; the first is '{names[0]}'")
+    with warnings.catch_warnings(), ThreadPoolExecutor() as pool:
+        warnings.filterwarnings('ignore', module='PIL')  # of images that it reads: the cache would not warn again
+        yield from pool.map(decoded, names)

@@ -73,33 +73,16 @@ def square(image: Image, size: int, channels: int, crop: int | None = None) -> n
     """The centre of an image, uint8 [size, size, channels].
 
     Args:
-        image: of Pillow, of any size and mode; transparency is laid over white.
+        image: of Pillow, of any size, 'L' or 'RGB' (see `gans.data.decode.eight_bits`).
         size: pixels of the result's side, by Pillow's antialiased Lanczos filter.
         channels: 3 for RGB, 1 for grey.
         crop: side of the central square that is kept, in pixels of the image; by default the largest there is.
     """
     from PIL.Image import Resampling
 
-    image = _opaque(image, 'L' if channels == 1 else 'RGB')
+    image = image.convert('L' if channels == 1 else 'RGB')
     side = min(crop or max(image.size), *image.size)
     left, top = (image.width - side) // 2, (image.height - side) // 2
     box = (left, top, left + side, top + side)
     image = image.crop(box) if side == size else image.resize((size, size), Resampling.LANCZOS, box)
     return np.asarray(image).reshape(size, size, channels)
-
-
-def plain(image: Image, channels: int) -> np.ndarray:
-    """The whole image as it is, uint8 [H, W, channels]; transparency is laid over white."""
-    return np.asarray(_opaque(image, 'L' if channels == 1 else 'RGB')).reshape(image.height, image.width, channels)
-
-
-def _opaque(image: Image, mode: str) -> Image:
-    """The image in the mode 'L' or 'RGB': transparency over white, 16 bits to 8."""
-    from PIL import Image
-
-    if image.mode.startswith('I'):  # 16 bits of grey, which Pillow would clip at 255
-        image = Image.fromarray((np.asarray(image).clip(0, 65535) >> 8).astype(np.uint8))
-    elif image.has_transparency_data:
-        image = image.convert('RGBA')
-        image = Image.alpha_composite(Image.new('RGBA', image.size, 'white'), image)
-    return image.convert(mode)

@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 
 from gans.data import digits, folder, idx, openmoji, stacked, tfds, toys
-from gans.data.base import Source
+from gans.data.base import Source, digest_of
 from gans.data.images import mirror, whole
+from gans.data.part import part, say_empty
 from gans.errors import UserError, unknown
 
 SETS: dict[str, Callable[..., Source]] = {
@@ -35,7 +36,7 @@ def load(config: Mapping[str, Any]) -> Source:
         config: a dict or ConfigDict of
             name: of `SETS`, or 'tfds:NAME', or 'folder:PATH';
             flip: mirror half of the images that training sees (default False);
-            num: only the first so many examples;
+            num: only so many of its examples, a random part in which classes keep their shares;
             on_device_max_mb: a set of images of at most so many MB (10^6 bytes, as uint8) lies on the device, a larger
                 one is streamed from the host (default 2000);
             and the keyword arguments of the set's own function. A value of None counts as not given.
@@ -51,10 +52,17 @@ def load(config: Mapping[str, Any]) -> Source:
     for key in options:
         if key not in known:
             raise unknown(f"key of the data set '{name}'", key, [*known, 'flip', 'num', 'on_device_max_mb'])
-    source = make(*args, **options) if num is None else _first(make(*args, **options), num)
+    source = make(*args, **options)
+    if source.arrays is not None and source.digest is None:
+        source = source._replace(digest=digest_of(source.arrays))
+    if num is not None:
+        source = part(source, num)
     if flip and not source.spec.is_image:
         raise UserError(f"data.flip is set, but '{name}' is no set of images; leave it False")
-    return _placed(source, max_mb)._replace(augment=mirror if flip else None)
+    source = _placed(source, max_mb)
+    if source.spec.classes and source.arrays and not options.keys() & {'without', 'group'}:  # which empty some
+        say_empty(name, source.arrays['label'], source.spec.classes)
+    return source._replace(augment=mirror if flip else None)
 
 
 def arguments(name: str) -> dict[str, Any]:
@@ -70,15 +78,6 @@ def _function(name: str) -> tuple[Callable[..., Source], tuple[str, ...]]:
     if name in SETS:
         return SETS[name], ()
     raise unknown('data.name', name, [*SETS, 'tfds:NAME', 'folder:PATH'])
-
-
-def _first(source: Source, num: int) -> Source:
-    """A set's first examples alone."""
-    if source.size is None or not 1 <= num <= source.size:
-        there = 'is drawn without end' if source.size is None else f'has {source.size:,} examples'
-        raise UserError(f'data.num={num:,}, but this set {there}: leave it off, or take fewer')
-    arrays = source.arrays and {name: array[:num] for name, array in source.arrays.items()}
-    return source._replace(size=num, arrays=arrays)
 
 
 def _placed(source: Source, max_mb: float) -> Source:

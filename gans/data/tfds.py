@@ -3,6 +3,7 @@
 Preparing a set (download and conversion) does take TensorFlow, once and on any machine; `PREPARE` says how.
 """
 
+import hashlib
 import io
 import logging
 from collections.abc import Iterator
@@ -10,11 +11,14 @@ from contextlib import contextmanager
 
 import numpy as np
 
+from gans import cache
 from gans.core import Spec
-from gans.data.base import Source
+from gans.data.base import Source, digest
+from gans.data.decode import eight_bits
 from gans.data.images import finish, pixels, square
 from gans.errors import UserError
 
+SAMPLED = 1024  # records, evenly spread, whose bytes go into a set's digest: a split may have hundreds of GB
 PREPARE = '`pip install tensorflow tensorflow-datasets; tfds build {} --file_format=array_record` with internet'
 
 
@@ -72,12 +76,29 @@ def tfds(
     def read(indices: np.ndarray) -> dict[str, np.ndarray]:
         from PIL import Image
 
-        examples = records.__getitems__([int(i) for i in indices])
+        examples = records.__getitems__(indices.tolist())
         pictures = (Image.open(io.BytesIO(example[images[0]])) for example in examples)
-        raw = {'real': np.stack([square(picture, size, channels, crop) for picture in pictures])}
+        try:
+            raw = {
+                'real': np.stack([square(eight_bits(some, turned=False), size, channels, crop) for some in pictures])
+            }
+        except UserError as error:
+            raise UserError(f"an image of '{name}' will not do: {error}") from None
         return {**raw, 'label': np.array([e['label'] for e in examples], np.int32)} if labelled else raw
 
-    return Source(Spec((size, size, channels), classes), finish, size=len(records), read=read)
+    content = hashlib.sha256()
+    for place in np.unique(np.linspace(0, len(records) - 1, SAMPLED, dtype=int)):
+        example = records[int(place)]
+        content.update(example[images[0]])
+        content.update(str(int(example['label'])).encode() if labelled else b'')
+    known = digest(builder.info.full_name, split, len(records), size, channels, crop, content.hexdigest())
+
+    def labels() -> np.ndarray:  # all records are read for them, once
+        make = lambda: {'label': np.array([records[place]['label'] for place in range(len(records))], np.int32)}
+        return cache.arrays('labels', {'set': known}, make)['label']
+
+    source = Source(Spec((size, size, channels), classes), finish, size=len(records), read=read, digest=known)
+    return source._replace(labels=labels) if labelled else source
 
 
 def cifar10(*, size: int | None = None, split: str = 'train', data_dir: str | None = None) -> Source:

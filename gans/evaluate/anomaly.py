@@ -155,7 +155,7 @@ def anomaly(config: ml_collections.ConfigDict, folder: Path, options: Options) -
     beside = nearest(flat(images), flat(known) / 127.5 - 1)[1]
     values = {'auc': found.score, 'auc_residual': found.residual, 'auc_feature': found.feature, 'auc_nearest': beside}
     aucs = {metric: roc_auc(value, novel) for metric, value in values.items()}
-    stamp = protocol.run(config.data, experiment.system)
+    stamp = protocol.run(config.data, experiment.source, experiment.system)
     stamp |= {f'search {key}': value for key, value in options.search._asdict().items()}
     stamp |= {'held out': name, 'test images': len(images), 'of the class': int(novel.sum())}
     stamp |= {'test hash': content(images), 'latents seed': options.seed, 'nearest of': len(known)}

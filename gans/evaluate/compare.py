@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 
 from gans.core import Spec
-from gans.data.folder import images_in
-from gans.data.images import plain, square
+from gans.data.decode import eight_bits, has_frames
+from gans.data.files import pictures_in, say_frames
+from gans.data.images import square
 from gans.errors import UserError
 from gans.evaluate import write
 from gans.evaluate.judge import judged
@@ -76,23 +77,23 @@ def read(place: str, size: int | None = None) -> np.ndarray:
 
 def _folder(path: Path, size: int | None) -> np.ndarray:
     """All images below a folder; grey ones stay grey if all are."""
-    from PIL import Image, ImageOps
+    from PIL import Image
 
-    names = images_in(path)
+    names = pictures_in(path).names
 
-    def decoded(name: Path) -> np.ndarray:
+    def decoded(name: Path) -> tuple[np.ndarray, bool]:
         try:
             with Image.open(path / name) as image:
-                upright = ImageOps.exif_transpose(image)
-                grey = upright.mode in ('1', 'L') or upright.mode.startswith('I')
-                if size:
-                    return square(upright, size, 1 if grey else 3)
-                return plain(upright, 1 if grey else 3)
+                found, frames = eight_bits(image), has_frames(image)
+            channels = len(found.getbands())
+            whole = np.asarray(found).reshape(*found.size[::-1], channels)
+            return square(found, size, channels) if size else whole, frames
         except Exception as error:  # a broken file may raise anything at all
             raise UserError(f"cannot read '{path / name}' ({error}): remove it, or make it anew") from None
 
     with ThreadPoolExecutor() as pool:
-        images = list(pool.map(decoded, names))
+        images, frames = zip(*pool.map(decoded, names), strict=True)
+    say_frames(path, sum(frames))
     channels = max(image.shape[2] for image in images)
     shapes = sorted({image.shape[:2] for image in images})
     if len(shapes) > 1:

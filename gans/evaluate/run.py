@@ -55,7 +55,7 @@ def evaluate(config: ml_collections.ConfigDict, folder: Path, options: Options) 
     asked = _asked(latents)
     fake = see(extractor, samples(experiment, state, latents, step), asked)
     untrained = see(extractor, samples(experiment, experiment.init(), latents, 0), asked)
-    common = protocol.run(config.data, experiment.system)
+    common = protocol.run(config.data, experiment.source, experiment.system)
     common |= {'real hash': content(truth[:num]), 'latents seed': options.seed}
     results, warnings = judged(real, fake, untrained, extractor, common, source.modes)
     if fake.labels is not None and source.spec.is_image:

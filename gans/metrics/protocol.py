@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 from gans.core import System
 from gans.data import load
+from gans.data.base import Source
 from gans.features.base import Extractor
 
 Protocol = dict[str, Any]  # JSON values; two numbers compare if all of theirs are equal
@@ -40,20 +41,22 @@ def features(extractor: Extractor) -> Protocol:
     return part | {f'features {key}': value for key, value in extractor.notes.items()}
 
 
-def data(config: Mapping[str, Any]) -> Protocol:
-    """The data set's part: its name, its split, and its other options as far as they are set."""
+def data(config: Mapping[str, Any], source: Source) -> Protocol:
+    """The data set's part: its name, its split, its other options as far as they are set, and which examples it has."""
     options = {key: value for key, value in config.items() if value is not None}
-    beside = ('name', 'split', 'flip', 'on_device_max_mb')  # training alone sees flips
+    # Training alone sees flips, and where the examples lie does not matter: their hash tells which they are.
+    beside = ('name', 'split', 'flip', 'on_device_max_mb', 'folder', 'data_dir', 'cache', 'strict')
     others = ' '.join(f'{key}={value}' for key, value in sorted(options.items()) if key not in beside)
     name = options['name']
     name = f'folder:{Path(name).name}' if name.startswith('folder:') else name  # wherever it lies
     split = options.get('split') or load.arguments(options['name']).get('split', 'all')
-    return {'data': f'{name} {others}'.strip(), 'split': split}
+    hashed = {'data hash': source.digest} if source.digest else {}
+    return {'data': f'{name} {others}'.strip(), 'split': split, **hashed}
 
 
-def run(config: Mapping[str, Any], system: System) -> Protocol:
-    """A run's part: that of its data (`config.data`), and how its generator draws."""
-    return data(config) | {'ema': system.ema is not None, 'statistics': 'running averages'}
+def run(config: Mapping[str, Any], source: Source, system: System) -> Protocol:
+    """A run's part: that of its data (`config.data`, and the set itself), and how its generator draws."""
+    return data(config, source) | {'ema': system.ema is not None, 'statistics': 'running averages'}
 
 
 def differences(protocols: Sequence[Protocol]) -> dict[str, list[Any]]:

@@ -176,9 +176,9 @@ class Reporter:
             workdir.say(made.warning)
         for run in self._runs:
             if run.scorer is scorer:
-                experiment = run.experiment
-                common = protocol.run(experiment.config.data, experiment.system) | {'latents seed': 'config.seed'}
-                found = stamps(common, experiment.source, self._config.eval.samples, extractor)
+                config, source, system = run.experiment.config, run.experiment.source, run.experiment.system
+                common = protocol.run(config.data, source, system) | {'latents seed': 'config.seed'}
+                found = stamps(common, source, self._config.eval.samples, extractor)
                 lines = {name: {'protocol': stamp, 'floor': made.floor.get(name)} for name, stamp in found.items()}
                 workdir.write_json(run.folder / 'stamps.json', lines)
 
