@@ -26,12 +26,14 @@ def run(path: Path, base: ml_collections.ConfigDict, folder: Path, seeds: int, r
         'seeds': [base.seed + i for i in range(seeds)],
         'rows': [{'name': each.name, 'overrides': _plain(each.overrides)} for each in sweep.rows],
     }
-    with contextlib.ExitStack() as stack:
-        with lock.held(folder / 'rows', wait=True):  # launches with --row take turns where they see to what they share
-            for name in dict.fromkeys(member.row for group in groups for member in group.members):
-                stack.enter_context(lock.held(folder / 'rows' / name))
-            workdir.write_json(folder / 'sweep.json', about)
-            parts = prepare(groups, folder, base.population.max_size, sources)
+    # Launches with --row take turns where they see to what they share, and then keep their rows to themselves.
+    with lock.held(folder / 'rows', wait=True), contextlib.ExitStack() as stack:
+        for name in dict.fromkeys(member.row for group in groups for member in group.members):
+            stack.enter_context(lock.held(folder / 'rows' / name))
+        workdir.write_json(folder / 'sweep.json', about)
+        parts = prepare(groups, folder, base.population.max_size, sources)
+        own = stack.pop_all()
+    with own:
         train(parts, folder, sources)
     return report([folder], folder / 'report')
 

@@ -75,11 +75,11 @@ def _train(group: Group, folder: Path, sources: Sources) -> None:
     numbers = {key: np.array([config[key] for config in configs]) for key in group.numbers}
     who = [_who(member) for member in members]
     place = _place(folder, who)
-    for member, experiment in zip(members, experiments, strict=True):
-        workdir.claim(folder / member.folder, member.config, experiment.source, None)
-    workdir.write_json(workdir.made(place) / 'members.json', who)
     checkpoints = Checkpoints(place / 'checkpoints', keep=1)
     restored = checkpoints.restore(_template(experiments[0], len(members)))
+    for member, experiment in zip(members, experiments, strict=True):
+        workdir.claim(folder / member.folder, member.config, experiment.source, restored and restored.step)
+    workdir.write_json(workdir.made(place) / 'members.json', who)
     kept = restored.state if restored else None
     notes = restored.notes if restored else {'seconds': 0.0, 'failures': {}}
     done, steps = restored.step if restored else 0, members[0].config.train.steps

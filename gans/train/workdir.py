@@ -34,9 +34,9 @@ MAY_CHANGE = (
     'data.cache',
     'data.on_device_max_mb',
 )
-# What a run makes in its folder, and takes along when another takes its place.
-MADE = ('config.json', 'data.json', 'history.json', 'metrics.csv', 'stamps.json', 'samples', 'tensorboard')
-MADE += ('checkpoints', 'curves.png', 'summary.json', 'evaluation.json', 'evaluation.csv', 'evaluation')
+# What a run makes in its folder, and takes along when another takes its place: last what says whose it is.
+MADE = ('metrics.csv', 'stamps.json', 'samples', 'tensorboard', 'checkpoints', 'curves.png', 'summary.json')
+MADE += ('evaluation.json', 'evaluation.csv', 'evaluation', 'history.json', 'data.json', 'config.json')
 
 
 def check(folder: Path, config: ml_collections.ConfigDict, source: Source, done: int | None) -> None:
@@ -79,7 +79,8 @@ def claim(folder: Path, config: ml_collections.ConfigDict, source: Source, done:
         for name in MADE:
             if (folder / name).exists():
                 (folder / name).rename(target / name)
-        say(f'{folder}: a run that came to no checkpoint makes way: what it has left is in {target}')
+        why = _changes(differing(held, wanted), held, wanted) or _other_data(target, source)
+        say(f'{folder}: a run that came to no checkpoint makes way ({why}): what it has left is in {target}')
         held = None
     changed = differing(held, wanted) if held else []
     if changed:
