@@ -11,7 +11,9 @@ import jax
 import ml_collections
 import numpy as np
 
+from gans.configs import flat
 from gans.core import TrainState
+from gans.data.base import digest
 from gans.errors import Stopped, UserError
 from gans.train import lock, workdir
 from gans.train.checkpoints import Checkpoints, Restored
@@ -39,6 +41,7 @@ def train(config: ml_collections.ConfigDict, folder: Path) -> dict[str, Any]:
     began = time.monotonic()
     experiment = setup(config)
     primary = jax.process_index() == 0
+    _check_alike(experiment)
     with contextlib.ExitStack() as stack:
         _first(lambda: stack.enter_context(lock.held(folder)))  # before anything in it is read
         checkpoints = Checkpoints(folder / 'checkpoints', config.train.keep)
@@ -103,6 +106,18 @@ def _advice(folder: Path, kept: int | None) -> str:
         f'the last finite checkpoint is step {kept:,}. Try a lower learning rate, or a penalty, in another --workdir; '
         f'with --mode=finetune --from={folder} --step={kept} it begins from the nets of that step'
     )
+
+
+def _check_alike(experiment: Experiment) -> None:
+    """Raises UserError unless all processes train the same config on the same data, wherever they have it."""
+    if jax.process_count() == 1:
+        return
+    from jax.experimental import multihost_utils
+
+    config = {key: value for key, value in flat(experiment.config).items() if key not in workdir.WHERE}
+    mine = np.frombuffer(bytes.fromhex(digest(config, experiment.source.digest)), np.uint32)
+    if len(np.unique(multihost_utils.process_allgather(mine), axis=0)) > 1:
+        raise UserError('the processes were started with different configs or data: start all of them alike')
 
 
 def _first(run: Callable[[], object]) -> None:

@@ -19,20 +19,18 @@ from gans.train import files
 PACKAGES = ('gans', 'jax', 'jaxlib', 'flax', 'optax', 'orbax-checkpoint', 'numpy')
 
 
+# Keys that say where the data lie, not which they are: data.json tells that. Of data.name it is folder:PATH.
+WHERE = ('data.name', 'data.folder', 'data.data_dir', 'data.cache', 'data.on_device_max_mb')
 # Keys that may change in the folder of a run, for the steps that it has done would have been the same; each change is
 # noted in history.json. No schedule reads train.steps: what fades in or out has an `until` of its own.
 MAY_CHANGE = (
+    *WHERE,
     'train.steps',  # to more than it has done
     'train.keep',
     'train.checkpoint_every',
     'train.log_every',  # like the next two from now on
     'train.sample_every',
     'eval.every',
-    'data.name',  # of one folder of images to another: like the others below where the data lie, not which they are,
-    'data.folder',  # which data.json tells
-    'data.data_dir',
-    'data.cache',
-    'data.on_device_max_mb',
 )
 # What a run makes in its folder, and takes along when another takes its place: last what says whose it is.
 MADE = ('metrics.csv', 'stamps.json', 'samples', 'tensorboard', 'checkpoints', 'curves.png', 'summary.json')
