@@ -91,9 +91,9 @@ def test_nothing_is_left(tmp_path: Path) -> None:
 
 def test_a_folder_that_cannot_be_written(tmp_path: Path) -> None:
     (tmp_path / 'file').write_text('')
-    with pytest.raises(UserError, match='cannot write to .*file/run: .*; choose another --workdir'):
-        with lock.held(tmp_path / 'file' / 'run'):
-            pass
+    said = r'cannot write to .*file/run: .*; choose another --workdir'
+    with pytest.raises(UserError, match=said), lock.held(tmp_path / 'file' / 'run'):
+        pass
 
 
 @pytest.mark.parametrize('why', [errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS, None])
@@ -190,9 +190,9 @@ def test_two_launches_of_one_sweep(tmp_path: Path) -> None:
 
 def test_a_run_of_a_sweep_that_is_trained_alone(tmp_path: Path) -> None:
     args = (test_sweep.write(tmp_path), test_sweep.base(), tmp_path / 'out', 1, None, 'python launch.py')
-    with lock.held(tmp_path / 'out' / 'rows' / 'wild' / 'seed_0'):
-        with pytest.raises(UserError, match=r'rows/wild/seed_0: process .* has trained there since'):
-            run.run(*args)
+    said = r'rows/wild/seed_0: process .* has trained there since'
+    with lock.held(tmp_path / 'out' / 'rows' / 'wild' / 'seed_0'), pytest.raises(UserError, match=said):
+        run.run(*args)
     assert not list((tmp_path / 'out').glob('rows/*/*/metrics.csv'))
 
 

@@ -42,6 +42,7 @@ def held(folder: Path, wait: bool = False) -> Iterator[None]:
         yield
     finally:
         with contextlib.suppress(OSError):  # the folder was moved, or the disk is gone: the lock goes all the same
+            file.truncate(0)  # we have ended as one should, also where an open file cannot be removed
             if _is_at(file, path):
                 path.unlink()
             if fresh:
