@@ -74,9 +74,10 @@ def test_what_is_written_in_a_lock_decides_nothing(tmp_path: Path, capsys: pytes
         pass
     said = capsys.readouterr().err
     assert f'process {os.getppid()} on elsewhere has trained there since noon' in said and said.count('\n') == 1
-    (tmp_path / '.lock').write_text('{"process')  # torn
-    with lock.held(tmp_path):
-        pass
+    for text in ('{"process', '{}', '5', '\0\0'):  # torn, or somebody else's
+        (tmp_path / '.lock').write_text(text)
+        with lock.held(tmp_path):
+            assert json.loads((tmp_path / '.lock').read_text())['process'] == os.getpid()
 
 
 def test_nothing_is_left(tmp_path: Path) -> None:

@@ -116,9 +116,12 @@ def _owner(file: TextIO) -> str:
 
 
 def _read(file: TextIO) -> dict[str, Any]:
-    file.seek(0)
+    """What an owner wrote; {} where that is nothing, or no such thing."""
     with contextlib.suppress(ValueError, OSError):
-        return json.loads(file.read())
+        file.seek(0)
+        found = json.loads(file.read())
+        if isinstance(found, dict) and {'process', 'host', 'since'} <= found.keys():
+            return found
     return {}
 
 

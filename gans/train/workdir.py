@@ -20,11 +20,12 @@ PACKAGES = ('gans', 'jax', 'jaxlib', 'flax', 'optax', 'orbax-checkpoint', 'numpy
 
 
 # Keys that say where the data lie, not which they are: data.json tells that. Of data.name it is folder:PATH.
-WHERE = ('data.name', 'data.folder', 'data.data_dir', 'data.cache', 'data.on_device_max_mb')
+WHERE = ('data.name', 'data.folder', 'data.data_dir', 'data.cache')
 # Keys that may change in the folder of a run, for the steps that it has done would have been the same; each change is
 # noted in history.json. No schedule reads train.steps: what fades in or out has an `until` of its own.
 MAY_CHANGE = (
     *WHERE,
+    'data.on_device_max_mb',  # batches are the same
     'train.steps',  # to more than it has done
     'train.keep',
     'train.checkpoint_every',
