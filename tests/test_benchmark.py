@@ -257,7 +257,7 @@ def test_a_run_in_the_folder_stays_as_it_is(
     path, folder = tmp_path / 'small.py', tmp_path / 'run'
     path.write_text(CONFIG)
     before = {'config.json': b'{}', 'checkpoints/4/state': b'4', 'metrics.csv': b'step\n', 'samples/a.png': b'png'}
-    for name, content in {**before, '.benchmark-0/reports/metrics.csv': b'no csv'}.items():
+    for name, content in {**before, '.benchmark-0/files/reports/metrics.csv': b'no csv'}.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_bytes(content)
     monkeypatch.setattr(benchmark, 'Effort', lambda: QUICK)

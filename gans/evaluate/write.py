@@ -12,7 +12,7 @@ import numpy as np
 from gans.metrics.protocol import Result, differences
 from gans.metrics.score import better
 from gans.metrics.spectrum import spectrum
-from gans.train import logs, pictures, workdir
+from gans.train import lock, logs, pictures, workdir
 
 COLUMNS = {'': 'value', '/real': 'real halves', '/untrained': 'untrained'}
 ARROWS = {'lower': '↓', 'higher': '↑', None: ''}
@@ -48,9 +48,10 @@ def save(folder: Path, step: int, results: Sequence[Result]) -> None:
     """
     path, fresh = folder / 'evaluation.json', [result.json(step=step) for result in results]
     same = lambda entry: (entry['metric'], entry['step'], json.dumps(entry['protocol'], sort_keys=True))
-    entries = list({same(entry): entry for entry in [*workdir.read_json(path, []), *fresh]}.values())
-    workdir.write_json(path, entries)
-    workdir.write_text(folder / 'evaluation.csv', to_csv(entries))
+    with lock.held(folder / 'evaluation', wait=True):  # who else evaluates the run adds to the same files
+        entries = list({same(entry): entry for entry in [*workdir.read_json(path, []), *fresh]}.values())
+        workdir.write_json(path, entries)
+        workdir.write_text(folder / 'evaluation.csv', to_csv(entries))
     finite = {f'evaluation/{result.metric}': result.value for result in results if np.isfinite(result.value)}
     logs.add_scalars(folder / 'tensorboard' / 'evaluation', step, finite)
 

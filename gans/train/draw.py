@@ -11,7 +11,7 @@ from gans.core import SAMPLES, Array, TrainState, Tree, View
 from gans.data.base import class_number
 from gans.errors import UserError
 from gans.ops.random import example_keys
-from gans.train import pictures, program
+from gans.train import pictures, program, workdir
 from gans.train.checkpoints import Checkpoints
 from gans.train.setup import Experiment, setup
 
@@ -101,6 +101,7 @@ def restored(config: ml_collections.ConfigDict, folder: Path, which: str) -> tup
     restored = Checkpoints(folder / 'checkpoints').restore(experiment.abstract(), which)
     if restored is None:
         raise UserError(f'{folder} has no checkpoint yet: train it first')
+    workdir.warn_of_other_data(folder, experiment.source)
     return experiment, restored.state, restored.step
 
 

@@ -199,7 +199,7 @@ def report_seconds(
                 began = time.perf_counter()
                 for step, each in zip([base] * (count - 1) + [base * prime], pending, strict=True):
                     reporter.report(step, schedule, each, state, progress)
-                reporter.settle()
+                reporter.settle(base * prime)
                 found[name].append(time.perf_counter() - began)
     return {name: statistics.median(seconds[1:]) for name, seconds in found.items()}
 
