@@ -64,7 +64,7 @@ def groups(step: str, out: Path, data: str | None) -> list[list[Job]]:
     ]
     if step == 'exact':
         files = [f'tests/test_{name}.py' for name in TESTS.split()]
-        tests = [sys.executable, '-m', 'pytest', '-q', '-n', '8', '--durations=10', '-p', 'no:cacheprovider', *files]
+        tests = [sys.executable, '-m', 'pytest', '-v', '-n', '8', '-p', 'no:cacheprovider', *files]
         highest = share | {'JAX_DEFAULT_MATMUL_PRECISION': 'highest'}
         exact = [Job(f'killed_{name}', own('killed', f'{out}/killed_{name}'), share | {'XLA_FLAGS': flags})
                  for name, flags in EXACT.items()]  # fmt: skip
@@ -81,14 +81,14 @@ def groups(step: str, out: Path, data: str | None) -> list[list[Job]]:
             measured.append(Job(f'{job.name}_evaluate', [*job.command, '--mode=evaluate'], share))
         return [jobs, measured]
     if step == 'pytorch':
-        quick = ('--rounds=5', '--seconds=0.5', '--compile')
+        quick = ('--rounds=5', '--seconds=0.5')
         large = '--cases=dcgan64,sngan_resnet32,wgan_gp28'
         return [
             pytorch('float32', *quick),
+            [Job('forms', own('forms', f'{out}/forms.json'), share)],
             pytorch('bfloat16', *quick, '--precision=bfloat16', '--cases=dcgan64,dcgan64_wgan_gp,sngan_resnet32'),
             pytorch('batch128', *quick, large, '--batch=128'),
             pytorch('batch1024', *quick, large, '--batch=1024'),
-            [Job('forms', own('forms', f'{out}/forms.json'), share)],
         ]
     if step == 'populations':
         return [
