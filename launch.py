@@ -10,7 +10,7 @@ from pathlib import Path
 from absl import flags
 from ml_collections import config_flags
 
-from gans import cli, configs
+from gans import cli, configs, devices
 from gans.errors import Stopped, UserError
 
 CONFIG = config_flags.DEFINE_config_file(
@@ -66,7 +66,7 @@ def main(argv: list[str]) -> int:
         if REPORT.value:
             cli.report([REPORT.value, *rest], OUT.value)
             return 0
-        cli.start(CACHE.value, DISTRIBUTED.value, cores=bool(SWEEP.value))
+        devices.start(CACHE.value, DISTRIBUTED.value, cores=bool(SWEEP.value))
         given = (NUM, SEED, STEP, PATH, OUT, FEATURES, WEIGHTS, FROM, LABEL, PROFILE)
         options = cli.Options(*(flag.value for flag in given))
         if MODE.value == cli.COMPARE:

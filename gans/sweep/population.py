@@ -5,7 +5,7 @@ tracing, from a config whose differing floats are tracers; `jax.vmap` of it trai
 that it would be alone, up to rounding: the same weights, batches and latents.
 
 Members share nothing, so devices share them out without a word between them. On CPU there is a device for each core
-(`gans.cli.start`): XLA computes a mapped product of small matrices on one core.
+(`gans.devices.start`): XLA computes a mapped product of small matrices on one core.
 """
 
 from collections.abc import Callable, Iterator, Sequence
