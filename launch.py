@@ -5,6 +5,12 @@ Or a sweep: `python launch.py --sweep=experiments/sweeps/NAME.py[:variant] [--se
 """
 
 import sys
+
+from gans.train import signals
+
+if __name__ == '__main__':
+    signals.install()  # before whatever takes a while
+
 from pathlib import Path
 
 from absl import flags
@@ -89,4 +95,4 @@ def main(argv: list[str]) -> int:
 
 
 if __name__ == '__main__':
-    sys.exit(main(sys.argv))
+    sys.exit(signals.run(main, sys.argv))
