@@ -12,6 +12,7 @@ from jax import lax
 from gans.core import Array, Keys, Spec, TrainState, Tree
 from gans.errors import UserError
 from gans.ops import random
+from gans.ops.several import several
 
 POOL = 2**32 - 4  # a fold of the base key that is no step, beside those of gans/core.py
 
@@ -61,6 +62,7 @@ def top_k(scores: Array, share: float | Array, step: Array, until: int) -> Array
 
     k goes from B at step 0 to share x B at step `until`, by the same factor each step, and stays there.
     """
+    several('top_k', len(scores))
     k = jnp.round(len(scores) * share ** jnp.minimum(1.0, step / until))
     rank = jnp.argsort(jnp.argsort(-scores))
     return (rank < jnp.maximum(k, 1)).astype(jnp.float32)
@@ -68,6 +70,7 @@ def top_k(scores: Array, share: float | Array, step: Array, until: int) -> Array
 
 def feature_matching(real: Array, fake: Array) -> Array:
     """|E f(real) - E f(fake)|^2 of features [B, f]; each E over the device's batch (Salimans 2016, 1606.03498, 3.1)."""
+    several('feature matching', len(real))
     return jnp.sum((real.mean(0) - fake.mean(0)) ** 2)
 
 

@@ -13,7 +13,7 @@ from gans.data.base import Source
 from gans.errors import UserError, unknown
 from gans.features import load as features
 from gans.ops.conv import FORMS
-from gans.step import init_state, repeats
+from gans.step import init_state, make_train_step, repeats
 from gans.systems.build import build
 from gans.train import graft, workdir
 
@@ -83,6 +83,7 @@ def setup(
     system = system_of(config, source.spec, compute)
     _check_freeze(config.finetune, system)
     experiment = Experiment(config, source, compute, system, devices, axis_name)
+    _check_pieces(experiment)
     examples = config.train.steps * experiment.shares['repeats'] * config.train.batch_size
     if examples >= feed.EXAMPLES:
         raise UserError(f'train.steps={config.train.steps} see {examples:,} examples; the limit is {feed.EXAMPLES:,}')
@@ -124,6 +125,24 @@ def _check(config: ml_collections.ConfigDict, devices: int) -> None:
     for key, value in cadences.items():
         if value % train.steps_per_call:
             raise UserError(f'{key}={value} must be a multiple of train.steps_per_call={train.steps_per_call}')
+
+
+def _check_pieces(experiment: Experiment) -> None:
+    """Where pieces are of one example, no net and no term may want more of it: a step is traced, and says so."""
+    config, devices = experiment.config, experiment.devices
+    train, spec, shares = config.train, experiment.source.spec, experiment.shares
+    if shares['local'] // (train.micro * config.pack) > 1:
+        return
+    of = lambda shape, dtype: jax.ShapeDtypeStruct((shares['repeats'], shares['local'], *shape), dtype)
+    batch = {'real': of(spec.shape, jnp.float32)} | ({'label': of((), jnp.int32)} if spec.classes else {})
+    step, axis = make_train_step(experiment.system, experiment.axis_name), experiment.axis_name
+    due = tuple(update.name for update in experiment.system.updates)
+    call = lambda state, batch: step(state, batch, due)
+    try:
+        jax.eval_shape(jax.vmap(call, None, axis_name=axis, axis_size=devices), experiment.abstract(), batch)
+    except UserError as error:
+        cut = f'{devices} device{"s" * (devices > 1)} x train.micro={train.micro} x pack={config.pack}'
+        raise UserError(f'train.batch_size={train.batch_size} over {cut}: {error}') from error
 
 
 def _check_freeze(finetune: ml_collections.ConfigDict, system: System) -> None:
