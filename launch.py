@@ -16,7 +16,7 @@ from pathlib import Path
 from absl import flags
 from ml_collections import config_flags
 
-from gans import cli, configs, devices
+from gans import cli, configs, devices, memory
 from gans.errors import Stopped, UserError
 
 CONFIG = config_flags.DEFINE_config_file(
@@ -91,6 +91,11 @@ def main(argv: list[str]) -> int:
     except Stopped as stopped:
         print(f'stopped: {stopped}', file=sys.stderr)
         return stopped.code
+    except Exception as error:
+        if not memory.is_exhausted(error):
+            raise
+        print(f'error: {memory.told(error, MODE.value)}', file=sys.stderr)
+        return 2
     return 0
 
 

@@ -11,6 +11,7 @@ from jax import lax
 
 from gans.core import Array, Keys, Spec, TrainState, Tree
 from gans.errors import UserError
+from gans.memory import check
 from gans.ops import random
 from gans.ops.several import several
 
@@ -32,7 +33,9 @@ def memory(config: ml_collections.ConfigDict, spec: Spec, conditional: bool) -> 
             raise UserError(f'replay.size={size}, but past fakes have labels of their own: leave it off')
         if fresh < 1 or size < 1 or size % fresh:
             raise UserError(f'replay.size={size} must be a multiple of replay.fresh={fresh}, which must be at least 1')
-        first['replay'] = jnp.zeros((size, *spec.shape), jnp.uint8 if spec.is_image else jnp.float32)
+        pool = jax.ShapeDtypeStruct((size, *spec.shape), jnp.uint8 if spec.is_image else jnp.float32)
+        check(pool.size * pool.dtype.itemsize, f'replay.size={size}', 'it')
+        first['replay'] = jnp.zeros(pool.shape, pool.dtype)
     if config.feature_matching is not None and config.top_k.share is not None:
         raise UserError(f'top_k.share={config.top_k.share} has no meaning with feature_matching, which has no scores')
     if config.top_k.until < 1:

@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 import ml_collections
 
+from gans import memory
 from gans.core import Compute, Spec, System, TrainState
 from gans.data import feed, load
 from gans.data.base import Source
@@ -19,6 +20,7 @@ from gans.train import graft, workdir
 
 PRECISIONS = {'float32': jnp.float32, 'bfloat16': jnp.bfloat16}
 AXIS = 'device'
+SIZES = 'latents.size, replay.size or the sizes of the nets'  # of which a state is large
 
 
 class Experiment(NamedTuple):
@@ -48,7 +50,8 @@ class Experiment(NamedTuple):
     def init(self) -> TrainState:
         """The state at step 0."""
         make = lambda key, start: init_state(graft.begun(self.system, start), key)
-        return jax.jit(make, compiler_options=unoptimised())(jax.random.key(self.config.seed), self.start)
+        args = jax.random.key(self.config.seed), self.start
+        return memory.run(jax.jit(make, compiler_options=unoptimised()), args, 'the state of the nets', SIZES)
 
     def abstract(self) -> TrainState:
         """Shapes and types of the state."""
