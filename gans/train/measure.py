@@ -65,7 +65,7 @@ def compile_calls(experiment: Experiment, period: Sequence[Schedule], state: Tra
     call, began = program.make_call(experiment), time.perf_counter()
     lowered = {schedule: call.lower(state, raw, schedule) for schedule in dict.fromkeys(period)}
     traced = time.perf_counter()
-    built = {schedule: each.compile() for schedule, each in lowered.items()}
+    built = {schedule: program.build(experiment, each) for schedule, each in lowered.items()}
     return Compiled(tuple(built[schedule] for schedule in period), traced - began, time.perf_counter() - traced)
 
 

@@ -128,19 +128,21 @@ def ahead(experiment: Experiment, call: Callable, start: int) -> Callable:
     if experiment.axis_name is not None or experiment.source.read is not None:
         return call
     shapes = experiment.abstract(), experiment.source.arrays or {}, schedule(experiment, start)
-    train = experiment.config.train
-    lower = f'train.batch_size={train.batch_size}, or raise train.micro={train.micro}'
-
-    def compile_it() -> None:
-        memory.check(memory.planned(call.lower(*shapes).compile()), 'a step', lower)
-
-    compiled = ThreadPoolExecutor(1).submit(compile_it)
+    compiled = ThreadPoolExecutor(1).submit(lambda: build(experiment, call.lower(*shapes)))
 
     def compiled_call(*args: object) -> tuple[TrainState, list]:
         compiled.result()  # waits, and raises what failed
         return call(*args)
 
     return compiled_call
+
+
+def build(experiment: Experiment, lowered: jax.stages.Lowered) -> jax.stages.Compiled:
+    """Compiles a call; raises UserError if it takes more memory than there is."""
+    compiled, train = lowered.compile(), experiment.config.train
+    lower = f'train.batch_size={train.batch_size}, or raise train.micro={train.micro}'
+    memory.check(memory.planned(compiled), 'a step', lower)
+    return compiled
 
 
 def place(experiment: Experiment, tree: Tree) -> Tree:
