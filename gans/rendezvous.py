@@ -79,7 +79,7 @@ def _greeted(peer: socket.socket, processes: int, present: dict) -> tuple[int | 
     if count != processes:
         return number, f'process 0 was told of {processes} processes, process {number} of {count}: say the same to all'
     if number in present or not 0 < number < processes:
-        return number, f'there is another process {number}: give each its own number, 0 to {processes - 1}'
+        return number, f'process {number} is one too many: give each its own number, 0 to {processes - 1}'
     return number, None
 
 

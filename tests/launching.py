@@ -1,6 +1,7 @@
 """Launches experiments as a user does, in a process of their own."""
 
 import os
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -21,3 +22,10 @@ def finished(*processes: subprocess.Popen) -> tuple[str, str]:
         out, errors = process.communicate(timeout=300)
         assert process.returncode == 0, errors
     return out, errors
+
+
+def free_port() -> int:
+    """One that nobody uses just now."""
+    with socket.socket() as free:
+        free.bind(('127.0.0.1', 0))
+        return free.getsockname()[1]

@@ -104,7 +104,7 @@ def drive(
             progress.advance(train.steps_per_call)
             if reporter:
                 reporter.report(done, due, metrics, state, progress)
-            stop = signals.received(done)
+            stop = signals.received()
             if stop or done % train.checkpoint_every == 0 or done == train.steps:
                 scores = reporter.settle() if reporter else [None]
                 save(done, program.fetch(state), scores)

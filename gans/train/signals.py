@@ -83,7 +83,7 @@ class Signals:
         import jax
 
         self._got: signal.Signals | None = None
-        self._old = {}
+        self._old, self._asked = {}, 0
         self._together = jax.process_count() > 1
         # Where processes train together, SIGTERM is jax's: it tells the others.
         numbers = [number for number in _numbers() if not (self._together and number == signal.SIGTERM)]
@@ -102,10 +102,11 @@ class Signals:
         if self._together:
             os.kill(os.getpid(), signal.SIGTERM)
 
-    def received(self, step: int) -> signal.Signals | None:
-        """The signal to stop, if there was one; with several processes, all of them hear of it at the same step."""
+    def received(self) -> signal.Signals | None:
+        """The signal to stop, if there was one. Several processes must ask equally often, and hear of it together."""
         if not self._together:
             return self._got
         from jax.experimental import multihost_utils
 
-        return (self._got or signal.SIGTERM) if multihost_utils.reached_preemption_sync_point(step) else None
+        self._asked += 1  # jax agrees on a number that is by one larger than the largest yet
+        return (self._got or signal.SIGTERM) if multihost_utils.reached_preemption_sync_point(self._asked) else None
