@@ -79,11 +79,15 @@ def _leave(number: int, frame: FrameType | None = None) -> None:
 class Signals:
     """Inside the context the first signal is remembered; a second one ends the process as usual."""
 
+    def __init__(self, every: int = 1) -> None:
+        """`every`: steps after which it is asked for each time."""
+        self._every = every
+
     def __enter__(self) -> 'Signals':
         import jax
 
         self._got: signal.Signals | None = None
-        self._old, self._asked = {}, 0
+        self._old = {}
         self._together = jax.process_count() > 1
         # Where processes train together, SIGTERM is jax's: it tells the others.
         numbers = [number for number in _numbers() if not (self._together and number == signal.SIGTERM)]
@@ -102,11 +106,12 @@ class Signals:
         if self._together:
             os.kill(os.getpid(), signal.SIGTERM)
 
-    def received(self) -> signal.Signals | None:
-        """The signal to stop, if there was one. Several processes must ask equally often, and hear of it together."""
+    def received(self, step: int) -> signal.Signals | None:
+        """The signal to stop, if there was one; with several processes, all of them hear of it at the same step."""
         if not self._together:
             return self._got
         from jax.experimental import multihost_utils
 
-        self._asked += 1  # jax agrees on a number that is by one larger than the largest yet
-        return (self._got or signal.SIGTERM) if multihost_utils.reached_preemption_sync_point(self._asked) else None
+        # They agree on a number that is larger by one than the largest yet.
+        reached = multihost_utils.reached_preemption_sync_point(step // self._every)
+        return (self._got or signal.SIGTERM) if reached else None
