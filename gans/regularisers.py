@@ -11,7 +11,9 @@ from jax import lax
 
 from gans.core import Array, Keys, Spec, TrainState, Tree
 from gans.errors import UserError
+from gans.memory import check
 from gans.ops import random
+from gans.ops.several import several
 
 POOL = 2**32 - 4  # a fold of the base key that is no step, beside those of gans/core.py
 
@@ -31,7 +33,9 @@ def memory(config: ml_collections.ConfigDict, spec: Spec, conditional: bool) -> 
             raise UserError(f'replay.size={size}, but past fakes have labels of their own: leave it off')
         if size % fresh:
             raise UserError(f'replay.size={size} must be a multiple of replay.fresh={fresh}')
-        first['replay'] = jnp.zeros((size, *spec.shape), jnp.uint8 if spec.is_image else jnp.float32)
+        pool = jax.ShapeDtypeStruct((size, *spec.shape), jnp.uint8 if spec.is_image else jnp.float32)
+        check(pool.size * pool.dtype.itemsize, f'replay.size={size}', 'it')
+        first['replay'] = jnp.zeros(pool.shape, pool.dtype)
     if config.feature_matching is not None and config.top_k.share is not None:
         raise UserError(f'top_k.share={config.top_k.share} has no meaning with feature_matching, which has no scores')
     return first
@@ -59,6 +63,7 @@ def top_k(scores: Array, share: float | Array, step: Array, until: int) -> Array
 
     k goes from B at step 0 to share x B at step `until`, by the same factor each step, and stays there.
     """
+    several('top_k', len(scores))
     k = jnp.round(len(scores) * share ** jnp.minimum(1.0, step / until))
     rank = jnp.argsort(jnp.argsort(-scores))
     return (rank < jnp.maximum(k, 1)).astype(jnp.float32)
@@ -66,6 +71,7 @@ def top_k(scores: Array, share: float | Array, step: Array, until: int) -> Array
 
 def feature_matching(real: Array, fake: Array) -> Array:
     """|E f(real) - E f(fake)|^2 of features [B, f]; each E over the device's batch (Salimans 2016, 1606.03498, 3.1)."""
+    several('feature matching', len(real))
     return jnp.sum((real.mean(0) - fake.mean(0)) ** 2)
 
 

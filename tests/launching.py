@@ -1,6 +1,7 @@
 """Launches experiments as a user does, in a process of their own or in this one."""
 
 import os
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -33,3 +34,10 @@ def main(*args: str) -> int:
     for name in flags.FLAGS:
         flags.FLAGS[name].unparse()
     return launcher.main(['launch.py', *args])
+
+
+def free_port() -> int:
+    """One that nobody uses just now."""
+    with socket.socket() as free:
+        free.bind(('127.0.0.1', 0))
+        return free.getsockname()[1]

@@ -195,9 +195,10 @@ def test_the_second_compilation_reads_the_first(tmp_path: Path, monkeypatch: pyt
     """A spoilt entry of the cache is noticed, so nothing in memory is used in its place."""
     monkeypatch.setattr(program, 'make_call', lambda _: jax.jit(lambda x, y, schedule: x @ y, static_argnums=2))
     held, x = jax.config.jax_compilation_cache_dir, jnp.ones((3, 3))
+    experiment = setup(small(), devices=1)
     entries = lambda: list(tmp_path.glob('*-cache'))
     with measure.compilation_cache(tmp_path):
-        compiled = lambda: measure.compile_calls(None, ['a', 'b', 'a'], x, x)
+        compiled = lambda: measure.compile_calls(experiment, ['a', 'b', 'a'], x, x)
         calls = compiled().calls
         assert calls[0] is calls[2] is not calls[1]  # equal schedules are one program
         first = entries()

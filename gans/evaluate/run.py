@@ -49,9 +49,9 @@ def evaluate(config: ml_collections.ConfigDict, folder: Path, options: Options) 
     features = options.features or config.eval.get('features') or 'auto'
     extractor = load.load(features, source.spec, config.data, options.weights)
     workdir.say(f'{folder}: step {step:,}, {num:,} samples, features {extractor.name}')
+    latents = program.fixed_latents(experiment, num, options.seed)  # first: there may not be the memory for so many
     truth = real_examples(source, 2 * num)
     real = see_once(extractor, truth)
-    latents = program.fixed_latents(experiment, num, options.seed)
     asked = _asked(latents)
     fake = see(extractor, samples(experiment, state, latents, step), asked)
     untrained = see(extractor, samples(experiment, experiment.init(), latents, 0), asked)

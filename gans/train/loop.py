@@ -149,7 +149,10 @@ def drive(
     examples = experiment.shares['repeats'] * train.batch_size * len(program.members)
     # On CPU, collectives of many calls in flight can deadlock.
     block = jax.default_backend() == 'cpu' and experiment.axis_name is not None
-    with Signals() as signals, Progress(done, train.steps, examples, quiet=reporter is None) as progress:
+    with (
+        Signals(train.steps_per_call) as signals,
+        Progress(done, train.steps, examples, quiet=reporter is None) as progress,
+    ):
         if reporter and not done:
             reporter.begin(state)
         while done < train.steps:

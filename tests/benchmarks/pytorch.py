@@ -38,7 +38,7 @@ from benchmarks.peers.train import Peer
 from ml_collections import ConfigDict
 
 from experiments import dcgan_celeba, gan_mlp_mnist, gan_ring8, pacgan_grid25, sngan_resnet_cifar10, wgan_gp_mnist
-from gans.cli import keep_memory
+from gans.devices import keep_memory
 from gans.train import program
 from gans.train.setup import Experiment, setup
 
