@@ -231,7 +231,7 @@ def test_points_have_closed_forms() -> None:
 def test_features_that_are_not_numbers_give_none() -> None:
     images = to_uint8(np.random.default_rng(0).uniform(-1, 1, (20, 16, 16, 1)))
     broken = pixels.pixels()._replace(apply=lambda params, images: (np.nan * images.reshape(len(images), -1), None))
-    results, _ = judged(see(pixels.pixels(), images), see(broken, images), None, broken, {})
+    results, _ = judged({'': (see(pixels.pixels(), images), see(broken, images))}, broken, {})
     entries = {result.metric: result.json()['value'] for result in results}
     assert all(entries[name] is None for name in ('fd_pixels', 'kid', 'precision', 'coverage', 'memorised'))
     assert entries['fd_pixels/real'] is not None
@@ -242,7 +242,7 @@ def test_metrics_that_need_more_examples_are_left_out() -> None:
     seen = see(pixels.pixels(), images)
     found = measure(seen, seen, pixels.pixels())
     assert 'precision' in found and 'density' not in found  # k = 3 and 5
-    results, warnings = judged(seen, seen, None, pixels.pixels(), {})
+    results, warnings = judged({'': (seen, seen), HALVES: (seen.part(slice(2)),) * 2}, pixels.pixels(), {})
     assert 'singular' in warnings[0] and {'fd_pixels', 'fd_pixels/real'} <= {result.metric for result in results}
 
 
