@@ -63,7 +63,7 @@ def warnings(pairs: Mapping[str, tuple[Seen, Seen]], extractor: Extractor) -> li
 
 
 def _not_finite(metric: str, *sets: Seen) -> UserError:
-    largest = max(float(np.abs(seen.features).max()) for seen in sets)  # NaN if one is
+    largest = np.max([np.abs(seen.features).max() for seen in sets])  # NaN if one is
     if np.isfinite(largest):
         advice = 'the examples are too large for its squares: divide all of them by a constant'
     else:
