@@ -18,6 +18,8 @@ from gans.features import load
 from gans.metrics.seen import content, see, see_once
 from gans.train import workdir
 
+SMALLEST, LARGEST = 1e-100, 1e100  # points of such a size have squares, and sums of them, in float64
+
 
 def compare(
     real: str,
@@ -124,9 +126,12 @@ def _array(path: Path, size: int | None) -> np.ndarray:
     if found.ndim == 4 and found.dtype == np.uint8 and found.shape[3] in (1, 3) and all(found.shape[1:]):
         return resized(found, size) if size else found
     if found.ndim == 2 and np.issubdtype(found.dtype, np.floating) and found.shape[1]:
-        found = found.astype(np.float64)
         if not np.isfinite(found).all():
             raise UserError(f"'{path}' holds points that are not finite: remove them")
+        largest = np.abs(found).max(initial=0)
+        if largest and not SMALLEST < largest < LARGEST:
+            raise UserError(f"'{path}' holds points up to {largest:.3g}, whose squares float64 lacks: scale all points")
+        found = found.astype(np.float64)
         if size:
             raise UserError(f"--size={size} is for images, and '{path}' holds points: leave it out")
         return found

@@ -64,8 +64,4 @@ def warnings(pairs: Mapping[str, tuple[Seen, Seen]], extractor: Extractor) -> li
 
 def _not_finite(metric: str, *sets: Seen) -> UserError:
     largest = np.max([np.abs(seen.features).max() for seen in sets])  # NaN if one is
-    if np.isfinite(largest):
-        advice = 'the examples are too large for its squares: divide all of them by a constant'
-    else:
-        advice = 'the features of some examples are not finite: remove these'
-    return UserError(f'{metric} is not finite, of features up to {largest:.3g}; {advice}')
+    return UserError(f'{metric} is not finite, of features up to {largest:.3g}: remove the examples that have them')
