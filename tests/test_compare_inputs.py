@@ -111,7 +111,7 @@ def test_labels_are_what_conditional_samples_were_asked_for(tmp_path: Path) -> N
     assert 0.7 < values(out)['accuracy'] <= 0.75
     with pytest.raises(UserError, match=r'has labels int32 \[100\]; wanted: whole numbers \[200\]'):
         compare(real, npz(tmp_path / 'y.npz', samples=images, labels=labels[:100]), 'classifier:digits')
-    with pytest.raises(UserError, match=r'has labels 1..10; those of classifier are 0..9'):
+    with pytest.raises(UserError, match=r"has labels 1..10; the classifier's are 0..9"):
         compare(real, npz(tmp_path / 'z.npz', samples=images, labels=labels + 1), 'classifier:digits')
     with pytest.raises(UserError, match=r'p\.npz. is no readable .npz file \(Object arrays'):
         compare(real, npz(tmp_path / 'p.npz', samples=images, labels=labels.astype(object)), 'classifier:digits')
