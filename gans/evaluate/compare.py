@@ -100,7 +100,7 @@ def _folder(path: Path, size: int | None) -> np.ndarray:
         try:
             with Image.open(path / name) as image:
                 upright = ImageOps.exif_transpose(image)
-                grey = upright.mode in ('1', 'L', 'LA', 'F') or upright.mode.startswith('I')
+                grey = upright.mode in ('1', 'L') or upright.mode.startswith('I')
                 if size:
                     return square(upright, size, 1 if grey else 3)
                 return plain(upright, 1 if grey else 3)
