@@ -66,6 +66,9 @@ DISTRIBUTED = flags.DEFINE_string(
 
 
 def main(argv: list[str]) -> int:
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, 'reconfigure'):  # what a terminal's encoding lacks becomes '?', and nothing is lost for it
+            stream.reconfigure(errors='replace')
     try:
         words, overrides = cli.parse(argv)
         if REPORT.value:

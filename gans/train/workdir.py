@@ -215,7 +215,7 @@ def read_json(path: Path, absent: Any = None) -> Any:
 
 def write_text(path: Path, text: str) -> None:
     """Writes a file all at once."""
-    files.write(path, lambda file: file.write(text.encode()))
+    files.write(path, lambda file: file.write(text.encode(errors='replace')))
 
 
 def write_json(path: Path, value: Any) -> None:
