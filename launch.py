@@ -5,11 +5,17 @@ Or a sweep: `python launch.py --sweep=experiments/sweeps/NAME.py[:variant] [--se
 """
 
 import sys
+
+from gans.train import signals
+
+if __name__ == '__main__':
+    signals.install()  # before whatever takes a while
+
 from pathlib import Path
 
 from absl import flags
 
-from gans import cli, config_file, modes
+from gans import cli, config_file, devices, memory, modes
 from gans.errors import Stopped, UserError
 
 CONFIG = cli.define_place(
@@ -60,6 +66,9 @@ DISTRIBUTED = flags.DEFINE_string(
 
 
 def main(argv: list[str]) -> int:
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, 'reconfigure'):  # what a terminal's encoding lacks becomes '?', and nothing is lost for it
+            stream.reconfigure(errors='replace')
     try:
         words, overrides = cli.parse(argv)
         if REPORT.value:
@@ -67,7 +76,7 @@ def main(argv: list[str]) -> int:
             return 0
         file, swept = SWEEP.value or CONFIG.value, bool(SWEEP.value)
         config = cli.read_config(file, overrides, swept) if file else None
-        cli.start(CACHE.value, DISTRIBUTED.value, cores=swept)
+        devices.start(CACHE.value, DISTRIBUTED.value, cores=swept)
         options = modes.Options(
             num=NUM.value,
             seed=SEED.value,
@@ -96,8 +105,13 @@ def main(argv: list[str]) -> int:
     except Stopped as stopped:
         print(f'stopped: {stopped}', file=sys.stderr)
         return stopped.code
+    except Exception as error:
+        if not memory.is_exhausted(error):
+            raise
+        print(f'error: {memory.told(error, MODE.value)}', file=sys.stderr)
+        return 2
     return 0
 
 
 if __name__ == '__main__':
-    sys.exit(main(sys.argv))
+    sys.exit(signals.run(main, sys.argv))

@@ -5,7 +5,6 @@ import json
 import logging
 import os
 import tempfile
-import zipfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -37,7 +36,7 @@ def arrays(kind: str, key: Mapping[str, Any], make: Callable[[], Arrays]) -> Arr
             return dict(held)
     except FileNotFoundError:
         pass
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+    except Exception as error:  # a damaged file may raise anything at all
         logging.warning("'%s' cannot be read (%s); it is made anew", path, error)
     made = dict(make())
     try:

@@ -13,6 +13,7 @@ import jax.numpy as jnp
 from gans.core import Array, Keys
 from gans.errors import UserError, unknown
 from gans.ops import random
+from gans.ops.several import several
 
 
 class Game(NamedTuple):
@@ -89,9 +90,14 @@ def relativistic_pairing(labels: Labels) -> Game:
 
 def _relativistic_average(loss: Callable[[Array, Array], Array], other: Callable[[Array, Array], Array]) -> Game:
     """Scores compared with the mean score of the other side (over the device's batch): eqs. 10 to 13 of 1807.00734."""
+
+    def compared(scores: Array, others: Array) -> Array:
+        several('the relativistic average', len(others))
+        return scores - others.mean()
+
     return Game(
-        critic=lambda real, fake: loss(real - fake.mean(), fake - real.mean()),
-        generator=lambda real, fake: other(fake - real.mean(), real - fake.mean()),
+        critic=lambda real, fake: loss(compared(real, fake), compared(fake, real)),
+        generator=lambda real, fake: other(compared(fake, real), compared(real, fake)),
         needs_real=True,
     )
 
@@ -164,6 +170,7 @@ def top_k(scores: Array, share: float | Array, step: Array, until: int) -> Array
 
     k goes from B at step 0 to share x B at step `until`, by the same factor each step, and stays there.
     """
+    several('top_k', len(scores))
     k = jnp.round(len(scores) * share ** jnp.minimum(1.0, step / until))
     rank = jnp.argsort(jnp.argsort(-scores))
     return (rank < jnp.maximum(k, 1)).astype(jnp.float32)

@@ -157,7 +157,7 @@ def own_config(config: ConfigDict, folder: Path, options: Options) -> ConfigDict
     if not path.is_file():
         raise UserError(f'{folder} holds no run: train it first, or name its folder with --workdir')
     if options.overridden:
-        workdir.claim(folder, config)
+        workdir.agree(folder, config)
     held, given = workdir.read_config(path), configs.flat(config)
     # A section that the run has not at all is off there: only other keys are younger than the run.
     absent = [key for key in given if key not in configs.flat(held) and not configs.is_argument(key)]

@@ -11,6 +11,7 @@ from jax import lax
 
 from gans.core import Array, Aux, Keys, Params, TrainState, Tree
 from gans.errors import UserError
+from gans.memory import check
 from gans.ops import random
 from gans.parts import Pair
 
@@ -25,10 +26,11 @@ def memory(config: ml_collections.ConfigDict, pair: Pair) -> dict[str, Tree]:
     if not pair.replayable:
         raise UserError(f'replay.size={size}, but here fakes are judged by what they were made from (labels, codes),'
                         ' which past ones no longer have: leave it off')  # fmt: skip
-    if fresh < 1 or size < 1 or size % fresh:
-        raise UserError(f'replay.size={size} must be a multiple of replay.fresh={fresh}, which must be at least 1')
-    kind = jnp.uint8 if pair.spec.is_image else jnp.float32
-    return {pair.called('replay'): jnp.zeros((size, *pair.spec.shape), kind)}
+    if size % fresh:
+        raise UserError(f'replay.size={size} must be a multiple of replay.fresh={fresh}')
+    pool = jax.ShapeDtypeStruct((size, *pair.spec.shape), jnp.uint8 if pair.spec.is_image else jnp.float32)
+    check(pool.size * pool.dtype.itemsize, f'replay.size={size}', 'it')
+    return {pair.called('replay'): jnp.zeros(pool.shape, pool.dtype)}
 
 
 def mix(config: ml_collections.ConfigDict, pair: Pair) -> Callable[[Array, TrainState, Keys], Array] | None:

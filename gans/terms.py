@@ -15,6 +15,7 @@ from gans import augment, defaults, penalties
 from gans.core import Array, Aux, Keys, Spec
 from gans.errors import unknown
 from gans.ops import random
+from gans.ops.several import several
 from gans.parts import Scene, Term, packed, unpacked
 
 
@@ -102,6 +103,7 @@ def feature_matching(*, weight: float = 1.0, alone: bool = True) -> Term:
     """
 
     def value(scene: Scene, keys: Keys) -> tuple[Array, Aux]:
+        several('feature matching', len(scene.real_features))
         return jnp.sum((scene.mean(scene.real_features) - scene.mean(scene.fake_features)) ** 2), Aux()
 
     return Term(value, weight, real=True, features=True, alone=alone)

@@ -1,4 +1,6 @@
-"""Before jax is imported: the CPU, split into four devices; `experiments/` and the repository importable."""
+"""Before jax is imported: the CPU, split into four devices, unless JAX_PLATFORMS names another device; `experiments/`
+and the repository importable.
+"""
 
 import os
 import sys
@@ -15,7 +17,8 @@ FLAGS = [
 ]
 if metadata.version('jaxlib').startswith('0.10.'):  # later ones do not know it
     FLAGS.append('--xla_cpu_use_fusion_emitters=false')  # kernels are written without MLIR: a third less again
-os.environ['XLA_FLAGS'] = ' '.join([os.environ.get('XLA_FLAGS', ''), *FLAGS]).strip()
+if os.environ['JAX_PLATFORMS'] == 'cpu':
+    os.environ['XLA_FLAGS'] = ' '.join([os.environ.get('XLA_FLAGS', ''), *FLAGS]).strip()
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT), str(ROOT / 'experiments')]

@@ -1,6 +1,7 @@
 """Launches experiments as a user does, in a process of their own or in this one."""
 
 import os
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -13,8 +14,8 @@ ROOT = Path(__file__).parent.parent
 
 
 def launch(config: Path | str, folder: Path, *args: str, xla: str = '') -> subprocess.Popen:
-    """`python launch.py` on one CPU device, or as XLA's flags say."""
-    env = os.environ | {'XLA_FLAGS': xla, 'JAX_PLATFORMS': 'cpu'}
+    """`python launch.py` on one CPU device, or as XLA's flags say; or on what JAX_PLATFORMS names."""
+    env = os.environ | ({'XLA_FLAGS': xla} if os.environ['JAX_PLATFORMS'] == 'cpu' else {})
     command = [sys.executable, str(ROOT / 'launch.py'), f'--config={config}', f'--workdir={folder}', *args]
     return subprocess.Popen(command, cwd=ROOT, env=env, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
@@ -33,3 +34,10 @@ def main(*args: str) -> int:
     for name in flags.FLAGS:
         flags.FLAGS[name].unparse()
     return launcher.main(['launch.py', *args])
+
+
+def free_port() -> int:
+    """One that nobody uses just now."""
+    with socket.socket() as free:
+        free.bind(('127.0.0.1', 0))
+        return free.getsockname()[1]

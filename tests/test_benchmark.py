@@ -193,9 +193,10 @@ def test_the_second_compilation_reads_the_first(tmp_path: Path, monkeypatch: pyt
     """A spoilt entry of the cache is noticed, so nothing in memory is used in its place."""
     monkeypatch.setattr(program, 'make_call', lambda _: jax.jit(lambda x, y, schedule: x @ y, static_argnums=2))
     held, x = jax.config.jax_compilation_cache_dir, jnp.ones((3, 3))
+    experiment = setup(small(), devices=1)
     entries = lambda: list(tmp_path.glob('*-cache'))
     with measure.compilation_cache(tmp_path):
-        compiled = lambda: measure.compile_calls(None, ['a', 'b', 'a'], x, x)
+        compiled = lambda: measure.compile_calls(experiment, ['a', 'b', 'a'], x, x)
         calls = compiled().calls
         assert calls[0] is calls[2] is not calls[1]  # equal schedules are one program
         first = entries()
@@ -255,7 +256,7 @@ def test_a_run_in_the_folder_stays_as_it_is(
     path, folder = tmp_path / 'small.py', tmp_path / 'run'
     path.write_text(CONFIG)
     before = {'config.json': b'{}', 'checkpoints/4/state': b'4', 'metrics.csv': b'step\n', 'samples/a.png': b'png'}
-    for name, content in {**before, '.benchmark-0/reports/metrics.csv': b'no csv'}.items():
+    for name, content in {**before, '.benchmark-0/files/reports/metrics.csv': b'no csv'}.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_bytes(content)
     monkeypatch.setattr(benchmark, 'Effort', lambda: QUICK)

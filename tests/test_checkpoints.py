@@ -4,6 +4,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 
 import jax
@@ -14,6 +15,8 @@ import pytest
 
 from gans.core import TrainState, Weights
 from gans.errors import UserError
+from gans.numerics import numerics
+from gans.train import orbax
 from gans.train.checkpoints import Checkpoints
 
 
@@ -131,6 +134,47 @@ def test_keeps_the_latest_and_the_best(tmp_path, state) -> None:
     checkpoints.close()
 
 
+def test_where_a_run_only_stopped_is_kept_while_it_is_the_last(tmp_path, state) -> None:
+    """So a run that stopped and went on has the checkpoints of one that did not, the best among them."""
+    checkpoints = Checkpoints(tmp_path, keep=2)
+    for step, score in [(1, 4.0), (2, 5.0), (3, 6.0)]:
+        checkpoints.save(step, state, score)
+    checkpoints.save(4, state, 1.0, stays=False)
+    checkpoints.close()
+    checkpoints = Checkpoints(tmp_path, keep=2)  # another process
+    assert checkpoints.steps() == [1, 2, 3, 4]
+    assert [checkpoints.restore(template(), which).step for which in ('latest', 'best')] == [4, 4]
+    checkpoints.save(5, state, 7.0, score_stays=False)
+    checkpoints.wait()
+    assert checkpoints.steps() == [1, 3, 5]
+    checkpoints.close()
+    for step, score in [(6, 0.5), (7, 8.0)]:  # 6 is the best as long as it is the last
+        checkpoints.save(step, state, score, score_stays=step != 6)
+        checkpoints.wait()
+        assert checkpoints.restore(template(), 'best').step == (6 if step == 6 else 1)
+    checkpoints.close()
+
+
+def test_settings_of_jax_are_part_of_a_state(tmp_path, state, monkeypatch) -> None:
+    """64 bits, say: another run, even where no leaf of its state has another type."""
+    checkpoints = fill(tmp_path, state, [1])
+    monkeypatch.setattr('gans.train.checkpoints.numerics', lambda: {'jax_enable_x64': True})
+    said = r'checkpoint 1 .* was trained with JAX_ENABLE_X64=False, which is True now: set it as then, or use another'
+    with pytest.raises(UserError, match=said):
+        checkpoints.restore(template())
+    assert checkpoints.restore(None).step == 1  # leaves are what they are
+    fill(tmp_path / 'wide', state, [1])
+    monkeypatch.undo()
+    with pytest.raises(UserError, match=r'JAX_ENABLE_X64=True, which is False now'):
+        Checkpoints(tmp_path / 'wide').restore(template())
+
+
+def test_settings_of_jax_that_are_not_as_they_are_by_default() -> None:
+    assert numerics() == {}
+    with jax.enable_x64(True):
+        assert numerics() == {'jax_enable_x64': True}
+
+
 def test_a_step_is_saved_once(tmp_path, state) -> None:
     checkpoints = Checkpoints(tmp_path)
     checkpoints.save(1, state, notes={'n': 1})
@@ -188,7 +232,8 @@ def damage_delete(path) -> None:
 
 
 @pytest.mark.parametrize('damage', [damage_cut, damage_flip, damage_delete])
-def test_no_damaged_file_is_restored(tmp_path, state, damage, caplog) -> None:
+def test_no_damaged_file_is_restored(tmp_path, state, damage, caplog, monkeypatch) -> None:
+    monkeypatch.setattr('gans.train.checkpoints.GONE', 0)
     fill(tmp_path / 'good', state, [1, 2])
     files = [path.relative_to(tmp_path / 'good') for path in (tmp_path / 'good' / '2').rglob('*') if path.is_file()]
     assert len(files) > 5
@@ -330,6 +375,22 @@ def test_kill_while_saving(tmp_path) -> None:
         assert started - 1 <= restored.step <= started + 1
         assert (restored.state['x'] == restored.step).all()
         step = restored.step
+
+
+def test_a_checkpoint_that_goes_while_it_is_read(tmp_path, state, monkeypatch, caplog) -> None:
+    """The run that trains beside us has saved a later one, and is deleting this one file by file."""
+    read = orbax.read_arrays
+    fill(tmp_path, state, [1])
+
+    def half_gone(folder) -> None:
+        monkeypatch.setattr(orbax, 'read_arrays', read)
+        fill(tmp_path, state, [2])
+        threading.Timer(0.1, shutil.rmtree, [folder]).start()
+        raise orbax.DamageError('a file is not there')
+
+    monkeypatch.setattr(orbax, 'read_arrays', half_gone)
+    assert Checkpoints(tmp_path).restore(template()).step == 2
+    assert not caplog.records  # it was not taken for damaged
 
 
 def test_other_loggers_are_left_alone(tmp_path, state, caplog) -> None:

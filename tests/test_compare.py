@@ -1,121 +1,102 @@
-"""--mode=compare: folders and arrays of images, and every mistake as one line."""
+"""--mode=compare: which examples take part, what stands beside them, and where results go."""
 
-import json
+import os
+import subprocess
 import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 from absl import flags
+from comparing import emoji, folder, npz, results, smooth, values
 from PIL import Image
+from scipy.stats import wasserstein_distance
 
 import launch
-from gans.data import load as data
 from gans.errors import UserError
-from gans.evaluate.compare import compare, read
+from gans.evaluate.compare import compare
 
 RNG = np.random.default_rng(0)
 
 
-def folder(path: Path, images: np.ndarray, suffix: str = 'png') -> Path:
-    path.mkdir(parents=True)
-    for i, image in enumerate(images):
-        Image.fromarray(image[..., 0] if image.shape[2] == 1 else image).save(path / f'{i}.{suffix}')
-    return path
-
-
-def npz(path: Path, **arrays: np.ndarray) -> str:
-    np.savez(path, **arrays)
-    return str(path)
-
-
 @pytest.fixture(scope='module')
-def emoji() -> np.ndarray:
-    return data.load({'name': 'openmoji', 'size': 16}).arrays['real'][:60]
+def two_classes() -> tuple[np.ndarray, np.ndarray]:
+    """Real: 60 dark pictures, then 60 bright ones; fake: 60, dark and bright in turn, of the same distribution."""
+    rng = np.random.default_rng(1)
+    draw = lambda level, num: rng.integers(level, level + 60, (num, 8, 8, 3), dtype=np.uint8)
+    return np.concatenate([draw(10, 60), draw(180, 60)]), np.stack([draw(10, 30), draw(180, 30)], 1).reshape(
+        60, 8, 8, 3
+    )
 
 
-def values(out: Path) -> dict[str, float]:
-    return {entry['metric']: entry['value'] for entry in json.loads(out.read_text())}
+def test_all_examples_take_part_in_any_order(two_classes, tmp_path: Path) -> None:
+    """The first 60 of the real ones by name, of one class, would be at a distance of 43; class from class, at 86."""
+    real, fake = two_classes
+    fakes = npz(tmp_path / 'fake.npz', x=fake)
+    for order in (np.arange(120), np.arange(120).reshape(2, 60).T.ravel(), np.random.default_rng(3).permutation(120)):
+        found = results(npz(tmp_path / 'real.npz', x=real[order]), fakes, tmp_path, features='pixels')
+        value = {metric: entry['value'] for metric, entry in found.items()}
+        assert value['fd_pixels'] == pytest.approx(0.9130, abs=1e-4)
+        assert value['precision'] == pytest.approx(0.767, abs=1e-3)
+        assert value['recall'] == pytest.approx(0.867, abs=1e-3)
+        assert 0.9 < value['fd_pixels/real'] < 2 and value['precision/real'] > 0.8  # 1.095 in order of names
+        numbers = [(found[name]['protocol'][kind]) for name in ('recall', 'recall/real') for kind in ('real', 'fake')]
+        assert numbers == [120, 60, 60, 60]
 
 
-def test_a_folder_and_an_array_of_the_same_images(emoji: np.ndarray, tmp_path: Path) -> None:
-    out = tmp_path / 'deep' / 'results.json'
-    real = folder(tmp_path / 'real', emoji)
-    fakes = npz(tmp_path / 'fake.npz', samples=emoji, labels=np.arange(60))
-    table = compare(str(real), fakes, 'pixels', out=str(out))
-    found = values(out)
-    assert found['fd_pixels'] < 1e-6 and found['precision'] == found['recall'] == found['memorised'] == 1
-    assert found['fd_pixels/real'] > 0.1 and 'fd_pixels/untrained' not in found and str(out) in table
-    entry = json.loads(out.read_text())[0]
-    assert set(entry) == {'metric', 'value', 'protocol'}
-    assert entry['protocol']['real'] == entry['protocol']['fake'] == 60 and len(entry['protocol']['real hash']) == 16
+def test_halves_are_disjoint_and_all_there_is(tmp_path: Path) -> None:
+    """Of an odd number one half has one more. Each picture stands there once: none is memorised."""
+    images = RNG.integers(0, 256, (101, 4, 4, 1), np.uint8)
+    place = npz(tmp_path / 'a.npz', x=images)
+    found = results(place, place, tmp_path, features='pixels')
+    assert found['memorised']['value'] == 1 and found['memorised/real']['value'] < 0.9
+    assert [found['recall/real']['protocol'][kind] for kind in ('real', 'fake')] == [51, 50]
+    again = results(place, place, tmp_path, features='pixels')
+    assert again == found and 'real halves of 51 and 50' in compare(place, place, 'pixels')
 
 
-def test_grey_images_and_those_in_colour_are_compared_in_colour(emoji: np.ndarray, tmp_path: Path) -> None:
-    grey = emoji.mean(-1, keepdims=True).astype(np.uint8)
-    assert read(str(folder(tmp_path / 'grey', grey))).shape == (60, 16, 16, 1)
-    assert read(str(folder(tmp_path / 'mixed' / 'a', grey[:2]).parent)).shape[3] == 1
-    folder(tmp_path / 'mixed' / 'b', emoji[:2])
-    assert read(str(tmp_path / 'mixed')).shape == (4, 16, 16, 3)
-    out = tmp_path / 'out.json'
-    compare(str(tmp_path / 'grey'), npz(tmp_path / 'rgb.npz', a=grey.repeat(3, 3)), 'pixels', out=str(out))
-    assert values(out)['fd_pixels'] < 1e-6
+def test_kid_has_a_deviation_of_subsets_that_differ(tmp_path: Path) -> None:
+    a, b = (npz(tmp_path / f'{seed}.npz', x=smooth(200, seed, 16)) for seed in (5, 6))
+    found = results(a, b, tmp_path, features='pixels')
+    assert found['kid']['value'] == pytest.approx(0.0005, abs=1e-4)
+    assert found['kid_std']['value'] == pytest.approx(0.001, abs=5e-4)
+    assert found['kid']['protocol']['subset size'] == 100 and found['kid/real']['protocol']['subset size'] == 50
 
 
-def test_other_sizes_are_cropped_on_request(tmp_path: Path) -> None:
-    real = folder(tmp_path / 'a', RNG.integers(0, 256, (3, 20, 30, 3), np.uint8), 'webp')
-    folder(tmp_path / 'a' / 'b', RNG.integers(0, 256, (3, 12, 12, 3), np.uint8))
-    with pytest.raises(UserError, match=r'have 2 sizes \(12 x 12, 30 x 20, ...\): give --size=PIXELS to crop them'):
-        read(str(real))
-    assert read(str(real), 16).shape == (6, 16, 16, 3)
+def test_an_inception_score_of_few_is_of_one_part(tmp_path: Path) -> None:
+    grey = np.stack([np.asarray(Image.fromarray(x).convert('L')) for x in smooth(12, 0)])[..., None]
+    place = str(folder(tmp_path / 'grey', grey))
+    found = results(place, place, tmp_path, features='classifier:digits', size=8)
+    assert found['is_classifier']['value'] == pytest.approx(2.054, abs=1e-3) and 'is_classifier_std' not in found
+    assert found['is_classifier/real']['value'] > 1.5 and found['is_classifier']['protocol']['splits'] == 1
 
 
-def test_labels_are_what_conditional_samples_were_asked_for(tmp_path: Path) -> None:
-    source = data.load({'name': 'digits'})
-    images, labels = source.arrays['real'][:200], source.arrays['label'][:200]
-    out, real = tmp_path / 'out.json', npz(tmp_path / 'real.npz', a=images)
-    wrong = np.where(np.arange(200) < 50, (labels + 1) % 10, labels)
-    compare(real, npz(tmp_path / 'x.npz', samples=images, labels=wrong), 'classifier:digits', out=str(out))
-    assert 0.7 < values(out)['accuracy'] <= 0.75
-    with pytest.raises(UserError, match=r'has labels int32 \[100\]; wanted: whole numbers \[200\]'):
-        compare(real, npz(tmp_path / 'y.npz', samples=images, labels=labels[:100]), 'classifier:digits')
+def test_large_points_and_points_far_from_0(tmp_path: Path) -> None:
+    p, q = np.random.default_rng(7).standard_normal((2, 300, 4))
+    plain = results(npz(tmp_path / 'p.npz', x=p), npz(tmp_path / 'q.npz', x=q), tmp_path)
+    assert plain['fd_identity']['value'] == pytest.approx(0.07456, rel=1e-3) and 'kid' not in plain
+    for scale, shift in ((1e20, 0), (1e30, 0), (1e-30, 0), (1, 1e7)):
+        places = [npz(tmp_path / f'{i}.npz', x=x * scale + shift) for i, x in enumerate((p, q))]
+        found = results(*places, tmp_path)
+        assert found['fd_identity']['value'] == pytest.approx(plain['fd_identity']['value'] * scale**2, rel=1e-6)
+        assert found['sliced_wasserstein']['value'] == pytest.approx(
+            plain['sliced_wasserstein']['value'] * scale, rel=1e-3
+        )
+        for name in ('precision', 'recall', 'density', 'coverage', 'recall/real'):
+            assert found[name]['value'] == pytest.approx(plain[name]['value'], abs=1e-12)
+    for scale in (1e200, 1e-200):
+        place = npz(tmp_path / 'x.npz', x=p * scale)
+        with pytest.raises(UserError, match=r"x\.npz' holds points up to .*, whose squares float64 lacks: scale"):
+            compare(place, place)
 
 
-def test_points(tmp_path: Path) -> None:
-    real, fake = RNG.normal(size=(500, 2)), RNG.normal(size=(300, 2)) + 1
-    out = tmp_path / 'out.json'
-    compare(npz(tmp_path / 'r.npz', x=real), npz(tmp_path / 'f.npz', x=fake), out=str(out))
-    assert values(out)['fd_identity'] == pytest.approx(2, rel=0.3) and 'sliced_wasserstein' in values(out)
+def test_other_numbers_of_points_all_take_part(tmp_path: Path) -> None:
+    a, b = RNG.normal(size=(100, 1)), RNG.normal(size=(150, 1))
+    found = results(npz(tmp_path / 'a.npz', x=np.sort(a, 0)), npz(tmp_path / 'b.npz', x=np.sort(b, 0)), tmp_path)
+    assert found['sliced_wasserstein']['value'] == pytest.approx(wasserstein_distance(a[:, 0], b[:, 0]))
 
 
-@pytest.mark.parametrize(
-    'make, said',
-    [
-        (lambda path: str(path / 'nowhere'), 'there is no folder and no .npz file'),
-        (lambda path: str(folder(path / 'empty', [])), 'no image lies in'),
-        (lambda path: str(folder(path / 'one', np.zeros((1, 8, 8, 3), np.uint8))), 'holds one example only'),
-        (lambda path: npz(path / 'x.npz', a=np.zeros((5, 8, 8, 3), np.float32)), 'holds an array float32 [5, 8, 8, 3]'),
-        (
-            lambda path: npz(path / 'x.npz', a=np.zeros(3), b=np.zeros(3)),
-            "has several arrays: call the one that is meant",
-        ),
-        (lambda path: npz(path / 'x.npz', a=np.full((5, 2), np.nan)), 'holds points that are not finite'),
-        (lambda path: npz(path / 'x.npz', a=np.array([{}, {}])), 'is no readable .npz file'),  # pickled: not read
-        (lambda path: npz(path / 'x.npz', a=np.zeros((5, 8, 8, 3), np.uint8)), 'examples differ in size'),
-        (lambda path: npz(path / 'x.npz', a=np.zeros((5, 4), np.float32)), 'examples differ in size'),
-    ],
-)
-def test_what_cannot_be_compared(make, said: str, emoji: np.ndarray, tmp_path: Path) -> None:
-    with pytest.raises(UserError) as caught:
-        compare(npz(tmp_path / 'real.npz', a=emoji), make(tmp_path), 'pixels')
-    assert said in str(caught.value)
-
-
-def test_a_broken_image_is_named(emoji: np.ndarray, tmp_path: Path) -> None:
-    place = folder(tmp_path / 'a', emoji[:3])
-    (place / '1.png').write_bytes(b'no image')
-    with pytest.raises(UserError, match=r"cannot read '.*1\.png' .*: remove it, or make it anew"):
-        read(str(place))
+# Where it goes
 
 
 @pytest.mark.parametrize(
@@ -127,8 +108,8 @@ def test_a_broken_image_is_named(emoji: np.ndarray, tmp_path: Path) -> None:
         (('--real=REAL', '--fake=REAL', '--features=pixels'), 0, ''),
     ],
 )
-def test_the_command_line(args, code, said, emoji, tmp_path, capsys, monkeypatch) -> None:
-    real = npz(tmp_path / 'real.npz', a=emoji)
+def test_the_command_line(args, code, said, tmp_path, capsys, monkeypatch) -> None:
+    real = npz(tmp_path / 'real.npz', a=emoji())
     for name in flags.FLAGS:
         flags.FLAGS[name].unparse()
     argv = ['launch.py', '--mode=compare', *(arg.replace('REAL', real) for arg in args)]
@@ -136,3 +117,37 @@ def test_the_command_line(args, code, said, emoji, tmp_path, capsys, monkeypatch
     assert launch.main(argv) == code
     out, errors = capsys.readouterr()
     assert said in errors and ('fd_pixels' in out) == (code == 0)
+
+
+def test_characters_that_cannot_be_written_are_replaced(tmp_path: Path) -> None:
+    """The table's lines and arrows, and names of any language: nothing that was computed is lost for them."""
+    place = npz(tmp_path / 'точки.npz', x=RNG.normal(size=(20, 2)))
+    command = [sys.executable, 'launch.py', '--mode=compare', f'--real={place}', f'--fake={place}']
+    environment = os.environ | {'PYTHONIOENCODING': 'cp1252', 'JAX_PLATFORMS': 'cpu'}
+    done = subprocess.run(
+        [*command, f'--out={tmp_path}/out.json'],
+        capture_output=True,
+        env=environment,
+        cwd=Path(launch.__file__).parent,
+        timeout=300,
+    )
+    out, errors = done.stdout.decode('cp1252'), done.stderr.decode('cp1252')
+    assert done.returncode == 0 and 'Traceback' not in errors
+    assert 'fd_identity ?' in out and '?????.npz' in out and values(tmp_path / 'out.json')['fd_identity'] < 1e-9
+
+
+def test_results_are_written_before_anything_is_printed(tmp_path: Path, monkeypatch) -> None:
+    def fail(text: str) -> None:
+        raise BrokenPipeError
+
+    monkeypatch.setattr('gans.train.workdir.say', fail)
+    place = npz(tmp_path / 'a.npz', x=emoji())
+    with pytest.raises(BrokenPipeError):  # there is a warning to be said
+        compare(place, place, 'pixels', out=str(tmp_path / 'out.json'))
+    assert values(tmp_path / 'out.json')['recall'] == 1
+
+
+def test_a_place_that_cannot_be_written_is_told_before_the_work(tmp_path: Path) -> None:
+    (tmp_path / 'a.json').mkdir()
+    with pytest.raises(UserError, match=r'--out=.*a\.json: there no file can be written'):
+        compare(str(tmp_path / 'nowhere'), 'nowhere', 'pixels', out=str(tmp_path / 'a.json'))

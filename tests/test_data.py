@@ -357,6 +357,15 @@ def test_openmoji_styles_and_captions_are_aligned() -> None:
     assert len({emoji['subgroups'] for emoji in openmoji.captions()}) == 95
 
 
+def test_digits_splits_are_disjoint() -> None:
+    whole, train, test = (load.load({'name': 'digits', 'split': split}) for split in ('all', 'train', 'test'))
+    assert (whole.size, train.size, test.size) == (1797, 1573, 224)
+    assert (test.arrays['real'] == whole.arrays['real'][7::8]).all()
+    assert sorted(np.concatenate([train.arrays['label'], test.arrays['label']])) == sorted(whole.arrays['label'])
+    with pytest.raises(UserError, match=r"unknown data\.split 'trian'; did you mean 'train'"):
+        load.load({'name': 'digits', 'split': 'trian'})
+
+
 def test_openmoji_splits_are_disjoint() -> None:
     parts = {split: openmoji.kept(split=split) for split in openmoji.SPLITS}
     np.testing.assert_array_equal(np.sort(np.concatenate([parts['train'], parts['test']])), parts['all'])

@@ -1,13 +1,12 @@
 """The whole trainer on several devices and in several processes: the same run, but for the order of sums."""
 
-import socket
 import subprocess
 from pathlib import Path
 
 import launching
 import numpy as np
 import pytest
-from launching import finished
+from launching import finished, free_port
 
 from gans.train.logs import read_metrics
 
@@ -65,9 +64,7 @@ def test_four_devices_run_as_one(config: Path, single: Path, tmp_path: Path, var
 
 
 def test_two_processes_run_as_one(config: Path, single: Path, tmp_path: Path) -> None:
-    with socket.socket() as free:
-        free.bind(('127.0.0.1', 0))
-        port = free.getsockname()[1]
+    port = free_port()
     parts = [launch(config, ':streamed', tmp_path, 1, f'--distributed=127.0.0.1:{port},2,{i}') for i in range(2)]
     finished(*parts)
     assert_close(tmp_path, single)

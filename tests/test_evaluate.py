@@ -18,12 +18,12 @@ from gans.data.base import Source
 from gans.data.images import to_uint8
 from gans.errors import UserError
 from gans.evaluate import run
-from gans.evaluate.judge import judged
+from gans.evaluate.judge import HALVES, judged
 from gans.features import pixels
 from gans.metrics import protocol
 from gans.metrics.measure import measure
 from gans.metrics.score import SLICED, Scorer, better, deciding, halves, stamps
-from gans.metrics.seen import see
+from gans.metrics.seen import Seen, see
 from gans.train import loop, report
 from gans.train.logs import read_metrics
 
@@ -230,13 +230,12 @@ def test_points_have_closed_forms() -> None:
     assert few['mean'].value == pytest.approx(b[:1000].mean()) and few['sliced_wasserstein'].value > 0.5
 
 
-def test_features_that_are_not_numbers_give_none() -> None:
+def test_features_that_are_not_numbers_give_one_line() -> None:
+    """Never a number beside one that is missing for the same reason."""
     images = to_uint8(np.random.default_rng(0).uniform(-1, 1, (20, 16, 16, 1)))
     broken = pixels.pixels()._replace(apply=lambda params, images: (np.nan * images.reshape(len(images), -1), None))
-    results, _ = judged(see(pixels.pixels(), images), see(broken, images), None, broken, {})
-    entries = {result.metric: result.json()['value'] for result in results}
-    assert all(entries[name] is None for name in ('fd_pixels', 'kid', 'precision', 'coverage', 'memorised'))
-    assert entries['fd_pixels/real'] is not None
+    with pytest.raises(UserError, match='fd_pixels is not finite, of features up to nan: remove'):
+        judged({'': (see(pixels.pixels(), images), see(broken, images))}, broken, {})
 
 
 def test_metrics_that_need_more_examples_are_left_out() -> None:
@@ -244,8 +243,47 @@ def test_metrics_that_need_more_examples_are_left_out() -> None:
     seen = see(pixels.pixels(), images)
     found = measure(seen, seen, pixels.pixels())
     assert 'precision' in found and 'density' not in found  # k = 3 and 5
-    results, warnings = judged(seen, seen, None, pixels.pixels(), {})
+    assert 'kid' in found and 'kid' not in measure(seen, seen.part(slice(3)), pixels.pixels())
+    results, warnings = judged({'': (seen, seen), HALVES: (seen.part(slice(2)),) * 2}, pixels.pixels(), {})
     assert 'singular' in warnings[0] and {'fd_pixels', 'fd_pixels/real'} <= {result.metric for result in results}
+
+
+@pytest.mark.parametrize('num, parts', [(999, 1), (1000, 10)])
+def test_parts_of_the_inception_score_have_a_hundred_samples(num: int, parts: int) -> None:
+    """Else there is one, and no deviation: a part of one sample has a score of 1."""
+    logits = np.random.default_rng(0).normal(0, 3, (num, 5)).astype(np.float32)
+    seen = Seen(np.zeros((num, 1, 1, 1), np.uint8), logits, logits)
+    found = measure(seen, seen, pixels.pixels()._replace(name='test'))
+    assert found['is_test'] == (found['is_test'].value, {'splits': parts}) and found['is_test'].value > 2
+    assert ('is_test_std' in found) == (parts > 1)
+
+
+@pytest.mark.parametrize('height, width, there', [
+    (1, 1, set()), (16, 1, set()), (1, 16, set()), (2, 16, {'spectrum_distance'}),
+    (3, 16, {'spectrum_distance', 'ms_ssim'}),
+])  # fmt: skip
+def test_metrics_that_need_more_pixels_are_left_out(height: int, width: int, there: set[str]) -> None:
+    images = np.random.default_rng(0).integers(0, 256, (8, height, width, 3), np.uint8)
+    seen = see(pixels.pixels(), images)
+    found = measure(seen, seen, pixels.pixels())
+    assert {'spectrum_distance', 'ms_ssim'} & set(found) == there and {'fd_pixels', 'kid', 'memorised'} <= set(found)
+    assert all(np.isfinite(value.value) for value in found.values())
+
+
+def test_what_a_part_of_the_set_leaves_out_is_said(evaluated, capsys) -> None:
+    config, folder = evaluated
+    run.evaluate(config, folder, run.Options(num=NUM))
+    assert f'{NUM} real examples (a random part of 1,797, always the same)' in capsys.readouterr().err
+
+
+@pytest.mark.parametrize('text', ['[{', '{"metric": 1}', '[1]'])
+def test_a_damaged_evaluation_is_told_before_the_work(evaluated, monkeypatch, text: str) -> None:
+    config, folder = evaluated
+    (folder / 'evaluation.json').write_text(text)
+    monkeypatch.setattr(run, 'samples', lambda *args: pytest.fail('worked in vain'))
+    with pytest.raises(UserError, match=r'evaluation\.json is no '):
+        run.evaluate(config, folder, run.Options(num=NUM))
+    assert (folder / 'evaluation.json').read_text() == text
 
 
 def test_stamps_and_how_they_differ() -> None:

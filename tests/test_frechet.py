@@ -122,6 +122,24 @@ def test_compilers_leave_the_compensation_alone():
     np.testing.assert_allclose(float(total.value) - 1 + float(total.error), 1e-4, rtol=1e-4)
 
 
+@pytest.mark.parametrize('n', [500, 20])
+@pytest.mark.parametrize('scale, shift', [(1e20, 0), (1e-20, 0), (1e100, 0), (1, 1e8)])
+def test_numbers_that_float32_does_not_hold(n, scale, shift):
+    """Their squares, or deviations beside a mean."""
+    a, b = np.random.default_rng(0).standard_normal((2, n, 40))
+    expected = scale**2 * frechet(in_float64(a), in_float64(b))
+    np.testing.assert_allclose(frechet(moments(scale * a + shift), moments(scale * b + shift)), expected, rtol=1e-6)
+
+
+def test_what_float64_does_not_hold_has_no_distance():
+    a, b = np.random.default_rng(0).standard_normal((2, 50, 4))
+    with np.errstate(all='ignore'):
+        for scale in (1e152, 1e153, 1e154, 1e160, 1e300):
+            found = frechet(moments(scale * a), moments(scale * b))
+            assert np.isnan(found) or found / scale / scale == pytest.approx(frechet(moments(a), moments(b)))
+        assert np.isnan(frechet(moments(1e160 * a), moments(1e160 * b)))
+
+
 def test_singular_where_there_are_too_few_examples():
     assert singular(moments(features(8, 8))) and not singular(moments(features(9, 8)))
     assert np.linalg.matrix_rank(moments(features(8, 8)).cov, rtol=1e-5) == 7

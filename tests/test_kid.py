@@ -55,14 +55,14 @@ def test_the_difference_of_large_sums_keeps_its_digits():
     k = lambda a, b: ((a[:, None] * b).sum(-1) / 16 + 1) ** 3
     off = ~np.eye(200, dtype=bool)
     exact = k(x, x)[off].mean() + k(y, y)[off].mean() - 2 * k(x, y).mean()
-    np.testing.assert_allclose(kid(x, y, 1)[0], float(exact), rtol=1e-6)
+    np.testing.assert_allclose(kid(x, y, 1, 200)[0], float(exact), rtol=1e-6)
 
 
 @pytest.mark.parametrize(('fake', 'name'), [((0.5, 1.0), 'equal'), ((0.0, 1.5), 'different')])
 def test_unbiased_with_the_expectation_of_the_closed_form(fake, name):
     """Over many draws of 8 examples: a biased estimate would be off by many standard errors."""
     rng, real = np.random.default_rng(0), (0.5, 1.0)
-    draws = [kid(rng.normal(*real, (8, 1)), rng.normal(*fake, (8, 1)), 1)[0] for _ in range(3000)]
+    draws = [kid(rng.normal(*real, (8, 1)), rng.normal(*fake, (8, 1)), 1, 8)[0] for _ in range(3000)]
     error = np.std(draws) / np.sqrt(len(draws))
     expected = expected_mmd2(real, fake)
     assert abs(np.mean(draws) - expected) < 3.5 * error
@@ -74,13 +74,21 @@ def test_subsets():
     mean, std = kid(x, y, 50, 40)
     assert std > 0 and kid(x, y, 50, 40) == (mean, std) != kid(x, y, 50, 40, seed=1)
     np.testing.assert_allclose(mean, plain(x[:150], y), atol=4 * std / np.sqrt(50) + 0.02)
-    assert subset_size(200, 150) == 150 and subset_size(5000, 4000) == 1000 and subset_size(9, 8, 5) == 5
+
+
+@pytest.mark.parametrize(('n', 'm', 'size'), [(200, 150, 75), (5000, 4000, 1000), (1999, 5000, 999), (9, 5, 2)])
+def test_by_default_subsets_are_smaller_than_the_sets(n, m, size):
+    """Half of the smaller one: the deviation over subsets of everything would be that of rounding."""
+    assert subset_size(n, m) == size
+    x, y = features(n, 3), features(m, 3, seed=1)
+    mean, std = kid(x, y, 3)
+    assert (mean, std) == kid(x, y, 3, size) and std > 1e-3 * abs(mean)
 
 
 def test_subsets_are_without_replacement():
     """One subset of all examples is all of them, whatever the seed."""
     x, y = features(20, 3), features(20, 3, seed=1)
-    np.testing.assert_allclose([kid(x, y, 1, seed=s)[0] for s in range(3)], plain(x, y), rtol=1e-10)
+    np.testing.assert_allclose([kid(x, y, 1, 20, seed=s)[0] for s in range(3)], plain(x, y), rtol=1e-10)
 
 
 def test_a_nan_gives_nan():
@@ -90,9 +98,11 @@ def test_a_nan_gives_nan():
 
 
 def test_errors():
-    with pytest.raises(ValueError, match='not 100 of 1'):
-        kid(features(1, 3), features(9, 3))
-    with pytest.raises(ValueError, match='not 0 of 9'):
+    with pytest.raises(ValueError, match='not 100 of 1 from 3 and 9'):
+        kid(features(3, 3), features(9, 3))
+    with pytest.raises(ValueError, match='not 0 of 4'):
         kid(features(9, 3), features(9, 3), subsets=0)
+    with pytest.raises(ValueError, match='not 1 of 9 from 9 and 8'):
+        kid(features(9, 3), features(8, 3), 1, 9)
     with pytest.raises(ValueError, match='one d for both'):
         kid(features(9, 3), features(9, 4))

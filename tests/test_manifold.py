@@ -71,6 +71,21 @@ def test_small_modes_far_from_each_other():
     np.testing.assert_allclose(ours(real, fake, 3), brute(real, fake, 3), rtol=2e-3)
 
 
+@pytest.mark.parametrize('d', [2, 40])
+@pytest.mark.parametrize('scale, shift', [(1e20, 0), (1e-20, 0), (1, 1e8)])
+def test_numbers_that_float32_does_not_hold(d, scale, shift):
+    """Shares of balls do not change with the unit, nor with the origin."""
+    real, fake = np.random.default_rng(0).standard_normal((2, 300, d))
+    np.testing.assert_allclose(ours(scale * real + shift, scale * fake + shift, 3), brute(real, fake, 3), rtol=1e-9)
+
+
+def test_one_stray_example_far_away_leaves_the_others_alone():
+    """In float32 nothing would be left of their distances."""
+    real, fake = np.random.default_rng(0).standard_normal((2, 300, 3))
+    real[7] = 1e12
+    np.testing.assert_allclose(ours(real, fake, 3), brute(real, fake, 3), rtol=1e-9)
+
+
 def test_equal_distributions():
     """Density 1 and coverage 1 - 2^-k, as the paper works out: a real example's k-th other one is as likely a fake."""
     density, coverage = density_coverage(features(2000, 4), features(2000, 4, seed=1), k=5)

@@ -88,5 +88,5 @@ def test_errors():
         spectrum(noise(0, 8, 8))
     with pytest.raises(ValueError, match='of one size'):
         spectrum_distance(noise(2, 8, 8), noise(2, 8, 9))
-    with pytest.raises(ValueError, match='more than one pixel'):
-        spectrum_distance(noise(2, 1, 1), noise(2, 1, 1))
+    with pytest.raises(ValueError, match='of 2 x 2 pixels or more'):
+        spectrum_distance(noise(2, 16, 1), noise(2, 16, 1))

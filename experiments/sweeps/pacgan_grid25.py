@@ -5,7 +5,7 @@ Command: python launch.py --sweep=experiments/sweeps/pacgan_grid25.py --seeds=10
 Hardware and cost: 40 runs of 400,000 steps in 4 programs, one a pack: for an accelerator; shorter on a CPU with
   --config.train.steps=20000.
 Expected: untested at full size; the paper's numbers are in experiments/pacgan_grid25.py. A shortened run, in
-  BUILD_NOTES.md, was too short to show an effect.
+  experiments/RESULTS.md, was too short to show an effect.
 Deviations: those of experiments/pacgan_grid25.py.
 """
 

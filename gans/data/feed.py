@@ -4,6 +4,7 @@ All examples of a run are numbered by one global counter. A position of the coun
 there (`shuffled`: each epoch is a new permutation) and which key finishes it. Nothing is remembered between steps.
 """
 
+import math
 from collections.abc import Callable, Iterator
 from functools import cache
 
@@ -11,6 +12,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from gans import memory
 from gans.core import Array
 from gans.data.base import Source
 from gans.ops.random import example_keys
@@ -153,6 +155,8 @@ def examples(source: Source, num: int, key: Array) -> dict[str, np.ndarray]:
 
     The same for the same key. The first `size` are distinct; beyond, the set comes again in another order.
     """
+    needed = 4 * num * math.prod(source.spec.shape)
+    memory.check(needed, f'to hold {num:,} real examples', 'eval.samples or --num', on_host=True)
     found = list(chunks(source, num, key))
     return {name: np.concatenate([some[name] for some in found]) for name in found[0]}
 

@@ -146,12 +146,13 @@ def anomaly(config: ml_collections.ConfigDict, folder: Path, options: Options) -
     if min(novel.sum(), (~novel).sum()) < 2:
         raise UserError(f'of {len(images)} test images {novel.sum()} are of class {name}: raise --num')
     keys = example_keys(jax.random.fold_in(jax.random.key(options.seed), SAMPLES), jnp.arange(len(images)))
-    workdir.say(f'{folder}: step {step:,}, {len(images):,} test images, {options.search.steps} steps down for each')
+    known = real_examples(experiment.source, TRAINED_ON)
+    some = f'{len(images):,} of {test.size:,} test images, {options.search.steps} steps down for each; the nearest of'
+    workdir.say(f'{folder}: step {step:,}, {some} {len(known):,} of {experiment.source.size:,} training images')
     found = scores(experiment, state, images, keys, options.search)
     if not np.isfinite(found.score).all():
         raise UserError(f'step {step:,} gives scores that are not finite: it has diverged, take an earlier --step')
     flat = lambda x: x.reshape(len(x), -1).astype(np.float32)
-    known = real_examples(experiment.source, TRAINED_ON)
     beside = nearest(flat(images), flat(known) / 127.5 - 1)[1]
     values = {'auc': found.score, 'auc_residual': found.residual, 'auc_feature': found.feature, 'auc_nearest': beside}
     aucs = {metric: roc_auc(value, novel) for metric, value in values.items()}

@@ -14,13 +14,14 @@ from gans.data.base import Source
 from gans.data.images import image_set
 from gans.features import classifier
 from gans.metrics.protocol import Protocol, Result
+from gans.train import workdir
 
 
 def cas(data: Mapping[str, Any], images: np.ndarray, labels: np.ndarray, common: Protocol) -> list[Result]:
     """'cas', the accuracy on real test images of a classifier trained on samples, and 'cas/real', on as many real ones.
 
     The classifier is that of `gans/features/classifier.py`, ResNet-50 in the paper: compare with its numbers only. The
-    test images are those of the set's test split; of a set without one every eighth, which the generator has seen.
+    test images are those of the set's test split; of a set without one a random eighth, which the generator has seen.
 
     Args:
       data: `config.data`, of a set with labels.
@@ -30,6 +31,8 @@ def cas(data: Mapping[str, Any], images: np.ndarray, labels: np.ndarray, common:
     """
     train, test = classifier.splits({key: value for key, value in data.items() if value is not None})
     num = min(len(images), train.size)
+    if num < len(images):
+        workdir.say(f'cas: {num:,} of {len(images):,} samples are used: there are no more real images')
     fake = image_set(images[:num], labels[:num], train.spec.classes)
     net, real_params = classifier.kept(first(train, num))
     accuracies = {

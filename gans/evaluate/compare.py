@@ -1,5 +1,7 @@
 """`--mode=compare`: two folders of images, or .npz files, compared without any run."""
 
+import os
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -9,13 +11,15 @@ import numpy as np
 from gans.core import Spec
 from gans.data.decode import eight_bits, has_frames
 from gans.data.files import pictures_in, say_frames
-from gans.data.images import square
+from gans.data.images import resized, square
 from gans.errors import UserError
 from gans.evaluate import write
-from gans.evaluate.judge import judged
+from gans.evaluate.judge import HALVES, judged
 from gans.features import load
 from gans.metrics.seen import content, see, see_once
 from gans.train import workdir
+
+SMALLEST, LARGEST = 1e-100, 1e100  # points of such a size have squares, and sums of them, in float64
 
 
 def compare(
@@ -32,7 +36,7 @@ def compare(
       real, fake: a folder of images, or a .npz of one array (or one called 'samples'): images uint8 [N, H, W, C] or
         points float [N, d]. 'labels' int [N] beside the fake ones are the classes that they were asked for.
       features, weights: see `gans.features.load.load`.
-      size: pixels of a side to which images of a folder are cropped and resampled; by default they stay as they are.
+      size: pixels of a side to which images are cropped and resampled; by default they stay as they are.
       out: FILE.json for the results, a list of objects with metric, value and protocol.
 
     Raises:
@@ -40,25 +44,36 @@ def compare(
     """
     if out and not out.endswith('.json'):
         raise UserError(f'--out={out}: the results of a comparison are JSON, name a FILE.json')
+    if out and (Path(out).is_dir() or not os.access(workdir.made(Path(out).parent), os.W_OK)):
+        raise UserError(f'--out={out}: there no file can be written; name another')
+    if size is not None and size < 1:
+        raise UserError(f'--size={size}: it is a number of pixels, at least 1')
     truth, samples = _alike(read(real, size), read(fake, size), real, fake)
+    labels = _labels(fake, len(samples))
     extractor = load.load(features, Spec(truth.shape[1:]), weights=weights)
     common: dict[str, Any] = {
         'data': Path(real).name,
         'real hash': content(truth),
         'images': f'{size or "their own"} px',
     }
-    seen = see(extractor, samples, {'labels': _labels(Path(fake).expanduser(), len(samples))})
-    results, warnings = judged(see_once(extractor, truth), seen, None, extractor, common)
+    seen = see(extractor, samples, {'labels': labels})
+    if labels is not None and extractor.name == 'classifier':
+        last = seen.logits.shape[1] - 1
+        if not 0 <= labels.min() <= labels.max() <= last:
+            raise UserError(f"'{fake}' has labels {labels.min()}..{labels.max()}; the classifier's are 0..{last}")
+    known = see_once(extractor, truth)
+    first, second = np.array_split(np.random.default_rng(0).permutation(len(truth)), 2)  # whatever the names' order
+    pairs = {'': (known, seen), HALVES: (known.part(first), known.part(second))}
+    results, warnings = judged(pairs, extractor, common)
+    if out:
+        workdir.write_json(Path(out), [result.json() for result in results])
     for warning in warnings:
         workdir.say(warning)
-    if out:
-        workdir.made(Path(out).parent)
-        workdir.write_json(Path(out), [result.json() for result in results])
     return write.table(f'{fake} against {real}', results) + (f'\nall in {out}' if out else '')
 
 
 def read(place: str, size: int | None = None) -> np.ndarray:
-    """The examples in a folder or a .npz file: uint8 images [N, H, W, 1 or 3], or float32 points [N, d]; N at least 2.
+    """The examples in a folder or a .npz file: uint8 images [N, H, W, 1 or 3], or float64 points [N, d]; N at least 2.
 
     Raises:
       UserError: see `compare`.
@@ -66,12 +81,13 @@ def read(place: str, size: int | None = None) -> np.ndarray:
     path = Path(place).expanduser()
     if path.is_dir():
         found = _folder(path, size)
-    elif path.suffix == '.npz' and path.is_file():
-        found = _array(path)
+    elif _is_npz(path):
+        found = _array(path, size)
     else:
         raise UserError(f"there is no folder and no .npz file '{place}'")
     if len(found) < 2:
-        raise UserError(f"'{place}' holds one example only: at least two are needed, for most metrics thousands")
+        held = 'one example only' if len(found) else 'no examples'
+        raise UserError(f"'{place}' holds {held}: at least two are needed, for most metrics thousands")
     return found
 
 
@@ -104,35 +120,50 @@ def _folder(path: Path, size: int | None) -> np.ndarray:
     return np.stack([image if image.shape[2] == channels else image.repeat(3, 2) for image in images])
 
 
-def _array(path: Path) -> np.ndarray:
+def _array(path: Path, size: int | None) -> np.ndarray:
     """The one array of a .npz file, or its array 'samples'."""
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            name = 'samples' if 'samples' in file.files else file.files[0] if len(file.files) == 1 else None
-            found = file[name] if name else None
-    except (OSError, ValueError, EOFError, KeyError) as error:
-        raise UserError(f"'{path}' is no readable .npz file ({error}): write it anew with numpy.savez") from None
+    found = _held(path, lambda names: 'samples' if 'samples' in names else names[0] if len(names) == 1 else None)
     if found is None:
-        raise UserError(f"'{path}' has several arrays: call the one that is meant 'samples'")
-    if found.ndim == 4 and found.dtype == np.uint8 and found.shape[3] in (1, 3):
-        return found
-    if found.ndim == 2 and np.issubdtype(found.dtype, np.floating):
+        raise UserError(f"'{path}' has no array, or several: call the one that is meant 'samples'")
+    if found.ndim == 4 and found.dtype == np.uint8 and found.shape[3] in (1, 3) and all(found.shape[1:]):
+        return resized(found, size) if size else found
+    if found.ndim == 2 and np.issubdtype(found.dtype, np.floating) and found.shape[1]:
         if not np.isfinite(found).all():
             raise UserError(f"'{path}' holds points that are not finite: remove them")
-        return found.astype(np.float32)
+        largest = np.abs(found).max(initial=0)
+        if largest and not SMALLEST < largest < LARGEST:
+            raise UserError(f"'{path}' holds points up to {largest:.3g}, whose squares float64 lacks: scale all points")
+        found = found.astype(np.float64)
+        if size:
+            raise UserError(f"--size={size} is for images, and '{path}' holds points: leave it out")
+        return found
     wanted = 'uint8 [N, H, W, 1 or 3] for images, float [N, d] for points'
     raise UserError(f"'{path}' holds an array {found.dtype} {list(found.shape)}; wanted: {wanted}")
 
 
-def _labels(path: Path, count: int) -> np.ndarray | None:
+def _labels(place: str, count: int) -> np.ndarray | None:
     """The array 'labels' of a .npz file, if it has one."""
-    if path.suffix != '.npz':
-        return None
-    with np.load(path, allow_pickle=False) as file:
-        found = file['labels'] if 'labels' in file.files else None
+    path = Path(place).expanduser()
+    found = _held(path, lambda names: 'labels' if 'labels' in names else None) if _is_npz(path) else None
     if found is not None and (found.shape != (count,) or not np.issubdtype(found.dtype, np.integer)):
         raise UserError(f"'{path}' has labels {found.dtype} {list(found.shape)}; wanted: whole numbers [{count}]")
     return found
+
+
+def _is_npz(path: Path) -> bool:
+    return path.suffix.lower() == '.npz' and path.is_file()
+
+
+def _held(path: Path, choose: Callable[[list[str]], str | None]) -> np.ndarray | None:
+    """The array of a .npz file that is chosen among the names there; None if none is."""
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            name = choose(file.files)
+            return None if name is None else file[name]
+    except MemoryError:  # the file may well be good
+        raise
+    except Exception as error:  # a broken file may raise anything at all
+        raise UserError(f"'{path}' is no readable .npz file ({error}): write it anew with numpy.savez") from None
 
 
 def _alike(real: np.ndarray, fake: np.ndarray, *names: str) -> tuple[np.ndarray, np.ndarray]:
@@ -141,5 +172,5 @@ def _alike(real: np.ndarray, fake: np.ndarray, *names: str) -> tuple[np.ndarray,
         real, fake = (x if x.shape[3] == 3 else x.repeat(3, 3) for x in (real, fake))
     if real.shape[1:] != fake.shape[1:]:
         shapes = [f"'{name}' {' x '.join(map(str, x.shape[1:]))}" for name, x in zip(names, (real, fake), strict=True)]
-        raise UserError(f'examples differ in size: {" and ".join(shapes)}; give --size=PIXELS, for folders of images')
+        raise UserError(f'examples differ in size: {" and ".join(shapes)}; give --size=PIXELS, for images')
     return real, fake

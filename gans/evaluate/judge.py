@@ -4,56 +4,64 @@ No distance means anything alone. Beside each number 'NAME' stand 'NAME/real', o
 the other (the floor of a distance), and, for a run, 'NAME/untrained', of its generator before training (the ceiling).
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping
+
+import numpy as np
 
 from gans.data.base import Modes
+from gans.errors import UserError
 from gans.features.base import Extractor
 from gans.metrics import protocol
 from gans.metrics.measure import measure
 from gans.metrics.protocol import Protocol, Result
-from gans.metrics.score import halves
 from gans.metrics.seen import Seen
+
+HALVES, UNTRAINED = '/real', '/untrained'  # what follows a metric's name
 
 
 def judged(
-    real: Seen,
-    fake: Seen,
-    untrained: Seen | None,
-    extractor: Extractor,
-    common: Protocol,
-    modes: Modes | None = None,
+    pairs: Mapping[str, tuple[Seen, Seen]], extractor: Extractor, common: Protocol, modes: Modes | None = None
 ) -> tuple[list[Result], list[str]]:
     """All results, and warnings of one line each.
 
     Args:
-      real: twice as many as there are samples, if there are so many; the first are compared with the samples.
-      fake, untrained: samples, as many in both.
+      pairs: real examples and what is measured against them: '' samples, `HALVES` other real examples, `UNTRAINED`
+        samples of a generator before training, of which the Fréchet distance alone is taken.
       common: what all stamps have in common.
       modes: of points that are a mixture.
+
+    Raises:
+      UserError: a number is not finite.
     """
-    num = len(fake.features)
-    first, second = halves(len(real.features), num)
-    pairs = {'': (real.part(slice(num)), fake), '/real': (real.part(first), real.part(second))}
-    if untrained is not None:
-        pairs['/untrained'] = (real.part(slice(num)), untrained)
     results = []
     for suffix, (truth, samples) in pairs.items():
-        if len(truth.features) < 2:
-            continue
         sizes = {'real': len(truth.features), 'fake': len(samples.features)}
-        for name, value in measure(truth, samples, extractor, modes, only=suffix == '/untrained').items():
+        if min(sizes.values()) < 2:
+            continue
+        with np.errstate(all='ignore'):  # what comes of it is looked at
+            found = measure(truth, samples, extractor, modes, only=suffix == UNTRAINED)
+        for name, value in found.items():
+            if not np.isfinite(value.value):
+                raise _not_finite(name + suffix, truth, samples)
             stamp = {'metric': name, **common, **protocol.features(extractor), **sizes, **value.details}
             results.append(Result(name + suffix, value.value, stamp))
-    return results, warnings(real.part(slice(num)), fake, extractor)
+    return results, warnings(pairs, extractor)
 
 
-def warnings(real: Seen, fake: Seen, extractor: Extractor) -> Sequence[str]:
+def warnings(pairs: Mapping[str, tuple[Seen, Seen]], extractor: Extractor) -> list[str]:
     """What a reader of the numbers must know."""
-    features, numbers = real.features.shape[1], f'{len(real.features):,} real and {len(fake.features):,} other examples'
-    found = []
-    if min(len(real.features), len(fake.features)) <= features:
-        found.append(
-            f'{extractor.title}: {numbers} are too few for {features:,} features (singular covariances): '
-            'the distance is far too large, compare it only with others of the same numbers'
-        )
-    return found
+    for suffix, (real, fake) in pairs.items():
+        features = real.features.shape[1]
+        if min(len(real.features), len(fake.features)) <= features:
+            others = 'other real' if suffix == HALVES else 'other'
+            numbers = f'{len(real.features):,} real and {len(fake.features):,} {others} examples'
+            return [
+                f'{extractor.title}: {numbers} are too few for {features:,} features (singular covariances): '
+                'the distance is far too large, compare it only with others of the same numbers'
+            ]
+    return []
+
+
+def _not_finite(metric: str, *sets: Seen) -> UserError:
+    largest = np.max([np.abs(seen.features).max() for seen in sets])  # NaN if one is
+    return UserError(f'{metric} is not finite, of features up to {largest:.3g}: remove the examples that have them')

@@ -14,11 +14,13 @@ from gans.data.images import to_uint8
 from gans.errors import UserError
 from gans.evaluate import write
 from gans.evaluate.cas import cas
-from gans.evaluate.judge import judged
+from gans.evaluate.judge import HALVES, UNTRAINED, judged
 from gans.features import load
 from gans.metrics import protocol
 from gans.metrics.neighbours import nearest
+from gans.metrics.score import halves
 from gans.metrics.seen import Seen, content, see, see_once
+from gans.metrics.spectrum import has_spectrum
 from gans.train import draw, pictures, program, workdir
 from gans.train.setup import Experiment
 
@@ -48,26 +50,36 @@ def evaluate(config: ml_collections.ConfigDict, folder: Path, options: Options) 
     source, num = experiment.source, options.num
     features = options.features or config.eval.get('features') or 'auto'
     extractor = load.load(features, source.spec, config.data, options.weights)
-    workdir.say(f'{folder}: step {step:,}, {num:,} samples, features {extractor.name}')
+    write.held(folder)  # a damaged file is told of before the work
+    latents = program.fixed_latents(experiment, num, options.seed)  # first: there may not be the memory for so many
     truth = real_examples(source, 2 * num)
+    if len(truth) < 2:
+        raise UserError(f"'{config.data.name}' has one example only: at least two are needed")
+    against = f'{min(num, len(truth)):,} real examples'
+    if source.size is not None and num < source.size:
+        against += f' (a random part of {source.size:,}, always the same)'
+    workdir.say(f'{folder}: step {step:,}, {num:,} samples against {against}, features {extractor.name}')
     real = see_once(extractor, truth)
-    latents = program.fixed_latents(experiment, num, options.seed)
     asked = _asked(latents)
     fake = see(extractor, samples(experiment, state, latents, step), asked)
     untrained = see(extractor, samples(experiment, experiment.init(), latents, 0), asked)
     common = protocol.run(config.data, experiment.source, experiment.system)
     common |= {'real hash': content(truth[:num]), 'latents seed': options.seed}
-    results, warnings = judged(real, fake, untrained, extractor, common, source.modes)
+    first, second = halves(len(truth), num)
+    same = real.part(slice(num))
+    pairs = {'': (same, fake), HALVES: (real.part(first), real.part(second)), UNTRAINED: (same, untrained)}
+    results, warnings = judged(pairs, extractor, common, source.modes)
     if fake.labels is not None and source.spec.is_image:
         results += cas(config.data, fake.examples, fake.labels, common)
+    write.save(folder, step, results)
     for warning in warnings:
         workdir.say(warning)
-    write.save(folder, step, results)
     said = f'all in {folder / "evaluation.json"}'
     if source.spec.is_image:
         place = folder / 'evaluation'
-        pictures.save_png(place / f'nearest_step_{step:08d}.png', neighbours(real.part(slice(num)), fake))
-        write.spectra(place / f'spectrum_step_{step:08d}.png', truth[:num], fake.examples)
+        pictures.save_png(place / f'nearest_step_{step:08d}.png', neighbours(same, fake))
+        if has_spectrum(*source.spec.shape[:2]):
+            write.spectra(place / f'spectrum_step_{step:08d}.png', truth[:num], fake.examples)
         said += f', pictures in {place}'
     return f'{write.table(f"{folder}, step {step:,}", results)}\n{said}'
 

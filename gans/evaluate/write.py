@@ -9,10 +9,11 @@ from typing import Any
 
 import numpy as np
 
+from gans.errors import UserError
 from gans.metrics.protocol import Result, differences
 from gans.metrics.score import better
 from gans.metrics.spectrum import spectrum
-from gans.train import logs, pictures, workdir
+from gans.train import lock, logs, pictures, workdir
 
 COLUMNS = {'': 'value', '/real': 'real halves', '/untrained': 'untrained'}
 ARROWS = {'lower': '↓', 'higher': '↑', None: ''}
@@ -37,6 +38,9 @@ def table(title: str, results: Sequence[Result]) -> str:
     own = [result.protocol for result in results if '/' not in result.metric]
     common = {key: value for key, value in own[0].items() if key not in differences(own)}
     said = ', '.join(f'{key} {value}' for key, value in common.items() if value not in ('', 'none'))
+    halves = [result.protocol for result in results if result.metric.endswith('/real') and 'fake' in result.protocol]
+    if halves:
+        said += f'; real halves of {halves[0]["real"]} and {halves[0]["fake"]}'
     return '\n'.join(line.rstrip() for line in console.file.getvalue().splitlines()) + f'\n{said}'
 
 
@@ -46,13 +50,24 @@ def save(folder: Path, step: int, results: Sequence[Result]) -> None:
     evaluation.json: a list of objects with metric, value, step and protocol; evaluation.csv: the same, flat;
     tensorboard/evaluation: the values.
     """
-    path, fresh = folder / 'evaluation.json', [result.json(step=step) for result in results]
+    fresh = [result.json(step=step) for result in results]
     same = lambda entry: (entry['metric'], entry['step'], json.dumps(entry['protocol'], sort_keys=True))
-    entries = list({same(entry): entry for entry in [*workdir.read_json(path, []), *fresh]}.values())
-    workdir.write_json(path, entries)
-    workdir.write_text(folder / 'evaluation.csv', to_csv(entries))
+    with lock.held(folder / 'evaluation', wait=True):  # who else evaluates the run adds to the same files
+        entries = list({same(entry): entry for entry in [*held(folder), *fresh]}.values())
+        workdir.write_json(folder / 'evaluation.json', entries)
+        workdir.write_text(folder / 'evaluation.csv', to_csv(entries))
     finite = {f'evaluation/{result.metric}': result.value for result in results if np.isfinite(result.value)}
     logs.add_scalars(folder / 'tensorboard' / 'evaluation', step, finite)
+
+
+def held(folder: Path) -> list[dict[str, Any]]:
+    """The results that a run's folder has; UserError if its evaluation.json is none of ours."""
+    path = folder / 'evaluation.json'
+    entries = workdir.read_json(path, [])
+    ours = lambda entry: isinstance(entry, dict) and {'metric', 'step', 'protocol'} <= set(entry)
+    if not isinstance(entries, list) or not all(map(ours, entries)):
+        raise UserError(f'{path} is no list of results: mend it, or move it away')
+    return entries
 
 
 def to_csv(entries: Sequence[dict[str, Any]]) -> str:

@@ -11,9 +11,9 @@ class Extractor(NamedTuple):
 
     name: str  # as users say it: 'inception_v3:pytorch_fid'
     title: str  # of the Fréchet distance in its features: 'FID' for Inception alone, 'FD (pixels)'
-    # (params, uint8 images [B, H, W, C], C 1 or 3, or float32 points [B, d]) -> (float32 features [B, f], logits [B, K]
-    # or None); traced, once for each shape
-    apply: Callable[[Tree, Array], tuple[Array, Array | None]]
+    # (params, uint8 images [B, H, W, C], C 1 or 3) -> (float32 features [B, f], logits [B, K] or None); traced, once
+    # for each shape. None, of points [B, d]: they are the features, in float64
+    apply: Callable[[Tree, Array], tuple[Array, Array | None]] | None
     params: Tree = ()
     weights: str = 'none'  # the first 16 digits of the SHA-256 of the weights
     resizing: str = 'none'  # what is done to images before they enter the net, in words

@@ -93,15 +93,18 @@ def kept(train: Source) -> tuple[Classifier, Tree]:
 
 
 def splits(options: Mapping[str, Any]) -> tuple[Source, Source]:
-    """The set's own training and test images; of a set without a test split, every eighth image is held out."""
+    """The set's own training and test images; of a set without a test split a random eighth is held out."""
     if 'split' in load.arguments(options['name']):
         return tuple(load.load({**options, 'split': split, 'on_device_max_mb': np.inf}) for split in ('train', 'test'))
     source = load.load({**options, 'on_device_max_mb': np.inf})
-    held_out = np.arange(source.size or 0) % 8 == 7
-    part = lambda where: source._replace(
-        size=int(where.sum()), arrays={name: array[where] for name, array in source.arrays.items()}
+    if not source.arrays:
+        return source, source
+    order = np.random.default_rng(0).permutation(source.size)  # names and classes may come in any regular order
+    held_out = max(1, source.size // 8)
+    part = lambda index: source._replace(
+        size=len(index), arrays={name: array[index] for name, array in source.arrays.items()}
     )
-    return (part(~held_out), part(held_out)) if source.arrays else (source, source)
+    return part(np.sort(order[held_out:])), part(np.sort(order[:held_out]))
 
 
 def digest(source: Source) -> str:

@@ -53,7 +53,7 @@ def inception_v3(variant: str = '', weights: str | None = None) -> Extractor:
     if variant not in VARIANTS:
         raise unknown('variant of inception_v3', variant, filter(None, VARIANTS))
     preprocess, resizing = VARIANTS[variant]
-    file = checked(Path(weights) if weights else fetched())
+    file = checked(Path(weights).expanduser() if weights else fetched())
 
     def apply(params: Tree, images: Array) -> tuple[Array, Array]:
         images = jnp.broadcast_to(images, (*images.shape[:3], 3)).astype(jnp.float32)

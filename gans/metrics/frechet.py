@@ -69,26 +69,45 @@ def finish(running: Running) -> Moments:
       ValueError: there are fewer than two examples, whose covariance is not defined.
     """
     running = jax.device_get(running)
-    count = int(running.count)
-    if count < 2:
-        raise ValueError(f'a covariance needs at least 2 examples, not {count}')
+    count = _several(int(running.count))
     mean, second = (s.value.astype(np.float64) + s.error for s in (running.first, running.second))
     mean /= count
     return Moments(count, running.shift + mean, (second - count * np.outer(mean, mean)) / (count - 1))
 
 
 def moments(features: np.ndarray) -> Moments:
-    """Moments of features [N, d], which need not fit the device."""
+    """Moments of features [N, d], which need not fit the device; of float64 ones in float64, on the host.
+
+    Raises:
+      ValueError: see `finish`.
+    """
+    found = _in_float64(features) if features.dtype == np.float64 else _streamed(features)
+    if found.count > len(found.mean):
+        return found
+    centred = features.astype(np.float64) - features.mean(0, dtype=np.float64)
+    return found._replace(factor=centred.T / np.sqrt(found.count - 1))
+
+
+def _streamed(features: np.ndarray) -> Moments:
     running = start(features.shape[1])
     for i in range(0, len(features), BATCH):
         x = np.asarray(features[i : i + BATCH], np.float32)
         missing = BATCH - len(x)
         running = _update(running, np.pad(x, ((0, missing), (0, 0))), np.arange(BATCH) < len(x))
-    found = finish(running)
-    if found.count > len(found.mean):
-        return found
-    centred = features.astype(np.float64) - features.mean(0, dtype=np.float64)
-    return found._replace(factor=centred.T / np.sqrt(found.count - 1))
+    return finish(running)
+
+
+def _in_float64(features: np.ndarray) -> Moments:
+    """Of numbers whose squares, or whose small deviations from a large mean, float32 does not hold."""
+    count, mean = _several(len(features)), features.mean(0)
+    centred = (features[i : i + BATCH] - mean for i in range(0, count, BATCH))
+    return Moments(count, mean, sum(x.T @ x for x in centred) / (count - 1))
+
+
+def _several(count: int) -> int:
+    if count < 2:
+        raise ValueError(f'a covariance needs at least 2 examples, not {count}')
+    return count
 
 
 def frechet(a: Moments, b: Moments) -> float:
@@ -96,7 +115,8 @@ def frechet(a: Moments, b: Moments) -> float:
 
     |mu_a - mu_b|^2 + tr(A + B - 2 (A B)^(1/2)). With A = F F^T and B = G G^T the last trace is the sum of the singular
     values of F^T G: no root is taken of a product's eigenvalues, whose rounding a singular covariance would show. In
-    float64 on the host, some seconds at d = 2048, much less of few examples. NaN if a moment is NaN or infinite.
+    float64 on the host, some seconds at d = 2048, much less of few examples. NaN if a moment or the distance is NaN or
+    infinite.
 
     Raises:
       ValueError: a and b are of different features.
@@ -105,7 +125,10 @@ def frechet(a: Moments, b: Moments) -> float:
         raise ValueError(f'moments of {a.mean.shape[0]} and of {b.mean.shape[0]} features cannot be compared')
     if not all(np.isfinite(x).all() for x in (a.mean, a.cov, b.mean, b.cov)):
         return nan
-    overlap = np.linalg.svd(_factor(a).T @ _factor(b), compute_uv=False).sum()
+    product = _factor(a).T @ _factor(b)
+    if not np.isfinite(product).all():
+        return nan
+    overlap = np.linalg.svd(product, compute_uv=False).sum()
     distance = np.square(a.mean - b.mean).sum() + np.trace(a.cov) + np.trace(b.cov) - 2 * overlap
     return float(max(distance, 0))  # rounding may take it below
 

@@ -7,12 +7,14 @@ import numpy as np
 from gans.metrics.distances import BLOCK, finite
 
 
-def subset_size(n: int, m: int, size: int = 1000) -> int:
-    """How many examples a subset has: `size`, or as many as there are."""
-    return min(n, m, size)
+def subset_size(n: int, m: int, most: int = 1000) -> int:
+    """How many examples a subset has: half of the smaller set, so that subsets differ, and `most` at most."""
+    return min(min(n, m) // 2, most)
 
 
-def kid(real: np.ndarray, fake: np.ndarray, subsets: int = 100, size: int = 1000, seed: int = 0) -> tuple[float, float]:
+def kid(
+    real: np.ndarray, fake: np.ndarray, subsets: int = 100, size: int | None = None, seed: int = 0
+) -> tuple[float, float]:
     """Squared maximum mean discrepancy with the kernel (x.y / d + 1)^3 (Binkowski 2018, 1801.01401).
 
     The unbiased estimate may be below 0. All in float64 on the host: the result is a small difference of sums, and
@@ -21,19 +23,22 @@ def kid(real: np.ndarray, fake: np.ndarray, subsets: int = 100, size: int = 1000
     Args:
       real, fake: features [n, d] and [m, d].
       subsets: how many pairs of subsets are drawn by `seed`, each without replacement.
-      size: examples in each subset, see `subset_size`.
+      size: examples in each subset, by default `subset_size`; of a whole set each subset is the same, and the
+        deviation says nothing.
 
     Returns:
       mean and standard deviation over the subsets; NaN both, if any feature is.
 
     Raises:
-      ValueError: fewer than two examples in a subset, no subsets, or features of different widths.
+      ValueError: fewer than two examples in a subset, or more than there are; no subsets; features of different
+        widths.
     """
     if real.shape[1:] != fake.shape[1:] or real.ndim != 2:
         raise ValueError(f'features are [n, d] with one d for both, not {real.shape} and {fake.shape}')
-    size = subset_size(len(real), len(fake), size)
-    if size < 2 or subsets < 1:
-        raise ValueError(f'at least 1 subset of 2 examples is needed, not {subsets} of {size}')
+    size = subset_size(len(real), len(fake)) if size is None else size
+    if not 2 <= size <= min(len(real), len(fake)) or subsets < 1:
+        numbers = f'{subsets} of {size} from {len(real)} and {len(fake)}'
+        raise ValueError(f'at least 1 subset of 2 examples is needed, and no more than there are, not {numbers}')
     if not finite(real, fake):
         return nan, nan
     rng = np.random.default_rng(seed)

@@ -13,8 +13,8 @@ from gans.metrics.seen import Seen
 from gans.metrics.sliced import sliced_wasserstein
 
 NEIGHBOURS = {'precision_recall': 3, 'density_coverage': 5}  # k, as their papers have them
-SUBSETS, SUBSET = 100, 1000  # of the kernel distance
-SPLITS = 10  # of the Inception Score
+SUBSETS = 100  # of the kernel distance
+SPLITS, PART = 10, 100  # parts of the Inception Score, and the samples that each must have; else there is one part
 PAIRS = 1000  # of images, for their similarity
 CONFIDENCE = 0.5  # from here on a classifier recognises an image
 
@@ -29,7 +29,7 @@ class Value(NamedTuple):
 def measure(
     real: Seen, fake: Seen, extractor: Extractor, modes: Modes | None = None, only: bool = False
 ) -> dict[str, Value]:
-    """Every metric that can be had of these examples; what needs more of them is left out.
+    """Every metric that can be had of these examples; what needs more of them, or more pixels, is left out.
 
     Args:
       real, fake: both seen by `extractor`, at least two examples each.
@@ -40,10 +40,12 @@ def measure(
     if only:
         return found
     least = min(len(real.features), len(fake.features))
-    size = kid.subset_size(len(real.features), len(fake.features), SUBSET)
-    mean, std = kid.kid(real.features, fake.features, SUBSETS, SUBSET)
-    details = {'kernel': '(x.y / d + 1)^3', 'subsets': SUBSETS, 'subset size': size}
-    found |= {'kid': Value(mean, details), 'kid_std': Value(std, details)}
+    images = real.examples.ndim == 4
+    size = kid.subset_size(len(real.features), len(fake.features))
+    if images and size > 1:
+        mean, std = kid.kid(real.features, fake.features, SUBSETS, size)
+        details = {'kernel': '(x.y / d + 1)^3', 'subsets': SUBSETS, 'subset size': size}
+        found |= {'kid': Value(mean, details), 'kid_std': Value(std, details)}
     for function, (name, k) in zip(
         (manifold.precision_recall, manifold.density_coverage), NEIGHBOURS.items(), strict=True
     ):
@@ -52,16 +54,17 @@ def measure(
             found |= {part: Value(v, {'k': k}) for part, v in zip(name.split('_'), values, strict=True)}
     if fake.logits is not None:
         found |= _classes(fake, extractor)
-    images = real.examples.ndim == 4
-    return found | (_images(real, fake) if images else _points(real.examples, fake.examples, modes))
+    return found | (_images(real, fake) if images else _points(real.features, fake.features, modes))
 
 
 def _classes(fake: Seen, extractor: Extractor) -> dict[str, Value]:
     """Of the samples' class probabilities."""
     name = protocol.inception_score(extractor)
-    splits = min(SPLITS, len(fake.logits))
+    splits = SPLITS if len(fake.logits) >= SPLITS * PART else 1
     mean, std = probabilities.inception_score(fake.logits, splits)
-    found = {name: Value(mean, {'splits': splits}), f'{name}_std': Value(std, {'splits': splits})}
+    found = {name: Value(mean, {'splits': splits})}
+    if splits > 1:
+        found[f'{name}_std'] = Value(std, {'splits': splits})
     if extractor.name.startswith('classifier'):  # its classes are those of the data
         confidence = probabilities.softmax(fake.logits).max(1)
         counts = probabilities.class_modes(fake.logits.argmax(1), confidence, fake.logits.shape[1], CONFIDENCE)
@@ -76,20 +79,18 @@ def _classes(fake: Seen, extractor: Extractor) -> dict[str, Value]:
 
 
 def _images(real: Seen, fake: Seen) -> dict[str, Value]:
-    height, width = fake.examples.shape[1:3]
-    pairs = {'scales': ssim.scales(height, width), 'pairs': PAIRS}
-    found = {
-        'ms_ssim': Value(ssim.diversity(fake.examples, PAIRS), pairs),
-        'spectrum_distance': Value(spectrum.spectrum_distance(real.examples, fake.examples)),
-    }
-    if len(real.features) > 1:
-        found['memorised'] = Value(neighbours.memorised(fake.features, real.features))
+    (height, width), found = fake.examples.shape[1:3], {}
+    if min(height, width) >= ssim.SMALLEST:
+        pairs = {'scales': ssim.scales(height, width), 'pairs': PAIRS}
+        found['ms_ssim'] = Value(ssim.diversity(fake.examples, PAIRS), pairs)
+    if spectrum.has_spectrum(height, width):
+        found['spectrum_distance'] = Value(spectrum.spectrum_distance(real.examples, fake.examples))
+    found['memorised'] = Value(neighbours.memorised(fake.features, real.features))
     return found
 
 
 def _points(real: np.ndarray, fake: np.ndarray, modes: Modes | None) -> dict[str, Value]:
-    num = min(len(real), len(fake))
-    found = {'sliced_wasserstein': Value(sliced_wasserstein(fake[:num], real[:num]))}
+    found = {'sliced_wasserstein': Value(sliced_wasserstein(fake, real))}
     if real.shape[1] == 1:
         found |= {name: Value(value) for name, value in toys.moments(fake).items()}
     if modes is not None and len(modes.centres) > 1:

@@ -8,6 +8,7 @@ from gans.core import System
 from gans.data import load
 from gans.data.base import Source
 from gans.features.base import Extractor
+from gans.numerics import numerics
 
 Protocol = dict[str, Any]  # JSON values; two numbers compare if all of theirs are equal
 
@@ -55,8 +56,8 @@ def data(config: Mapping[str, Any], source: Source) -> Protocol:
 
 
 def run(config: Mapping[str, Any], source: Source, system: System) -> Protocol:
-    """A run's part: that of its data (`config.data`, and the set itself), and how its generator draws."""
-    return data(config, source) | {'ema': system.ema is not None, 'statistics': 'running averages'}
+    """A run's part: that of its data (`config.data`, and the set itself), how its generator draws, jax's settings."""
+    return data(config, source) | {'ema': system.ema is not None, 'statistics': 'running averages'} | numerics()
 
 
 def differences(protocols: Sequence[Protocol]) -> dict[str, list[Any]]:

@@ -81,7 +81,9 @@ class Scorer:
 
 
 def halves(size: int, num: int) -> tuple[slice, slice]:
-    """Two disjoint parts of `size` real examples, of `num` each if there are enough, else as large as they can be."""
+    """Two disjoint parts of `size` real examples that stand in a random order, of `num` each if there are enough, else
+    as large as they can be.
+    """
     half = min(num, size // 2)
     return slice(0, half), slice(half, 2 * half)
 

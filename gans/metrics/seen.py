@@ -16,8 +16,8 @@ from gans.metrics.frechet import Moments, moments
 class Seen(NamedTuple):
     """A set of examples, and what an extractor makes of it."""
 
-    examples: np.ndarray  # uint8 images [N, H, W, C], or float32 points [N, d]
-    features: np.ndarray  # float32 [N, f]
+    examples: np.ndarray  # uint8 images [N, H, W, C], or float points [N, d]
+    features: np.ndarray  # float32 [N, f] of images, float64 of points
     logits: np.ndarray | None  # float32 [N, K]
     labels: np.ndarray | None = None  # int32 [N]: the classes that conditional samples were asked for
     codes: np.ndarray | None = None  # int32 [N]: the categories that samples were drawn from, which nobody labelled
@@ -38,6 +38,8 @@ def see(extractor: Extractor, examples: np.ndarray, asked: Mapping[str, np.ndarr
     Args:
       asked: what samples were asked for: 'labels' or 'codes', see `Seen`.
     """
+    if extractor.apply is None:
+        return Seen(examples, examples.astype(np.float64, copy=False), None, **(asked or {}))
     apply, size = _compiled(extractor.apply), extractor.batch
     params, parts = jax.device_put(extractor.params), []
     for start in range(0, len(examples), size):
@@ -51,6 +53,8 @@ def see(extractor: Extractor, examples: np.ndarray, asked: Mapping[str, np.ndarr
 
 def see_once(extractor: Extractor, examples: np.ndarray) -> Seen:
     """`see`, kept between runs: for real examples, under a key of the examples' content and all of the extractor."""
+    if extractor.apply is None:
+        return see(extractor, examples)
     key = {'content': content(examples), 'shape': list(examples.shape), 'type': str(examples.dtype)}
     key |= {'features': extractor.name, 'weights': extractor.weights, 'resizing': extractor.resizing}
 

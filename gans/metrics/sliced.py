@@ -10,13 +10,22 @@ def sliced_wasserstein(a: np.ndarray, b: np.ndarray, directions: int = 256, seed
     no FID.
 
     Args:
-      a, b: examples [N, ...], as many in both; in units of the data.
+      a, b: examples [N, ...] and [M, ...]; in units of the data.
       directions: drawn uniformly from the sphere by `seed`, the same for all calls.
     """
-    if a.shape != b.shape:
-        raise ValueError(f'as many examples of the same shape are needed, not {a.shape} and {b.shape}')
+    if a.shape[1:] != b.shape[1:] or not len(a) or not len(b):
+        raise ValueError(f'examples of the same shape are needed, at least one of each, not {a.shape} and {b.shape}')
     a, b = a.reshape(len(a), -1), b.reshape(len(b), -1)
     dimensions = a.shape[1]
     theta = np.random.default_rng(seed).standard_normal((dimensions, directions)).astype(np.float32)
     theta = np.ones((1, 1), np.float32) if dimensions == 1 else theta / np.linalg.norm(theta, axis=0)
-    return float(np.abs(np.sort(a @ theta, axis=0) - np.sort(b @ theta, axis=0)).mean())
+    a, b = np.sort(a @ theta, axis=0), np.sort(b @ theta, axis=0)
+    return float(np.abs(a - b).mean()) if len(a) == len(b) else _between_quantiles(a, b)
+
+
+def _between_quantiles(a: np.ndarray, b: np.ndarray) -> float:
+    """Mean over columns of the area between the quantile functions of sorted a [N, D] and b [M, D]."""
+    n, m = len(a), len(b)
+    ends = np.union1d(np.arange(1, n + 1) * m, np.arange(1, m + 1) * n)  # of the steps of both, in units of 1 / NM
+    i, j, widths = (ends - 1) // m, (ends - 1) // n, np.diff(ends, prepend=0) / (n * m)
+    return float(np.mean([widths @ np.abs(x[i] - y[j]) for x, y in zip(a.T, b.T, strict=True)]))

@@ -6,6 +6,11 @@ BLOCK = 64  # pictures at a time
 FLOOR = 1 / 12  # variance of the rounding to whole grey levels, which no uint8 picture is below for sure
 
 
+def has_spectrum(height: int, width: int) -> bool:
+    """Whether pictures of this size have a radial frequency but 0."""
+    return min(height, width) > 1
+
+
 def spectrum(images: np.ndarray) -> np.ndarray:
     """Power by radial frequency, as Durall 2020 (2003.01826) averages it, in decibels.
 
@@ -41,8 +46,8 @@ def spectrum_distance(real: np.ndarray, fake: np.ndarray) -> float:
     Raises:
       ValueError: the sizes differ, or have no frequency but 0.
     """
-    if real.shape[1:3] != fake.shape[1:3] or max(real.shape[1:3]) < 2:
-        raise ValueError(f'images of one size are needed, of more than one pixel, not {real.shape} and {fake.shape}')
+    if real.shape[1:3] != fake.shape[1:3] or not has_spectrum(*real.shape[1:3]):
+        raise ValueError(f'images of one size are needed, of 2 x 2 pixels or more, not {real.shape} and {fake.shape}')
     return float(np.sqrt(np.square(spectrum(real) - spectrum(fake))[1:].mean()))
 
 

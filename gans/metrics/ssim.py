@@ -12,6 +12,7 @@ BATCH = 32  # pairs at a time
 WINDOW, SIGMA = 11, 1.5  # pixels
 C1, C2 = (0.01 * 255) ** 2, (0.03 * 255) ** 2
 WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)  # of the scales, the finest first
+SMALLEST = 3  # pixels of a side: below, a window is one pixel, which has no structure
 
 
 def scales(height: int, width: int) -> int:

@@ -46,7 +46,8 @@ def from_linen(module: nn.Module, *inputs: jax.ShapeDtypeStruct) -> Net:
     """Makes pure functions of a linen module, which hides `mutable=` and `rngs=`.
 
     With `compute.remat`, what a gradient needs and is no layer's product with its kernel (norms, activations, enlarged
-    images) is not kept but computed again (Chen 2016, 1604.06174); no such product is.
+    images) is not kept but computed again (Chen 2016, 1604.06174); no such product is, except in penalties. A
+    checkpoint around each residual block keeps still less, but does nothing for nets without blocks.
 
     Args:
       module: `__call__(*inputs, train)`; all its non-trainable variables are statistics, except what it tells of itself

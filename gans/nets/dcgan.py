@@ -2,7 +2,8 @@
 
 Sizes go base, ..., size / 2, size, each half of the next, rounded up: 4 8 16 32 64, 7 14 28, or 4 7 14 28. Channels
 double with every halving. The first layer of the generator is a dense layer to [base, base, C], which is the same as
-the transposed convolution of a 1 x 1 image in PyTorch's DCGAN; likewise the last one of the critic.
+the transposed convolution of a 1 x 1 image in PyTorch's DCGAN; likewise the last one of the critic. Biases stand where
+no norm follows, so the generator has 3 parameters and the critic 65 more than in PyTorch's DCGAN tutorial.
 """
 
 import flax.linen as nn

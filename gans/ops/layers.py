@@ -3,6 +3,7 @@
 Kernels and names are linen's ('kernel', 'bias'), so that parameters carry over. Statistics live in 'batch_stats'.
 """
 
+import math
 from collections.abc import Callable
 
 import flax.linen as nn
@@ -14,6 +15,7 @@ from jax.ad_checkpoint import checkpoint_name
 from gans.core import Array, Compute
 from gans.errors import UserError, unknown
 from gans.ops.conv import conv, conv_transpose
+from gans.ops.several import several
 from gans.ops.virtual import VirtualBatchNorm
 
 Initializer = Callable[..., Array]
@@ -163,6 +165,8 @@ def norm(
     if kind == 'virtual':
         return VirtualBatchNorm(compute, scale, name=name)(x)
     if kind == 'batch':
+        if train:
+            several('batch norm', len(x), compute.axis_name)
         x = nn.BatchNorm(
             use_running_average=not train,
             momentum=0.9,
@@ -180,9 +184,17 @@ def norm(
         spread = lambda v: v.reshape(len(x), *[1] * (x.ndim - 2), -1)
         return x * spread(own(scale, 'scales')) + spread(own(nn.initializers.zeros, 'shifts'))
     if kind == 'layer':  # over all of an example, with a scale and a shift a channel
+        _check_moments(kind, x.shape[1:])
         return nn.LayerNorm(1e-5, compute.dtype, reduction_axes=tuple(range(1, x.ndim)), name=name)(x)
     if kind == 'instance' and x.ndim == 4:
+        _check_moments(kind, x.shape[1:3])
         return nn.InstanceNorm(epsilon=1e-5, dtype=compute.dtype, name=name)(x)
     if kind in ('none', 'spectral'):
         return x
     raise unknown(f'norm of a {x.ndim}-D activation', kind, ['none', 'batch', 'layer', 'instance (images only)'])
+
+
+def _check_moments(kind: str, shape: tuple[int, ...]) -> None:
+    """A number less its own mean is 0, whatever it is."""
+    if math.prod(shape) < 2:
+        raise UserError(f'{kind} norm of a single number is always 0: take another norm there, or a larger layer')

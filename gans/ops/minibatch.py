@@ -5,12 +5,15 @@ import jax.numpy as jnp
 
 from gans.core import Array
 from gans.errors import unknown
+from gans.ops.several import several
 
 
 def minibatch(kind: str | None, x: Array) -> Array:
     """A critic's last features [B, d] or [B, H, W, C], made flat, with what tells it of the other examples: nothing for
     None; 'std'; or 'discrimination', as a layer of the calling module.
     """
+    if kind is not None:
+        several(f"critic.minibatch='{kind}'", len(x))
     if kind == 'std':
         x = with_std(x)
     flat = x.reshape(len(x), -1)

@@ -108,7 +108,8 @@ def _groups(members: Sequence[Member], experiments: dict[str, Experiment], fixed
 def _structure(member: Member, experiment: Experiment, fixed: frozenset[str]) -> str:
     """What members of one program share: everything but the seed, and floats that can be traced.
 
-    A data set that holds examples is read by the host, so its numbers are structure.
+    A data set that holds examples is read by the host, so its numbers are structure. So is a key that only some rows
+    name, such as `data.sigma` where the base leaves the default.
     """
     drawn = experiment.source.size is None
     free = lambda key, value: isinstance(value, float) and key not in fixed and (drawn or not key.startswith('data.'))

@@ -5,7 +5,7 @@ tracing, from a config whose differing floats are tracers; `jax.vmap` of it trai
 that it would be alone, up to rounding: the same weights, batches and latents.
 
 Members share nothing, so devices share them out without a word between them. On CPU there is a device for each core
-(`gans.cli.start`): XLA computes a mapped product of small matrices on one core.
+(`gans.devices.start`): XLA computes a mapped product of small matrices on one core.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -17,6 +17,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
+from gans import memory
 from gans.core import Array, TrainState, Tree
 from gans.data import load
 from gans.step import init_state
@@ -81,12 +82,12 @@ def population(members: Sequence[Experiment], numbers: dict[str, np.ndarray]) ->
     width = -(-count // (len(devices) * blocks))  # members that are mapped over at once
     filled = np.minimum(np.arange(len(devices) * blocks * width), count - 1)  # up with the last one
     share = lambda tree: jax.tree.map(lambda x: x[filled].reshape(len(devices), -1, *x.shape[1:]), tree)
-    merge = lambda tree: jax.tree.map(lambda x: x.reshape(-1, *x.shape[2:])[:count], jax.device_get(tree))
+    merge = lambda tree: jax.tree.map(lambda x: x.reshape(-1, *x.shape[2:])[:count], memory.fetched(tree))
     pmap = partial(jax.pmap, devices=devices)
     numbers = {key: np.asarray(values, np.float32) for key, values in numbers.items()}
     keys = _keys([member.config.seed for member in members])
     # On the devices as pmap leaves its results, lest the first call be compiled apart.
-    place = lambda tree: pmap(lambda tree: tree)(share(jax.device_get(tree)))
+    place = lambda tree: pmap(lambda tree: tree)(share(memory.fetched(tree)))
     shared_keys, shared = place((keys, numbers))
 
     def init() -> TrainState:
@@ -119,7 +120,7 @@ def population(members: Sequence[Experiment], numbers: dict[str, np.ndarray]) ->
     @cache
     def latents(num: int) -> Tree:
         draw = lambda key, numbers: program.latents_of(overlay(first, numbers), key, num)
-        return jax.device_get(pmap(jax.vmap(draw))(shared_keys, shared))  # where cutting them compiles nothing
+        return memory.fetched(pmap(jax.vmap(draw))(shared_keys, shared))  # where cutting them compiles nothing
 
     def samples(state: TrainState, num: int) -> Callable[[], np.ndarray]:
         cut = lambda start: jax.tree.map(lambda x: x[:, :, start : start + CHUNK], latents(num))

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from gans.sweep import html, results, table
-from gans.train import workdir
+from gans.train import lock, workdir
 
 
 def report(folders: list[Path], out: Path) -> str:
@@ -15,14 +15,15 @@ def report(folders: list[Path], out: Path) -> str:
     Raises:
         UserError: a folder holds no sweep or no results; `out` cannot be written.
     """
-    sweeps = results.read(folders)
-    files = {
-        'results.csv': results.to_csv(sweeps),
-        'results.md': table.markdown(sweeps),
-        'report.html': html.html(sweeps),
-    }
-    out = workdir.made(Path(out))
-    for name, text in files.items():
-        workdir.write_text(out / name, text)
+    out = Path(out)
+    with lock.held(out, wait=True):  # launches of single rows may end at once
+        sweeps = results.read(folders)
+        files = {
+            'results.csv': results.to_csv(sweeps),
+            'results.md': table.markdown(sweeps),
+            'report.html': html.html(sweeps),
+        }
+        for name, text in files.items():
+            workdir.write_text(out / name, text)
     rows = sum(len(sweep.rows) for sweep in sweeps)
     return f'report {out / "report.html"}  table {out / "results.md"}  values {out / "results.csv"}  of {rows} rows'

@@ -1,8 +1,8 @@
 """What lies in the folder of a sweep, read back: rows, their runs, their scores; and as one flat file, results.csv.
 
 DIR/sweep.json              name, doc, command, seeds, and rows of name and overrides
-DIR/rows/ROW/seed_0/        an ordinary run: config.json, metrics.csv, stamps.json, samples/, summary.json once it is
-                            over, and evaluation.json if it was evaluated
+DIR/rows/ROW/seed_0/        an ordinary run: config.json, data.json, metrics.csv, stamps.json, samples/, summary.json
+                            once it is over, and evaluation.json if it was evaluated
 """
 
 import csv

@@ -1,5 +1,6 @@
 """A sweep from its file to its report."""
 
+import contextlib
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -8,14 +9,16 @@ import ml_collections
 from gans.errors import UserError, unknown
 from gans.sweep import plan, rows
 from gans.sweep.report import report
-from gans.sweep.train import train
-from gans.train import workdir
+from gans.sweep.train import prepare, train
+from gans.train import lock, workdir
 
 
 def run(path: Path, base: ml_collections.ConfigDict, folder: Path, seeds: int, row: str | None, command: str) -> str:
-    """Trains all rows of a sweep file, or one, and writes the report; returns the line that says where it is."""
+    """Trains all rows of a sweep file, or one, and writes the report; returns the line that says where it is.
+
+    A row is trained by one process at a time: UserError if another is at it.
+    """
     sweep, groups, sources = _planned(path, base, seeds, row)
-    workdir.made(folder)
     about = {
         'name': folder.name,
         'doc': sweep.doc,
@@ -23,8 +26,15 @@ def run(path: Path, base: ml_collections.ConfigDict, folder: Path, seeds: int, r
         'seeds': [base.seed + i for i in range(seeds)],
         'rows': [{'name': each.name, 'overrides': _plain(each.overrides)} for each in sweep.rows],
     }
-    workdir.write_json(folder / 'sweep.json', about)
-    train(groups, folder, base.population.max_size, sources)
+    # Launches with --row take turns where they see to what they share, and then keep their rows to themselves.
+    with lock.held(folder / 'rows', wait=True), contextlib.ExitStack() as stack:
+        for name in dict.fromkeys(member.row for group in groups for member in group.members):
+            stack.enter_context(lock.held(folder / 'rows' / name))
+        workdir.write_json(folder / 'sweep.json', about)
+        parts = prepare(groups, folder, base.population.max_size, sources)
+        own = stack.pop_all()
+    with own:
+        train(parts, folder, sources)
     return report([folder], folder / 'report')
 
 

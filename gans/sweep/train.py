@@ -22,33 +22,49 @@ from gans.errors import UserError
 from gans.sweep.plan import Group, Sources, experiment_of, slices
 from gans.sweep.population import abstract, population
 from gans.sweep.rows import Member
-from gans.train import graft, workdir
+from gans.train import graft, lock, workdir
 from gans.train.checkpoints import Checkpoints, Restored
 from gans.train.loop import drive, stopped
 from gans.train.report import NotFinite, Reporter
 from gans.train.setup import Experiment
 
 
-def train(groups: Sequence[Group], folder: Path, size: int, sources: Sources) -> None:
-    """Trains the members of all groups that are not done, at most `size` at a time.
+def prepare(groups: Sequence[Group], folder: Path, size: int, sources: Sources) -> list[Group]:
+    """The members of all groups that are not done, in parts of at most `size` that train together.
 
     Raises:
-      Stopped: by a signal; what was trained is saved.
+      UserError: another process trains one, one began with other data, or what it is to begin from is not there.
     """
-    _set_aside(folder, [member for group in groups for member in group.members])
-    waiting = [_resumed(folder, group, sources) for group in groups]
-    parts = [part for group, begun in zip(groups, waiting, strict=True) for part in begun]
+    members = [member for group in groups for member in group.members]
+    for member in members:
+        with lock.held(folder / member.folder):  # nobody trains it alone
+            if not _changed(folder, member):
+                workdir.check_data(folder / member.folder, sources.of(member.config))
+    _set_aside(folder, members)
+    parts = [part for group in groups for part in _resumed(folder, group, sources)]
     taken = {member.folder for part in parts for member in part.members}
     for group in groups:
         fresh = tuple(m for m in group.members if not _done(folder, m) and m.folder not in taken)
         if fresh:
             _check_start(fresh[0], sources)
             parts += slices(group._replace(members=fresh), size)
+    return parts
+
+
+def train(parts: Sequence[Group], folder: Path, sources: Sources) -> None:
+    """Trains what `prepare` gave, one part after the other.
+
+    Raises:
+      Stopped: by a signal; what was trained is saved.
+    """
     for i, part in enumerate(parts, 1):
         names = list(dict.fromkeys(member.row for member in part.members))
         some = ', '.join(names[:6]) + (f' and {len(names) - 6} more rows' if len(names) > 6 else '')
         workdir.say(f'{folder}: program {i} of {len(parts)}, {len(part.members)} runs: {some}')
-        _train(part, folder, sources)
+        with contextlib.ExitStack() as stack:
+            for member in part.members:
+                stack.enter_context(lock.held(folder / member.folder))
+            _train(part, folder, sources)
 
 
 def _train(group: Group, folder: Path, sources: Sources) -> None:
@@ -59,11 +75,11 @@ def _train(group: Group, folder: Path, sources: Sources) -> None:
     numbers = {key: np.array([config[key] for config in configs]) for key in group.numbers}
     who = [_who(member) for member in members]
     place = _place(folder, who)
-    for member in members:
-        workdir.claim(folder / member.folder, member.config)
-    workdir.write_json(workdir.made(place) / 'members.json', who)
     checkpoints = Checkpoints(place / 'checkpoints', keep=1)
     restored = checkpoints.restore(_template(experiments[0], len(members)))
+    for member, experiment in zip(members, experiments, strict=True):
+        workdir.claim(folder / member.folder, member.config, experiment.source, restored and restored.step)
+    workdir.write_json(workdir.made(place) / 'members.json', who)
     kept = restored.state if restored else None
     notes = restored.notes if restored else {'seconds': 0.0, 'failures': {}}
     done, steps = restored.step if restored else 0, members[0].config.train.steps
@@ -84,7 +100,8 @@ def _train(group: Group, folder: Path, sources: Sources) -> None:
                 nonlocal kept
                 for m in np.flatnonzero(host.step < step):
                     failures.setdefault(int(m), NotFinite(f'step {host.step[m] + 1:,}: a parameter is not finite'))
-                kept = _better(kept, host, scores)
+                due = step % members[0].config.train.checkpoint_every == 0 or step == steps
+                kept = _better(kept, host, scores if due else [None] * len(scores))  # as without a signal
                 said = {str(m): str(failure) for m, failure in failures.items()}
                 checkpoints.save(step, kept, None, {'seconds': round(seconds(), 3), 'failures': said})
 
@@ -148,13 +165,16 @@ def _finish(
 def _set_aside(folder: Path, members: Sequence[Member]) -> None:
     """Moves runs whose row has changed since to `replaced/`: nothing is lost, and the new ones can begin."""
     for member in members:
-        path = folder / member.folder / 'config.json'
-        if path.is_file() and workdir.differing(flat(workdir.read_config(path)), flat(member.config)):
-            aside = folder / 'replaced'
-            number = len(list(aside.glob('*'))) + 1
-            target = workdir.made(aside) / f'{number:03d}-{member.row}-seed_{member.config.seed}'
-            path.parent.rename(target)
+        if _changed(folder, member):
+            target = workdir.spare(folder, f'{member.row}-seed_{member.config.seed}')
+            (folder / member.folder).rename(target)
             workdir.say(f"row '{member.row}' has changed: its run with seed {member.config.seed} is now in {target}")
+
+
+def _changed(folder: Path, member: Member) -> bool:
+    """Whether the run that is there is of another config, in whatever key: the members of a program share them all."""
+    path = folder / member.folder / 'config.json'
+    return path.is_file() and bool(workdir.differing(flat(workdir.read_config(path)), flat(member.config)))
 
 
 def _done(folder: Path, member: Member) -> bool:

@@ -3,6 +3,9 @@
 Both players share one objective f, of which the critic's loss is -f. The critic ascends f as ever; the generator
 descends f_K, which is f at the parameters that the critic would have after k more updates (eqs. 2 to 5). These updates
 answer to the generator, so its gradient passes through all of them, and through the optimiser's arithmetic (eq. 6).
+
+The generator minimizes minus the critic's own loss, as in the authors' notebook. The generator loss of the system 'gan'
+lacks the term of the real examples, which depends on the generator once the critic is unrolled.
 """
 
 from collections.abc import Callable

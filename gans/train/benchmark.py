@@ -17,7 +17,7 @@ from gans import terms
 from gans.configs import overridden
 from gans.core import TrainState, Tree, Update
 from gans.data import feed
-from gans.train import program, workdir
+from gans.train import lock, program, workdir
 from gans.train.benchmark_text import text
 from gans.train.describe import flops, size_of
 from gans.train.measure import (
@@ -55,9 +55,9 @@ def benchmark(config: ml_collections.ConfigDict, folder: Path, profile: bool = F
     """
     experiment = setup(config)
     primary = jax.process_index() == 0
-    own = workdir.made(folder) / f'.benchmark-{jax.process_index()}'  # on the disk that a run would write to
-    with _emptied(own):
-        found = measure(experiment, own, folder / 'profile' if profile and primary else None, Effort())
+    own = folder / f'.benchmark-{jax.process_index()}'  # on the disk that a run would write to
+    with lock.held(own), _emptied(own / 'files'):
+        found = measure(experiment, own / 'files', folder / 'profile' if profile and primary else None, Effort())
     if not primary:
         return ''
     workdir.write_json(folder / 'benchmark.json', found)

@@ -11,6 +11,7 @@ import json
 import logging
 import math
 import shutil
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple, NoReturn
@@ -20,11 +21,14 @@ import numpy as np
 
 from gans.core import Tree
 from gans.errors import UserError
+from gans.numerics import DEFAULTS, numerics
 from gans.train import orbax
 from gans.train.leaves import by_path, checksum, checksum_json, describe, from_numpy, to_numpy
 from gans.train.orbax import DamageError
 
 log = logging.getLogger(__name__)
+
+GONE = 0.5  # seconds in which a checkpoint that is being deleted vanishes
 
 
 class Restored(NamedTuple):
@@ -37,7 +41,10 @@ class Restored(NamedTuple):
 
 
 class Checkpoints:
-    """The checkpoints in a folder: the latest `keep`, and the one with the lowest score.
+    """The checkpoints in a folder: the latest `keep`, the one with the lowest score, and the last.
+
+    One that is of its step only because a run stopped there is kept while it is the last, and takes no other's place;
+    so a run that stops and goes on, or goes on beyond its end, leaves the checkpoints of one that did not.
 
     Reading changes nothing on disk, so that a run may be sampled while it trains. The first `save` tidies up:
     leftovers of a killed save go, and checkpoints that `restore` found damaged are renamed to `corrupted-STEP`.
@@ -51,10 +58,18 @@ class Checkpoints:
         self._folder = Path(folder).absolute()
         self._keep = keep
         self._damaged: set[int] = set()
-        self._scores: dict[int, float | None] = {}
+        self._scores: dict[int, float | None] = {}  # of those that stay, as they count when later ones are there
         self._manager = None  # opened by the first save
 
-    def save(self, step: int, state: Tree, score: float | None = None, notes: Mapping[str, Any] | None = None) -> None:
+    def save(
+        self,
+        step: int,
+        state: Tree,
+        score: float | None = None,
+        notes: Mapping[str, Any] | None = None,
+        stays: bool = True,
+        score_stays: bool = True,
+    ) -> None:
         """Starts to write a checkpoint and returns; does nothing if there is one of this step.
 
         Waits for the previous save first. The state is copied once, so it may change as soon as this returns.
@@ -64,6 +79,8 @@ class Checkpoints:
             state: pytree of arrays or scalars on the host, typed keys and None.
             score: lower is better; None or not finite: never the best.
             notes: a small dict that JSON can hold.
+            stays: it may be kept when there are later ones.
+            score_stays: its score may make it the best when there are later ones.
 
         Raises:
             UserError: this save could not start, or the previous one failed; earlier checkpoints are still there.
@@ -78,14 +95,17 @@ class Checkpoints:
         about = {
             'step': int(step),
             'score': float(score) if score is not None and math.isfinite(score) else None,
+            'stays': stays,
+            'score_stays': score_stays,
             'notes': dict(notes or {}),
+            'numerics': numerics(),
             'leaves': {path: describe(leaf) for path, leaf in leaves.items()},
             'crc': checksum(arrays),
         }
         about['about_crc'] = checksum_json(about)
         try:
             self._manager = self._manager or self._open()
-            self._scores[step] = about['score']
+            self._note(step, about)
             orbax.save(self._manager, step, arrays, about)
         except Exception as error:  # Orbax and TensorStore raise all kinds for a full disk
             self._fail(error)
@@ -160,19 +180,31 @@ class Checkpoints:
             shutil.rmtree(aside, ignore_errors=True)
             (self._folder / str(step)).rename(aside)
         self._damaged.clear()
-        self._scores = {step: self._score(step) for step in self.steps()}
+        self._scores.clear()
+        for step in self.steps():
+            try:
+                self._note(step, self._about(step))
+            except DamageError:
+                self._scores[step] = None
         return orbax.open_manager(self._folder, self._keep, self._scores)
+
+    def _note(self, step: int, about: Mapping[str, Any]) -> None:
+        """Remembers how a checkpoint counts once it is not the last."""
+        if about.get('stays', True):
+            self._scores[step] = about['score'] if about.get('score_stays', True) else None
 
     def _find(self, template: Tree | None, which: int | str) -> Restored | None:
         """The first readable one of the candidates."""
         self.close()
         candidates = self._candidates(which)
         for i, step in enumerate(candidates):
+            there = self.steps()
             try:
                 return self._read(step, template)
             except DamageError as error:
-                if not (self._folder / str(step)).exists():
-                    return self._find(template, which)  # the run that trains beside us has just deleted it
+                time.sleep(GONE)
+                if self.steps() != there:
+                    return self._find(template, which)  # the run that trains beside us is deleting it
                 self._damaged.add(step)
                 instead = f'step {candidates[i + 1]} is used instead' if i + 1 < len(candidates) else 'none is left'
                 log.warning('checkpoint of step %d in %s is damaged (%s): %s', step, self._folder, error, instead)
@@ -189,7 +221,7 @@ class Checkpoints:
         if which == 'latest' or (which == 'best' and not steps):
             return steps[::-1]
         if which == 'best':
-            scores = {step: self._score(step) for step in steps}
+            scores = {step: self._score(step, last=step == steps[-1]) for step in steps}
             scored = sorted((step for step in steps if scores[step] is not None), key=scores.get)
             if not scored:
                 raise UserError(f"no checkpoint in {self._folder} has a score, so none is best: use 'latest'")
@@ -208,6 +240,13 @@ class Checkpoints:
             if not arrays.keys() <= about['leaves'].keys() or checksum(arrays) != about['crc']:
                 raise DamageError('wrong checksum of the arrays')
             return Restored(step, arrays, about['notes'], about['score'])
+        then, now = (DEFAULTS | set_ for set_ in (about.get('numerics', numerics()), numerics()))
+        for name in DEFAULTS:
+            if then[name] != now[name]:
+                raise UserError(
+                    f'checkpoint {step} in {self._folder} was trained with {name.upper()}={then[name]}, which is '
+                    f'{now[name]} now: set it as then, or use another folder'
+                )
         shapes = by_path(template)
         expected = {path: describe(shape) for path, shape in shapes.items()}
         for path in [*expected, *about['leaves']]:
@@ -234,11 +273,12 @@ class Checkpoints:
             raise DamageError(f'its description cannot be read: {type(error).__name__}') from error
         raise DamageError('wrong checksum of its description')
 
-    def _score(self, step: int) -> float | None:
+    def _score(self, step: int, last: bool) -> float | None:
         try:
-            return self._about(step)['score']
+            about = self._about(step)
         except DamageError:
             return None
+        return about['score'] if last or about.get('score_stays', True) else None
 
     def _fail(self, error: Exception) -> NoReturn:
         self._manager = None  # the next save starts afresh

@@ -1,5 +1,6 @@
 """Samples and interpolations from a run's checkpoint."""
 
+import math
 from functools import partial
 from pathlib import Path
 
@@ -7,12 +8,14 @@ import jax
 import ml_collections
 import numpy as np
 
+from gans import memory
 from gans.core import SAMPLES, Array, TrainState, Tree, View
 from gans.data.base import class_number
 from gans.errors import UserError
 from gans.ops.random import example_keys
-from gans.train import pictures, program
+from gans.train import pictures, program, workdir
 from gans.train.checkpoints import Checkpoints
+from gans.train.describe import size_of
 from gans.train.setup import Experiment, setup
 
 STRIPS = 8  # of an interpolation, and of a view
@@ -35,6 +38,7 @@ def sample(
     if num < 1:
         raise UserError(f'--num={num} must be at least 1')
     experiment, state, done = restored(config, folder, step)
+    _check_memory(experiment, num)
     latents, spec, columns = program.fixed_latents(experiment, num, seed), experiment.source.spec, None
     if label is not None:
         latents = program.by_class(latents, _chosen(label, num, experiment, latents))
@@ -46,7 +50,7 @@ def sample(
     lines = [f'{num} samples of step {done:,}: {said}']
     for name, view in experiment.system.views.items() if not out else ():
         path = folder / f'{name}_seed{seed}.png'
-        images = jax.device_get(jax.jit(partial(_view, experiment, view))(state, jax.random.key(seed)))
+        images = memory.fetched(jax.jit(partial(_view, experiment, view))(state, jax.random.key(seed)))
         pictures.save_png(path, pictures.grid(images, view.columns))
         lines.append(f'{name}: {path}')
     return '\n'.join(lines)
@@ -77,6 +81,7 @@ def interpolate(
     experiment, state, done = restored(config, folder, step)
     if not experiment.source.spec.is_image:
         raise UserError(f"there is nothing to see between points: '{config.data.name}' has no images")
+    _check_memory(experiment, STRIPS * num)
     ends = program.fixed_latents(experiment, 2 * STRIPS, seed)
     between = jax.tree.map(partial(_between, num=num, path=path), ends)  # leaves [STRIPS * num, ...]
     pictures.save_png(out, pictures.grid(_apply(experiment, state, between), num))
@@ -101,8 +106,16 @@ def restored(config: ml_collections.ConfigDict, folder: Path, which: str) -> tup
     restored = Checkpoints(folder / 'checkpoints').restore(experiment.abstract(), which)
     if restored is None:
         raise UserError(f'{folder} has no checkpoint yet: train it first')
+    workdir.warn_of_other_data(folder, experiment.source)
     return experiment, restored.state, restored.step
 
 
+def _check_memory(experiment: Experiment, num: int) -> None:
+    """Latents are held at once, samples twice: in pieces, and joined."""
+    latents = jax.eval_shape(lambda: program.latents_of(experiment, jax.random.key(0), num))
+    needed = size_of(latents) + 8 * num * math.prod(experiment.source.spec.shape)
+    memory.check(needed, f'to draw {num:,} samples', '--num', on_host=True)
+
+
 def _apply(experiment: Experiment, state: TrainState, latents: Tree) -> np.ndarray:
-    return np.concatenate(jax.device_get(program.make_sampler(experiment)(state, latents)))
+    return np.concatenate(memory.fetched(program.make_sampler(experiment)(state, latents)))

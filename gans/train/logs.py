@@ -89,12 +89,10 @@ class Logs:
 
     def _open(self, resume_step: int) -> None:
         header, rows = _read_rows(self._path)
-        kept = [row for row in rows if int(row[0]) <= resume_step]
-        # A column whose first value was in a dropped row goes too: it comes back when, and where, it did before.
-        used = [i for i in range(1, len(header)) if any(row[i] for row in kept)]
-        self._columns = [header[i] for i in used]
+        header, kept = _used(header, [row for row in rows if int(row[0]) <= resume_step])
+        self._columns = header[1:]
         self._last = int(kept[-1][0]) if kept else -1
-        self._rewrite([[row[0], *(row[i] for i in used)] for row in kept])
+        self._rewrite(kept)
 
     def _add_columns(self, fresh: list[str]) -> None:
         _, rows = _read_rows(self._path)
@@ -105,8 +103,7 @@ class Logs:
         """Puts a new file in the place of the old one, in one instant, and opens it for appending."""
         if self._file:
             self._file.close()
-        lines = [_csv_line(['step', *self._columns]), *map(_csv_line, rows)]
-        files.write(self._path, lambda file: file.writelines(lines))
+        _write_rows(self._path, ['step', *self._columns], rows)
         self._file = self._path.open('ab')
 
     def _add(self, step: int, values: list[Any]) -> None:
@@ -130,6 +127,16 @@ def add_scalars(folder: Path, step: int, values: Mapping[str, float]) -> None:
         events.close()
     except OSError as error:
         raise UserError(f'cannot write logs in {folder}: {error}; use a folder that can be written') from error
+
+
+def forget(path: Path, step: int, logged: bool, scored: bool) -> None:
+    """Takes out of a metrics.csv what its row of a step would not have had: metrics unless `logged`, scores unless
+    `scored`.
+    """
+    header, rows = _read_rows(path)
+    kept = lambda row, i: int(row[0]) != step or (scored if header[i].startswith('eval/') else logged)
+    blanked = [[row[0], *(row[i] if kept(row, i) else '' for i in range(1, len(header)))] for row in rows]
+    _write_rows(path, *_used(header, [row for row in blanked if any(row[1:])]))
 
 
 def read_metrics(path: Path) -> dict[str, np.ndarray]:
@@ -213,6 +220,17 @@ def _read_rows(path: Path) -> tuple[list[str], list[list[str]]]:
     if header[0] != 'step' or any(len(row) != len(header) or not row[0].isdecimal() for row in rows):
         raise _not_ours(path)
     return header, rows
+
+
+def _used(header: list[str], rows: list[list[str]]) -> tuple[list[str], list[list[str]]]:
+    """Header and rows without the columns that have no value: they come back when, and where, they did before."""
+    used = [0, *(i for i in range(1, len(header)) if any(row[i] for row in rows))]
+    return [header[i] for i in used], [[row[i] for i in used] for row in rows]
+
+
+def _write_rows(path: Path, header: list[str], rows: list[list[str]]) -> None:
+    lines = [_csv_line(header), *map(_csv_line, rows)]
+    files.write(path, lambda file: file.writelines(lines))
 
 
 def _not_ours(path: Path) -> UserError:

@@ -11,15 +11,17 @@ import jax
 import ml_collections
 import numpy as np
 
+from gans.configs import flat
 from gans.core import TrainState
-from gans.errors import Stopped
-from gans.train import workdir
-from gans.train.checkpoints import Checkpoints
+from gans.data.base import digest
+from gans.errors import Stopped, UserError
+from gans.train import lock, workdir
+from gans.train.checkpoints import Checkpoints, Restored
 from gans.train.logs import curves
 from gans.train.program import Program, ahead, schedule, solo
 from gans.train.progress import Progress
 from gans.train.report import NotFinite, Reporter
-from gans.train.setup import setup
+from gans.train.setup import Experiment, setup
 from gans.train.signals import Signals
 
 # (steps done, state on the host, each member's score) -> None
@@ -33,49 +35,106 @@ def train(config: ml_collections.ConfigDict, folder: Path) -> dict[str, Any]:
       The summary, as it lies in `summary.json`; of several processes, only the first has one.
 
     Raises:
-      UserError: the config, the data or the folder will not do.
+      UserError: the config, the data or the folder will not do, or another process trains there.
       Stopped: by a signal (the state is saved), or because a number is not finite (the last finite state is).
     """
     began = time.monotonic()
     experiment = setup(config)
     primary = jax.process_index() == 0
-    checkpoints = Checkpoints(folder / 'checkpoints', config.train.keep)
-    if not checkpoints.steps():
-        experiment = experiment.begin()  # before the folder is claimed: what it begins from may not be there
-    if primary:
-        workdir.claim(folder, config)
-    restored = checkpoints.restore(experiment.abstract())
-    done, before = (restored.step, restored.notes['seconds']) if restored else (0, 0.0)
-    seconds = lambda: before + time.monotonic() - began
-    if primary:
-        workdir.say(f'{folder}: ' + (f'going on from step {done:,}' if restored else 'a new run'))
-    if done < config.train.steps:
-        program = solo(experiment)
-        program = program._replace(call=ahead(experiment, program.call, done))
-        state = program.place(restored.state) if restored else program.init()
+    _check_alike(experiment)
+    with contextlib.ExitStack() as stack:
+        _first(lambda: stack.enter_context(lock.held(folder)))  # before anything in it is read
+        checkpoints = Checkpoints(folder / 'checkpoints', config.train.keep)
+        last = max(checkpoints.steps(), default=None)
+        if last is None:
+            experiment = experiment.begin()  # before the folder is claimed: what it begins from may not be there
+        _first(lambda: workdir.check(folder, config, experiment.source, last))
+        restored = checkpoints.restore(experiment.abstract())
+        done, before = (restored.step, restored.notes['seconds']) if restored else (0, 0.0)
+        _first(lambda: workdir.claim(folder, config, experiment.source, restored and done))
+        seconds = lambda: before + time.monotonic() - began
+        if primary:
+            workdir.say(f'{folder}: ' + (f'going on from step {done:,}' if restored else 'a new run'))
+        if done < config.train.steps:
+            _train(experiment, folder, checkpoints, restored, seconds)
+        if not primary:
+            return {}
+        if not (folder / 'curves.png').exists():
+            curves(folder / 'metrics.csv', folder / 'curves.png')
+        return workdir.summarise(folder, config, seconds())
 
-        def save(step: int, host: TrainState, scores: list[float | None]) -> None:
-            _check_finite(step, host)
-            checkpoints.save(step, host, scores[0], {'seconds': round(seconds(), 3)})
 
-        with contextlib.ExitStack() as stack:
-            reporter = Reporter(program, [folder], done if restored else None) if primary else None
-            if reporter:
-                stack.callback(reporter.close)
-            stack.callback(checkpoints.close)
-            try:
-                stop = drive(program, state, done, reporter, save)
-            except NotFinite as error:
-                checkpoints.wait()
-                kept = max(checkpoints.steps(), default=None)
-                where = 'no checkpoint was due yet' if kept is None else f'the last finite checkpoint is step {kept:,}'
-                raise Stopped(f'{folder}: {error}; {where}. Try a lower learning rate, or a penalty', 1) from None
-        stopped(stop, folder)
-    if not primary:
-        return {}
-    if not (folder / 'curves.png').exists():
-        curves(folder / 'metrics.csv', folder / 'curves.png')
-    return workdir.summarise(folder, config, seconds())
+def _train(
+    experiment: Experiment,
+    folder: Path,
+    checkpoints: Checkpoints,
+    restored: Restored | None,
+    seconds: Callable[[], float],
+) -> None:
+    """Trains one run from a checkpoint to its last step. Raises Stopped."""
+    config, done, primary = experiment.config, restored.step if restored else 0, jax.process_index() == 0
+    program = solo(experiment)
+    program = program._replace(call=ahead(experiment, program.call, done))
+    state = program.place(restored.state) if restored else program.init()
+
+    def save(step: int, host: TrainState, scores: list[float | None]) -> None:
+        _check_finite(step, host)
+        stays = {'stays': step % config.train.checkpoint_every == 0, 'score_stays': step % config.eval.every == 0}
+        checkpoints.save(step, host, scores[0], {'seconds': round(seconds(), 3)}, **stays)
+
+    with contextlib.ExitStack() as stack:
+        if primary:
+            workdir.reopen(folder, done)
+        reporter = Reporter(program, [folder], done if restored else None) if primary else None
+        if reporter:
+            stack.callback(reporter.close)
+        stack.callback(checkpoints.close)
+        try:
+            stop = drive(program, state, done, reporter, save)
+        except NotFinite as error:
+            checkpoints.wait()
+            kept = max(checkpoints.steps(), default=None)
+            raise Stopped(f'{folder}: {error}; {_advice(folder, kept)}', 1) from None
+    stopped(stop, folder)
+
+
+def _advice(folder: Path, kept: int | None) -> str:
+    """What to do about a run that is no longer finite."""
+    if kept is None:
+        return 'no checkpoint was due yet. Try a lower learning rate, or a penalty: it begins anew in this folder'
+    return (
+        f'the last finite checkpoint is step {kept:,}. Try a lower learning rate, or a penalty, in another --workdir; '
+        f'with --mode=finetune --from={folder} --step={kept} it begins from the nets of that step'
+    )
+
+
+def _check_alike(experiment: Experiment) -> None:
+    """Raises UserError unless all processes train the same config on the same data, wherever they have it."""
+    if jax.process_count() == 1:
+        return
+    from jax.experimental import multihost_utils
+
+    config = {key: value for key, value in flat(experiment.config).items() if key not in workdir.WHERE}
+    mine = np.frombuffer(bytes.fromhex(digest(config, experiment.source.digest)), np.uint32)
+    if len(np.unique(multihost_utils.process_allgather(mine), axis=0)) > 1:
+        raise UserError('the processes were started with different configs or data: start all of them alike')
+
+
+def _first(run: Callable[[], object]) -> None:
+    """Runs in the first process what it alone does; if it raises UserError there, all processes do."""
+    failure = None
+    if jax.process_index() == 0:
+        try:
+            run()
+        except UserError as error:
+            failure = error
+    if jax.process_count() > 1:
+        from jax.experimental import multihost_utils
+
+        if multihost_utils.broadcast_one_to_all(np.bool_(failure is not None)) and not failure:
+            failure = UserError('process 0 cannot go on: see its message')
+    if failure:
+        raise failure
 
 
 def drive(
@@ -90,7 +149,10 @@ def drive(
     examples = experiment.shares['repeats'] * train.batch_size * len(program.members)
     # On CPU, collectives of many calls in flight can deadlock.
     block = jax.default_backend() == 'cpu' and experiment.axis_name is not None
-    with Signals() as signals, Progress(done, train.steps, examples, quiet=reporter is None) as progress:
+    with (
+        Signals(train.steps_per_call) as signals,
+        Progress(done, train.steps, examples, quiet=reporter is None) as progress,
+    ):
         if reporter and not done:
             reporter.begin(state)
         while done < train.steps:
@@ -106,7 +168,7 @@ def drive(
                 reporter.report(done, due, metrics, state, progress)
             stop = signals.received(done)
             if stop or done % train.checkpoint_every == 0 or done == train.steps:
-                scores = reporter.settle() if reporter else [None]
+                scores = reporter.settle(done) if reporter else [None]
                 save(done, program.fetch(state), scores)
             if stop:
                 return done, stop

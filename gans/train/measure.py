@@ -13,6 +13,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
+from gans import memory
 from gans.core import DATA, Array, TrainState, Tree
 from gans.data import feed
 from gans.train import program
@@ -64,7 +65,7 @@ def compile_calls(experiment: Experiment, period: Sequence[Schedule], state: Tra
     call, began = program.make_call(experiment), time.perf_counter()
     lowered = {schedule: call.lower(state, raw, schedule) for schedule in dict.fromkeys(period)}
     traced = time.perf_counter()
-    built = {schedule: each.compile() for schedule, each in lowered.items()}
+    built = {schedule: program.build(experiment, each) for schedule, each in lowered.items()}
     return Compiled(tuple(built[schedule] for schedule in period), traced - began, time.perf_counter() - traced)
 
 
@@ -162,11 +163,7 @@ def product_run(experiment: Experiment, side: int | None = None) -> tuple[Run, f
 
 def planned_bytes(calls: Sequence[Any]) -> int | None:
     """Bytes on a device while the largest of compiled calls runs, as XLA plans it; None where XLA does not say."""
-    found = [call.memory_analysis() for call in dict.fromkeys(calls)]
-    kinds = ('argument', 'output', 'temp', 'generated_code')
-    size = lambda of, kind: getattr(of, f'{kind}_size_in_bytes')
-    sums = [sum(size(of, kind) for kind in kinds) - size(of, 'alias') for of in found if of is not None]
-    return max(sums, default=None)
+    return max((memory.planned(call) for call in dict.fromkeys(calls)), default=0) or None
 
 
 def device_bytes() -> int | None:
@@ -199,7 +196,7 @@ def report_seconds(
                 began = time.perf_counter()
                 for step, each in zip([base] * (count - 1) + [base * prime], pending, strict=True):
                     reporter.report(step, schedule, each, state, progress)
-                reporter.settle()
+                reporter.settle(base * prime)
                 found[name].append(time.perf_counter() - began)
     return {name: statistics.median(seconds[1:]) for name, seconds in found.items()}
 

@@ -28,7 +28,9 @@ def load() -> Any:
 
 
 def open_manager(folder: Path, keep: int, scores: Mapping[int, float | None]) -> Any:
-    """A CheckpointManager of this process alone that keeps the latest `keep` steps and the one of the lowest score."""
+    """A CheckpointManager of this process alone: of the steps in `scores` it keeps the latest `keep` and the one of the
+    lowest score, and of all the last.
+    """
     ocp = load()
     options = ocp.CheckpointManagerOptions(
         create=False,
@@ -89,8 +91,9 @@ class _LatestAndBest:
 
     def should_preserve(self, checkpoints: Any, *, context: Any) -> list[bool]:
         steps = [checkpoint.step for checkpoint in checkpoints]
-        scored = [step for step in steps if self._scores.get(step) is not None]
-        kept = {*steps[-self._keep :], *sorted(scored, key=self._scores.get)[:1]}
+        staying = [step for step in steps if step in self._scores]
+        scored = [step for step in staying if self._scores[step] is not None]
+        kept = {steps[-1], *staying[-self._keep :], *sorted(scored, key=self._scores.get)[:1]}
         return [step in kept for step in steps]
 
 

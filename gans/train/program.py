@@ -11,6 +11,7 @@ import jax
 import numpy as np
 from jax import lax
 
+from gans import memory
 from gans.core import DATA, SAMPLES, Array, TrainState, Tree
 from gans.data import feed
 from gans.ops.random import example_keys
@@ -46,16 +47,16 @@ def solo(experiment: Experiment) -> Program:
 
     def samples(state: TrainState, num: int) -> Callable[[], np.ndarray]:
         chunks = sample(one(experiment, state), latents(num))
-        return lambda: np.concatenate(jax.device_get(chunks))[None]
+        return lambda: np.concatenate(memory.fetched(chunks))[None]
 
     return Program(
         members=(experiment,),
         init=lambda: place(experiment, experiment.init()),
         place=partial(place, experiment),
-        fetch=lambda state: jax.device_get(one(experiment, state)),
+        fetch=lambda state: memory.fetched(one(experiment, state)),
         call=call,
         raws=partial(raws, experiment),
-        metrics=lambda tree: jax.tree.map(lambda x: x[None], jax.device_get(one(experiment, tree))),
+        metrics=lambda tree: jax.tree.map(lambda x: x[None], memory.fetched(one(experiment, tree))),
         samples=samples,
     )
 
@@ -127,13 +128,21 @@ def ahead(experiment: Experiment, call: Callable, start: int) -> Callable:
     if experiment.axis_name is not None or experiment.source.read is not None:
         return call
     shapes = experiment.abstract(), experiment.source.arrays or {}, schedule(experiment, start)
-    compiled = ThreadPoolExecutor(1).submit(lambda: call.lower(*shapes).compile())
+    compiled = ThreadPoolExecutor(1).submit(lambda: build(experiment, call.lower(*shapes)))
 
     def compiled_call(*args: object) -> tuple[TrainState, list]:
-        compiled.exception()  # waits; what failed will fail here as well
+        compiled.result()  # waits, and raises what failed
         return call(*args)
 
     return compiled_call
+
+
+def build(experiment: Experiment, lowered: jax.stages.Lowered) -> jax.stages.Compiled:
+    """Compiles a call; raises UserError if it takes more memory than there is."""
+    compiled, train = lowered.compile(), experiment.config.train
+    lower = f'train.batch_size={train.batch_size}, or raise train.micro={train.micro}'
+    memory.check(memory.planned(compiled), 'a step', lower)
+    return compiled
 
 
 def place(experiment: Experiment, tree: Tree) -> Tree:
@@ -201,7 +210,9 @@ def weights_of(state: TrainState) -> tuple[dict[str, Tree], dict[str, Tree]]:
 def fixed_latents(experiment: Experiment, num: int, seed: int | None = None) -> Tree:
     """The latents of a run's pictures and scores, on the host: the same for the same seed (default: the run's)."""
     key = jax.random.key(experiment.config.seed if seed is None else seed)
-    return jax.device_get(jax.jit(lambda: latents_of(experiment, key, num))())
+    draw = jax.jit(lambda: latents_of(experiment, key, num))
+    what, lower = f'to draw {num:,} latents', '--num, eval.samples or latents.size'
+    return memory.fetched(memory.run(draw, (), what, lower))
 
 
 def latents_of(experiment: Experiment, key: Array, num: int) -> Tree:

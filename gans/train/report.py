@@ -72,6 +72,7 @@ class Reporter:
         ]
         self._waiting: list[Callable] = [partial(self._stamp, *found[1:]) for found in sets.values()]
         self._jobs: list[Future] = []
+        self._scores: tuple[int, list[float | None]] = 0, []  # of the last report: its step, and each member's
         self._pending: list[tuple[int, Schedule, list]] = []  # metrics of the calls since the last report
 
     def begin(self, state: object) -> None:
@@ -100,26 +101,26 @@ class Reporter:
         self._jobs.append(self._worker.submit(self._work, *job))
         self._pending = []
 
-    def settle(self) -> list[float | None]:
-        """Waits until all is reported, and returns each member's score if the last report has one.
+    def settle(self, step: int) -> list[float | None]:
+        """Waits until all is reported, and returns each member's score after this step, if one was due there.
 
         Raises NotFinite if no member goes on.
         """
-        return self._join(0) or [None] * len(self._runs)
+        self._join(0)
+        scored, scores = self._scores
+        return scores if scored == step else [None] * len(self._runs)
 
     def close(self) -> None:
         self._worker.shutdown()
         for run in self._runs:
             run.logs.close()
 
-    def _join(self, left: int) -> list[float | None] | None:
-        """Waits until at most so many reports are under way; the scores of the last that ended."""
-        scores = None
+    def _join(self, left: int) -> None:
+        """Waits until at most so many reports are under way."""
         while len(self._jobs) > left:
-            scores = self._jobs.pop(0).result()
+            self._jobs.pop(0).result()
         if len(self.failures) == len(self._runs):
             raise next(iter(self.failures.values()))
-        return scores
 
     def _work(
         self,
@@ -130,8 +131,8 @@ class Reporter:
         pictured: int,
         log: bool,
         progress: Progress | None = None,
-    ) -> list[float | None]:
-        """In the worker: the report of a step; returns the scores."""
+    ) -> None:
+        """In the worker: the report of a step."""
         metrics = self._program.metrics([metrics for _, _, metrics in pending])
         for i, failure in _failures(pending, metrics).items():
             self.failures.setdefault(i, failure)
@@ -159,7 +160,7 @@ class Reporter:
             mean = lambda name: np.mean([values.get(name, np.nan) for values in told.values()])
             progress.show(step, {name: float(mean(name)) for name in names})
         scores = [told.get(i, {}) for i in range(len(self._runs))]
-        return [found.get(deciding(found)) if step else None for found in scores]  # there is no checkpoint of step 0
+        self._scores = step, [found.get(deciding(found)) for found in scores]
 
     def _set(self, experiment: Experiment) -> tuple[np.ndarray, Callable[[], Scorer], Extractor | None]:
         """The real examples of a member's set, what makes its scorer, and what that looks through."""

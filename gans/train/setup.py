@@ -7,19 +7,20 @@ import jax
 import jax.numpy as jnp
 import ml_collections
 
-from gans import ranges
+from gans import memory, ranges
 from gans.core import Compute, Spec, System, TrainState
 from gans.data import feed, load
 from gans.data.base import Source
 from gans.errors import UserError, unknown
 from gans.features import load as features
 from gans.ops.conv import FORMS
-from gans.step import init_state, repeats
+from gans.step import init_state, make_train_step, repeats
 from gans.systems.build import build
 from gans.train import graft, workdir
 
 PRECISIONS = {'float32': jnp.float32, 'bfloat16': jnp.bfloat16}
 AXIS = 'device'
+SIZES = 'latents.size, replay.size or the sizes of the nets'  # of which a state is large
 
 
 class Experiment(NamedTuple):
@@ -49,7 +50,8 @@ class Experiment(NamedTuple):
     def init(self) -> TrainState:
         """The state at step 0."""
         make = lambda key, start: init_state(graft.begun(self.system, start), key)
-        return jax.jit(make, compiler_options=unoptimised())(jax.random.key(self.config.seed), self.start)
+        args = jax.random.key(self.config.seed), self.start
+        return memory.run(jax.jit(make, compiler_options=unoptimised()), args, 'the state of the nets', SIZES)
 
     def abstract(self) -> TrainState:
         """Shapes and types of the state."""
@@ -84,6 +86,7 @@ def setup(
     system = system_of(config, source.spec, compute)
     _check_freeze(config.finetune, system)
     experiment = Experiment(config, source, compute, system, devices, axis_name)
+    _check_pieces(experiment)
     examples = config.train.steps * experiment.shares['repeats'] * config.train.batch_size
     if examples >= feed.EXAMPLES:
         raise UserError(f'train.steps={config.train.steps} see {examples:,} examples; the limit is {feed.EXAMPLES:,}')
@@ -119,6 +122,24 @@ def _check(config: ml_collections.ConfigDict, devices: int) -> None:
     for key, value in cadences.items():
         if value % train.steps_per_call:
             raise UserError(f'{key}={value} must be a multiple of train.steps_per_call={train.steps_per_call}')
+
+
+def _check_pieces(experiment: Experiment) -> None:
+    """Where pieces are of one example, no net and no term may want more of it: a step is traced, and says so."""
+    config, devices = experiment.config, experiment.devices
+    train, spec, shares = config.train, experiment.source.spec, experiment.shares
+    if shares['local'] // (train.micro * config.pack) > 1:
+        return
+    of = lambda shape, dtype: jax.ShapeDtypeStruct((shares['repeats'], shares['local'], *shape), dtype)
+    batch = {'real': of(spec.shape, jnp.float32)} | ({'label': of((), jnp.int32)} if spec.classes else {})
+    step, axis = make_train_step(experiment.system, experiment.axis_name), experiment.axis_name
+    due = tuple(update.name for update in experiment.system.updates)
+    call = lambda state, batch: step(state, batch, due)
+    try:
+        jax.eval_shape(jax.vmap(call, None, axis_name=axis, axis_size=devices), experiment.abstract(), batch)
+    except UserError as error:
+        cut = f'{devices} device{"s" * (devices > 1)} x train.micro={train.micro} x pack={config.pack}'
+        raise UserError(f'train.batch_size={train.batch_size} over {cut}: {error}') from error
 
 
 def _check_freeze(finetune: ml_collections.ConfigDict, system: System) -> None:

@@ -2,7 +2,6 @@
 
 import functools
 import json
-import os
 import sys
 from importlib import metadata
 from pathlib import Path
@@ -13,32 +12,102 @@ import ml_collections
 import numpy as np
 
 from gans.configs import flat
+from gans.data.base import Source
 from gans.errors import UserError
 from gans.train import files
 
 PACKAGES = ('gans', 'jax', 'jaxlib', 'flax', 'optax', 'orbax-checkpoint', 'numpy')
 
 
-def claim(folder: Path, config: ml_collections.ConfigDict) -> None:
-    """Makes the folder this config's, or finds that it is; raises UserError if it is another's or cannot be written."""
+# Keys that say where the data lie, not which they are: data.json tells that. Of data.name it is folder:PATH.
+WHERE = ('data.name', 'data.folder', 'data.data_dir', 'data.cache')
+# Keys that may change in the folder of a run, for the steps that it has done would have been the same; each change is
+# noted in history.json. No schedule reads train.steps: what fades in or out has an `until` of its own.
+MAY_CHANGE = (
+    *WHERE,
+    'data.on_device_max_mb',  # batches are the same
+    'train.steps',  # to more than it has done
+    'train.keep',
+    'train.checkpoint_every',
+    'train.log_every',  # like the next two from now on
+    'train.sample_every',
+    'eval.every',
+)
+# What a run makes in its folder, and takes along when another takes its place: last what says whose it is.
+MADE = ('metrics.csv', 'stamps.json', 'samples', 'tensorboard', 'checkpoints', 'curves.png', 'summary.json')
+MADE += ('evaluation.json', 'evaluation.csv', 'evaluation', 'history.json', 'data.json', 'config.json')
+
+
+def check(folder: Path, config: ml_collections.ConfigDict, source: Source, done: int | None) -> None:
+    """Whether `claim` may be called; writes nothing.
+
+    Args:
+      done: steps of the run that is there, by its last checkpoint; None if it has none.
+
+    Raises:
+      UserError: the run in the folder is another's, whose config has other keys than those that may change, or of other
+        data; or it has done as many steps as are wanted now.
+    """
+    if done is None or not (folder / 'config.json').exists():
+        return  # a new run, or one that has nothing to go on from
+    held, wanted = _flat(folder), flat(config)
+    other = [key for key in differing(held, wanted) if not _may_change(key, held, wanted)]
+    if other:
+        raise UserError(
+            f'{folder} holds a run of another config: {_changes(other, held, wanted)}; choose another --workdir '
+            f'(from its nets begins --mode=finetune --from={folder})'
+        )
+    check_data(folder, source)
+    steps = config.train.steps
+    if steps != held['train.steps'] and steps <= done:
+        raise UserError(
+            f'{folder} holds {done:,} steps already: train.steps={steps} must be more, or choose another --workdir'
+        )
+
+
+def claim(folder: Path, config: ml_collections.ConfigDict, source: Source, done: int | None) -> None:
+    """Makes the folder this config's: a new run's, or that of the run that is there, with what has changed noted.
+
+    A run without a checkpoint has nothing to go on from: if it is of another config or other data, all that it has left
+    is moved to `replaced/`. Arguments as of `check`, which has been called.
+    """
     path, wanted = folder / 'config.json', flat(config)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        if not path.exists():
-            write_json(path, config.to_dict())
-            return
-        if not os.access(folder, os.W_OK):
-            raise PermissionError('permission denied')
-    except OSError as error:
-        raise UserError(f'cannot write to {folder}: {error.strerror or error}; choose another --workdir') from error
-    held = flat(read_config(path))
+    held = _flat(folder) if path.exists() else None
+    if done is None and held is not None and (differing(held, wanted) or not same_data(folder, source)):
+        target = made(spare(folder))
+        for name in MADE:
+            if (folder / name).exists():
+                (folder / name).rename(target / name)
+        why = _changes(differing(held, wanted), held, wanted) or _other_data(target, source)
+        say(f'{folder}: a run that came to no checkpoint makes way ({why}): what it has left is in {target}')
+        held = None
+    changed = differing(held, wanted) if held else []
+    if changed:
+        if 'train.steps' in changed:
+            _forget_end(folder, read_config(path))
+        note = {
+            'step': done,
+            'was': {key: held.get(key) for key in changed},
+            'summary': read_json(folder / 'summary.json', {}),
+        }
+        write_json(folder / 'history.json', [*read_json(folder / 'history.json', []), note])
+        say(f'{folder}: from step {done:,} on {_changes(changed, held, wanted)}; noted in history.json')
+    if held is None or changed:
+        write_json(path, config.to_dict())
+    if not (folder / 'data.json').exists():
+        if done is not None and source.digest:
+            say(f'{folder} is older than data.json: that its data are those it began with, nobody can tell')
+        write_json(folder / 'data.json', {'examples': source.size, 'digest': source.digest})
+
+
+def agree(folder: Path, config: ml_collections.ConfigDict) -> None:
+    """Raises UserError unless the run in a folder has this config."""
+    held, wanted = _flat(folder), flat(config)
     differ = differing(held, wanted)
     if differ:
-        some = ', '.join(
-            f'{key} ({held.get(key, "absent")} there, {wanted.get(key, "absent")} now)' for key in differ[:5]
+        raise UserError(
+            f'{folder} holds a run of another config: {_changes(differ, held, wanted)}; leave out what is not its own'
         )
-        more = f' and {len(differ) - 5} more' if len(differ) > 5 else ''
-        raise UserError(f'{folder} holds a run of another config: {some}{more}; choose another --workdir or delete it')
 
 
 def differing(held: dict[str, Any], wanted: dict[str, Any]) -> list[str]:
@@ -46,6 +115,74 @@ def differing(held: dict[str, Any], wanted: dict[str, Any]) -> list[str]:
     missing = object()
     differ = (key for key in held | wanted if held.get(key, missing) != wanted.get(key, missing))
     return sorted(key for key in differ if not key.startswith('population.'))
+
+
+def same_data(folder: Path, source: Source) -> bool:
+    """Whether the run in a folder began with these data, as far as it says so."""
+    held = read_json(folder / 'data.json', {})
+    return not held or held['digest'] == source.digest
+
+
+def check_data(folder: Path, source: Source) -> None:
+    """Raises UserError if the run in a folder, if there is one, began with other data."""
+    if not same_data(folder, source):
+        raise UserError(
+            f'{folder}: {_other_data(folder, source)}; put them back, or choose another --workdir for a run on these'
+        )
+
+
+def warn_of_other_data(folder: Path, source: Source) -> None:
+    """Says so if the run in a folder began with other data than these, which its results are then measured against."""
+    if not same_data(folder, source):
+        say(f'{folder}: {_other_data(folder, source)}')
+
+
+def reopen(folder: Path, done: int) -> None:
+    """What a run tells of its end goes, for it goes on after `done` steps; so do pictures of steps beyond."""
+    for name in ('summary.json', 'curves.png'):
+        (folder / name).unlink(missing_ok=True)
+    for path in (folder / 'samples').glob('step_*.png'):
+        if int(path.stem.removeprefix('step_')) > done:
+            path.unlink()
+
+
+def spare(folder: Path, name: str = '') -> Path:
+    """Where to put a run that makes way: a new name in `replaced/`."""
+    aside = made(folder / 'replaced')
+    return aside / '-'.join(filter(None, [f'{len(list(aside.iterdir())) + 1:03d}', name]))
+
+
+def _flat(folder: Path) -> dict[str, Any]:
+    return flat(read_config(folder / 'config.json'))
+
+
+def _may_change(key: str, held: dict[str, Any], wanted: dict[str, Any]) -> bool:
+    folders = all(str(config.get('data.name')).startswith('folder:') for config in (held, wanted))
+    return key in MAY_CHANGE and (key != 'data.name' or folders)
+
+
+def _changes(keys: list[str], held: dict[str, Any], wanted: dict[str, Any]) -> str:
+    """'train.steps (8 there, 16 now)', and so on."""
+    some = ', '.join(f'{key} ({held.get(key, "absent")} there, {wanted.get(key, "absent")} now)' for key in keys[:5])
+    return some + (f' and {len(keys) - 5} more' if len(keys) > 5 else '')
+
+
+def _other_data(folder: Path, source: Source) -> str:
+    held, now = read_json(folder / 'data.json')['examples'], source.size
+    count = lambda size: 'drawn without end' if size is None else f'{size:,} examples'
+    return (
+        f'not the data this run began with ({count(held)} then, {"as many others" if now == held else f"{now:,}"} now)'
+    )
+
+
+def _forget_end(folder: Path, config: ml_collections.ConfigDict) -> None:
+    """A run that goes beyond its end loses what it reported there only because it was the end."""
+    from gans.train.logs import forget
+
+    end, eval_, train = config.train.steps, config.eval, config.train
+    forget(folder / 'metrics.csv', end, logged=end % train.log_every == 0, scored=end % eval_.every == 0)
+    if end % train.sample_every:
+        (folder / 'samples' / f'step_{end:08d}.png').unlink(missing_ok=True)
 
 
 def made(folder: Path) -> Path:
@@ -78,7 +215,7 @@ def read_json(path: Path, absent: Any = None) -> Any:
 
 def write_text(path: Path, text: str) -> None:
     """Writes a file all at once."""
-    files.write(path, lambda file: file.write(text.encode()))
+    files.write(path, lambda file: file.write(text.encode(errors='replace')))
 
 
 def write_json(path: Path, value: Any) -> None:

@@ -48,9 +48,8 @@ class Peer:
         self.parameters = {name: list(getattr(self, name).parameters()) for name in ('generator', 'critic')}
         self.optimizers = {name: self._adam(name) for name in self.parameters}
         if compiled:
-            mode = 'max-autotune' if device == 'cuda' else None
             for name in ('fakes', 'critic_loss', 'generator_loss'):
-                setattr(self, name, torch.compile(getattr(self, name), mode=mode))
+                setattr(self, name, torch.compile(getattr(self, name)))
         self.step = self._simultaneous_step if config.dynamics == 'simultaneous' else self._step
 
     def _net(self, experiment: Experiment, state: TrainState, name: str) -> nn.Module:
