@@ -30,7 +30,6 @@ def get_config(variant: str = '') -> ConfigDict:
     config.latents.distribution = 'uniform'
     config.generator = ConfigDict({'net': 'infogan', 'width': 64})
     config.critic = ConfigDict({'net': 'infogan', 'width': 64, 'norm': 'batch'})
-    config.began = ConfigDict({'gamma': 0.75, 'rate': 0.001})  # read by the system 'began' alone
     config.train.steps = 15_625  # 20 epochs of 50,000 images, as the code counts
     common.every(config, 3_125)
     return common.finish(config, variant, __file__, {'data.name': 'digits'})
@@ -51,4 +50,5 @@ def sweep(add) -> None:
     add('wgan_gp', game='wasserstein', **gp, **five, **adam(1e-4, 0.5))
     dragan = {'terms.dragan.weight': 10.0}
     add('dragan', game='non_saturating', **dragan, **adam(1e-4, 0.5))
-    add('began', system='began', **{'critic.norm': 'none'}, **five, **adam(1e-4, 0.5))
+    began = {'began.gamma': 0.75, 'began.rate': 0.001, 'critic.norm': 'none'}
+    add('began', system='began', **began, **five, **adam(1e-4, 0.5))
