@@ -80,8 +80,10 @@ COUNTS = {
 
 @pytest.mark.parametrize('name', NAMES)
 def test_full_size_is_built_and_traced(name, monkeypatch) -> None:
+    """And lowered for GPUs and TPUs, in the form of convolutions that is taken there."""
     monkeypatch.setattr(setup.load, 'load', shape_only)
     config = config_of(name)
+    config.train.conv = 'lax'
     experiment = setup.setup(config, devices=1)
     state, batch = experiment.abstract(), config.train.batch_size
     lead = (experiment.shares['repeats'], batch)
@@ -89,7 +91,10 @@ def test_full_size_is_built_and_traced(name, monkeypatch) -> None:
     examples = {'real': real, 'label': jax.ShapeDtypeStruct(lead, 'int32')}
     due = tuple(update.name for update in experiment.system.updates)
     step = make_train_step(experiment.system)
-    after, metrics = jax.eval_shape(lambda state, batch: step(state, batch, due), state, examples)
+    traced = jax.jit(lambda state, batch: step(state, batch, due)).trace(state, examples)
+    for platform in ('cuda', 'tpu'):
+        assert 'stablehlo.dot' in traced.lower(lowering_platforms=(platform,)).as_text()
+    after, metrics = traced.out_info
     describe = lambda tree: {path: (leaf.shape, leaf.dtype) for path, leaf in leaves.by_path(tree).items()}
     assert describe(after) == describe(state)
     assert all(value.shape == () for value in metrics.values())
