@@ -77,10 +77,9 @@ def setup(
     if config.eval.features:
         features.resolve(config.eval.features, source.spec)
     axis_name = AXIS if devices > 1 else None
-    # On CPU, XLA's convolutions are slow in loops, and everywhere if they are mapped over.
     train = config.train
     loops = max(train.steps_per_call, train.n_critic, train.micro) > 1
-    conv = 'loop' if train.conv == 'auto' and jax.default_backend() == 'cpu' and (mapped or loops) else train.conv
+    conv = fastest_form(jax.default_backend(), mapped, loops) if train.conv == 'auto' else train.conv
     sync = axis_name if config.train.sync_batch_norm else None
     compute = Compute(PRECISIONS[train.precision], conv, sync, train.remat)
     system = system_of(config, source.spec, compute)
@@ -91,6 +90,20 @@ def setup(
     if examples >= feed.EXAMPLES:
         raise UserError(f'train.steps={config.train.steps} see {examples:,} examples; the limit is {feed.EXAMPLES:,}')
     return experiment
+
+
+def fastest_form(backend: str, mapped: bool, loops: bool) -> str:
+    """The form of convolutions, of `gans/ops/conv.py`, that 'auto' stands for.
+
+    Args:
+      mapped: over members of a population.
+      loops: whether steps, critic steps or micro-batches are a loop.
+    """
+    if backend == 'cpu' and (mapped or loops):
+        return 'loop'  # XLA's convolutions are slow in loops there, and everywhere if they are mapped over
+    if backend == 'gpu' and mapped:
+        return 'matmul'  # 'lax' would be one grouped convolution, three times slower (tests/benchmarks/RESULTS.md)
+    return 'auto'
 
 
 def system_of(config: ml_collections.ConfigDict, spec: Spec, compute: Compute) -> System:
