@@ -149,6 +149,7 @@ def test_what_lies_in_the_folder(trained: Path) -> None:
     names = {path.name for path in trained.iterdir()}
     assert names == {
         'config.json',
+        'data.json',
         'checkpoints',
         'samples',
         'metrics.csv',
