@@ -92,13 +92,14 @@ class Ema(NamedTuple):
     decay: Callable[[Array], Array]  # (steps done) -> decay
 
 
-class View(NamedTuple):
-    """A picture that shows what a system has learnt, drawn beside its samples by `--mode=sample`."""
+class Sampler(NamedTuple):
+    """One thing that a system makes: from what, and how."""
 
-    latents: Callable[[Keys], Tree]  # (keys [B]) -> latents, leaves [N, ...]
-    # (params, stats, latents) -> images [N, H, W, C], row by row
-    draw: Callable[[dict[str, Tree], dict[str, Tree], Tree], Array]
-    columns: int
+    inputs: Callable[[Batch, Keys], Tree]  # (examples [B], keys [B]) -> what the nets are given, leaves [N, ...]
+    make: Callable[['TrainState', Tree], Array]  # (state with averaged weights, inputs) -> [N, *shape]
+    columns: int | None = None  # of a picture of it, where rows belong together
+    # What of the inputs a metric may know, by its name there: {'label': 'labels'}, {'category': 'codes'}
+    asked: Mapping[str, str] = {}
 
 
 class System(NamedTuple):
@@ -107,11 +108,9 @@ class System(NamedTuple):
     nets: dict[str, Net]
     players: dict[str, Player]
     updates: tuple[Update, ...]
-    latents: Callable[[Keys], Tree]  # (keys [B]) -> latents, leaves [B, ...]; 'label' in it is the class asked for
-    sample: Callable[[dict[str, Tree], dict[str, Tree], Tree], Array]  # (params, stats, latents) -> samples [B, ...]
+    samplers: Mapping[str, Sampler]  # the first is scored, kept as best and ranked; the others are pictures
     ema: Ema | None = None
     memory: Mapping[str, Tree] = {}  # initial values
-    views: Mapping[str, View] = {}
 
 
 class Weights(NamedTuple):

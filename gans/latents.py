@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import ml_collections
 
-from gans.core import Keys, Tree
+from gans.core import Array, Batch, Keys
 from gans.errors import unknown
 from gans.ops import random
 
@@ -14,19 +14,14 @@ LATENTS = {
 }
 
 
-def make_latents(config: ml_collections.ConfigDict, classes: int | None = None) -> Callable[[Keys], Tree]:
-    """Makes latents(keys [B]) -> z [B, size] of the distribution and the scale that the config names; with classes
-    {'z': z, 'label': int32 [B]}, all classes as likely.
-    """
+def make_latents(config: ml_collections.ConfigDict) -> Callable[[Keys], Array]:
+    """Makes latents(keys [B]) -> z [B, size] of the distribution and the scale that the config names."""
     if config.distribution not in LATENTS:
         raise unknown('latents.distribution', config.distribution, LATENTS)
     draw = LATENTS[config.distribution]
-    z = lambda keys: config.scale * draw(keys, (config.size,))
-    if classes is None:
-        return z
+    return lambda keys: config.scale * draw(keys, (config.size,))
 
-    def labeled(keys: Keys) -> Tree:
-        k_z, k_label = random.split(keys, 2)
-        return {'z': z(k_z), 'label': random.integers(k_label, classes)}
 
-    return labeled
+def with_label(latents: Callable[[Keys], Array]) -> Callable[[Batch, Keys], dict[str, Array]]:
+    """Makes inputs(batch, keys [B]) -> {'z' [B, size], 'label' int32 [B]}, the labels those of the batch."""
+    return lambda batch, keys: {'z': latents(random.split(keys, 1)[0]), 'label': batch['label']}

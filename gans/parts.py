@@ -6,12 +6,12 @@ place of the examples themselves. `gans/systems/_players.py` makes the updates o
 """
 
 from collections.abc import Callable, Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 
-from gans.core import Array, Aux, Batch, Keys, Net, Params, Spec, TrainState, Tree
+from gans.core import Array, Aux, Batch, Keys, Net, Params, Sampler, Spec, TrainState, Tree
 from gans.ops import random
 
 Conditions = tuple[Array, ...]  # what a critic is given beside an example: labels [P], images [P, H, W, C], or nothing
@@ -98,6 +98,11 @@ class Pair(NamedTuple):
     def called(self, what: str) -> str:
         """The name of a net, a player or a memory of this pair."""
         return f'{what}_{self.name}' if self.name else what
+
+    def sampler(self, **given: Any) -> Sampler:
+        """What this pair's generator makes, from what it is given in training. given: fields of the sampler."""
+        make = lambda state, inputs: self.generate(state.params, state.stats, inputs, False)[0]
+        return Sampler(self.inputs, make, **given)
 
     def scene(
         self,

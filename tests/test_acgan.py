@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from drawing import draw, inputs_of
 from ml_collections import ConfigDict
 
 from experiments import common
@@ -54,7 +55,7 @@ def parts(keys):
     def apply(net, *args, **options):
         return SYSTEM.nets[net].apply(STATE.params[net], STATE.stats[net], *args, train=True, **options)[0]
 
-    fake = SYSTEM.sample(STATE.params, STATE.stats, {**SYSTEM.latents(keys), 'label': LABEL})
+    fake = draw(SYSTEM, STATE.params, STATE.stats, inputs_of(SYSTEM, keys, LABEL))
     judged = [apply('critic', x, features=True) for x in (BATCH['real'], fake)]
     slope = jax.grad(lambda x: apply('critic', x).sum())(BATCH['real'])
     return *((scores, apply('classifier', features)) for scores, features in judged), 0.5 * (slope**2).sum() / 8
@@ -123,8 +124,8 @@ def test_it_learns_the_classes():
     batch = {'real': stripes(label)[None], 'label': label[None]}
     body = lambda state, _: step(state, batch, ('critic', 'generator'))
     state, logged = jax.jit(lambda state: jax.lax.scan(body, state, None, 250))(STATE)
-    asked = {**system.latents(example_keys(jax.random.key(1), jnp.arange(32))), 'label': label}
-    images = jax.jit(system.sample)(state.params, state.stats, asked)
+    asked = inputs_of(system, example_keys(jax.random.key(1), jnp.arange(32)), label)
+    images = draw(system, state.params, state.stats, asked)
     bands = images.mean((2, 3))  # [32, 8]
     assert (jnp.stack([bands[:, 1], bands[:, 4], bands[:, 7]], 1).argmax(1) == label).all()
     for name in ('real_accuracy', 'fake_accuracy'):

@@ -12,7 +12,7 @@ from PIL import Image
 from test_data import write_idx
 
 from experiments import common
-from gans.core import Compute, Net, Spec, System, TrainState, Weights
+from gans.core import Compute, Net, Sampler, Spec, System, TrainState, Weights
 from gans.data import load as data
 from gans.data.base import Source
 from gans.errors import UserError
@@ -35,7 +35,8 @@ def linear(w: np.ndarray, v: np.ndarray, draw=lambda x: x) -> tuple[Experiment, 
     critic = Net(None, score, None, (jax.ShapeDtypeStruct((2, *SHAPE), jnp.float32),))
     sample = lambda params, stats, z: draw(z @ params['generator']).reshape(-1, *SHAPE)
     latents = lambda keys: random.normal(keys, (len(w),))
-    system = System({'critic': critic}, {}, (), latents, sample)
+    make = lambda state, z: sample(state.params, state.stats, z)
+    system = System({'critic': critic}, {}, (), {'samples': Sampler(lambda batch, keys: latents(keys), make)})
     params = {'generator': jnp.full(w.shape, 9.0), 'critic': jnp.asarray(v)}
     state = TrainState(0, params, {'critic': {}}, {}, {'generator': Weights(jnp.asarray(w), {})}, {}, jax.random.key(0))
     return Experiment(None, Source(Spec(SHAPE), None), Compute(), system, 1, None), state
@@ -234,8 +235,8 @@ def test_too_few_images_are_a_mistake(run) -> None:
 
 def test_latents_of_several_parts_are_a_mistake() -> None:
     experiment, state = linear(FIRST_TWO, np.eye(4, dtype=np.float32))
-    parts = lambda keys: {'z': random.normal(keys, (2,)), 'label': random.integers(keys, 3)}
+    parts = lambda batch, keys: {'z': random.normal(keys, (2,)), 'label': random.integers(keys, 3)}
+    sampler = experiment.system.samplers['samples']._replace(inputs=parts)
+    system = experiment.system._replace(samplers={'samples': sampler})
     with pytest.raises(UserError, match='plain vectors, not label, z'):
-        scores(
-            experiment._replace(system=experiment.system._replace(latents=parts)), state, images(3), keys(3), Search()
-        )
+        scores(experiment._replace(system=system), state, images(3), keys(3), Search())

@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from drawing import draw, inputs_of
 from ml_collections import ConfigDict
 
 from experiments import common
@@ -62,7 +63,7 @@ def loss_of(which, state, real):
 @jax.jit
 def outputs(state, real, keys):
     """Images, and what the autoencoder makes of them: real ones, and those of the latents of these keys."""
-    fake = SYSTEM.sample(state.params, state.stats, SYSTEM.latents(keys))
+    fake = draw(SYSTEM, state.params, state.stats, inputs_of(SYSTEM, keys))
     return [(x, SYSTEM.nets['critic'].apply(state.params['critic'], {}, x, train=False)[0]) for x in (real, fake)]
 
 

@@ -5,13 +5,13 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from gans.core import Compute, System, TrainState
+from gans.core import Compute, Sampler, System, TrainState
 from gans.data.images import finish
 from gans.evaluate import run
 from gans.evaluate.cas import cas, first
 from gans.features import classifier
 from gans.ops import random
-from gans.train import program
+from gans.train import sampling
 from gans.train.setup import Experiment
 
 DIGITS = {'name': 'digits', 'flip': True, 'split': None}
@@ -49,15 +49,12 @@ def test_a_generator_of_real_images_of_the_class_asked_for(train) -> None:
     """Drawn as a run's samples are: images and the labels of their latents stay together."""
     bank = jnp.stack([train.arrays['real'][train.arrays['label'] == i][:100] for i in range(10)])  # [10, 100, 8, 8, 1]
 
-    def latents(keys):
-        which, label = random.split(keys, 2)
-        return {'z': random.integers(which, 100), 'label': random.integers(label, 10)}
-
-    sample = lambda params, stats, z: finish({'real': bank[z['label'], z['z']]}, None)['real']
-    system = System({}, {}, (), latents, sample)
+    inputs = lambda batch, keys: {'z': random.integers(keys, 100), 'label': batch['label']}
+    make = lambda state, z: finish({'real': bank[z['label'], z['z']]}, None)['real']
+    system = System({}, {}, (), {'samples': Sampler(inputs, make, asked={'label': 'labels'})})
     experiment = Experiment(None, train, Compute(), system, 1, None)
     state = TrainState(0, {}, {}, {}, {}, {}, jax.random.key(0))
-    drawn = program.fixed_latents(experiment, 800, 0)
+    drawn = sampling.fixed_inputs(experiment, 800, 0)
     values = found(run.samples(experiment, state, drawn, 0), drawn['label'])
     assert values['cas/real'] > 0.9 and abs(values['cas'] - values['cas/real']) < 0.05
 

@@ -16,7 +16,7 @@ from gans.evaluate.run import Options, evaluate
 from gans.nets import build as nets
 from gans.step import init_state, make_train_step
 from gans.systems.build import build
-from gans.train import draw, loop, program
+from gans.train import draw, loop, program, sampling
 from gans.train.setup import setup
 
 IMAGES = Spec((8, 8, 1), ('a', 'b', 'c'))
@@ -155,18 +155,20 @@ def conditional_ring() -> ConfigDict:
     return config
 
 
-def test_classes_come_in_turn_in_pictures_and_at_random_in_training() -> None:
+def test_classes_come_in_turn_in_pictures_and_from_the_batch_in_training() -> None:
     config = conditional_ring()
     experiment = setup(config, devices=1)
     count = len(experiment.source.spec.classes)
-    latents = program.fixed_latents(experiment, 2 * count)
-    assert latents['label'].tolist() == [*range(count)] * 2 and program.columns(experiment) == count
-    drawn = experiment.system.latents(jax.random.split(jax.random.key(0), 4000))['label']
-    np.testing.assert_allclose(np.bincount(drawn) / 4000, 1 / count, atol=0.02)
+    inputs = sampling.fixed_inputs(experiment, 2 * count)
+    assert inputs['label'].tolist() == [*range(count)] * 2 and sampling.columns(experiment) == count
+    assert sampling.fixed_inputs(experiment, 3, label=1)['label'].tolist() == [1, 1, 1]
+    label = jnp.array([2, 0, 1])
+    drawn = sampling.main_sampler(experiment.system).inputs({'label': label}, jax.random.split(jax.random.key(0), 3))
+    np.testing.assert_array_equal(drawn['label'], label)
     # an unconditional system has z alone
     del config.generator.condition, config.critic.condition
     plain = setup(config, devices=1)
-    assert program.columns(plain) is None and program.fixed_latents(plain, 3).shape == (3, 4)
+    assert sampling.columns(plain) is None and sampling.fixed_inputs(plain, 3).shape == (3, 4)
 
 
 def test_packs_have_one_label() -> None:
@@ -209,11 +211,11 @@ def test_conditional_gan_learns_which_class_is_which() -> None:
     for start in range(0, config.train.steps, 100):
         state, _ = run.call(state, next(run.raws(start)), program.schedule(experiment, start))
     num = 400
-    latents = program.fixed_latents(experiment, num)
+    inputs = sampling.fixed_inputs(experiment, num)
     drawn = run.samples(state, num)()[0]
     centres = experiment.source.modes.centres
     nearest = np.linalg.norm(drawn[:, None] - centres[None], axis=2).argmin(1)
-    assert (nearest == latents['label']).mean() > 0.9
+    assert (nearest == inputs['label']).mean() > 0.9
 
 
 def test_step_passes_labels_to_every_update() -> None:

@@ -66,7 +66,7 @@ def system(game, penalty=None, weight=0.0, n_critic=1, clip=None, simultaneous=F
             Update('critic', 'critic', as_update(critic), repeats=n_critic),
             Update('generator', 'generator', as_update(generator)),
         )
-    return System({'generator': GENERATOR, 'critic': CRITIC}, players, updates, None, None)
+    return System({'generator': GENERATOR, 'critic': CRITIC}, players, updates, {})
 
 
 def ours(n_critic=1, **kwargs):

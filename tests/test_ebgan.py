@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from drawing import draw, inputs_of
 from ml_collections import ConfigDict
 
 from experiments import common
@@ -106,7 +107,7 @@ def loss_of(which, margin):
 @jax.jit
 def judged(params, keys):
     """Images, copies and codes, of real images and of those of the latents of these keys."""
-    fake = SYSTEM.sample(params, STATE.stats, SYSTEM.latents(keys))
+    fake = draw(SYSTEM, params, STATE.stats, inputs_of(SYSTEM, keys))
     critic = lambda x: SYSTEM.nets['critic'].apply(params['critic'], {}, x, train=True, features=True)[0]
     return (REAL, *critic(REAL)), (fake, *critic(fake))
 

@@ -21,9 +21,8 @@ from gans.data import images, load, toys
 from gans.data.base import Source
 from gans.errors import UserError
 from gans.metrics.toys import mode_counts
-from gans.ops.random import example_keys
 from gans.step import make_train_step
-from gans.train import leaves, loop, setup
+from gans.train import leaves, loop, sampling, setup
 from gans.train.checkpoints import Checkpoints
 
 FOLDER = Path(__file__).resolve().parent.parent / 'experiments'
@@ -102,10 +101,13 @@ def test_full_size_is_built_and_traced(name, monkeypatch) -> None:
     assert {f'{name}/loss' for name in due} <= set(metrics)
     owned = {net for player in experiment.system.players.values() for net in player.nets}
     assert len(owned) > 1 and owned <= set(experiment.system.nets)
-    z = jax.eval_shape(lambda: experiment.system.latents(example_keys(jax.random.key(0), np.arange(3))))
-    assert {leaf.shape[0] for leaf in jax.tree.leaves(z)} == {3}
-    sample = jax.eval_shape(experiment.system.sample, state.params, state.stats, z)
-    assert sample.shape == (3, *experiment.source.spec.shape)
+    for sampler in experiment.system.samplers.values():
+        make = lambda state, key, sampler=sampler: sampling.inputs_of(experiment, sampler, key, 3)
+        inputs = jax.eval_shape(make, state, jax.random.key(0))
+        counts = {leaf.shape[0] for leaf in jax.tree.leaves(inputs)}
+        made = jax.eval_shape(lambda state, inputs, s=sampler: s.make(sampling.averaged(state), inputs), state, inputs)
+        assert len(counts) == 1 and made.shape[1:] == experiment.source.spec.shape
+        assert len(made) % 3 == 0 and sampler.asked.keys() <= (inputs.keys() if sampler.asked else {''})
     wanted = COUNTS.get(name)
     if wanted:
         assert (count(state.params['generator']), count(state.params['critic'])) == wanted

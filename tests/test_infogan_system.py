@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from drawing import draw, inputs_of
 from ml_collections import ConfigDict
 
 from experiments import common
@@ -121,25 +122,24 @@ def test_the_generator_is_told_every_code():
     """It sees [z, one of K, codes], so each kind of latents alone changes its images."""
     shape = STATE.params['generator']['dense_0']['kernel'].shape
     assert shape == (5 + 4 + 2, 16)
-    draw = jax.jit(SYSTEM.sample)
-    latents = jax.jit(SYSTEM.latents)(KEYS)
-    images = draw(STATE.params, STATE.stats, latents)
+    latents = inputs_of(SYSTEM, KEYS)
+    images = draw(SYSTEM, STATE.params, STATE.stats, latents)
     others = {'z': latents['z'] + 1, 'category': (latents['category'] + 1) % 4, 'codes': -latents['codes']}
     for name, other in others.items():
-        changed = draw(STATE.params, STATE.stats, {**latents, name: other})
+        changed = draw(SYSTEM, STATE.params, STATE.stats, {**latents, name: other})
         assert images.shape == (8, *SHAPE) and (abs(images - changed).max((1, 2, 3)) > 1e-4).all(), name
 
 
-def test_views():
+def test_pictures():
     rows = lambda view, *parts: jax.tree.map(
-        lambda x: np.asarray(x).reshape(*parts, 8, view.columns, *x.shape[1:]), jax.jit(view.latents)(KEYS)
+        lambda x: np.asarray(x).reshape(*parts, 8, view.columns, *x.shape[1:]), view.inputs({}, KEYS)
     )
-    view = SYSTEM.views['categories']
+    view = SYSTEM.samplers['categories']
     drawn = rows(view)
     assert view.columns == 4 and (drawn['category'] == np.arange(4)).all()
     for name in ('z', 'codes'):
         assert (drawn[name] == drawn[name][:, :1]).all() and (drawn[name][0, 0] != drawn[name][1, 0]).all()
-    view = SYSTEM.views['codes']
+    view = SYSTEM.samplers['codes']
     drawn = rows(view, 2)
     walk = np.tile(np.linspace(-2, 2, view.columns), (8, 1))
     for i in (0, 1):
@@ -148,9 +148,9 @@ def test_views():
         assert (other == other[:, :1]).all() and len(np.unique(other)) == 8
     assert (drawn['z'] == drawn['z'][:1, :, :1]).all()
     assert (drawn['category'] == (np.arange(8) % 4)[:, None]).all()
-    images = jax.eval_shape(lambda keys: view.draw(STATE.params, STATE.stats, view.latents(keys)), KEYS)
+    images = jax.eval_shape(lambda keys: view.make(STATE, view.inputs({}, keys)), KEYS)
     assert images.shape == (2 * 8 * view.columns, *SHAPE)
-    assert set(made(**{'infogan.codes': 0}).views) == {'categories'}
+    assert list(made(**{'infogan.codes': 0}).samplers) == ['samples', 'categories']
 
 
 # Losses
@@ -175,8 +175,8 @@ def parts(keys):
     def apply(net, *args, **options):
         return SYSTEM.nets[net].apply(STATE.params[net], STATE.stats[net], *args, train=True, **options)
 
-    latents = SYSTEM.latents(keys)
-    (fake, features), _ = apply('critic', SYSTEM.sample(STATE.params, STATE.stats, latents), features=True)
+    latents = inputs_of(SYSTEM, keys)
+    (fake, features), _ = apply('critic', draw(SYSTEM, STATE.params, STATE.stats, latents), features=True)
     answers, stats = apply('recognition', features)
     return apply('critic', REAL)[0], fake, information(answers, latents), stats
 

@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from drawing import draw, inputs_of
 from ml_collections import ConfigDict
 
 from experiments import common, lapgan_cifar10, lapgan_openmoji64
@@ -253,7 +254,7 @@ def test_levels_learn_apart():
 
 def test_samples_go_from_coarse_to_fine():
     """x_4, then up(x) + residual twice, by numpy; bounded at the end. The view has the three side by side."""
-    latents = jax.jit(SYSTEM.latents)(KEYS)
+    latents = inputs_of(SYSTEM, KEYS)
     shapes = {name: z.shape for name, z in latents.items()}
     assert shapes == {'z_4': (8, 6), 'z_8': (8, 8, 8, 1), 'z_16': (8, 16, 16, 1)}
     # The finest residuals nine times as large, so that there is something to bound.
@@ -264,11 +265,11 @@ def test_samples_go_from_coarse_to_fine():
         low = numpy_up(levels[-1]).astype(np.float32)
         levels.append(low + apply(size, latents[f'z_{size}'], low))
     assert abs(levels[2]).max() > 1
-    sample = jax.jit(SYSTEM.sample)(params, STATE.stats, latents)
+    sample = draw(SYSTEM, params, STATE.stats, latents)
     np.testing.assert_allclose(sample, np.clip(levels[2], -1, 1), atol=1e-5)
-    view = SYSTEM.views['levels']
-    rows = np.asarray(jax.jit(view.draw)(params, STATE.stats, jax.jit(view.latents)(KEYS))).reshape(8, 3, *SHAPE)
-    assert view.columns == 3
+    rows = draw(SYSTEM, params, STATE.stats, inputs_of(SYSTEM, KEYS, sampler='levels'), 'levels')
+    rows = np.asarray(rows).reshape(8, 3, *SHAPE)
+    assert SYSTEM.samplers['levels'].columns == 3
     for column, x in enumerate(levels):
         wanted = np.kron(np.clip(x, -1, 1), np.ones((1, 16 // x.shape[1], 16 // x.shape[1], 1)))
         np.testing.assert_allclose(rows[:, column], wanted, atol=1e-5)
@@ -277,13 +278,13 @@ def test_samples_go_from_coarse_to_fine():
 def test_labels_reach_every_net():
     """Other labels of the batch change every loss; other labels asked for change the samples of the same noise."""
     system = made(**{'lapgan.conditional': True})
-    state, latents = first(system), jax.jit(system.latents)(KEYS)
-    assert latents['label'].dtype == jnp.int32 and set(latents) == {'label', 'z_4', 'z_8', 'z_16'}
-    assert set(np.asarray(latents['label'])) == {0, 1, 2}
+    state, latents = first(system), inputs_of(system, KEYS, BATCH['label'])
+    assert set(latents) == {'label', 'z_4', 'z_8', 'z_16'}
+    np.testing.assert_array_equal(latents['label'], BATCH['label'])
     other = {**BATCH, 'label': (BATCH['label'] + 1) % 3}
     here, there = losses_of(system, state, BATCH, other)
     assert all(abs(here[name][0] - there[name][0]) > 1e-6 for name in system.nets)
-    sample = jax.jit(system.sample)
+    sample = jax.jit(functools.partial(draw, system))
     for size in SIZES:  # each level's generator by itself, while those of the others do not hear of labels
         params = {name: tree if name == f'generator_{size}' else deaf(tree) for name, tree in state.params.items()}
         one, two = (

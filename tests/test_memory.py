@@ -16,7 +16,7 @@ from gans import memory
 from gans.configs import overridden
 from gans.data import feed
 from gans.errors import UserError
-from gans.train import draw, program
+from gans.train import draw, program, sampling
 from gans.train.setup import Experiment, setup
 
 ROOT = Path(__file__).parent.parent
@@ -51,7 +51,7 @@ def test_a_batch_that_is_too_large_is_told_before_it_is_computed(gigabytes: None
     'fails, said',
     [
         (lambda: made(latents__size=1_000_000_000).init(), 'the state of the nets takes .* lower latents.size'),
-        (lambda: program.fixed_latents(made(), 300_000_000), 'to draw 300,000,000 latents takes .* lower --num'),
+        (lambda: sampling.fixed_inputs(made(), 300_000_000), 'to draw 300,000,000 latents takes .* lower --num'),
         (lambda: draw._check_memory(made(), 300_000_000), 'to draw 300,000,000 samples takes 14.4 GB.* lower --num'),
         (
             lambda: feed.examples(made().source, 2_000_000_000, jax.random.key(0)),

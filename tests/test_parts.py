@@ -84,7 +84,7 @@ def config_of(**overrides):
 def system(config, *pairs: Pair, **given):
     nets = {each.called('critic'): each.critic for each in pairs}
     nets |= {each.called('generator'): net(Shift()) for each in pairs}
-    return _players.two_players(config, pairs, nets, latents=None, sample=None, **given)
+    return _players.two_players(config, pairs, nets, samplers={}, **given)
 
 
 @functools.cache
@@ -158,7 +158,7 @@ def test_penalties_go_through_the_view_or_not() -> None:
     for through in (True, False):
         each = pair(Linear(), view=triple)
         made = _players.two_players(config_of(), [each], {'critic': each.critic, 'generator': net(Shift())},
-                                    latents=None, sample=None)  # fmt: skip
+                                    samplers={})  # fmt: skip
         scene, _, _ = each.scene(*_first(made), real(), keys())
         term = configs_term(through)
         scores[through] = float(scene.mean(term.value(scene, keys())[0]))
@@ -273,7 +273,7 @@ def test_a_gate_that_is_shut_moves_nothing_but_memory() -> None:
 
     shift = net(Shift())
     update = Update('update', 'player', loss, gate=lambda state: state.memory['count'] % 2 == 0)
-    made = System({'net': shift}, {'player': Player(('net',), optax.adam(0.1))}, (update,), None, None,
+    made = System({'net': shift}, {'player': Player(('net',), optax.adam(0.1))}, (update,), {},
                   memory={'count': 0})  # fmt: skip
     state, opened = init_state(made, jax.random.key(0)), []
     for i in range(4):

@@ -124,7 +124,7 @@ def simple(loss, update=None, **changes):
     """A system of two numbers, 'mine' and 'frozen', without any net of linen."""
     nets = {name: Net(lambda rng: (jnp.float32(2.0), {}), None, None, ()) for name in ('mine', 'frozen')}
     update = Update('move', 'me', loss, **(update or {}))
-    return System(nets, {'me': Player(('mine',), optax.sgd(0.1))}, (update,), None, None, **changes)
+    return System(nets, {'me': Player(('mine',), optax.sgd(0.1))}, (update,), {}, **changes)
 
 
 def test_a_net_without_owner_is_frozen():

@@ -22,7 +22,7 @@ from gans.ops.random import example_keys
 from gans.step import init_state, make_train_step, repeats
 from gans.sweep import run
 from gans.systems.build import build
-from gans.train import leaves
+from gans.train import leaves, sampling
 
 FOLDER = Path(__file__).resolve().parent.parent / 'experiments' / 'sweeps'
 NAMES = sorted(path.stem for path in FOLDER.glob('*.py'))
@@ -137,8 +137,9 @@ def trace(config: ConfigDict) -> None:
         system = build(own, spec, Compute())
         state = init_state(system, jax.random.key(0))
         after, metrics = make_train_step(system)(state, batch, tuple(update.name for update in system.updates))
-        latents = system.latents(example_keys(jax.random.key(0), jnp.arange(3)))
-        return state, after, metrics, system.sample(after.params, after.stats, latents)
+        keys = example_keys(jax.random.key(0), jnp.arange(3))
+        sampler = sampling.main_sampler(system)
+        return state, after, metrics, sampler.make(after, sampler.inputs({'label': jnp.arange(3)}, keys))
 
     lead = (repeats(build(config, spec, Compute())), config.train.batch_size)
     real = jax.ShapeDtypeStruct((*lead, *spec.shape), 'float32')

@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from drawing import draw, inputs_of
 from ml_collections import ConfigDict
 
 from experiments import common
@@ -77,7 +78,7 @@ def judged(system, state, x):
 
 
 def fakes_of(system, state):
-    return system.sample(state.params, state.stats, jnp.asarray(Z))
+    return draw(system, state.params, state.stats, jnp.asarray(Z))
 
 
 def scene_of(real, fake, critic, **more):
@@ -343,9 +344,9 @@ def test_the_pool_is_a_queue():
     """Each step's fresh fakes, as bytes, take the places of the oldest; repeats and pieces of a step agree."""
     system = made(**REPLAY, **{'train.n_critic': 2, 'train.micro': 2})
     state, expected = first(system), np.zeros((12, *SHAPE), np.uint8)
-    draw = jax.jit(lambda s: system.sample(s.params, s.stats, system.latents(replay.fresh_keys(s, 4))))
+    fresh_of = jax.jit(lambda s: draw(system, s.params, s.stats, inputs_of(system, replay.fresh_keys(s, 4))))
     for t in range(5):
-        fresh = np.round((np.asarray(draw(state), np.float64) + 1) * 127.5)
+        fresh = np.round((np.asarray(fresh_of(state), np.float64) + 1) * 127.5)
         expected[4 * t % 12 : 4 * t % 12 + 4] = fresh
         state, _ = stepped(system, state, reals(repeats=2))
         assert np.abs(state.memory['replay'].astype(int) - expected).max() <= 1
@@ -378,7 +379,7 @@ def test_points_are_kept_as_they_are():
     system = made((2,), **REPLAY)
     state = first(system, (2,))
     _, aux = loss_of(system, 'critic', state, reals((2,))[0])
-    wanted = system.sample(state.params, state.stats, system.latents(replay.fresh_keys(state, 4)))
+    wanted = draw(system, state.params, state.stats, inputs_of(system, replay.fresh_keys(state, 4)))
     np.testing.assert_allclose(aux.memory['replay'][:4], wanted, rtol=1e-5)
 
 

@@ -26,7 +26,7 @@ from gans.metrics import protocol
 from gans.metrics.neighbours import nearest
 from gans.metrics.seen import content
 from gans.ops.random import example_keys, split
-from gans.train import draw, pictures, program, workdir
+from gans.train import draw, pictures, sampling, workdir
 from gans.train.setup import Experiment
 
 CHUNK = 250  # images at a time
@@ -80,7 +80,7 @@ def scores(experiment: Experiment, state: TrainState, images: np.ndarray, keys: 
         return critic.apply(state.params['critic'], state.stats['critic'], x, train=False, features=True)[0][1]
 
     def found(state: TrainState, z: Array, x: Array, fx: Array) -> Found:
-        drawn = program.sample_of(experiment, state, z)
+        drawn = sampling.sample(experiment, state, z)
         residual, feature = _l1(x - drawn), _l1(fx - features(state, drawn))
         return Found((1 - how.weight) * residual + how.weight * feature, residual, feature, drawn)
 
@@ -90,7 +90,8 @@ def scores(experiment: Experiment, state: TrainState, images: np.ndarray, keys: 
         change, opt = tx.update(jax.grad(lambda z: found(state, z, x, fx).score.sum())(z), opt)
         return optax.apply_updates(z, change), opt
 
-    start = jax.jit(lambda keys: (z := experiment.system.latents(keys), tx.init(z)))
+    sampler = sampling.main_sampler(experiment.system)
+    start = jax.jit(lambda keys: (z := sampler.inputs({}, keys), tx.init(z)))
     features_of, found_of, state, parts = jax.jit(features), jax.jit(found), jax.device_put(state), []
     for first in range(0, len(images), CHUNK):
         index = np.minimum(np.arange(first, first + min(CHUNK, len(images))), len(images) - 1)  # the last is filled up
@@ -196,9 +197,10 @@ def _check(experiment: Experiment) -> None:
     nets, shape = experiment.system.nets, experiment.source.spec.shape
     if 'critic' not in nets or [x.shape[1:] for x in nets['critic'].inputs] != [shape] or len(shape) != 3:
         raise UserError('anomaly scores want a critic that judges single images without labels: pack=1, no condition')
-    latents = jax.eval_shape(lambda: experiment.system.latents(jax.random.split(jax.random.key(0), 2)))
-    if not hasattr(latents, 'shape'):
-        raise UserError(f'anomaly scores want latents that are plain vectors, not {", ".join(latents)}')
+    sampler = sampling.main_sampler(experiment.system)
+    inputs = jax.eval_shape(lambda: sampling.inputs_of(experiment, sampler, jax.random.key(0), 2))
+    if not hasattr(inputs, 'shape'):
+        raise UserError(f'anomaly scores want latents that are plain vectors, not {", ".join(inputs)}')
 
 
 def _l1(difference: Array) -> Array:

@@ -21,7 +21,7 @@ from gans.metrics.neighbours import nearest
 from gans.metrics.score import halves
 from gans.metrics.seen import Seen, content, see, see_once
 from gans.metrics.spectrum import has_spectrum
-from gans.train import draw, pictures, program, workdir
+from gans.train import draw, pictures, sampling, workdir
 from gans.train.setup import Experiment
 
 PAIRS = 32  # samples beside their nearest real images, in a picture
@@ -51,7 +51,7 @@ def evaluate(config: ml_collections.ConfigDict, folder: Path, options: Options) 
     features = options.features or config.eval.get('features') or 'auto'
     extractor = load.load(features, source.spec, config.data, options.weights)
     write.held(folder)  # a damaged file is told of before the work
-    latents = program.fixed_latents(experiment, num, options.seed)  # first: there may not be the memory for so many
+    inputs = sampling.fixed_inputs(experiment, num, options.seed)  # first: there may not be the memory for so many
     truth = real_examples(source, 2 * num)
     if len(truth) < 2:
         raise UserError(f"'{config.data.name}' has one example only: at least two are needed")
@@ -60,9 +60,9 @@ def evaluate(config: ml_collections.ConfigDict, folder: Path, options: Options) 
         against += f' (a random part of {source.size:,}, always the same)'
     workdir.say(f'{folder}: step {step:,}, {num:,} samples against {against}, features {extractor.name}')
     real = see_once(extractor, truth)
-    asked = _asked(latents)
-    fake = see(extractor, samples(experiment, state, latents, step), asked)
-    untrained = see(extractor, samples(experiment, experiment.init(), latents, 0), asked)
+    asked = {metric: inputs[name] for name, metric in sampling.main_sampler(experiment.system).asked.items()}
+    fake = see(extractor, samples(experiment, state, inputs, step), asked)
+    untrained = see(extractor, samples(experiment, experiment.init(), inputs, 0), asked)
     common = protocol.run(config.data, experiment.source, experiment.system)
     common |= {'real hash': content(truth[:num]), 'latents seed': options.seed}
     first, second = halves(len(truth), num)
@@ -91,22 +91,16 @@ def real_examples(source: Source, num: int) -> np.ndarray:
     return np.concatenate([to_uint8(some['real']) if source.spec.is_image else some['real'] for some in found])
 
 
-def samples(experiment: Experiment, state: TrainState, latents: Tree, step: int) -> np.ndarray:
+def samples(experiment: Experiment, state: TrainState, inputs: Tree, step: int) -> np.ndarray:
     """Samples of a state, as they would be saved: uint8 images or float32 points; UserError if some are not finite."""
-    sample, found = program.make_sampler(experiment), []
-    for start in range(0, len(jax.tree.leaves(latents)[0]), PART):
-        part = jax.tree.map(lambda x, start=start: x[start : start + PART], latents)
+    sample, found = sampling.make_sampler(experiment), []
+    for start in range(0, len(jax.tree.leaves(inputs)[0]), PART):
+        part = jax.tree.map(lambda x, start=start: x[start : start + PART], inputs)
         drawn = np.concatenate([np.asarray(chunk) for chunk in sample(state, part)])
         if not np.isfinite(drawn).all():
             raise UserError(f'step {step:,} gives samples that are not finite: it has diverged, take an earlier --step')
         found.append(to_uint8(drawn) if experiment.source.spec.is_image else drawn)
     return np.concatenate(found)
-
-
-def _asked(latents: Tree) -> dict[str, np.ndarray]:
-    """What samples of these latents were asked for, by the names of `Seen`: classes, or categories without labels."""
-    known = {'labels': 'label', 'codes': 'category'}
-    return {name: latents[key] for name, key in known.items() if isinstance(latents, dict) and key in latents}
 
 
 def neighbours(real: Seen, fake: Seen) -> np.ndarray:

@@ -17,7 +17,7 @@ from gans.data.base import Source
 from gans.errors import UserError
 from gans.sweep import population
 from gans.sweep.rows import Member
-from gans.train import program
+from gans.train import sampling
 from gans.train.describe import size_of
 from gans.train.setup import Experiment, setup
 
@@ -149,8 +149,9 @@ def trace(experiment: Experiment, numbers: tuple[str, ...]) -> Tree:
         raw = jax.tree.map(lambda x: jax.ShapeDtypeStruct((1, *x.shape), x.dtype), step)
 
     def call(state: Tree, numbers: population.Numbers, raw: Tree) -> Tree:
-        latents = program.latents_of(population.overlay(experiment, numbers), state.rng, 2)
-        program.sample_of(experiment, state, latents)
+        member = population.overlay(experiment, numbers)
+        inputs = sampling.inputs_of(member, sampling.main_sampler(member.system), state.rng, 2)
+        sampling.sample(member, state, inputs)
         return population.advance(experiment, state, numbers, raw, jnp.zeros((), jnp.int32), ((due, 1),))
 
     return jax.eval_shape(call, experiment.abstract(), scalars, raw)

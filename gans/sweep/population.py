@@ -21,9 +21,10 @@ from gans import memory
 from gans.core import Array, TrainState, Tree
 from gans.data import load
 from gans.step import init_state
-from gans.train import program
+from gans.train import program, sampling
 from gans.train.graft import Start, begun
-from gans.train.program import CHUNK, Program, Schedule
+from gans.train.program import Program, Schedule
+from gans.train.sampling import CHUNK
 from gans.train.setup import Experiment, system_of, unoptimised
 
 WIDTH = 4  # members mapped over at once by a core: of 2x128 toys, 20 at once take a third longer each
@@ -115,15 +116,18 @@ def population(members: Sequence[Experiment], numbers: dict[str, np.ndarray]) ->
         for done, *pieces in zip(steps[::per_call], *read, strict=False):
             yield share(jax.tree.map(lambda *arrays: np.stack(arrays), *pieces)), done
 
-    sample = pmap(jax.vmap(lambda state, numbers, z: program.sample_of(overlay(first, numbers), state, z)))
+    sample = pmap(jax.vmap(lambda state, numbers, z: sampling.sample(overlay(first, numbers), state, z)))
 
     @cache
-    def latents(num: int) -> Tree:
-        draw = lambda key, numbers: program.latents_of(overlay(first, numbers), key, num)
+    def inputs(num: int) -> Tree:
+        def draw(key: Array, numbers: Numbers) -> Tree:
+            member = overlay(first, numbers)
+            return sampling.inputs_of(member, sampling.main_sampler(member.system), key, num)
+
         return memory.fetched(pmap(jax.vmap(draw))(shared_keys, shared))  # where cutting them compiles nothing
 
     def samples(state: TrainState, num: int) -> Callable[[], np.ndarray]:
-        cut = lambda start: jax.tree.map(lambda x: x[:, :, start : start + CHUNK], latents(num))
+        cut = lambda start: jax.tree.map(lambda x: x[:, :, start : start + CHUNK], inputs(num))
         chunks = [sample(state, shared, cut(start)) for start in range(0, num, CHUNK)]
         return lambda: np.concatenate([merge(chunk) for chunk in chunks], axis=1)
 

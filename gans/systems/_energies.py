@@ -5,7 +5,7 @@ from typing import Any
 
 import ml_collections
 
-from gans.core import Array, Batch, Compute, Keys, Net, Params, Spec, System, Tree
+from gans.core import Array, Compute, Net, Params, Spec, System, Tree
 from gans.latents import make_latents
 from gans.nets import build as nets
 from gans.optimizers import ema
@@ -47,21 +47,24 @@ def build(
     autoencoder = nets.autoencoder(config.critic, pack_spec(spec, config.pack), compute)
     latents = make_latents(config.latents)
 
-    def inputs(batch: Batch, keys: Keys) -> Tree:
-        return latents(keys)
-
     def generate(params: Params, stats: Params, inputs: Tree, train: bool) -> tuple[Array, Params]:
         fakes, now = generator.apply(params['generator'], stats['generator'], inputs, train=train)
         return fakes, {'generator': now}
 
-    pair = Pair(spec, generate, scorer(autoencoder, error), inputs, generator_terms=generator_terms, pack=config.pack)
+    pair = Pair(
+        spec,
+        generate,
+        scorer(autoencoder, error),
+        lambda batch, keys: latents(keys),
+        generator_terms=generator_terms,
+        pack=config.pack,
+    )
     return two_players(
         config,
         [pair],
         {'generator': generator, 'critic': autoencoder},
         own,
-        latents=latents,
-        sample=lambda params, stats, inputs: generate(params, stats, inputs, False)[0],
+        samplers={'samples': pair.sampler()},
         ema=ema(config.ema),
         **given,
     )

@@ -7,9 +7,9 @@ fake images to be classified rightly (L_C of section 3), beside the game of real
 import ml_collections
 import optax
 
-from gans.core import Array, Aux, Batch, Compute, Keys, Params, Spec, System, Tree
+from gans.core import Array, Aux, Compute, Keys, Params, Spec, System, Tree
 from gans.errors import UserError
-from gans.latents import make_latents
+from gans.latents import make_latents, with_label
 from gans.nets import build as nets
 from gans.nets.recognition import head
 from gans.optimizers import ema
@@ -30,10 +30,6 @@ def build(config: ml_collections.ConfigDict, spec: Spec, compute: Compute, *, we
     generator = nets.generator(config.generator, spec, config.latents.size, compute)
     critic = nets.critic(config.critic, spec, compute)
     classifier = head(critic, len(spec.classes), compute)
-    latents = make_latents(config.latents, len(spec.classes))
-
-    def inputs(batch: Batch, keys: Keys) -> Tree:
-        return {**latents(keys), 'label': batch['label']}
 
     def generate(params: Params, stats: Params, inputs: Tree, train: bool) -> tuple[Array, Params]:
         given = inputs['z'], inputs['label']
@@ -58,7 +54,7 @@ def build(config: ml_collections.ConfigDict, spec: Spec, compute: Compute, *, we
         spec,
         generate,
         critic,
-        inputs,
+        inputs=with_label(make_latents(config.latents)),
         critic_terms={'class_loss': Term(of_both, weight, features=True)},
         generator_terms={'class_loss': Term(of_fakes, weight, features=True)},
         replayable=False,
@@ -68,7 +64,6 @@ def build(config: ml_collections.ConfigDict, spec: Spec, compute: Compute, *, we
         [pair],
         {'generator': generator, 'critic': critic, 'classifier': classifier},
         with_critic=('classifier',),
-        latents=latents,
-        sample=lambda params, stats, inputs: generate(params, stats, inputs, False)[0],
+        samplers={'samples': pair.sampler(asked={'label': 'labels'})},
         ema=ema(config.ema),
     )

@@ -6,9 +6,9 @@ one beside it, and the critic is given it. How nets take labels is a matter of t
 
 import ml_collections
 
-from gans.core import Array, Batch, Compute, Keys, Params, Spec, System, Tree
+from gans.core import Array, Compute, Params, Spec, System, Tree
 from gans.errors import UserError
-from gans.latents import make_latents
+from gans.latents import make_latents, with_label
 from gans.nets import build as nets
 from gans.optimizers import ema
 from gans.parts import Pair
@@ -24,11 +24,8 @@ def build(config: ml_collections.ConfigDict, spec: Spec, compute: Compute) -> Sy
     conditional = _is_conditional(config)
     generator = nets.generator(config.generator, spec, config.latents.size, compute, make_latents(config.latents))
     critic = nets.critic(config.critic, pack_spec(spec, config.pack), compute)
-    latents = make_latents(config.latents, len(spec.classes) if conditional else None)
+    latents = make_latents(config.latents)
     given = lambda inputs: (inputs['z'], inputs['label']) if conditional else (inputs,)
-
-    def inputs(batch: Batch, keys: Keys) -> Tree:
-        return {**latents(keys), 'label': batch['label']} if conditional else latents(keys)
 
     def generate(params: Params, stats: Params, inputs: Tree, train: bool) -> tuple[Array, Params]:
         fakes, now = generator.apply(params['generator'], stats['generator'], *given(inputs), train=train)
@@ -38,7 +35,7 @@ def build(config: ml_collections.ConfigDict, spec: Spec, compute: Compute) -> Sy
         spec,
         generate,
         critic,
-        inputs,
+        inputs=with_label(latents) if conditional else lambda batch, keys: latents(keys),
         conditions=lambda inputs: (inputs['label'],) if conditional else (),
         replayable=not conditional,
         pack=config.pack,
@@ -47,8 +44,7 @@ def build(config: ml_collections.ConfigDict, spec: Spec, compute: Compute) -> Sy
         config,
         [pair],
         {'generator': generator, 'critic': critic},
-        latents=latents,
-        sample=lambda params, stats, inputs: generate(params, stats, inputs, False)[0],
+        samplers={'samples': pair.sampler(asked={'label': 'labels'} if conditional else {})},
         ema=ema(config.ema),
     )
 

@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 import ml_collections
 
-from gans.core import Array, Aux, Batch, Compute, Keys, Params, Spec, System, Tree, View
+from gans.core import Array, Aux, Batch, Compute, Keys, Params, Spec, System, Tree
 from gans.latents import make_latents
 from gans.nets import build as nets
 from gans.nets.recognition import head
@@ -59,7 +59,7 @@ def build(
     recognition = head(critic, categories + 2 * codes, compute, tuple(widths), norm)
     noise = make_latents(config.latents)
 
-    def latents(keys: Keys) -> Latents:
+    def inputs(batch: Batch, keys: Keys) -> Latents:
         k_noise, k_category, k_codes = random.split(keys, 3)
         drawn = random.uniform(k_codes, (codes,), -1.0, 1.0)
         return {'z': noise(k_noise), 'category': random.integers(k_category, categories), 'codes': drawn}
@@ -83,25 +83,19 @@ def build(
         """The same for the critic, which does not move the recognition net."""
         return bound(scene, keys)[0], Aux()
 
-    def each_category(keys: Keys) -> Latents:
+    def each_category(batch: Batch, keys: Keys) -> Latents:
         """Rows of all categories, whose noise and codes are the row's."""
-        rows = repeated(latents(keys), categories)
+        rows = repeated(inputs(batch, keys), categories)
         return {**rows, 'category': jnp.tile(jnp.arange(categories), len(keys))}
 
-    def each_code(keys: Keys) -> Latents:
+    def each_code(batch: Batch, keys: Keys) -> Latents:
         """Rows along which one code goes from -REACH to REACH: first all rows of the first code; row i is of category
         i, and the rest is the row's.
         """
-        rows = {**latents(keys), 'category': jnp.arange(len(keys)) % categories}
+        rows = {**inputs(batch, keys), 'category': jnp.arange(len(keys)) % categories}
         rows, values = repeated(rows, STEPS), jnp.tile(jnp.linspace(-REACH, REACH, STEPS), len(keys))
         parts = [{**rows, 'codes': rows['codes'].at[:, i].set(values)} for i in range(codes)]
         return jax.tree.map(lambda *x: jnp.concatenate(x), *parts)
-
-    def sample(params: Params, stats: Params, inputs: Latents) -> Array:
-        return generate(params, stats, inputs, False)[0]
-
-    def inputs(batch: Batch, keys: Keys) -> Tree:
-        return latents(keys)
 
     pair = Pair(
         spec,
@@ -112,18 +106,18 @@ def build(
         generator_terms={'information': Term(bound, -1.0, features=True)},
         replayable=False,
     )
-    pictures = {'categories': View(each_category, sample, categories)}
-    if codes:
-        pictures['codes'] = View(each_code, sample, STEPS)
+    samplers = {'samples': pair.sampler(asked={'category': 'codes'})}
+    if spec.is_image:
+        samplers['categories'] = samplers['samples']._replace(inputs=each_category, columns=categories)
+    if spec.is_image and codes:
+        samplers['codes'] = samplers['samples']._replace(inputs=each_code, columns=STEPS)
     return two_players(
         config,
         [pair],
         {'generator': generator, 'critic': critic, 'recognition': recognition},
         with_generator=('recognition',),
-        latents=latents,
-        sample=sample,
+        samplers=samplers,
         ema=ema(config.ema),
-        views=pictures if spec.is_image else {},
     )
 
 

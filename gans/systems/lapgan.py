@@ -12,7 +12,7 @@ import jax.numpy as jnp
 import ml_collections
 from jax import ShapeDtypeStruct
 
-from gans.core import Array, Batch, Compute, Keys, Net, Params, Spec, System, Tree, View
+from gans.core import Array, Batch, Compute, Keys, Net, Params, Sampler, Spec, System, TrainState, Tree
 from gans.errors import UserError
 from gans.latents import make_latents
 from gans.nets import build as nets
@@ -64,27 +64,27 @@ def build(
     finer = [_finer(config, spec, compute, size, conditional) for size in sizes[1:]]
     levels = [_coarsest(config, spec, compute, sizes[0], conditional, generator, critic), *finer]
 
-    def latents(keys: Keys) -> Tree:
-        *own, k_label = random.split(keys, len(levels) + 1)
+    def inputs(batch: Batch, keys: Keys) -> Tree:
+        own = random.split(keys, len(levels))
         z = {f'z_{level.size}': level.latents(k) for level, k in zip(levels, own, strict=True)}
-        return z | {'label': random.integers(k_label, len(spec.classes))} if conditional else z
+        return z | {'label': batch['label']} if conditional else z
 
-    def images(params: Params, stats: Params, latents: Tree) -> list[Array]:
+    def images(state: TrainState, inputs: Tree) -> list[Array]:
         """The samples at every level, coarsest first."""
-        label, made = ((latents['label'],) if conditional else ()), []
+        label, made = ((inputs['label'],) if conditional else ()), []
         for level in levels:
             low = tuple(up(x) for x in made[-1:])
-            inputs = latents[f'z_{level.size}'], (*low, *label)
-            out, _ = _generate(level, params, stats, inputs, False)
+            given = inputs[f'z_{level.size}'], (*low, *label)
+            out, _ = _generate(level, state.params, state.stats, given, False)
             made.append(sum(low, out))  # the coarsest level's are images, not residuals
         return made
 
-    def sample(params: Params, stats: Params, latents: Tree) -> Array:
-        return jnp.clip(images(params, stats, latents)[-1], -1, 1)  # residuals have no bounds, images do
+    def finest(state: TrainState, inputs: Tree) -> Array:
+        return jnp.clip(images(state, inputs)[-1], -1, 1)  # residuals have no bounds, images do
 
-    def rows(params: Params, stats: Params, latents: Tree) -> Array:
+    def rows(state: TrainState, inputs: Tree) -> Array:
         """A row of images for each sample, the levels in the size of the finest: [B, ...] -> [B * levels, H, W, C]."""
-        made = images(params, stats, latents)
+        made = images(state, inputs)
         enlarge = lambda x: x.repeat(sizes[-1] // x.shape[1], 1).repeat(sizes[-1] // x.shape[1], 2)
         return jnp.clip(jnp.stack([enlarge(x) for x in made], 1).reshape(-1, *spec.shape), -1, 1)
 
@@ -92,10 +92,11 @@ def build(
         config,
         [_pair(level) for level in levels],
         {f'{role}_{level.size}': getattr(level, role) for level in levels for role in ('generator', 'critic')},
-        latents=latents,
-        sample=sample,
+        samplers={
+            'samples': Sampler(inputs, finest, asked={'label': 'labels'} if conditional else {}),
+            'levels': Sampler(inputs, rows, len(levels)),
+        },
         ema=ema(config.ema, tuple(f'generator_{size}' for size in sizes)),
-        views={'levels': View(latents, rows, len(levels))},
     )
 
 

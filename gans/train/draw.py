@@ -9,16 +9,15 @@ import ml_collections
 import numpy as np
 
 from gans import memory
-from gans.core import SAMPLES, Array, TrainState, Tree, View
+from gans.core import Array, Sampler, TrainState, Tree
 from gans.data.base import class_number
 from gans.errors import UserError
-from gans.ops.random import example_keys
-from gans.train import pictures, program, workdir
+from gans.train import pictures, sampling, workdir
 from gans.train.checkpoints import Checkpoints
 from gans.train.describe import size_of
 from gans.train.setup import Experiment, setup
 
-STRIPS = 8  # of an interpolation, and of a view
+STRIPS = 8  # of an interpolation, and rows or more of a system's own picture
 
 
 def sample(
@@ -30,7 +29,7 @@ def sample(
     out: str | None,
     label: str | None = None,
 ) -> str:
-    """Draws `num` samples of fresh latents, and the system's views; returns lines that say where they are.
+    """Draws `num` samples of fresh latents, and the system's other pictures; returns lines that say where they are.
 
     Args:
       label: the class of all samples, by name or number; by default all classes in turn.
@@ -39,34 +38,33 @@ def sample(
         raise UserError(f'--num={num} must be at least 1')
     experiment, state, done = restored(config, folder, step)
     _check_memory(experiment, num)
-    latents, spec, columns = program.fixed_latents(experiment, num, seed), experiment.source.spec, None
-    if label is not None:
-        latents = program.by_class(latents, _chosen(label, num, experiment, latents))
-    elif not out or Path(out).suffix == '.png':
-        columns = program.columns(experiment)
-    samples = _apply(experiment, state, latents)
-    labels = np.asarray(latents['label']) if program.is_conditional(latents) else None
+    chosen = None if label is None else _number_of(label, experiment)
+    inputs, spec, columns = sampling.fixed_inputs(experiment, num, seed, chosen), experiment.source.spec, None
+    if label is None and (not out or Path(out).suffix == '.png'):
+        columns = sampling.columns(experiment)
+    samples = _apply(experiment, state, inputs)
+    labels = np.asarray(inputs['label']) if sampling.asks_for_classes(experiment.system) else None
     said = pictures.save_samples(out or folder / f'samples_seed{seed}.png', samples, spec, labels, columns)
     lines = [f'{num} samples of step {done:,}: {said}']
-    for name, view in experiment.system.views.items() if not out else ():
+    _, *others = experiment.system.samplers.items()
+    for name, sampler in others if not out else ():
         path = folder / f'{name}_seed{seed}.png'
-        images = memory.fetched(jax.jit(partial(_view, experiment, view))(state, jax.random.key(seed)))
-        pictures.save_png(path, pictures.grid(images, view.columns))
+        images = memory.fetched(jax.jit(partial(_picture, experiment, sampler))(state, jax.random.key(seed)))
+        pictures.save_png(path, pictures.grid(images, sampler.columns))
         lines.append(f'{name}: {path}')
     return '\n'.join(lines)
 
 
-def _view(experiment: Experiment, view: View, state: TrainState, key: Array) -> Array:
-    """The images of a view, from averaged weights if there are any."""
-    keys = example_keys(jax.random.fold_in(key, SAMPLES), np.arange(STRIPS))
-    return view.draw(*program.weights_of(state), view.latents(keys))
+def _picture(experiment: Experiment, sampler: Sampler, state: TrainState, key: Array) -> Array:
+    """The images of a sampler, from averaged weights if there are any."""
+    return sampler.make(sampling.averaged(state), sampling.inputs_of(experiment, sampler, key, STRIPS))
 
 
-def _chosen(label: str, num: int, experiment: Experiment, latents: Tree) -> np.ndarray:
-    """The one class that is asked for, int32 [num]."""
-    if not program.is_conditional(latents):
+def _number_of(label: str, experiment: Experiment) -> int:
+    """The class that is asked for."""
+    if not sampling.asks_for_classes(experiment.system):
         raise UserError(f'--label={label}: this system knows no classes; leave it out')
-    return np.full(num, class_number(label, experiment.source.spec.classes, 'label'), np.int32)
+    return class_number(label, experiment.source.spec.classes, 'label')
 
 
 def interpolate(
@@ -82,7 +80,7 @@ def interpolate(
     if not experiment.source.spec.is_image:
         raise UserError(f"there is nothing to see between points: '{config.data.name}' has no images")
     _check_memory(experiment, STRIPS * num)
-    ends = program.fixed_latents(experiment, 2 * STRIPS, seed)
+    ends = sampling.fixed_inputs(experiment, 2 * STRIPS, seed)
     between = jax.tree.map(partial(_between, num=num, path=path), ends)  # leaves [STRIPS * num, ...]
     pictures.save_png(out, pictures.grid(_apply(experiment, state, between), num))
     return f'{STRIPS} {path} interpolations of step {done:,}: {out}'
@@ -112,10 +110,11 @@ def restored(config: ml_collections.ConfigDict, folder: Path, which: str) -> tup
 
 def _check_memory(experiment: Experiment, num: int) -> None:
     """Latents are held at once, samples twice: in pieces, and joined."""
-    latents = jax.eval_shape(lambda: program.latents_of(experiment, jax.random.key(0), num))
-    needed = size_of(latents) + 8 * num * math.prod(experiment.source.spec.shape)
+    sampler = sampling.main_sampler(experiment.system)
+    inputs = jax.eval_shape(lambda: sampling.inputs_of(experiment, sampler, jax.random.key(0), num))
+    needed = size_of(inputs) + 8 * num * math.prod(experiment.source.spec.shape)
     memory.check(needed, f'to draw {num:,} samples', '--num', on_host=True)
 
 
-def _apply(experiment: Experiment, state: TrainState, latents: Tree) -> np.ndarray:
-    return np.concatenate(memory.fetched(program.make_sampler(experiment)(state, latents)))
+def _apply(experiment: Experiment, state: TrainState, inputs: Tree) -> np.ndarray:
+    return np.concatenate(memory.fetched(sampling.make_sampler(experiment)(state, inputs)))

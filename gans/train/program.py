@@ -12,14 +12,11 @@ import numpy as np
 from jax import lax
 
 from gans import memory
-from gans.core import DATA, SAMPLES, Array, TrainState, Tree
+from gans.core import DATA, Array, TrainState, Tree
 from gans.data import feed
-from gans.ops.random import example_keys
 from gans.step import due_updates, make_train_step
+from gans.train.sampling import fixed_inputs, make_sampler
 from gans.train.setup import Experiment
-
-CHUNK = 250  # samples at a time
-COLUMNS = 16  # the most classes that are shown side by side
 
 Schedule = tuple[tuple[tuple[str, ...], int], ...]  # ((names of due updates, steps in a row), ...)
 
@@ -43,10 +40,10 @@ class Program(NamedTuple):
 def solo(experiment: Experiment) -> Program:
     """The program of one run, on all its devices."""
     call, sample = make_call(experiment), make_sampler(experiment)
-    latents = cache(lambda num: fixed_latents(experiment, num))
+    inputs = cache(lambda num: fixed_inputs(experiment, num))
 
     def samples(state: TrainState, num: int) -> Callable[[], np.ndarray]:
-        chunks = sample(one(experiment, state), latents(num))
+        chunks = sample(one(experiment, state), inputs(num))
         return lambda: np.concatenate(memory.fetched(chunks))[None]
 
     return Program(
@@ -178,64 +175,3 @@ def read_ahead(experiment: Experiment, start: int, per_call: int, shares: dict[s
     for _ in range(start, experiment.config.train.steps, per_call):
         raws = [next(steps) for _ in range(per_call)]
         yield {name: np.stack([raw[name] for raw in raws]) for name in raws[0]}
-
-
-def make_sampler(experiment: Experiment) -> Callable[[TrainState, Tree], list[Array]]:
-    """Makes sample(state, latents [N, ...]) -> samples float32 in chunks [n, *shape], from averaged weights if any.
-
-    The chunks are about to be computed: the caller decides when to wait for them.
-    """
-    sample = jax.jit(partial(sample_of, experiment))
-
-    def chunks(state: TrainState, latents: Tree) -> list[Array]:
-        num = len(jax.tree.leaves(latents)[0])
-        cut = lambda start: jax.tree.map(lambda x: x[start : start + CHUNK], latents)
-        return [sample(state, cut(start)) for start in range(0, num, CHUNK)]
-
-    return chunks
-
-
-def sample_of(experiment: Experiment, state: TrainState, latents: Tree) -> Array:
-    """Samples from averaged weights if there are any, pure: [n, *shape]."""
-    return experiment.system.sample(*weights_of(state), latents)
-
-
-def weights_of(state: TrainState) -> tuple[dict[str, Tree], dict[str, Tree]]:
-    """Parameters and statistics by net, averaged where there are averages."""
-    params = state.params | {name: weights.params for name, weights in state.ema.items()}
-    stats = state.stats | {name: weights.stats for name, weights in state.ema.items()}
-    return params, stats
-
-
-def fixed_latents(experiment: Experiment, num: int, seed: int | None = None) -> Tree:
-    """The latents of a run's pictures and scores, on the host: the same for the same seed (default: the run's)."""
-    key = jax.random.key(experiment.config.seed if seed is None else seed)
-    draw = jax.jit(lambda: latents_of(experiment, key, num))
-    what, lower = f'to draw {num:,} latents', '--num, eval.samples or latents.size'
-    return memory.fetched(memory.run(draw, (), what, lower))
-
-
-def latents_of(experiment: Experiment, key: Array, num: int) -> Tree:
-    """The fixed latents of the run with this base key, pure: leaves [num, ...].
-
-    Classes come in turn, 0, 1, ..., so that scores see all of them alike, and the columns of a grid are classes.
-    """
-    latents = experiment.system.latents(example_keys(jax.random.fold_in(key, SAMPLES), jax.numpy.arange(num)))
-    return by_class(latents, jax.numpy.arange(num) % len(experiment.source.spec.classes or (0,)))
-
-
-def by_class(latents: Tree, label: Array) -> Tree:
-    """The latents with these classes asked for, int32 [N]; those of an unconditional system as they are."""
-    return {**latents, 'label': label} if is_conditional(latents) else latents
-
-
-def columns(experiment: Experiment) -> int | None:
-    """Of a picture of samples: the number of classes, if the system asks for classes and they are few."""
-    latents = jax.eval_shape(lambda: latents_of(experiment, jax.random.key(0), 1))
-    classes = len(experiment.source.spec.classes)
-    return classes if is_conditional(latents) and classes <= COLUMNS else None
-
-
-def is_conditional(latents: Tree) -> bool:
-    """Whether latents ask for classes."""
-    return isinstance(latents, dict) and 'label' in latents

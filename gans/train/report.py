@@ -22,8 +22,9 @@ from gans.metrics import protocol
 from gans.metrics.score import Scorer, deciding, stamps
 from gans.train import pictures, workdir
 from gans.train.logs import Logs
-from gans.train.program import Program, Schedule, columns
+from gans.train.program import Program, Schedule
 from gans.train.progress import Progress
+from gans.train.sampling import columns
 from gans.train.setup import Experiment
 
 GRID = 64  # images in a picture
