@@ -99,14 +99,14 @@ def test_generator_loss(game):
     assert value == pytest.approx(wanted + 0.7 * cross_entropy(logits), rel=1e-4)
 
 
-def test_latents_and_samples():
-    drawn = jax.device_get(jax.jit(SYSTEM.latents)(example_keys(jax.random.key(0), jnp.arange(3000))))
-    assert drawn['z'].shape == (3000, 5) and drawn['label'].dtype == np.int32
-    np.testing.assert_allclose(np.bincount(drawn['label'], minlength=3) / 3000, 1 / 3, atol=0.035)
-    some = {name: x[:4] for name, x in drawn.items()}
-    draw = jax.jit(SYSTEM.sample)
+def test_inputs_and_samples():
+    label = jnp.arange(4) % 3
+    inputs = inputs_of(SYSTEM, example_keys(jax.random.key(0), jnp.arange(4)), label)
+    assert inputs['z'].shape == (4, 5)
+    np.testing.assert_array_equal(inputs['label'], label)
+    make = jax.jit(functools.partial(draw, SYSTEM))
     labels = np.array([[0, 1, 2, 0], [1, 1, 1, 1]])
-    images, others = (draw(STATE.params, STATE.stats, {**some, 'label': label}) for label in labels)
+    images, others = (make(STATE.params, STATE.stats, {**inputs, 'label': label}) for label in labels)
     assert images.shape == (4, *SHAPE)
     assert [bool((abs(a - b) > 1e-4).any()) for a, b in zip(images, others, strict=True)] == [True, False, True, True]
 

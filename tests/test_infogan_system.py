@@ -104,11 +104,11 @@ def test_code_bound_of_a_gaussian_around_the_true_code(std):
     assert bound(std) > max(bound(0.8 * std), bound(1.25 * std)) + 0.01
 
 
-# Latents and views
+# Latents and pictures
 
 
 def test_latents():
-    drawn = jax.device_get(jax.jit(SYSTEM.latents)(example_keys(jax.random.key(0), jnp.arange(4000))))
+    drawn = jax.device_get(inputs_of(SYSTEM, example_keys(jax.random.key(0), jnp.arange(4000))))
     assert {name: x.shape for name, x in drawn.items()} == {'z': (4000, 5), 'category': (4000,), 'codes': (4000, 2)}
     assert drawn['category'].dtype == np.int32
     np.testing.assert_allclose(np.bincount(drawn['category'], minlength=4) / 4000, 0.25, atol=4 * 0.0069)
