@@ -11,7 +11,7 @@ from gans.data import images, load
 from gans.sweep import population as sweep_population
 from gans.sweep.population import population
 from gans.train import program
-from gans.train.setup import setup
+from gans.train.setup import fastest_form, setup
 
 STEPS = 20
 
@@ -132,3 +132,14 @@ def test_a_member_that_diverges_stands_still() -> None:
     assert all(np.isfinite(leaf[1]).all() for leaf in jax.tree.leaves((state.params, state.opt, state.ema)))
     assert not np.isfinite(metrics[0]['critic/loss'][1]).all()
     assert_same(both, run(program.solo(setup(configs[0], devices=1)), 2), 0, 1e-3)
+
+
+def test_members_of_a_gpu_share_products() -> None:
+    """Where they are mapped over, XLA would make one grouped convolution of the plain form."""
+    forms = {
+        (backend, mapped): fastest_form(backend, mapped, False)
+        for backend in ('cpu', 'gpu', 'tpu')
+        for mapped in (0, 1)
+    }
+    assert forms.pop(('gpu', 1)) == 'matmul' and forms.pop(('cpu', 1)) == 'loop' and set(forms.values()) == {'auto'}
+    assert fastest_form('cpu', False, True) == 'loop' and fastest_form('gpu', False, True) == 'auto'
