@@ -291,7 +291,8 @@ def test_evaluation_knows_what_was_asked_for(digits_run, monkeypatch) -> None:
     images, labels = (experiment.source.arrays[name] for name in ('real', 'label'))
     first = np.array([np.flatnonzero(labels == i)[0] for i in range(10)])
     truth = jnp.asarray(images[first], jnp.float32) / 127.5 - 1
-    faithful = experiment.system._replace(sample=lambda params, stats, latents: truth[latents['label']])
+    sampler = sampling.main_sampler(experiment.system)._replace(make=lambda state, inputs: truth[inputs['label']])
+    faithful = experiment.system._replace(samplers={'samples': sampler})
     monkeypatch.setattr('gans.evaluate.run.draw.restored', lambda *args: (
         experiment._replace(system=faithful), experiment.init(), 4))  # fmt: skip
     table = evaluate(config, folder, Options(num=40, features='classifier'))

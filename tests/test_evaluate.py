@@ -213,7 +213,7 @@ def test_mistakes(trained, options: run.Options, said: str) -> None:
 
 def test_a_diverged_generator_is_not_measured(trained, monkeypatch: pytest.MonkeyPatch) -> None:
     nan = lambda experiment: lambda state, latents: [np.full((NUM, 8, 8, 1), np.nan)]
-    monkeypatch.setattr('gans.train.program.make_sampler', nan)
+    monkeypatch.setattr('gans.train.sampling.make_sampler', nan)
     with pytest.raises(UserError, match='step 4 gives samples that are not finite: it has diverged'):
         run.evaluate(*trained, run.Options(num=NUM))
 
