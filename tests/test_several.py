@@ -34,7 +34,7 @@ def checked(devices: int = 1, **changes: object) -> None:
         (2, {'critic__minibatch': 'std', 'train__batch_size': 2}, "critic.minibatch='std'"),
         (1, {'critic__minibatch': 'discrimination', 'train__batch_size': 1}, "critic.minibatch='discrimination'"),
         (1, {'game': 'relativistic_average', 'train__batch_size': 1}, 'the relativistic average'),
-        (1, {'feature_matching': 1.0, 'train__batch_size': 1}, 'feature matching'),
+        (1, {'terms__feature_matching__weight': 1.0, 'train__batch_size': 1}, 'feature matching'),
         (1, {'top_k__share': 0.5, 'train__batch_size': 1}, 'top_k'),
     ],
 )

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+import jax
 import ml_collections
 
 from gans import defaults, losses, optimizers, replay, terms, views
@@ -201,10 +202,10 @@ def join(*found: Aux) -> Aux:
 
 def _refuse_game(config: ml_collections.ConfigDict) -> None:
     """Raises UserError for what only a game of gans/losses.py would read."""
-    usual = defaults.get_config()
-    for key in ('game', 'labels'):
-        if config[key] != usual[key]:
-            value = config[key] if key == 'game' else dict(config[key])
+    read = lambda config: {'game': config.game} | {f'labels.{key}': value for key, value in config.labels.items()}
+    usual = read(defaults.get_config())
+    for key, value in read(config).items():
+        if not isinstance(value, jax.core.Tracer) and value != usual[key]:
             raise UserError(f'{key}={value!r} has no meaning in system {config.system!r}, which has a game of its own:'
                             ' leave it off')  # fmt: skip
 
