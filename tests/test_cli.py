@@ -77,12 +77,16 @@ def run(config: Path, capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyP
         (('--config=CONFIG', '--config.dynamics=lookahed'), "unknown dynamics 'lookahed'; did you mean 'lookahead'"),
         (('--config=CONFIG', '--config.lookahead.every=3'), "the section lookahead has no meaning in system 'gan'"),
         (('--config=CONFIG', '--config.critic.norm=None'), "critic.norm=None does not fit: the net 'mlp' wants a name"),
-        (('--config=CONFIG', '--config.critic.widths=(8, 0)'), 'wants whole numbers of at least 1, as (64, 64) there'),
+        (
+            ('--config=CONFIG', '--config.critic.widths=(8, 0)'),
+            'wants whole numbers in [1, 2147483647], as (64, 64) there',
+        ),
+        (('--config=CONFIG', '--config.critic.widths=99999999999'), 'critic.widths=(99999999999,) does not fit'),
         (
             ('--config=CONFIG', '--config.critic.init_std=abc'),
             "critic.init_std='abc' must be a finite number, greater than 0",
         ),
-        (('--config=CONFIG', '--config.critic.pieces=True'), 'wants a whole number of at least 1 there'),
+        (('--config=CONFIG', '--config.critic.pieces=True'), 'wants a whole number in [1, 2147483647] there'),
         (('--config=CONFIG', '--config.critic.minibatch=foo'), "unknown critic.minibatch 'foo'"),
         (('--config=CONFIG', '--config.train.batch_size=0'), 'train.batch_size=0 must be at least 1'),
         (('--config=CONFIG', '--config.train.batch_size=18'), 'train.batch_size=18 cannot be divided'),

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from gans.errors import UserError
+from gans.train import files
 from gans.train.logs import Logs, _panels, curves, read_metrics
 
 
@@ -179,3 +180,17 @@ def test_curves(tmp_path, steps) -> None:
     assert image.mode == 'RGB' and image.width % 630 == 0  # 4.2 inches at 150 dpi
     assert [path.name for path in (tmp_path / 'deep').iterdir()] == ['curves.png']
     assert 'matplotlib.pyplot' not in sys.modules
+
+
+def test_two_that_write_one_file_at_a_time_do_not_spoil_it(tmp_path, monkeypatch) -> None:
+    path = tmp_path / 'x'
+
+    def fill(file) -> None:
+        file.write(b'one')
+        with monkeypatch.context() as other:
+            other.setattr('os.getpid', lambda: -1)  # another process writes it meanwhile
+            files.write(path, lambda file: file.write(b'the other'))
+        assert path.read_bytes() == b'the other'
+
+    files.write(path, fill)
+    assert path.read_bytes() == b'one' and list(tmp_path.iterdir()) == [path]
