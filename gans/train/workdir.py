@@ -203,7 +203,7 @@ def made(folder: Path) -> Path:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise UserError(f'cannot write to {folder}: {error.strerror or error}; choose another --workdir') from error
+        raise UserError(f'cannot write to {folder}: {error.strerror or error}; choose another folder') from error
     return folder
 
 
