@@ -201,12 +201,11 @@ def join(*found: Aux) -> Aux:
 
 def _refuse_game(config: ml_collections.ConfigDict) -> None:
     """Raises UserError for what only a game of gans/losses.py would read."""
-    usual = defaults.get_config()
+    given, usual = config.to_dict(), defaults.get_config().to_dict()  # a ConfigDict that is locked equals no other
     for key in ('game', 'labels'):
-        if config[key] != usual[key]:
-            value = config[key] if key == 'game' else dict(config[key])
-            raise UserError(f'{key}={value!r} has no meaning in system {config.system!r}, which has a game of its own:'
-                            ' leave it off')  # fmt: skip
+        if given[key] != usual[key]:
+            raise UserError(f'{key}={given[key]!r} has no meaning in system {config.system!r}, which has a game of its '
+                            'own: leave it off')  # fmt: skip
 
 
 def refuse(config: ml_collections.ConfigDict, key: str, why: str) -> None:
