@@ -101,7 +101,7 @@ def run(config: Path, capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyP
         (('--config=CONFIG', '--config.game=hinge', '--config.labels.real=0.9'), 'has no meaning'),
         (
             ('--config=CONFIG', '--config.terms.r9.weight=3'),
-            "'terms.r9.weight'; did you mean 'terms.r1.weight'?",
+            "'terms.r9.weight'; did you mean 'terms.r",
         ),
         (('--config=CONFIG', '--config.latents.distribution=gauss'), "unknown latents.distribution 'gauss'"),
         (('--config=CONFIG', '--config.optimizer.critic.name=adan'), "did you mean 'adam'"),

@@ -291,7 +291,7 @@ def test_a_changed_file_trains_what_is_new(trained: Path, tmp_path: Path, monkey
     folder = tmp_path / 'out'
     text = ROWS.replace("    add('hinge', **{'game': 'hinge'})\n", '')
     interrupted(6, monkeypatch, write(tmp_path, text), base(), folder, 1, None, 'python launch.py')
-    text = text.replace("add('heavy', **{'penalty.weight': 1.0})", "add('heavy', **{'terms.r1.weight': 2.0})")
+    text = text.replace("add('heavy', **{'terms.r1.weight': 1.0})", "add('heavy', **{'terms.r1.weight': 2.0})")
     text = text.replace("add(name='wild', **{'optimizer.critic.learning_rate': 1e30})", "add('new', flip_labels=0.1)")
     begun = []
     really = train.population
