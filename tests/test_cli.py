@@ -88,6 +88,7 @@ def run(config: Path, capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyP
         ),
         (('--config=CONFIG', '--config.critic.pieces=True'), 'wants a whole number in [1, 2147483647] there'),
         (('--config=CONFIG', '--config.critic.minibatch=foo'), "unknown critic.minibatch 'foo'"),
+        (('--config=CONFIG', '--config.eval.samples=1'), 'eval.samples=1 must be at least 2'),
         (('--config=CONFIG', '--config.train.batch_size=0'), 'train.batch_size=0 must be at least 1'),
         (('--config=CONFIG', '--config.train.batch_size=18'), 'train.batch_size=18 cannot be divided'),
         (('--config=CONFIG', '--config.train.micro=3'), 'cannot be divided'),
