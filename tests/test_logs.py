@@ -194,3 +194,10 @@ def test_two_that_write_one_file_at_a_time_do_not_spoil_it(tmp_path, monkeypatch
 
     files.write(path, fill)
     assert path.read_bytes() == b'one' and list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize('text', ['\n\n', '\nstep,x\n', 'step,x\n\n', 'step,x\n1\n', 'step,x\n1.5,2\n'])
+def test_lines_that_are_no_rows(text, tmp_path) -> None:
+    (tmp_path / 'metrics.csv').write_text(text)
+    with pytest.raises(UserError, match=r'is not a metrics\.csv of ours'):
+        read_metrics(tmp_path / 'metrics.csv')
