@@ -6,10 +6,12 @@ Or a sweep: `python launch.py --sweep=experiments/sweeps/NAME.py[:variant] [--se
 
 import sys
 
+from gans import streams
 from gans.train import signals
 
 if __name__ == '__main__':
     signals.install()  # before whatever takes a while
+    streams.install()
 
 from pathlib import Path
 
@@ -66,9 +68,6 @@ DISTRIBUTED = flags.DEFINE_string(
 
 
 def main(argv: list[str]) -> int:
-    for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, 'reconfigure'):  # what a terminal's encoding lacks becomes '?', and nothing is lost for it
-            stream.reconfigure(errors='replace')
     try:
         words, overrides = cli.parse(argv)
         if REPORT.value:

@@ -127,8 +127,7 @@ def _set(config: ConfigDict, key: str, value: Any, where: str) -> None:
             if last in parent:
                 del parent[last]
             return
-        if last not in parent:
-            parent[last] = ConfigDict(defaults.sections()[section])
+        parent[last] = ConfigDict(defaults.sections()[section] | dict(parent.get(last, {})))
     parent, last = _parent(config, key)
     if parent is None or not (last in parent or is_argument(key)):
         moved = defaults.MOVED.get(key.partition('.')[0])

@@ -57,7 +57,7 @@ def finetune(config: ConfigDict, folder: Path, options: Options) -> None:
 
 def _told(summary: dict[str, Any], name: str) -> str:
     """A score, and what it means: 'fd_pixels 2.1 (two halves of the real data 0.5, untrained 133)'."""
-    floor, untrained = (summary[key].get(name) for key in ('floor', 'untrained'))
+    floor, untrained = (summary.get(key, {}).get(name) for key in ('floor', 'untrained'))
     known = floor is not None and untrained is not None
     beside = f' (two halves of the real data {floor:.3g}, untrained {untrained:.3g})' if known else ''
     return f'{name.removeprefix("eval/")} {summary["final"][name]:.4g}{beside}'

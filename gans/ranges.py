@@ -104,7 +104,7 @@ RANGES = {
     **{f'train.{key}': count() for key in ('log_every', 'sample_every', 'checkpoint_every', 'keep')},
     'population.max_size': count(),
     'eval.every': count(),
-    'eval.samples': count(),
+    'eval.samples': count(2),
     **{f'{net}.{key}': range_ for net in ('generator', 'critic') for key, range_ in NET.items()},
     **{f'lapgan.{net}.{key}': range_ for net in ('generator', 'critic') for key, range_ in NET.items()},
     'acgan.weight': NOT_NEGATIVE,

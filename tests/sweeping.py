@@ -11,14 +11,14 @@ STEPS = [1_000, 2_000, 3_000, 4_000]
 def write_run(folder: Path, scores: dict[str, list[float]], end: dict | None, config: dict, picture: int = 0) -> None:
     """One run: `scores` by column, one value an evaluation; `end` goes to summary.json; `picture` is its size."""
     folder.mkdir(parents=True)
-    (folder / 'config.json').write_text(json.dumps(config))
+    (folder / 'config.json').write_text(json.dumps({'data': {}, 'train': {}, **config}))
     lines = [['step', 'critic/loss', *scores]]
     for i in range(len(next(iter(scores.values())))):
         lines.append([STEPS[i] - 500, 0.5 + 0.1 * i, *[''] * len(scores)])
         lines.append([STEPS[i], 0.4 + 0.1 * i, *(f'{values[i]:.9g}' for values in scores.values())])
     (folder / 'metrics.csv').write_text(''.join(','.join(map(str, line)) + '\n' for line in lines))
     if end is not None:
-        (folder / 'summary.json').write_text(json.dumps({'steps': STEPS[-1], 'seconds': 1.5, **end}))
+        (folder / 'summary.json').write_text(json.dumps({'steps': STEPS[-1], 'seconds': 1.5, 'final': {}, **end}))
     if picture:
         from PIL import Image
 

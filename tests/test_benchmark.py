@@ -292,3 +292,14 @@ def test_what_is_computed_again_takes_no_memory() -> None:
         return program.make_call(experiment).lower(*shapes).compile().memory_analysis().temp_size_in_bytes
 
     assert temporary(True) < 0.8 * temporary(False)
+
+
+def test_the_table_of_a_net() -> None:
+    """Its columns have one order: flax's own table has them in that of a set, which changes from launch to launch."""
+    experiment = setup(small(**{'critic.norm': 'batch'}), devices=1)
+    net = experiment.system.nets['critic']
+    table = describe._table(net)
+    params, stats = jax.eval_shape(net.init, jax.random.key(0))
+    assert table.index(' params ') < table.index(' batch_stats ') and 'BatchNorm' in table
+    for tree in (params, stats):
+        assert f' {describe.count(tree):,} ({describe.size_of(tree):,} B) ' in table.splitlines()[-2]

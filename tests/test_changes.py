@@ -204,12 +204,13 @@ def test_a_sweep_with_longer_rows_trains_them_anew(tmp_path: Path) -> None:
     folder = tmp_path / 'out' / member.folder
     folder.mkdir(parents=True)
     written(folder, config_of(), None)
-    workdir.write_json(folder / 'summary.json', {'steps': 7})
+    summary = {'steps': 7, 'seconds': 1.0, 'final': {}}
+    workdir.write_json(folder / 'summary.json', summary)
     prepared = lambda config: train.prepare(test_sweep.groups_of(path, config, 1), tmp_path / 'out', 64, plan.Sources())
     assert not prepared(config_of())  # done
     (part,) = prepared(config_of(**{'train.steps': 16}))
     assert part.members[0].config.train.steps == 16 and not folder.exists()
-    assert workdir.read_json(tmp_path / 'out' / 'replaced' / '001-a-seed_0' / 'summary.json') == {'steps': 7}
+    assert workdir.read_json(tmp_path / 'out' / 'replaced' / '001-a-seed_0' / 'summary.json') == summary
 
 
 def test_settings_of_jax_are_in_the_stamp() -> None:
@@ -278,7 +279,8 @@ def test_data_that_changed_are_told_before_anything_is_trained(tmp_path: Path, c
         draw.sample(config_on(data), folder, 4, 0, 'latest', str(tmp_path / 'samples.npz'))
         assert 'not the data this run began with' in capsys.readouterr().err
     # The same data elsewhere will do; and the summary is of the run that wrote it.
-    (folder / 'summary.json').write_text(json.dumps({'steps': 8, 'final': {'eval/sliced_wasserstein': -1.0}}))
+    summary = {'steps': 8, 'seconds': 1.0, 'final': {'eval/sliced_wasserstein': -1.0}}
+    workdir.write_json(folder / 'summary.json', summary)
     assert loop.train(config_on(moved), folder)['final'] == final
     assert json.loads((folder / 'summary.json').read_text())['final'] == final
     assert 'data.name' in json.loads((folder / 'history.json').read_text())[0]['was']
@@ -306,3 +308,16 @@ def test_a_sweep_does_not_go_on_with_other_data(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r'rows/b/seed_0: not the data this run began with \(7 examples then, 8 now\)'):
         run.run(path, config, tmp_path / 'out', 1, None, 'python launch.py')
     assert not list((tmp_path / 'out').glob('rows/*/*/metrics.csv'))
+
+
+@pytest.mark.parametrize('name', sorted(workdir.HELD))
+def test_files_that_hold_something_else_are_told(name: str, tmp_path: Path) -> None:
+    path = tmp_path / name
+    for text in ('', '{"steps": 1', '3', 'null', '"a"', '["a"]', '[["a"]]', '{"a": 1}', '\udcff'):
+        path.write_bytes(text.encode(errors='surrogateescape'))
+        with pytest.raises(UserError, match=f'{name} (is no JSON|does not hold what is written there)'):
+            workdir.read_json(path, {})
+    path.unlink()
+    path.mkdir()
+    with pytest.raises(UserError, match=f'cannot read .*{name}: Is a directory'):
+        workdir.read_json(path, {})

@@ -156,3 +156,13 @@ def test_a_broken_image_is_named(tmp_path: Path) -> None:
     (place / '1.png').write_bytes(b'no image')
     with pytest.raises(UserError, match=r"cannot read '.*1\.png' .*: remove it, or make it anew"):
         read(str(place))
+
+
+def test_memory_that_runs_out_makes_no_picture_unreadable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def greedy(*args: object) -> None:
+        raise MemoryError
+
+    place = folder(tmp_path / 'a', emoji()[:3])
+    monkeypatch.setattr('gans.evaluate.compare.eight_bits', greedy)
+    with pytest.raises(MemoryError):
+        read(str(place))

@@ -320,3 +320,10 @@ def test_numbers_of_numpy_are_numbers() -> None:
     set_to = {'pack': np.int64(2), 'terms.r1.weight': np.float32(0.5), 'ema.decay': np.float64(0.5)}
     config = configs.overridden(gan_ring8.get_config(), set_to, 'of a test')
     assert [type(x) for x in (config.pack, config.terms.r1.weight, config.ema.decay)] == [int, float, float]
+
+
+def test_a_section_that_is_there_in_part_is_made_whole() -> None:
+    config = gan_ring8.get_config()
+    config.terms = ConfigDict({'r1': {'weight': 3.0}})
+    found = configs.overridden(config, {'terms.r1.every': 4}, 'of a test').terms.r1
+    assert found.to_dict() == defaults.terms()['r1'] | {'weight': 3.0, 'every': 4}

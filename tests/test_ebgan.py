@@ -10,6 +10,7 @@ from drawing import draw, inputs_of
 from ml_collections import ConfigDict
 
 from experiments import common
+from gans import config_file
 from gans.configs import overridden
 from gans.core import Compute, Spec
 from gans.errors import UserError
@@ -18,6 +19,7 @@ from gans.ops.random import example_keys
 from gans.step import init_state
 from gans.systems.build import build
 from gans.systems.ebgan import margin_loss, pulling_away
+from gans.train.setup import setup
 
 SHAPE = (8, 8, 1)
 
@@ -173,3 +175,8 @@ def test_signs_of_the_gradients(which):
 def test_what_has_no_meaning_is_refused(overrides, said):
     with pytest.raises(UserError, match=said):
         made(**overrides)
+
+
+def test_a_config_that_is_locked_as_those_from_files_are() -> None:
+    """A locked ConfigDict equals none that is not, whatever they hold."""
+    setup(config_file.read('experiments/ebgan_digits.py:smoke'), devices=1)

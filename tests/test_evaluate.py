@@ -15,7 +15,7 @@ from experiments import common
 from gans.core import Spec
 from gans.data import load as data
 from gans.data.base import Source
-from gans.data.images import to_uint8
+from gans.data.images import image_set, to_uint8
 from gans.errors import UserError
 from gans.evaluate import run
 from gans.evaluate.judge import HALVES, judged
@@ -295,3 +295,9 @@ def test_stamps_and_how_they_differ() -> None:
     stamps = [{'fake': 10, 'ema': True}, {'fake': 20, 'ema': True}, {'fake': 10, 'ema': True, 'k': 3}]
     assert protocol.differences(stamps) == {'fake': [10, 20], 'k': [None, 3]}
     assert protocol.Result('kid', float('nan'), {}).json()['value'] is None
+
+
+def test_a_set_of_too_few_images_for_a_distance() -> None:
+    images = np.zeros((3, 4, 4, 3), np.uint8)
+    with pytest.raises(UserError, match=r'at least 4 images, this set has 3 images: eval\.features=None'):
+        Scorer(image_set(images), images, 2, pixels.pixels())

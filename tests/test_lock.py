@@ -92,7 +92,7 @@ def test_nothing_is_left(tmp_path: Path) -> None:
 
 def test_a_folder_that_cannot_be_written(tmp_path: Path) -> None:
     (tmp_path / 'file').write_text('')
-    said = r'cannot write to .*file/run: .*; choose another --workdir'
+    said = r'cannot write to .*file/run: .*; choose another folder'
     with pytest.raises(UserError, match=said), lock.held(tmp_path / 'file' / 'run'):
         pass
 

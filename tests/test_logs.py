@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from gans.errors import UserError
+from gans.train import files
 from gans.train.logs import Logs, _panels, curves, read_metrics
 
 
@@ -179,3 +180,24 @@ def test_curves(tmp_path, steps) -> None:
     assert image.mode == 'RGB' and image.width % 630 == 0  # 4.2 inches at 150 dpi
     assert [path.name for path in (tmp_path / 'deep').iterdir()] == ['curves.png']
     assert 'matplotlib.pyplot' not in sys.modules
+
+
+def test_two_that_write_one_file_at_a_time_do_not_spoil_it(tmp_path, monkeypatch) -> None:
+    path = tmp_path / 'x'
+
+    def fill(file) -> None:
+        file.write(b'one')
+        with monkeypatch.context() as other:
+            other.setattr('os.getpid', lambda: -1)  # another process writes it meanwhile
+            files.write(path, lambda file: file.write(b'the other'))
+        assert path.read_bytes() == b'the other'
+
+    files.write(path, fill)
+    assert path.read_bytes() == b'one' and list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize('text', ['\n\n', '\nstep,x\n', 'step,x\n\n', 'step,x\n1\n', 'step,x\n1.5,2\n'])
+def test_lines_that_are_no_rows(text, tmp_path) -> None:
+    (tmp_path / 'metrics.csv').write_text(text)
+    with pytest.raises(UserError, match=r'is not a metrics\.csv of ours'):
+        read_metrics(tmp_path / 'metrics.csv')

@@ -182,7 +182,7 @@ def test_errors(tmp_path) -> None:
     report([empty], tmp_path)  # that all has diverged is a result
     assert 'seed 1 stopped at step 7: critic/loss is nan' in (tmp_path / 'results.md').read_text()
     (empty / 'sweep.json').write_text('{"name": "x"}')
-    with pytest.raises(UserError, match="has no 'doc'"):
+    with pytest.raises(UserError, match='does not hold what is written there'):
         report([empty], tmp_path)
     (empty / 'sweep.json').write_text('{')
     with pytest.raises(UserError, match='is no JSON'):

@@ -47,7 +47,7 @@ def folder(path: str, *, size: int = 64, channels: int = 3, strict: bool = False
             `eight_bits`.
         strict: whether a file that cannot be read is an error; otherwise it is named in the log and left out.
         cache: folder for the decoded images, by default $XDG_CACHE_HOME/gans or ~/.cache/gans; without the right to
-            write there, all is decoded into memory each time. Nothing is deleted from it.
+            write there, all is decoded into memory each time. Only what is damaged is deleted from it.
 
     Raises:
         UserError: no such folder, or no readable image in it.
@@ -80,13 +80,12 @@ def folder(path: str, *, size: int = 64, channels: int = 3, strict: bool = False
 
 def _decoded(root: Path, names: list[Path], size: int, channels: int, cache: Path) -> tuple[np.ndarray, Report]:
     """The readable images uint8 [N, size, size, channels]; cached if possible."""
-    stats = [(root / name).stat() for name in names]
-    # The time of change as well, which nobody can set: a file may be replaced by one of equal date and size.
-    files = [(str(n), s.st_mtime_ns, s.st_ctime_ns, s.st_size) for n, s in zip(names, stats, strict=True)]
+    files = [(str(name), *_dates(root / name)) for name in names]
     key = json.dumps([DECODING, str(root.resolve()), size, channels, files])  # all that the result depends on
     done = cache / hashlib.sha256(key.encode()).hexdigest()[:32]
     kept, why = _kept(done, size, channels), None
     if kept is None:
+        shutil.rmtree(done, ignore_errors=True)  # what is there is damaged
         try:
             _write(done, root, _decode(root, names, size, channels))
         except OSError as error:  # another run may have been first
@@ -100,13 +99,23 @@ def _decoded(root: Path, names: list[Path], size: int, channels: int, cache: Pat
     return kept
 
 
+def _dates(path: Path) -> tuple[int, ...]:
+    """What changes with a file; () if it has vanished since it was listed, which `_decode` will find."""
+    try:
+        found = path.stat()
+    except OSError:
+        return ()
+    # The time of change as well, which nobody can set: a file may be replaced by one of equal date and size.
+    return found.st_mtime_ns, found.st_ctime_ns, found.st_size
+
+
 def _kept(done: Path, size: int, channels: int) -> tuple[np.ndarray, Report] | None:
     """What `_write` wrote, if it is there and whole."""
     try:
         report = Report(**json.loads((done / 'report.json').read_text(encoding='utf-8')))
         shape = (report.readable, size, size, channels)
         return np.memmap(done / 'images.uint8', np.uint8, 'r', shape=shape), report
-    except (OSError, ValueError):
+    except (OSError, ValueError, TypeError):
         return None
 
 

@@ -104,6 +104,8 @@ def _folder(path: Path, size: int | None) -> np.ndarray:
             channels = len(found.getbands())
             whole = np.asarray(found).reshape(*found.size[::-1], channels)
             return square(found, size, channels) if size else whole, frames
+        except MemoryError:  # the file may well be good
+            raise
         except Exception as error:  # a broken file may raise anything at all
             raise UserError(f"cannot read '{path / name}' ({error}): remove it, or make it anew") from None
 

@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 
-from gans.errors import UserError
 from gans.metrics.protocol import Result, differences
 from gans.metrics.score import better
 from gans.metrics.spectrum import spectrum
@@ -62,12 +61,7 @@ def save(folder: Path, step: int, results: Sequence[Result]) -> None:
 
 def held(folder: Path) -> list[dict[str, Any]]:
     """The results that a run's folder has; UserError if its evaluation.json is none of ours."""
-    path = folder / 'evaluation.json'
-    entries = workdir.read_json(path, [])
-    ours = lambda entry: isinstance(entry, dict) and {'metric', 'step', 'protocol'} <= set(entry)
-    if not isinstance(entries, list) or not all(map(ours, entries)):
-        raise UserError(f'{path} is no list of results: mend it, or move it away')
-    return entries
+    return workdir.read_json(folder / 'evaluation.json', [])
 
 
 def to_csv(entries: Sequence[dict[str, Any]]) -> str:

@@ -7,6 +7,7 @@ import numpy as np
 
 from gans.data.base import Source
 from gans.data.images import to_uint8
+from gans.errors import UserError
 from gans.features.base import Extractor
 from gans.metrics import protocol
 from gans.metrics.frechet import frechet, moments, singular
@@ -49,12 +50,18 @@ class Scorer:
           real: examples [M, ...] of the set in the order that `examples` gives, M at least 2 num.
           num: samples that will be scored at a time.
           extractor: for a Fréchet distance of images.
+
+        Raises:
+          UserError: a set of too few images for that.
         """
         self._source, self._real, self._extractor = source, real[:num], extractor
         self.floor: dict[str, float] = {}
         self.warning = ''
         if extractor:
             distinct = real[: len(real) if source.size is None else source.size]
+            if len(distinct) < 4:  # two in each half
+                count = f'{len(distinct)} image{"s" * (len(distinct) > 1)}'
+                raise UserError(f'a Fréchet distance wants at least 4 images, this set has {count}: eval.features=None')
             features = see_once(extractor, to_uint8(distinct[: 2 * num])).features
             first, second = halves(len(features), num)
             self._moments = moments(features[:num])

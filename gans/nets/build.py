@@ -20,19 +20,20 @@ from gans.errors import UserError, unknown
 from gans.ops import labels
 from gans.ops.layers import PRODUCT
 from gans.ops.virtual import Referenced
+from gans.ranges import COUNT
 
 HELPERS = ('build', 'recognition')  # files of this folder that are no family of nets
 
 
 def _whole(value: Any) -> bool:
-    return isinstance(value, Integral) and not isinstance(value, bool) and value > 0
+    return isinstance(value, Integral) and not isinstance(value, bool) and 0 < value <= COUNT
 
 
 # What the options of nets may be annotated with: what that means, and whether a value is such.
 KINDS: dict[Any, tuple[str, Callable[[Any], bool]]] = {
-    int: ('a whole number of at least 1', _whole),
+    int: (f'a whole number in [1, {COUNT}]', _whole),
     tuple[int, ...]: (
-        'whole numbers of at least 1, as (64, 64)',
+        f'whole numbers in [1, {COUNT}], as (64, 64)',
         lambda v: isinstance(v, tuple) and all(map(_whole, v)),
     ),
     float: ('a number', lambda v: isinstance(v, Real | Array) and not isinstance(v, bool)),

@@ -143,11 +143,7 @@ def _head(folder: Path) -> dict[str, Any]:
     path = folder / 'sweep.json'
     if not path.is_file():
         raise UserError(f'{folder} holds no sweep (there is no {path.name} in it): give the folder of a sweep')
-    head = workdir.read_json(path)
-    absent = [key for key in ('name', 'doc', 'command', 'seeds', 'rows') if key not in head]
-    if absent:
-        raise UserError(f"{path} has no '{absent[0]}': it is not a sweep's; launch the sweep again to write it anew")
-    return head
+    return workdir.read_json(path)
 
 
 def _rows(folder: Path, head: dict[str, Any], sweep: str, many: bool) -> tuple[Row, ...]:

@@ -186,7 +186,7 @@ def _resumed(folder: Path, group: Group, sources: Sources) -> list[Group]:
     wanted = {str(member.folder): member for member in group.members if not _done(folder, member)}
     found = []
     for path in sorted((folder / 'populations').glob('*/members.json')):
-        there = json.loads(path.read_text())
+        there = workdir.read_json(path)
         same = lambda who: not workdir.differing(who['config'], flat(wanted[who['folder']].config))
         going = [i for i, who in enumerate(there) if who['folder'] in wanted and same(who)]
         members = tuple(wanted.pop(there[i]['folder']) for i in going)

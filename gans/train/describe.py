@@ -1,9 +1,11 @@
 """What an experiment is, before any training: `--mode=describe`."""
 
+import io
 import sys
+from collections.abc import Callable
 
+import flax.linen as nn
 import jax
-import jax.numpy as jnp
 import ml_collections
 from jax.extend.core import ClosedJaxpr, Jaxpr, jaxpr_as_fun
 
@@ -38,10 +40,47 @@ def describe(config: ml_collections.ConfigDict) -> str:
 
 
 def _table(net: Net) -> str:
-    console = {'width': 110, 'force_terminal': sys.stdout.isatty()}
-    zeros = [jnp.zeros(x.shape, x.dtype) for x in net.inputs]
-    tabulate = net.module.tabulate(jax.random.key(0), *zeros, train=True, depth=1, console_kwargs=console)
-    return tabulate.strip()
+    """A row a layer, in the order in which they are called; flax's own table has its columns in any order."""
+    from rich.console import Console
+    from rich.table import Table
+
+    layers = {}
+
+    def watch(call: Callable, args: tuple, kwargs: dict, context: nn.module.InterceptorContext) -> object:
+        out, path = call(*args, **kwargs), context.module.path
+        if context.method_name == '__call__' and len(path) < 2:
+            layers[path] = type(context.module).__name__, _shapes(args), _shapes(out)
+        return out
+
+    with nn.intercept_methods(watch):
+        held = jax.eval_shape(lambda *inputs: net.module.init(jax.random.key(0), *inputs, train=True), *net.inputs)
+    kinds = ['params', *sorted(held.keys() - {'params', 'features'})]
+    table = Table(show_lines=True, show_footer=True)
+    for head in ('path', 'module', 'inputs', 'outputs'):
+        table.add_column(head, footer='total' if head == 'outputs' else '')
+    for kind in kinds:
+        table.add_column(kind, footer=_sizes(held.get(kind, {})))
+    for path, cells in sorted(layers.items(), key=lambda layer: layer[0] != ()):  # the whole net was done last
+        own = [held.get(kind, {}).get(path[0]) if path else None for kind in kinds]
+        table.add_row('/'.join(path), *cells, *(_leaves(each) if each else '' for each in own))
+    console = Console(file=io.StringIO(), width=110, force_terminal=sys.stdout.isatty())
+    console.print(table)
+    return console.file.getvalue().strip()
+
+
+def _shapes(tree: Tree) -> str:
+    return '\n'.join(f'{x.dtype}{list(x.shape)}' for x in jax.tree.leaves(tree) if hasattr(x, 'shape'))
+
+
+def _leaves(tree: Tree) -> str:
+    """'kernel [4, 4, 8, 3]' and so on, a line each, and what they come to."""
+    found = jax.tree_util.tree_leaves_with_path(tree)
+    lines = [f'{jax.tree_util.keystr(path, simple=True, separator=".")} {list(leaf.shape)}' for path, leaf in found]
+    return '\n'.join([*lines, _sizes(tree)])
+
+
+def _sizes(tree: Tree) -> str:
+    return f'{count(tree):,} ({size_of(tree):,} B)'
 
 
 def _schedule(experiment: Experiment) -> list[str]:

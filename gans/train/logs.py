@@ -217,7 +217,7 @@ def _read_rows(path: Path) -> tuple[list[str], list[list[str]]]:
     if not lines:
         return ['step'], []
     header, *rows = lines
-    if header[0] != 'step' or any(len(row) != len(header) or not row[0].isdecimal() for row in rows):
+    if header[:1] != ['step'] or any(len(row) != len(header) or not row[0].isdecimal() for row in rows):
         raise _not_ours(path)
     return header, rows
 

@@ -37,6 +37,19 @@ MAY_CHANGE = (
 MADE = ('metrics.csv', 'stamps.json', 'samples', 'tensorboard', 'checkpoints', 'curves.png', 'summary.json')
 MADE += ('evaluation.json', 'evaluation.csv', 'evaluation', 'history.json', 'data.json', 'config.json')
 
+ANY = '*'
+Shape = set[str] | list[set[str]] | dict[str, set[str]]  # keys of an object; of each in a list; of each by any name
+HELD: dict[str, Shape] = {
+    'config.json': {'data', 'train'},
+    'data.json': {'examples', 'digest'},
+    'stamps.json': {ANY: {'protocol', 'floor'}},
+    'summary.json': {'steps', 'seconds', 'final'},
+    'history.json': [{'step', 'was'}],
+    'evaluation.json': [{'metric', 'value', 'step', 'protocol'}],
+    'sweep.json': {'name', 'doc', 'command', 'seeds', 'rows'},
+    'members.json': [{'folder', 'config'}],
+}
+
 
 def check(folder: Path, config: ml_collections.ConfigDict, source: Source, done: int | None) -> None:
     """Whether `claim` may be called; writes nothing.
@@ -190,7 +203,7 @@ def made(folder: Path) -> Path:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise UserError(f'cannot write to {folder}: {error.strerror or error}; choose another --workdir') from error
+        raise UserError(f'cannot write to {folder}: {error.strerror or error}; choose another folder') from error
     return folder
 
 
@@ -203,14 +216,28 @@ def read_json(path: Path, absent: Any = None) -> Any:
     """What a JSON file holds; `absent` where there is none, if that is given.
 
     Raises:
-      UserError: it is no JSON.
+      UserError: it cannot be read, is no JSON, or not what a run or a sweep writes in a file of that name.
     """
-    if absent is not None and not path.is_file():
+    if absent is not None and not path.exists():
         return absent
     try:
-        return json.loads(path.read_text(encoding='utf-8'))
+        held = json.loads(path.read_text(encoding='utf-8'))
+    except OSError as error:
+        raise UserError(f'cannot read {path}: {error.strerror or error}') from error
     except ValueError as error:
         raise UserError(f'{path} is no JSON ({error}): mend it, or make it anew') from error
+    if path.name in HELD and not _fits(held, HELD[path.name]):
+        raise UserError(f'{path} does not hold what is written there: mend it, or move it away')
+    return held
+
+
+def _fits(held: Any, shape: Shape) -> bool:
+    """Whether a value has a shape as of `HELD`."""
+    if isinstance(shape, list):
+        return isinstance(held, list) and all(_fits(each, shape[0]) for each in held)
+    if isinstance(shape, dict):
+        return isinstance(held, dict) and all(_fits(each, shape[ANY]) for each in held.values())
+    return isinstance(held, dict) and shape <= held.keys()
 
 
 def write_text(path: Path, text: str) -> None:
