@@ -50,6 +50,7 @@ REFUSED = {  # a part of the line that says why
     ('unrolled', 'r1_lazy'): 'is due every 2 steps',
     ('unrolled', 'top_k'): 'top_k.share has no meaning',
     ('unrolled', 'feature_matching'): 'terms.feature_matching has no meaning',
+    ('began', 'feature_matching'): 'set it to False',
     ('acgan', 'pack'): 'a pack has several classes',
     ('infogan', 'pack'): 'a pack has several codes',
     ('lapgan', 'pack'): 'an image beside each example',

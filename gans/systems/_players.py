@@ -81,7 +81,11 @@ def two_players(
             for (pair, term), k in zip(lazy, every, strict=True):
                 alone = _lazy_loss(pair, role, term)
                 updates.append(Update(pair.called(term), name, alone, every=k, micro=config.train.micro))
+    memory |= {**game.critic.memory, **game.generator.memory}
     for pair in pairs:
+        if game.generator.memory and any(term.alone for term in pair.generator_terms.values()):
+            raise UserError(f"terms.feature_matching.alone has no meaning in system '{config.system}', whose generator's"
+                            ' game remembers something: set it to False')  # fmt: skip
         memory |= {} if pair.view is None else pair.view.memory
         memory |= replay.memory(config, pair)
         for term in (*pair.critic_terms.values(), *pair.generator_terms.values()):

@@ -39,5 +39,5 @@ def build(
         # M of the paper's section 3.4.1; with several devices the mean of theirs.
         return -scene.fake_scores, Aux({'convergence': real + jnp.abs(imbalance)}, memory={'k': k})
 
-    own = Sides(Term(critic), Term(generator, real=True))
-    return _energies.build(config, spec, compute, jnp.abs, own, memory={'k': np.float32(0.0)})
+    own = Sides(Term(critic), Term(generator, real=True, memory={'k': np.float32(0.0)}))
+    return _energies.build(config, spec, compute, jnp.abs, own)
