@@ -32,14 +32,12 @@ def build(
     error: Callable[[Array], Array],
     own: Sides,
     generator_terms: Mapping[str, Term] = {},
-    **given: Any,
 ) -> System:
     """The system of a generator and a critic that is an autoencoder, with a game of their own.
 
     Args:
       error: of differences, elementwise, such as the square.
       generator_terms: the system's own terms of the generator's loss.
-      given: other fields of `System`.
     """
     for net in ('generator', 'critic'):
         refuse(config, f'{net}.condition', 'the nets are given no labels')
@@ -66,5 +64,4 @@ def build(
         own,
         samplers={'samples': pair.sampler()},
         ema=ema(config.ema),
-        **given,
     )
