@@ -84,8 +84,8 @@ def two_players(
     memory |= {**game.critic.memory, **game.generator.memory}
     for pair in pairs:
         if game.generator.memory and any(term.alone for term in pair.generator_terms.values()):
-            raise UserError(f"terms.feature_matching.alone has no meaning in system '{config.system}', where the game of"
-                            ' the generator keeps a balance: set it to False')  # fmt: skip
+            raise UserError(f"terms.feature_matching.alone has no meaning in system '{config.system}', where the"
+                            " generator's game keeps a balance: set it to False")  # fmt: skip
         memory |= {} if pair.view is None else pair.view.memory
         memory |= replay.memory(config, pair)
         for term in (*pair.critic_terms.values(), *pair.generator_terms.values()):
