@@ -281,7 +281,7 @@ def test_a_damaged_evaluation_is_told_before_the_work(evaluated, monkeypatch, te
     config, folder = evaluated
     (folder / 'evaluation.json').write_text(text)
     monkeypatch.setattr(run, 'samples', lambda *args: pytest.fail('worked in vain'))
-    with pytest.raises(UserError, match=r'evaluation\.json is no '):
+    with pytest.raises(UserError, match=r'evaluation\.json (is no|does not hold) '):
         run.evaluate(config, folder, run.Options(num=NUM))
     assert (folder / 'evaluation.json').read_text() == text
 
