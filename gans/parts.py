@@ -35,9 +35,8 @@ class Scene(NamedTuple):
 
     real: Array  # [P, ...]
     fake: Array  # [P, ...]
-    critic: Callable[
-        [Array], Array
-    ]  # packs [P, ...] -> scores [P], by the view, conditions and statistics of this batch
+    # packs [P, ...] -> scores [P], by the view, conditions and statistics of this batch
+    critic: Callable[[Array], Array]
     real_scores: Array | None = None  # [P]
     fake_scores: Array | None = None  # [P]
     real_features: Array | None = None  # [P, f] of the critic's last layer but one

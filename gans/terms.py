@@ -133,24 +133,19 @@ def build(
     Raises:
       UserError: a term or an argument that there is not, or that does not fit the examples.
     """
-    found, given = {}, {'spec': spec}
+    found, given, sections = {}, {'spec': spec}, defaults.terms()
     for name in config:
-        if name not in defaults.terms():
-            raise unknown('term', name, defaults.terms())
-    for name in defaults.terms():  # in one order, whatever the config's: lazy terms are updates, whose places make keys
+        if name not in sections:
+            raise unknown('term', name, sections)
+    for name in sections:  # in one order, whatever the config's: lazy terms are updates, whose places make keys
         if name not in known or name not in config:
             continue
         section = config[name]
         for key in section:
-            if key not in defaults.terms()[name]:
-                raise unknown(f'key of terms.{name}', key, defaults.terms()[name])
+            if key not in sections[name]:
+                raise unknown(f'key of terms.{name}', key, sections[name])
         given['name'] = f'{name}_{suffix}' if suffix else name
         wanted = inspect.signature(known[name]).parameters
         extra = {key: given[key] for key in GIVEN if key in wanted}
         found[name] = known[name](**dict(section), **extra)
     return found
-
-
-def keys_of(name: str, keys: Keys) -> Keys:
-    """The keys of the term of that name: adding a term changes the draws of no other."""
-    return random.fold(keys, name)

@@ -191,7 +191,7 @@ def add_terms(
     """A loss and the weighted terms, [], and what all of them have to say. `game`: whether the loss is a game's."""
     found = [aux, Aux({'game': loss} if now and game else {})]
     for name, term in now.items():
-        value, more = term.value(scene, terms.keys_of(name, keys))
+        value, more = term.value(scene, random.fold(keys, name))  # adding a term changes the draws of no other
         value = scene.mean(value)
         loss += term.weight * value
         found += [Aux({name: value}), more]

@@ -26,19 +26,19 @@ def build(config: ml_collections.ConfigDict, spec: Spec, compute: Compute) -> Sy
       UserError: an unknown name, a section that nothing reads, and what the systems raise.
     """
     dynamics = config.dynamics.split(',') if config.dynamics else []
-    found = {name: _find('system', config.system, gans.systems, ('build',)) for name in [config.system]}
-    found |= {name: _find('dynamics', name, gans.dynamics) for name in dynamics}
+    system = _find('system', config.system, gans.systems, ('build',))
+    moves = {name: _find('dynamics', name, gans.dynamics) for name in dynamics}
     for section, moved in defaults.MOVED.items():
         if section in config:
             raise UserError(f'{section} in the config: it is {moved} now')
     for section in defaults.systems():
-        if section in config and section not in found:
+        if section in config and section not in (config.system, *dynamics):
             raise UserError(f"the section {section} has no meaning in system '{config.system}': leave it off, or set"
-                            f' system or dynamics')  # fmt: skip
-    system = found[config.system].build(config, spec, compute, **_section(config, config.system))
+                            ' system or dynamics')  # fmt: skip
+    made = system.build(config, spec, compute, **_section(config, config.system))
     for name in dynamics:
-        system = found[name].transform(system, **_section(config, name))
-    return system
+        made = moves[name].transform(made, **_section(config, name))
+    return made
 
 
 def _find(kind: str, name: str, package: ModuleType, helpers: tuple[str, ...] = ()) -> ModuleType:
