@@ -96,13 +96,13 @@ def anomaly(config: ConfigDict, folder: Path, options: Options) -> None:
 
 
 def describe(config: ConfigDict, folder: Path, options: Options) -> None:
-    from gans.train.describe import describe
+    from gans.cost.describe import describe
 
     print(describe(config))
 
 
 def benchmark(config: ConfigDict, folder: Path, options: Options) -> None:
-    from gans.train.benchmark import benchmark
+    from gans.cost.benchmark import benchmark
 
     found = benchmark(config, folder, options.profile)
     if found:  # of several processes the first one tells

@@ -17,10 +17,12 @@ import launch
 from experiments import common, pacgan_grid25, unrolled_ring8
 from gans import config_file, configs
 from gans.core import DATA
+from gans.cost import benchmark, describe, stopwatch
+from gans.cost.stopwatch import Run, Timing
+from gans.cost.text import quantity
 from gans.data import feed
-from gans.train import benchmark, describe, measure, program
-from gans.train.benchmark_text import quantity
-from gans.train.measure import Run, Timing
+from gans.train import program
+from gans.train.leaves import count, size_of
 from gans.train.setup import setup
 
 QUICK = benchmark.Effort(windows=2, seconds=0.0, rounds=1, side=64)
@@ -96,9 +98,9 @@ def test_bytes_while_a_program_runs() -> None:
     x = jnp.ones(1000)
     add = lambda **how: jax.jit(lambda x: x + 1, **how).lower(x).compile()
     code = add().memory_analysis().generated_code_size_in_bytes
-    assert measure.planned_bytes([add()]) == 8000 + code
-    assert measure.planned_bytes([add(donate_argnums=0)]) == 4000 + code
-    assert measure.planned_bytes([add(), add(donate_argnums=0)]) == 8000 + code
+    assert stopwatch.planned_bytes([add()]) == 8000 + code
+    assert stopwatch.planned_bytes([add(donate_argnums=0)]) == 4000 + code
+    assert stopwatch.planned_bytes([add(), add(donate_argnums=0)]) == 8000 + code
 
 
 def test_quantity() -> None:
@@ -127,7 +129,7 @@ class Clock:
 def test_windows_come_in_turns_and_last_long_enough() -> None:
     went: list = []
     runs = {'a': Clock('a', [9.0, 0.3, 1.0, 4.0, 2.0], went), 'b': Clock('b', [9.0, 5.0, 6.0, 8.0, 7.0], went)}
-    found = measure.timed(runs, windows=3, seconds=1.0)
+    found = stopwatch.timed(runs, windows=3, seconds=1.0)
     assert went == [('a', 1), ('b', 1), ('a', 1), ('b', 1), *[('a', 4), ('b', 1)] * 3]
     assert found == {
         'a': Timing(12, (1.0, 4.0, 2.0), (0.25, 1.0, 0.5)),
@@ -137,9 +139,9 @@ def test_windows_come_in_turns_and_last_long_enough() -> None:
 
 
 def test_slow_programs_get_three_windows(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(measure, 'PATIENCE', 0.0)
-    assert len(measure.timed({'a': Clock('a', [1.0] * 9, [])}, windows=10, seconds=1.0)['a'].seconds) == 3
-    assert len(measure.timed({'a': Clock('a', [1.0] * 9, [])}, windows=2, seconds=1.0)['a'].seconds) == 2
+    monkeypatch.setattr(stopwatch, 'PATIENCE', 0.0)
+    assert len(stopwatch.timed({'a': Clock('a', [1.0] * 9, [])}, windows=10, seconds=1.0)['a'].seconds) == 3
+    assert len(stopwatch.timed({'a': Clock('a', [1.0] * 9, [])}, windows=2, seconds=1.0)['a'].seconds) == 2
 
 
 def test_shares_add_up() -> None:
@@ -157,7 +159,7 @@ def test_fetching_alone_fetches_the_batches_of_a_run(mb: float) -> None:
     experiment = setup(small(**{'data.on_device_max_mb': mb, 'train.steps_per_call': 2}), devices=1)
     images = setup(small(), devices=1).source.arrays['real']
     seed = np.asarray(feed.shuffle_seed(jax.random.fold_in(jax.random.key(0), DATA)))
-    call, raws = measure.fetch_call(experiment), program.raws(experiment, 0)
+    call, raws = stopwatch.fetch_call(experiment), program.raws(experiment, 0)
     for done in (0, 2):
         after, batches = call(jnp.int32(done), next(raws))
         assert after == done + 2
@@ -169,7 +171,7 @@ def test_fetching_alone_fetches_the_batches_of_a_run(mb: float) -> None:
 def test_the_limit_counts_the_products_of_all_devices() -> None:
     config = small(**{'train.precision': 'bfloat16'})
     for devices in (1, 4):
-        run, flops = measure.product_run(setup(config, devices), side=32)
+        run, flops = stopwatch.product_run(setup(config, devices), side=32)
         a = run.state
         run.go(3)
         assert flops == devices * 2 * 32**3 and run.steps == 1
@@ -182,11 +184,11 @@ def test_a_run_trains_on() -> None:
     experiment = setup(small(**{'data.on_device_max_mb': 0.0}), devices=1)
     raws = program.raws(benchmark._endless(experiment), 0)
     state = program.place(experiment, experiment.init())
-    calls = measure.compile_calls(experiment, benchmark.schedules(experiment), state, next(raws)).calls
+    calls = stopwatch.compile_calls(experiment, benchmark.schedules(experiment), state, next(raws)).calls
     run = Run(experiment, calls, state, raws)
     seconds, waited = run.go(6)
     assert run.state.step == 6 > experiment.config.train.steps and 0 < waited < seconds
-    assert measure.planned_bytes(calls) > describe.size_of(run.state)
+    assert stopwatch.planned_bytes(calls) > size_of(run.state)
 
 
 def test_the_second_compilation_reads_the_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -195,8 +197,8 @@ def test_the_second_compilation_reads_the_first(tmp_path: Path, monkeypatch: pyt
     held, x = jax.config.jax_compilation_cache_dir, jnp.ones((3, 3))
     experiment = setup(small(), devices=1)
     entries = lambda: list(tmp_path.glob('*-cache'))
-    with measure.compilation_cache(tmp_path):
-        compiled = lambda: measure.compile_calls(experiment, ['a', 'b', 'a'], x, x)
+    with stopwatch.compilation_cache(tmp_path):
+        compiled = lambda: stopwatch.compile_calls(experiment, ['a', 'b', 'a'], x, x)
         calls = compiled().calls
         assert calls[0] is calls[2] is not calls[1]  # equal schedules are one program
         first = entries()
@@ -302,4 +304,4 @@ def test_the_table_of_a_net() -> None:
     params, stats = jax.eval_shape(net.init, jax.random.key(0))
     assert table.index(' params ') < table.index(' batch_stats ') and 'BatchNorm' in table
     for tree in (params, stats):
-        assert f' {describe.count(tree):,} ({describe.size_of(tree):,} B) ' in table.splitlines()[-2]
+        assert f' {count(tree):,} ({size_of(tree):,} B) ' in table.splitlines()[-2]

@@ -18,7 +18,7 @@ from gans.errors import UserError
 from gans.sweep import population
 from gans.sweep.rows import Member
 from gans.train import sampling
-from gans.train.describe import size_of
+from gans.train.leaves import size_of
 from gans.train.setup import Experiment, setup
 
 

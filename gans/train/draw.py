@@ -14,7 +14,7 @@ from gans.data.base import class_number
 from gans.errors import UserError
 from gans.train import pictures, sampling, workdir
 from gans.train.checkpoints import Checkpoints
-from gans.train.describe import size_of
+from gans.train.leaves import size_of
 from gans.train.setup import Experiment, setup
 
 STRIPS = 8  # of an interpolation, and rows or more of a system's own picture

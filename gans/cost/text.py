@@ -8,7 +8,7 @@ PREFIXES = ('', 'k', 'M', 'G', 'T', 'P')
 
 
 def text(found: Mapping[str, Any]) -> list[str]:
-    """Lines that say what `gans.train.benchmark.measure` has found."""
+    """Lines that say what `gans.cost.benchmark.measure` has found."""
     about, build, speed, flops = (found[key] for key in ('experiment', 'compile', 'steps_per_second', 'flops'))
     cold, cached = (build['trace'] + build[key] for key in ('cold', 'cached'))
     peaks = {"XLA's plan": found['bytes']['planned_peak'], "the device's count": found['bytes']['device_peak']}

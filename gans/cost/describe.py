@@ -12,6 +12,7 @@ from jax.extend.core import ClosedJaxpr, Jaxpr, jaxpr_as_fun
 from gans.core import Net, Tree
 from gans.data import feed
 from gans.train import program
+from gans.train.leaves import count, size_of
 from gans.train.setup import Experiment, setup
 
 
@@ -90,16 +91,6 @@ def _schedule(experiment: Experiment) -> list[str]:
         when = 'every step' if update.every == 1 else f'every {update.every} steps'
         lines.append(f'{update.name:<11}{update.repeats} x, {when}, moves {nets}')
     return lines
-
-
-def count(tree: Tree) -> int:
-    """Numbers in a tree of arrays or shapes."""
-    return sum(leaf.size for leaf in jax.tree.leaves(tree))
-
-
-def size_of(tree: Tree) -> int:
-    """Bytes of a tree of arrays or shapes."""
-    return sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(tree))
 
 
 def flops(experiment: Experiment, due: tuple[str, ...] | None = None) -> float:

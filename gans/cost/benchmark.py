@@ -16,11 +16,8 @@ import ml_collections
 from gans import terms
 from gans.configs import overridden
 from gans.core import TrainState, Tree, Update
-from gans.data import feed
-from gans.train import lock, program, workdir
-from gans.train.benchmark_text import text
-from gans.train.describe import flops, size_of
-from gans.train.measure import (
+from gans.cost.describe import flops
+from gans.cost.stopwatch import (
     Run,
     checkpoint_seconds,
     compilation_cache,
@@ -32,6 +29,10 @@ from gans.train.measure import (
     report_seconds,
     timed,
 )
+from gans.cost.text import text
+from gans.data import feed
+from gans.train import lock, program, workdir
+from gans.train.leaves import size_of
 from gans.train.program import Schedule
 from gans.train.setup import Experiment, setup
 
