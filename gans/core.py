@@ -17,18 +17,16 @@ Array = jax.Array
 Tree = Any  # a pytree of arrays
 Keys = Array  # [B] typed PRNG keys, one for each example of a batch
 Params = dict[str, Tree]  # parameters (or statistics) by net
-Batch = dict[str, Array]  # fields of examples, leaves [B, ...]: 'real', and 'label' where the set has labels
+Batch = dict[str, Array]  # fields of examples, leaves [B, ...]: 'real', 'label' where the set has labels, and others
 
 
 class Spec(NamedTuple):
-    """What one real example looks like."""
+    """What one field of an example looks like: 'real', unless it is one of another's `fields`."""
 
     shape: tuple[int, ...]  # (H, W, C) of an image in [-1, 1], or (d,) of a point
     classes: tuple[str, ...] = ()  # names of the labels, if the set has labels
-
-    @property
-    def is_image(self) -> bool:
-        return len(self.shape) == 3
+    kind: str = ''  # of gans/kinds.py; '' by the rank of the shape: images or points
+    fields: Mapping[str, 'Spec'] = {}  # what an example has beside 'real' and 'label': a source image, a caption
 
 
 class Compute(NamedTuple):
@@ -97,6 +95,7 @@ class Sampler(NamedTuple):
 
     inputs: Callable[[Batch, Keys], Tree]  # (examples [B], keys [B]) -> what the nets are given, leaves [N, ...]
     make: Callable[['TrainState', Tree], Array]  # (state with averaged weights, inputs) -> [N, *shape]
+    like: str = 'real'  # the field of examples that scores compare it with
     columns: int | None = None  # of a picture of it, where rows belong together
     # What of the inputs a metric may know, by its name there: {'label': 'labels'}, {'category': 'codes'}
     asked: Mapping[str, str] = {}

@@ -11,8 +11,10 @@ from jax import lax
 
 from gans.core import Array, Aux, Keys, Params, TrainState, Tree
 from gans.errors import UserError
+from gans.kinds import kind_of
 from gans.memory import check
 from gans.ops import random
+from gans.ops.pixels import to_float, to_pixels
 from gans.parts import Pair
 
 POOL = 2**32 - 4  # a fold of the base key that is no step, beside those of gans/core.py
@@ -28,7 +30,7 @@ def memory(config: ml_collections.ConfigDict, pair: Pair) -> dict[str, Tree]:
                         ' which past ones no longer have: leave it off')  # fmt: skip
     if size % fresh:
         raise UserError(f'replay.size={size} must be a multiple of replay.fresh={fresh}')
-    pool = jax.ShapeDtypeStruct((size, *pair.spec.shape), jnp.uint8 if pair.spec.is_image else jnp.float32)
+    pool = jax.ShapeDtypeStruct((size, *pair.spec.shape), kind_of(pair.spec).dtype)
     check(pool.size * pool.dtype.itemsize, f'replay.size={size}', 'it')
     return {pair.called('replay'): jnp.zeros(pool.shape, pool.dtype)}
 
@@ -72,11 +74,11 @@ def mix_in(pool: Array, fakes: Array, keys: Keys, share: float | Array, step: Ar
     k_if, k_which = random.split(keys, 2)
     filled = jnp.minimum(step * count, len(pool))
     past = pool[(random.uniform(k_which) * filled).astype(jnp.int32)]
-    past = past.astype(jnp.float32) / 127.5 - 1 if pool.dtype == jnp.uint8 else past
+    past = to_float(past) if pool.dtype == jnp.uint8 else past
     use = (random.uniform(k_if) < share) & (filled > 0)
     return jnp.where(use.reshape(-1, *[1] * (fakes.ndim - 1)), past, fakes)
 
 
 def _to_pool(x: Array, dtype: jnp.dtype) -> Array:
     """From [-1, 1] to 0, ..., 255, if that is what the pool holds."""
-    return jnp.round(jnp.clip((x + 1) * 127.5, 0, 255)).astype(dtype) if dtype == jnp.uint8 else x
+    return to_pixels(x) if dtype == jnp.uint8 else x

@@ -15,7 +15,7 @@ from experiments import common
 from gans.core import Spec
 from gans.data import load as data
 from gans.data.base import Source
-from gans.data.images import image_set, to_uint8
+from gans.data.images import image_set
 from gans.errors import UserError
 from gans.evaluate import run
 from gans.evaluate.judge import HALVES, judged
@@ -24,6 +24,7 @@ from gans.metrics import protocol
 from gans.metrics.measure import measure
 from gans.metrics.score import SLICED, Scorer, better, deciding, halves, stamps
 from gans.metrics.seen import Seen, see
+from gans.ops.pixels import to_uint8
 from gans.train import loop, report
 from gans.train.logs import read_metrics
 

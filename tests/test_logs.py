@@ -4,8 +4,8 @@ import sys
 import numpy as np
 import pytest
 
+from gans import files
 from gans.errors import UserError
-from gans.train import files
 from gans.train.logs import Logs, _panels, curves, read_metrics
 
 
@@ -120,7 +120,7 @@ def test_tensorboard_forgets_overlapping_steps_on_resume(tmp_path) -> None:
 def test_no_tensorflow_and_nothing_heavy_at_import() -> None:
     code = """
 import sys
-import gans.train.logs, gans.train.pictures, gans.train.checkpoints
+import gans.train.logs, gans.pictures, gans.train.checkpoints
 heavy = {'matplotlib', 'tensorboard', 'orbax', 'PIL', 'tensorflow'} & set(sys.modules)
 assert not heavy, heavy
 import jax

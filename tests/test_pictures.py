@@ -2,9 +2,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from gans import kinds, pictures
 from gans.core import Spec
 from gans.errors import UserError
-from gans.train import pictures
+from gans.ops.pixels import to_uint8
+from gans.train import paths, save
 
 BLUE = np.array([0x00, 0x60, 0xD0])
 
@@ -32,7 +34,7 @@ def test_grid_enlarges_small_images_by_a_whole_factor() -> None:
     grid = pictures.grid(image)
     assert grid.shape == (56, 56, 3)
     assert (grid[::2, ::2] == grid[1::2, 1::2]).all()
-    assert (grid[::2, ::2] == pictures.to_uint8(image)[0]).all()
+    assert (grid[::2, ::2] == to_uint8(image)[0]).all()
     assert pictures.grid(np.zeros((1, 8, 8, 3))).shape == (64, 64, 3)
     assert pictures.grid(np.zeros((1, 33, 33, 3))).shape == (33, 33, 3)
 
@@ -46,8 +48,8 @@ def test_grid_of_any_number(n) -> None:
 
 def test_to_uint8() -> None:
     raw = np.arange(256, dtype=np.uint8).reshape(1, 16, 16, 1)
-    assert (pictures.to_uint8(raw.astype(np.float32) / 127.5 - 1) == raw).all()  # as data sets are read
-    assert pictures.to_uint8(np.array([-9, 9, np.nan, np.inf, -np.inf])).tolist() == [0, 255, 0, 255, 0]
+    assert (to_uint8(raw.astype(np.float32) / 127.5 - 1) == raw).all()  # as data sets are read
+    assert to_uint8(np.array([-9, 9, np.nan, np.inf, -np.inf])).tolist() == [0, 255, 0, 255, 0]
 
 
 def test_grid_refuses_what_is_no_image() -> None:
@@ -84,36 +86,39 @@ def test_axes_are_fixed_by_the_real_points() -> None:
 
 
 def test_draw_chooses() -> None:
-    assert pictures.draw(np.zeros((4, 64, 64, 3)), None, Spec((64, 64, 3))).shape == (130, 130, 3)
-    assert pictures.draw(np.zeros((4, 2)), np.eye(2), Spec((2,))).shape == (480, 480, 3)
+    draw = lambda spec, *given: kinds.kind_of(spec).draw(*given, None)
+    assert draw(Spec((64, 64, 3)), np.zeros((4, 64, 64, 3)), None).shape == (130, 130, 3)
+    assert draw(Spec((2,)), np.zeros((4, 2)), np.eye(2)).shape == (480, 480, 3)
+    with pytest.raises(UserError, match="kind of examples 'volumes'"):
+        kinds.kind_of(Spec((8, 8, 8, 1), kind='volumes'))
 
 
 def test_paths() -> None:
     rng = np.random.default_rng(0)
     a, b = rng.normal(size=(2, 100))
-    for path in (pictures.lerp, pictures.slerp):
+    for path in (paths.lerp, paths.slerp):
         assert np.allclose(path(a, b, 0), a) and np.allclose(path(a, b, 1), b)
         assert path(a, b, 0.3).dtype == np.float32 and path(a, b, np.linspace(0, 1, 5)).shape == (5, 100)
-    assert np.allclose(pictures.lerp(a, b, 0.25), 0.75 * a + 0.25 * b)
-    middle = np.linalg.norm(pictures.slerp(a, b, 0.5))
+    assert np.allclose(paths.lerp(a, b, 0.25), 0.75 * a + 0.25 * b)
+    middle = np.linalg.norm(paths.slerp(a, b, 0.5))
     assert np.isclose(middle, (np.linalg.norm(a) + np.linalg.norm(b)) / 2)
     x, y = np.eye(2)
-    assert np.allclose(pictures.slerp(x, y, 1 / 3), [np.cos(np.pi / 6), np.sin(np.pi / 6)])  # even in the angle
+    assert np.allclose(paths.slerp(x, y, 1 / 3), [np.cos(np.pi / 6), np.sin(np.pi / 6)])  # even in the angle
     for b in (a, 2 * a, -a, 0 * a):  # no arc
-        path = pictures.slerp(a, b, np.linspace(0, 1, 5))
-        assert np.isfinite(path).all() and np.allclose(path, pictures.lerp(a, b, np.linspace(0, 1, 5)), atol=1e-5)
+        path = paths.slerp(a, b, np.linspace(0, 1, 5))
+        assert np.isfinite(path).all() and np.allclose(path, paths.lerp(a, b, np.linspace(0, 1, 5)), atol=1e-5)
 
 
 @pytest.mark.parametrize('mode', ['linear', 'spherical'])
 def test_interpolations(mode) -> None:
     corners = np.random.default_rng(0).normal(size=(4, 8)).astype(np.float32)
-    paths = pictures.interpolations(corners[:2], corners[2:], 5, mode).reshape(2, 5, 8)
-    assert np.allclose(paths[:, 0], corners[:2]) and np.allclose(paths[:, -1], corners[2:], atol=1e-6)
+    made = paths.interpolations(corners[:2], corners[2:], 5, mode).reshape(2, 5, 8)
+    assert np.allclose(made[:, 0], corners[:2]) and np.allclose(made[:, -1], corners[2:], atol=1e-6)
 
 
 def test_unknown_path() -> None:
     with pytest.raises(UserError, match="unknown path 'sphercal'; did you mean 'spherical'"):
-        pictures.interpolations(np.eye(2), np.eye(2), 3, 'sphercal')
+        paths.interpolations(np.eye(2), np.eye(2), 3, 'sphercal')
 
 
 def test_save_png(tmp_path) -> None:
@@ -133,13 +138,13 @@ def test_save_png(tmp_path) -> None:
 @pytest.mark.parametrize('channels', [1, 3])
 def test_save_images(tmp_path, channels) -> None:
     samples = np.random.default_rng(0).uniform(-1, 1, (3, 8, 8, channels)).astype(np.float32)
-    spec, raw = Spec((8, 8, channels)), pictures.to_uint8(samples)
-    assert 'picture of 3 samples' in pictures.save_samples(tmp_path / 'a.png', samples, spec)
+    spec, raw = Spec((8, 8, channels)), to_uint8(samples)
+    assert 'picture of 3 samples' in save.save_samples(tmp_path / 'a.png', samples, spec)
     assert (np.asarray(Image.open(tmp_path / 'a.png')) == pictures.grid(samples)).all()
-    assert 'uint8 [3, 8, 8' in pictures.save_samples(tmp_path / 'new' / 'a.npz', samples, spec)
+    assert 'uint8 [3, 8, 8' in save.save_samples(tmp_path / 'new' / 'a.npz', samples, spec)
     with np.load(tmp_path / 'new' / 'a.npz') as arrays:
         assert arrays.files == ['samples'] and (arrays['samples'] == raw).all()
-    assert '3 images' in pictures.save_samples(f'{tmp_path}/images/', samples, spec)
+    assert '3 images' in save.save_samples(f'{tmp_path}/images/', samples, spec)
     assert sorted(path.name for path in (tmp_path / 'images').iterdir()) == ['000000.png', '000001.png', '000002.png']
     image = np.asarray(Image.open(tmp_path / 'images' / '000001.png'))
     assert (image.reshape(8, 8, channels) == raw[1]).all()
@@ -147,12 +152,12 @@ def test_save_images(tmp_path, channels) -> None:
 
 def test_save_points(tmp_path) -> None:
     samples, spec = np.random.default_rng(0).normal(size=(9, 2)), Spec((2,))
-    pictures.save_samples(tmp_path / 'a.png', samples, spec)
-    pictures.save_samples(tmp_path / 'a.npz', samples, spec)
+    save.save_samples(tmp_path / 'a.png', samples, spec)
+    save.save_samples(tmp_path / 'a.npz', samples, spec)
     with np.load(tmp_path / 'a.npz') as arrays:
         assert arrays['samples'].dtype == np.float32 and np.allclose(arrays['samples'], samples)
     with pytest.raises(UserError, match=r'folder of images, but samples are points'):
-        pictures.save_samples(f'{tmp_path}/folder/', samples, spec)
+        save.save_samples(f'{tmp_path}/folder/', samples, spec)
     for out in ('a.jpg', 'a', ''):
         with pytest.raises(UserError, match=r'NAME.png .*NAME.npz .*FOLDER/'):
-            pictures.save_samples(out, samples, spec)
+            save.save_samples(out, samples, spec)

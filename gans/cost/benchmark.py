@@ -13,7 +13,7 @@ import jax
 import jax.numpy as jnp
 import ml_collections
 
-from gans import terms
+from gans import kinds, terms
 from gans.configs import overridden
 from gans.core import TrainState, Tree, Update
 from gans.cost.describe import flops
@@ -109,7 +109,7 @@ def measure(experiment: Experiment, own: Path, traces: Path | None, effort: Effo
         'experiment': {
             'system': experiment.config.system,
             'data': experiment.config.data.name,
-            'images': experiment.source.spec.is_image,
+            'examples': kinds.name_of(experiment.source.spec),
             'batch_size': train.batch_size,
             'examples_per_step': examples,
             'steps_per_call': train.steps_per_call,

@@ -21,7 +21,7 @@ def text(found: Mapping[str, Any]) -> list[str]:
         f'device       {found["device"]}, jax {found["packages"]["jax"]}',
         f'compile      {cold:.1f} s, with the compilation cache {cached:.1f} s '
         f'({_plural(build["programs"], "program")}; {build["trace"]:.1f} s of both are Python)',
-        f'speed        {_spread(speed)} steps/s, {_number(examples)} {"images" if about["images"] else "points"}/s '
+        f'speed        {_spread(speed)} steps/s, {_number(examples)} {about["examples"]}/s '
         f'(median, smallest and largest of {windows})',
         f'FLOPs        {quantity(flops["step"], "FLOP")} a step, {_rate(flops)} of the '
         f'{quantity(flops["matmul_per_second"], "FLOP/s")} of a {about["precision"]} matrix product here',

@@ -6,12 +6,13 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
-import jax.numpy as jnp
 import numpy as np
 
 from gans.core import Array, Keys, Spec
 from gans.data.base import Source
 from gans.errors import UserError
+from gans.ops.pixels import mirror as mirrored
+from gans.ops.pixels import to_float
 from gans.ops.random import uniform
 
 if TYPE_CHECKING:
@@ -19,20 +20,13 @@ if TYPE_CHECKING:
 
 
 def finish(raw: dict[str, Array], keys: Keys) -> dict[str, Array]:
-    """uint8 images to float32 in [-1, 1], x / 127.5 - 1; the rest stays."""
-    return {**raw, 'real': raw['real'].astype(jnp.float32) / 127.5 - 1}
-
-
-def to_uint8(images: np.ndarray) -> np.ndarray:
-    """[-1, 1] to 0..255, the inverse of how data sets are read; NaN becomes 0."""
-    images = np.nan_to_num(np.asarray(images, np.float32), nan=-1.0)
-    return np.round((np.clip(images, -1, 1) + 1) * 127.5).astype(np.uint8)
+    """uint8 images to float32 in [-1, 1]; the rest stays."""
+    return {**raw, 'real': to_float(raw['real'])}
 
 
 def mirror(batch: dict[str, Array], keys: Keys) -> dict[str, Array]:
     """Mirrors each image [H, W, C], left to right, with probability 1/2."""
-    flip = uniform(keys)[:, None, None, None] < 0.5
-    return {**batch, 'real': jnp.where(flip, batch['real'][:, :, ::-1], batch['real'])}
+    return {**batch, 'real': mirrored(batch['real'], uniform(keys) < 0.5)}
 
 
 def image_set(images: np.ndarray, labels: np.ndarray | None = None, classes: Sequence[str] = ()) -> Source:

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from gans import kinds
 from gans.data import digits, folder, idx, openmoji, stacked, tfds, toys
 from gans.data.base import Source, digest_of
 from gans.data.images import mirror, whole
@@ -57,7 +58,7 @@ def load(config: Mapping[str, Any]) -> Source:
         source = source._replace(digest=digest_of(source.arrays))
     if num is not None:
         source = part(source, num)
-    if flip and not source.spec.is_image:
+    if flip and kinds.kind_of(source.spec).mirror is None:
         raise UserError(f"data.flip is set, but '{name}' is no set of images; leave it False")
     source = _placed(source, max_mb)
     if source.spec.classes and source.arrays and not options.keys() & {'without', 'group'}:  # which empty some

@@ -17,6 +17,7 @@ import ml_collections
 import numpy as np
 import optax
 
+from gans import pictures
 from gans.core import SAMPLES, Array, Keys, TrainState, Tree
 from gans.data import feed, load
 from gans.data.base import Source, class_number
@@ -25,8 +26,9 @@ from gans.evaluate.run import real_examples
 from gans.metrics import protocol
 from gans.metrics.neighbours import nearest
 from gans.metrics.seen import content
+from gans.ops.pixels import to_float
 from gans.ops.random import example_keys, split
-from gans.train import draw, pictures, sampling, workdir
+from gans.train import draw, sampling, workdir
 from gans.train.setup import Experiment
 
 CHUNK = 250  # images at a time
@@ -154,7 +156,7 @@ def anomaly(config: ml_collections.ConfigDict, folder: Path, options: Options) -
     if not np.isfinite(found.score).all():
         raise UserError(f'step {step:,} gives scores that are not finite: it has diverged, take an earlier --step')
     flat = lambda x: x.reshape(len(x), -1).astype(np.float32)
-    beside = nearest(flat(images), flat(known) / 127.5 - 1)[1]
+    beside = nearest(flat(images), flat(to_float(known)))[1]
     values = {'auc': found.score, 'auc_residual': found.residual, 'auc_feature': found.feature, 'auc_nearest': beside}
     aucs = {metric: roc_auc(value, novel) for metric, value in values.items()}
     stamp = protocol.run(config.data, experiment.source, experiment.system)

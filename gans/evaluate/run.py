@@ -7,10 +7,10 @@ import jax
 import ml_collections
 import numpy as np
 
+from gans import kinds, pictures
 from gans.core import SAMPLES, TrainState, Tree
 from gans.data import feed
 from gans.data.base import Source
-from gans.data.images import to_uint8
 from gans.errors import UserError
 from gans.evaluate import write
 from gans.evaluate.cas import cas
@@ -21,7 +21,8 @@ from gans.metrics.neighbours import nearest
 from gans.metrics.score import halves
 from gans.metrics.seen import Seen, content, see, see_once
 from gans.metrics.spectrum import has_spectrum
-from gans.train import draw, pictures, sampling, workdir
+from gans.ops.pixels import to_float
+from gans.train import draw, sampling, workdir
 from gans.train.setup import Experiment
 
 PAIRS = 32  # samples beside their nearest real images, in a picture
@@ -69,13 +70,13 @@ def evaluate(config: ml_collections.ConfigDict, folder: Path, options: Options) 
     same = real.part(slice(num))
     pairs = {'': (same, fake), HALVES: (real.part(first), real.part(second)), UNTRAINED: (same, untrained)}
     results, warnings = judged(pairs, extractor, common, source.modes)
-    if fake.labels is not None and source.spec.is_image:
+    if fake.labels is not None and 'classifier' in kinds.kind_of(source.spec).features:
         results += cas(config.data, fake.examples, fake.labels, common)
     write.save(folder, step, results)
     for warning in warnings:
         workdir.say(warning)
     said = f'all in {folder / "evaluation.json"}'
-    if source.spec.is_image:
+    if kinds.name_of(source.spec) == 'images':
         place = folder / 'evaluation'
         pictures.save_png(place / f'nearest_step_{step:08d}.png', neighbours(same, fake))
         if has_spectrum(*source.spec.shape[:2]):
@@ -88,7 +89,7 @@ def real_examples(source: Source, num: int) -> np.ndarray:
     """The first `num` real examples in a fixed order, or all: uint8 images or float32 points."""
     num = num if source.size is None else min(num, source.size)
     found = feed.chunks(source, num, jax.random.fold_in(jax.random.key(0), SAMPLES))
-    return np.concatenate([to_uint8(some['real']) if source.spec.is_image else some['real'] for some in found])
+    return np.concatenate([kinds.kind_of(source.spec).store(some['real']) for some in found])
 
 
 def samples(experiment: Experiment, state: TrainState, inputs: Tree, step: int) -> np.ndarray:
@@ -99,7 +100,7 @@ def samples(experiment: Experiment, state: TrainState, inputs: Tree, step: int) 
         drawn = np.concatenate([np.asarray(chunk) for chunk in sample(state, part)])
         if not np.isfinite(drawn).all():
             raise UserError(f'step {step:,} gives samples that are not finite: it has diverged, take an earlier --step')
-        found.append(to_uint8(drawn) if experiment.source.spec.is_image else drawn)
+        found.append(kinds.kind_of(experiment.source.spec).store(drawn))
     return np.concatenate(found)
 
 
@@ -108,4 +109,4 @@ def neighbours(real: Seen, fake: Seen) -> np.ndarray:
     places, distances = nearest(fake.features, real.features)
     closest = np.argsort(distances, kind='stable')[:PAIRS]
     both = np.stack([fake.examples[closest], real.examples[places[closest]]], 1)  # [PAIRS, 2, H, W, C]
-    return pictures.grid(both.reshape(-1, *both.shape[2:]).astype(np.float32) / 127.5 - 1, columns=8)
+    return pictures.grid(to_float(both.reshape(-1, *both.shape[2:])), columns=8)

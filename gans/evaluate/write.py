@@ -9,10 +9,11 @@ from typing import Any
 
 import numpy as np
 
+from gans import pictures
 from gans.metrics.protocol import Result, differences
 from gans.metrics.score import better
 from gans.metrics.spectrum import spectrum
-from gans.train import lock, logs, pictures, workdir
+from gans.train import lock, logs, workdir
 
 COLUMNS = {'': 'value', '/real': 'real halves', '/untrained': 'untrained'}
 ARROWS = {'lower': '↓', 'higher': '↑', None: ''}

@@ -16,13 +16,14 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from gans import cache
+from gans import cache, kinds
 from gans.core import Array, Compute, Spec, Tree
 from gans.data import load
 from gans.data.base import Source
 from gans.errors import UserError
 from gans.features.base import Extractor
 from gans.ops.layers import Conv, Dense
+from gans.ops.pixels import to_float
 
 FEATURES = 128
 SMALLEST = 7  # pixels: convolutions of stride 2 go down to here
@@ -38,7 +39,7 @@ class Classifier(nn.Module):
     @nn.compact
     def __call__(self, images: Array) -> tuple[Array, Array]:
         compute = Compute()
-        x, channels, i = images.astype(jnp.float32) / 127.5 - 1, 32, 0
+        x, channels, i = to_float(images), 32, 0
         while min(x.shape[1:3]) > SMALLEST:
             x = nn.relu(Conv(channels, compute, kernel=5, stride=2, name=f'block_{i}')(x))
             channels, i = min(2 * channels, 256), i + 1
@@ -66,7 +67,7 @@ def classifier(data: Mapping[str, Any], spec: Spec) -> Extractor:
     if stacked:
         options = {'name': options.get('of', 'mnist'), 'size': options.get('size')}
     train, test = splits(options)
-    if len(train.spec.classes) < 2 or not train.spec.is_image:
+    if len(train.spec.classes) < 2 or kinds.name_of(train.spec) != 'images':
         message = f"a classifier needs labelled images, and '{options['name']}' has none: take other features"
         raise UserError(message)
     wanted = (*train.spec.shape[:2], 3 if stacked else train.spec.shape[2])

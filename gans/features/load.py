@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from gans import kinds
 from gans.core import Spec
 from gans.errors import UserError, unknown
 from gans.features.base import Extractor
@@ -21,11 +22,11 @@ def resolve(features: str, spec: Spec) -> str:
     name = features.partition(':')[0]
     if name not in FEATURES:
         raise unknown('features', features, FEATURES)
+    fit = kinds.kind_of(spec).features
     if name == 'auto':
-        return 'identity' if not spec.is_image else 'efficientnet_lite0' if efficientnet.installed() else 'pixels'
-    if spec.is_image == (name == 'identity'):
-        kind, fit = ('images', FEATURES[1:-1]) if spec.is_image else ('points', FEATURES[-1:])
-        raise UserError(f"features '{name}' are not for {kind}: take {' or '.join(fit)}")
+        return 'efficientnet_lite0' if 'efficientnet_lite0' in fit and efficientnet.installed() else fit[0]
+    if name not in fit:
+        raise UserError(f"features '{name}' are not for {kinds.name_of(spec)}: take {' or '.join(fit)}")
     if name == 'efficientnet_lite0':
         efficientnet.weights_file()
     return features

@@ -6,7 +6,6 @@ from typing import Any
 import numpy as np
 
 from gans.data.base import Source
-from gans.data.images import to_uint8
 from gans.errors import UserError
 from gans.features.base import Extractor
 from gans.metrics import protocol
@@ -16,6 +15,7 @@ from gans.metrics.seen import see, see_once
 from gans.metrics.sliced import sliced_wasserstein
 from gans.metrics.toys import mode_counts
 from gans.metrics.toys import moments as mean_and_std
+from gans.ops.pixels import to_uint8
 
 PREFIX = 'eval/'  # of scores among a run's metrics
 EVALUATED = 'evaluation/'  # of the results of --mode=evaluate, beside them

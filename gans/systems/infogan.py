@@ -12,6 +12,7 @@ import jax.numpy as jnp
 import ml_collections
 
 from gans.core import Array, Aux, Batch, Compute, Keys, Params, Spec, System, Tree
+from gans.kinds import name_of
 from gans.latents import make_latents
 from gans.nets import build as nets
 from gans.nets.recognition import head
@@ -107,10 +108,10 @@ def build(
         replayable=False,
     )
     samplers = {'samples': pair.sampler(asked={'category': 'codes'})}
-    if spec.is_image:
+    if name_of(spec) == 'images':
         samplers['categories'] = samplers['samples']._replace(inputs=each_category, columns=categories)
-    if spec.is_image and codes:
-        samplers['codes'] = samplers['samples']._replace(inputs=each_code, columns=STEPS)
+        if codes:
+            samplers['codes'] = samplers['samples']._replace(inputs=each_code, columns=STEPS)
     return two_players(
         config,
         [pair],

@@ -178,7 +178,7 @@ def _shrunk(batch: Batch, size: int) -> Array:
 def _sizes(coarsest: int, spec: Spec) -> list[int]:
     """[coarsest, ..., H], or a UserError."""
     sizes = [coarsest]
-    while spec.is_image and 0 < sizes[-1] < spec.shape[0]:
+    while len(spec.shape) == 3 and 0 < sizes[-1] < spec.shape[0]:
         sizes.append(2 * sizes[-1])
     if len(sizes) < 2 or spec.shape[:2] != (sizes[-1], sizes[-1]):
         raise UserError(f'lapgan.coarsest={coarsest}: doubled once or more it must come to the side of square images;'

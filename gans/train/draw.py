@@ -8,11 +8,11 @@ import jax
 import ml_collections
 import numpy as np
 
-from gans import memory
+from gans import kinds, memory, pictures
 from gans.core import Array, Sampler, TrainState, Tree
 from gans.data.base import class_number
 from gans.errors import UserError
-from gans.train import pictures, sampling, workdir
+from gans.train import paths, sampling, save, workdir
 from gans.train.checkpoints import Checkpoints
 from gans.train.leaves import size_of
 from gans.train.setup import Experiment, setup
@@ -44,7 +44,7 @@ def sample(
         columns = sampling.columns(experiment)
     samples = _apply(experiment, state, inputs)
     labels = np.asarray(inputs['label']) if sampling.asks_for_classes(experiment.system) else None
-    said = pictures.save_samples(out or folder / f'samples_seed{seed}.png', samples, spec, labels, columns)
+    said = save.save_samples(out or folder / f'samples_seed{seed}.png', samples, spec, labels, columns)
     lines = [f'{num} samples of step {done:,}: {said}']
     _, *others = experiment.system.samplers.items()
     for name, sampler in others if not out else ():
@@ -77,8 +77,9 @@ def interpolate(
     if out.suffix != '.png':
         raise UserError(f'--out={out}: an interpolation is a picture, name a FILE.png')
     experiment, state, done = restored(config, folder, step)
-    if not experiment.source.spec.is_image:
-        raise UserError(f"there is nothing to see between points: '{config.data.name}' has no images")
+    kind = kinds.name_of(experiment.source.spec)
+    if kind != 'images':
+        raise UserError(f"there is nothing to see between {kind}: '{config.data.name}' has no images")
     _check_memory(experiment, STRIPS * num)
     ends = sampling.fixed_inputs(experiment, 2 * STRIPS, seed)
     between = jax.tree.map(partial(_between, num=num, path=path), ends)  # leaves [STRIPS * num, ...]
@@ -92,7 +93,7 @@ def _between(ends: np.ndarray, num: int, path: str) -> np.ndarray:
     if not np.issubdtype(starts.dtype, np.floating):
         return np.repeat(starts, num, 0)
     flat = lambda x: x.reshape(STRIPS, -1)
-    return pictures.interpolations(flat(starts), flat(ends), num, path).reshape(-1, *starts.shape[1:])
+    return paths.interpolations(flat(starts), flat(ends), num, path).reshape(-1, *starts.shape[1:])
 
 
 def restored(config: ml_collections.ConfigDict, folder: Path, which: str) -> tuple[Experiment, TrainState, int]:

@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 
+from gans import files
 from gans.errors import UserError
-from gans.train import files
 
 
 class Logs:
@@ -163,7 +163,7 @@ def curves(csv_path: Path, png_path: Path) -> None:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    from gans.train.pictures import save_png
+    from gans.pictures import save_png
 
     metrics = read_metrics(csv_path)
     steps = metrics.pop('step')

@@ -14,22 +14,21 @@ from typing import NamedTuple
 import jax
 import numpy as np
 
+from gans import kinds, pictures
 from gans.core import SAMPLES
 from gans.data import feed
 from gans.features import load
 from gans.features.base import Extractor
 from gans.metrics import protocol
 from gans.metrics.score import Scorer, deciding, stamps
-from gans.train import pictures, workdir
+from gans.train import workdir
 from gans.train.logs import Logs
 from gans.train.program import Program, Schedule
 from gans.train.progress import Progress
 from gans.train.sampling import columns
 from gans.train.setup import Experiment
 
-GRID = 64  # images in a picture
 ROWS = 8  # of a picture whose columns are classes
-POINTS = 2_000  # points in a picture
 
 
 class NotFinite(Exception):
@@ -60,8 +59,7 @@ class Reporter:
         self.failures = dict(failures or {})
         self._program, self._config = program, program.members[0].config
         self._columns = columns(program.members[0])
-        images = self._columns * ROWS if self._columns else GRID
-        self._pictured = images if program.members[0].source.spec.is_image else POINTS
+        self._pictured = self._columns * ROWS if self._columns else kinds.kind_of(program.members[0].source.spec).shown
         self._worker = ThreadPoolExecutor(1)
         sets: dict[int, tuple] = {}  # real examples, scorer and extractor by source, which members may share
         for member in program.members:
@@ -152,7 +150,7 @@ class Reporter:
                     run.logs.timing(step, {'steps_per_second': progress.rate()})
             if pictured:
                 spec = run.experiment.source.spec
-                picture = pictures.draw(drawn[i, :pictured], run.real[:pictured], spec, self._columns)
+                picture = kinds.kind_of(spec).draw(drawn[i, :pictured], run.real[:pictured], self._columns)
                 pictures.save_png(run.folder / 'samples' / f'step_{step:08d}.png', picture)
                 run.logs.image(step, 'samples', picture)
             run.logs.flush()
@@ -166,8 +164,9 @@ class Reporter:
     def _set(self, experiment: Experiment) -> tuple[np.ndarray, Callable[[], Scorer], Extractor | None]:
         """The real examples of a member's set, what makes its scorer, and what that looks through."""
         config, source, num = experiment.config, experiment.source, self._config.eval.samples
-        images = source.spec.is_image and config.eval.features
-        extractor = load.load(config.eval.features, source.spec, config.data) if images else None
+        extractor = load.load(config.eval.features, source.spec, config.data) if config.eval.features else None
+        if extractor and extractor.apply is None:  # of points the sliced distance says it all
+            extractor = None
         real = feed.examples(source, max(2 * num, self._pictured), jax.random.fold_in(jax.random.key(0), SAMPLES))
         return real['real'], cache(partial(Scorer, source, real['real'], num, extractor)), extractor
 

@@ -11,10 +11,10 @@ import jax
 import ml_collections
 import numpy as np
 
+from gans import files
 from gans.configs import flat
 from gans.data.base import Source
 from gans.errors import UserError
-from gans.train import files
 
 PACKAGES = ('gans', 'jax', 'jaxlib', 'flax', 'optax', 'orbax-checkpoint', 'numpy')
 

@@ -1,0 +1,83 @@
+"""Kinds of examples: all that the data pipeline, the pictures and the metrics must know of each.
+
+Another kind (volumes, clips, captions) is a line of `KINDS`; a field of an example that is of no kind (a label) is kept
+as it is, and nobody mirrors or draws it.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from gans import pictures
+from gans.core import Array, Spec
+from gans.errors import unknown
+from gans.ops import pixels
+
+
+class Kind(NamedTuple):
+    """What is special about a kind."""
+
+    dtype: Any  # as examples are stored, saved and measured
+    finish: Callable[[Array], Array]  # stored -> float32 as nets have them, traced
+    keep: Callable[[Array], Array]  # the way back, traced
+    store: Callable[[np.ndarray], np.ndarray]  # the way back, on the host
+    # (samples [N, ...], real [M, ...] or None, columns or None), as nets have them -> picture uint8 [h, w, 3]
+    draw: Callable[[np.ndarray, np.ndarray | None, int | None], np.ndarray]
+    shown: int  # examples in a picture
+    features: tuple[str, ...]  # the extractors of gans/features/ that see them; the first is always there
+    mirror: Callable[[Array, Array], Array] | None = None  # ([B, ...], bool [B]) -> [B, ...], left to right
+    crop: Callable[[Array, Array, int], Array] | None = None  # ([B, ...], corners int32 [B, 2], side) -> [B, ...]
+    save: Callable[[Path, np.ndarray], None] | None = None  # (file without suffix, one stored example)
+
+
+def _save_image(path: Path, image: np.ndarray) -> None:
+    pictures.save_png(path.with_name(f'{path.name}.png'), image[..., 0] if image.shape[-1] == 1 else image)
+
+
+def _same(x: Array) -> Array:
+    return x
+
+
+def _floats(x: np.ndarray) -> np.ndarray:
+    return np.asarray(x, np.float32)
+
+
+KINDS = {
+    'points': Kind(
+        dtype=np.float32,
+        finish=_same,
+        keep=_same,
+        store=_floats,
+        draw=lambda samples, real, columns: pictures.points(samples, real),
+        shown=2_000,
+        features=('identity',),
+    ),
+    'images': Kind(
+        dtype=np.uint8,
+        finish=pixels.to_float,
+        keep=pixels.to_pixels,
+        store=pixels.to_uint8,
+        draw=lambda samples, real, columns: pictures.grid(samples, columns),
+        shown=64,
+        features=('pixels', 'inception_v3', 'efficientnet_lite0', 'classifier'),
+        mirror=pixels.mirror,
+        crop=pixels.crop,
+        save=_save_image,
+    ),
+}
+BY_RANK = {1: 'points', 3: 'images'}  # of a spec that names no kind
+
+
+def name_of(spec: Spec) -> str:
+    """The name of the kind of a spec's examples, of `KINDS`."""
+    name = spec.kind or BY_RANK.get(len(spec.shape), '')
+    if name not in KINDS:
+        raise unknown('kind of examples', name, KINDS)
+    return name
+
+
+def kind_of(spec: Spec) -> Kind:
+    """The kind of a spec's examples."""
+    return KINDS[name_of(spec)]

@@ -1,0 +1,35 @@
+"""Images as they are stored, uint8 [..., H, W, C], and as nets have them, float32 in [-1, 1]; both traced or numpy."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import lax
+
+from gans.core import Array
+
+
+def to_float(pixels: Array) -> Array:
+    """0..255 to [-1, 1]."""
+    return pixels.astype(np.float32) / 127.5 - 1
+
+
+def to_pixels(images: Array) -> Array:
+    """The inverse, traced: what lies outside is clipped."""
+    return jnp.round(jnp.clip((images + 1) * 127.5, 0, 255)).astype(jnp.uint8)
+
+
+def to_uint8(images: np.ndarray) -> np.ndarray:
+    """The inverse, on the host: what lies outside is clipped, NaN becomes 0."""
+    images = np.nan_to_num(np.asarray(images, np.float32), nan=-1.0)
+    return np.round((np.clip(images, -1, 1) + 1) * 127.5).astype(np.uint8)
+
+
+def mirror(images: Array, flip: Array) -> Array:
+    """Mirrors the images [B, H, W, C] for which `flip`, bool [B], is true, left to right."""
+    return jnp.where(flip[:, None, None, None], images[:, :, ::-1], images)
+
+
+def crop(images: Array, corners: Array, side: int) -> Array:
+    """Squares of a side, [B, side, side, C], whose upper left pixels are `corners`, int32 [B, 2] as (row, column)."""
+    cut = lambda image, corner: lax.dynamic_slice(image, (*corner, 0), (side, side, image.shape[2]))
+    return jax.vmap(cut)(images, corners)

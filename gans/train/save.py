@@ -1,0 +1,44 @@
+"""The files that samples go to."""
+
+from pathlib import Path
+
+import numpy as np
+
+from gans import files, kinds, pictures
+from gans.core import Spec
+from gans.errors import UserError
+
+
+def save_samples(
+    out: Path, samples: np.ndarray, spec: Spec, labels: np.ndarray | None = None, columns: int | None = None
+) -> str:
+    """Writes samples, float [N, *spec.shape], in the form that the ending of `out` asks for.
+
+    - `NAME.png`: one picture of the samples alone;
+    - `NAME.npz`: array 'samples', uint8 [N, H, W, C] for images, float32 [N, d] for points; and 'labels', int32 [N],
+      the classes that were asked for, if any;
+    - `FOLDER/`: one PNG an image, 000000.png and so on; of a conditional system in a folder a class, FOLDER/CLASS/.
+
+    Returns:
+        What was written, in a line.
+
+    Raises:
+        UserError: another ending, points for a folder, or a place that cannot be written.
+    """
+    path, samples, kind = Path(out), np.asarray(samples), kinds.kind_of(spec)
+    if str(out).endswith('/'):
+        if kind.save is None:
+            name = kinds.name_of(spec)
+            raise UserError(f"'{out}' is a folder of images, but samples are {name} {spec.shape}: use NAME.npz or .png")
+        for i, example in enumerate(kind.store(samples)):
+            place = path if labels is None else path / spec.classes[labels[i]].replace('/', '-')
+            kind.save(place / f'{i:06}', example)
+        return f'{len(samples)} images in {path}/'
+    if path.suffix == '.png':
+        pictures.save_png(path, kind.draw(samples, None, columns))
+        return f'a picture of {len(samples)} samples in {path}'
+    if path.suffix == '.npz':
+        array = kind.store(samples)
+        files.write(path, lambda file: np.savez(file, samples=array, **({} if labels is None else {'labels': labels})))
+        return f"array 'samples' {array.dtype} {list(array.shape)} in {path}"
+    raise UserError(f"cannot tell what to write to '{out}': use NAME.png (a picture), NAME.npz (an array) or FOLDER/")
