@@ -20,20 +20,20 @@ from absl import flags
 from gans import cli, config_file, devices, memory, modes
 from gans.errors import Stopped, UserError
 
-CONFIG = cli.define_place(
+CONFIG = cli.define_path(
     'config',
     "The experiment: a file of experiments/, as FILE.py[:variant], or a run's config.json. --config.KEY=VALUE sets a "
     'key of it (all: gans/defaults.py).',
 )
 MODE = flags.DEFINE_enum('mode', 'train', [*modes.MODES, modes.COMPARE], 'What to do.')
-WORKDIR = cli.define_place(
+WORKDIR = cli.define_path(
     'workdir', 'Folder of the run (default: runs/NAME[-variant]), or of the sweep (runs/sweeps/NAME[-variant]).'
 )
-SWEEP = cli.define_place('sweep', 'Instead of --config: a file of experiments/sweeps/, as FILE.py[:variant].')
+SWEEP = cli.define_path('sweep', 'Instead of --config: a file of experiments/sweeps/, as FILE.py[:variant].')
 SEEDS = flags.DEFINE_integer('seeds', 5, 'sweep: runs of each row, with seeds 0, 1, ... (from config.seed on).')
 ROW = flags.DEFINE_string('row', None, 'sweep: train this row alone.')
 DRY_RUN = flags.DEFINE_bool('dry-run', False, 'sweep: check all rows and say what would be trained together.')
-REPORT = cli.define_place('report', 'Instead of --config: folders of sweeps, DIR [DIR ...], to report anew.')
+REPORT = cli.define_path('report', 'Instead of --config: folders of sweeps, DIR [DIR ...], to report anew.')
 NUM = flags.DEFINE_integer(
     'num',
     None,
@@ -44,24 +44,24 @@ SEED = flags.DEFINE_integer('seed', 0, 'sample, interpolate, evaluate, anomaly: 
 STEP = flags.DEFINE_string(
     'step', 'latest', 'sample, interpolate, evaluate, anomaly, finetune: the checkpoint: a step, latest or best.'
 )
-FROM = cli.define_place('from', 'finetune: folder of the run whose nets the training begins from.')
+FROM = cli.define_path('from', 'finetune: folder of the run whose nets the training begins from.')
 LABEL = flags.DEFINE_string('label', None, 'sample: the class to draw, by name or number (default: all in turn).')
 PATH = flags.DEFINE_enum('path', 'spherical', ['spherical', 'linear'], 'interpolate: the way between latents.')
-OUT = cli.define_place(
+OUT = cli.define_path(
     'out',
     'sample: FILE.png (a grid), FILE.npz (one array) or FOLDER/ (single PNGs); report: its folder; compare: FILE.json.',
 )
-FEATURES = cli.define_place(
+FEATURES = cli.define_path(
     'features',
     'evaluate, compare: inception_v3[:pytorch_fid], efficientnet_lite0[:SIDE], classifier[:DATA SET], pixels, identity '
     "(default: the config's eval.features; auto).",
 )
-WEIGHTS = cli.define_place('weights', "evaluate, compare: the file of inception_v3's weights.")
-REAL = cli.define_place('real', 'compare: a folder of real images, or a .npz file.')
-FAKE = cli.define_place('fake', 'compare: a folder of generated images, or a .npz file.')
+WEIGHTS = cli.define_path('weights', "evaluate, compare: the file of inception_v3's weights.")
+REAL = cli.define_path('real', 'compare: a folder of real images, or a .npz file.')
+FAKE = cli.define_path('fake', 'compare: a folder of generated images, or a .npz file.')
 SIZE = flags.DEFINE_integer('size', None, 'compare: pixels of a side, to crop and scale images of folders to.')
 PROFILE = flags.DEFINE_bool('profile', False, 'benchmark: also write a trace for Perfetto or TensorBoard.')
-CACHE = cli.define_place('compilation_cache', 'Folder that keeps compiled programs between launches.')
+CACHE = cli.define_path('compilation_cache', 'Folder that keeps compiled programs between launches.')
 DISTRIBUTED = flags.DEFINE_string(
     'distributed', None, "Many processes: 'auto' where a cluster says who is who, else HOST:PORT,PROCESSES,PROCESS."
 )
@@ -107,7 +107,7 @@ def main(argv: list[str]) -> int:
     except Exception as error:
         if not memory.is_exhausted(error):
             raise
-        print(f'error: {memory.told(error, MODE.value)}', file=sys.stderr)
+        print(f'error: {memory.explain(error, MODE.value)}', file=sys.stderr)
         return 2
     return 0
 

@@ -150,14 +150,14 @@ def lighting(x: Array, keys: Keys, p: float | Array) -> Array:
     """
     k_bright, k_contrast, k_luma, k_hue, k_saturate = random.split(keys, 5)
     normal = lambda keys: random.normal(keys, (1, 1, 1))
-    x = _drawn(k_bright, p, lambda k: x + 0.2 * normal(k), x)
-    x = _drawn(k_contrast, p, lambda k: x * 2 ** (0.5 * normal(k)), x)
+    x = _apply_sometimes(k_bright, p, lambda k: x + 0.2 * normal(k), x)
+    x = _apply_sometimes(k_contrast, p, lambda k: x * 2 ** (0.5 * normal(k)), x)
     if x.shape[3] != 3:
         return x
     luma = lambda x: jnp.einsum('bhwc,c,d->bhwd', x, LUMA, LUMA, precision='highest')
     x = _sometimes(k_luma, 0.5 * p, x - 2 * luma(x), x)
-    x = _drawn(k_hue, p, lambda k: _hue(x, random.uniform(k, (1, 1, 1), -np.pi, np.pi)), x)
-    return _drawn(k_saturate, p, lambda k: luma(x) + 2 ** normal(k) * (x - luma(x)), x)
+    x = _apply_sometimes(k_hue, p, lambda k: _hue(x, random.uniform(k, (1, 1, 1), -np.pi, np.pi)), x)
+    return _apply_sometimes(k_saturate, p, lambda k: luma(x) + 2 ** normal(k) * (x - luma(x)), x)
 
 
 def _hue(x: Array, angle: Array) -> Array:
@@ -170,7 +170,7 @@ def _hue(x: Array, angle: Array) -> Array:
 # Parts
 
 
-def _drawn(keys: Keys, p: float | Array, change: Callable[[Keys], Array], x: Array) -> Array:
+def _apply_sometimes(keys: Keys, p: float | Array, change: Callable[[Keys], Array], x: Array) -> Array:
     k_if, k_how = random.split(keys, 2)
     return _sometimes(k_if, p, change(k_how), x)
 

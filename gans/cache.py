@@ -20,7 +20,7 @@ def home() -> Path:
 Arrays = dict[str, np.ndarray]
 
 
-def arrays(kind: str, key: Mapping[str, Any], make: Callable[[], Arrays]) -> Arrays:
+def load_or_make(kind: str, key: Mapping[str, Any], make: Callable[[], Arrays]) -> Arrays:
     """What `make()` gave for this key the last time, or gives now.
 
     Args:

@@ -31,16 +31,16 @@ PARSERS = {
 Overrides = list[tuple[str, str]]  # keys of the config by dotted name, and what was given for them
 
 
-class _PlaceParser(flags.ArgumentParser):
+class _PathParser(flags.ArgumentParser):
     """A path, with the home folder for `~`."""
 
     def parse(self, argument: str) -> str:
-        return configs.place(argument)
+        return configs.expand_home(argument)
 
 
-def define_place(name: str, help_string: str) -> flags.FlagHolder:
+def define_path(name: str, help_string: str) -> flags.FlagHolder:
     """A flag that names a file, a folder or a data set."""
-    return flags.DEFINE(_PlaceParser(), name, None, help_string, serializer=flags.ArgumentSerializer())
+    return flags.DEFINE(_PathParser(), name, None, help_string, serializer=flags.ArgumentSerializer())
 
 
 def parse(argv: Sequence[str]) -> tuple[list[str], Overrides]:
@@ -51,14 +51,14 @@ def parse(argv: Sequence[str]) -> tuple[list[str], Overrides]:
     """
     app.define_help_flags()
     try:
-        words, overrides = _apart(flags.FLAGS.read_flags_from_files(argv[1:], force_gnu=False))
+        words, overrides = _split_overrides(flags.FLAGS.read_flags_from_files(argv[1:], force_gnu=False))
         rest = flags.FLAGS([argv[0], *words])[1:]
     except flags.Error as error:
         raise UserError(' '.join(str(error).split())) from error
     asked = flags.FLAGS
     if not (asked.config or asked.sweep or asked.report or asked.mode == COMPARE):
         raise UserError(
-            f'which experiment? --config=experiments/NAME.py, NAME one of: {", ".join(_known(EXPERIMENTS))}'
+            f'which experiment? --config=experiments/NAME.py, NAME one of: {", ".join(_experiment_names(EXPERIMENTS))}'
         )
     if overrides and not (asked.config or asked.sweep):
         raise UserError(f'--config.{overrides[0][0]} is a key of which config? Give --config=FILE or --sweep=FILE')
@@ -82,11 +82,13 @@ def read_config(name: str, overrides: Overrides, swept: bool = False) -> ConfigD
     path, _ = config_file.split(name)
     if not path.is_file():
         folder = EXPERIMENTS / 'sweeps' if swept else EXPERIMENTS
-        known = [str(folder.relative_to(EXPERIMENTS.parent) / f'{known}.py') for known in _known(folder)]
+        known = [str(folder.relative_to(EXPERIMENTS.parent) / f'{known}.py') for known in _experiment_names(folder)]
         raise unknown('sweep' if swept else 'experiment', str(path), known)
     config = config_file.read(name)
     for key, text in overrides:
-        config = configs.overridden(config, {key: _value(configs.kind(config, key), text)}, 'on the command line')
+        config = configs.override(
+            config, {key: _parse_value(configs.type_of(config, key), text)}, 'on the command line'
+        )
     return config
 
 
@@ -114,7 +116,7 @@ def sweep_command(argv: Sequence[str]) -> str:
     return ' '.join(words)
 
 
-def _apart(words: Sequence[str]) -> tuple[list[str], Overrides]:
+def _split_overrides(words: Sequence[str]) -> tuple[list[str], Overrides]:
     """The words of a command line, and apart from them its keys of the config: absl would have to know them before."""
     others, overrides, left = [], [], deque(words)
     while left:
@@ -134,7 +136,7 @@ def _apart(words: Sequence[str]) -> tuple[list[str], Overrides]:
     return others, overrides
 
 
-def _value(kind: type | None, text: str) -> Any:
+def _parse_value(kind: type | None, text: str) -> Any:
     """A value of that kind, as far as the text is one; of a kind that is not known what Python would take it for."""
     if text == 'None':
         return None
@@ -144,5 +146,5 @@ def _value(kind: type | None, text: str) -> Any:
         return text
 
 
-def _known(folder: Path) -> list[str]:
+def _experiment_names(folder: Path) -> list[str]:
     return sorted(path.stem for path in folder.glob('*.py') if path.stem != 'common')

@@ -33,7 +33,9 @@ def read(name: str) -> ConfigDict:
       UserError: whatever is wrong in the file, with the line.
     """
     path, variant = split(name)
-    config = configs.whole(_json(path, variant) if path.suffix == '.json' else _made(path, variant), f'of {path}')
+    config = configs.apply_defaults(
+        _read_json(path, variant) if path.suffix == '.json' else _call_get_config(path, variant), f'of {path}'
+    )
     return config.lock()
 
 
@@ -44,50 +46,52 @@ def load(path: Path) -> ModuleType:
         raise UserError(f'{path} is no config: it must be a file of Python (.py), or the config.json of a run')
     module = importlib.util.module_from_spec(spec)
     sys.modules[spec.name] = module  # where dataclasses look for it
-    guarded(path, lambda: spec.loader.exec_module(module))
+    run_user_code(path, lambda: spec.loader.exec_module(module))
     return module
 
 
-def guarded(path: Path, run: Callable[[], Any]) -> Any:
+def run_user_code(path: Path, run: Callable[[], Any]) -> Any:
     """Runs code of a file, which may import what lies beside it; its errors become one line that names the place."""
     try:
-        with _beside(path):
+        with _on_import_path(path):
             return run()
     except UserError:
         raise
     except (Exception, SystemExit) as error:
         frames = [(frame.filename, frame.lineno) for frame in traceback.extract_tb(error.__traceback__)]
-        where = next((f'{path}, line {line}' for name, line in reversed(frames) if _same(name, path)), str(path))
+        where = next(
+            (f'{path}, line {line}' for name, line in reversed(frames) if _is_same_file(name, path)), str(path)
+        )
         if isinstance(error, SyntaxError) and error.filename:  # of this file, or of one that it imports
-            where = f'{path if _same(error.filename, path) else error.filename}, line {error.lineno}'
+            where = f'{path if _is_same_file(error.filename, path) else error.filename}, line {error.lineno}'
         raise UserError(f'{where}: {" ".join(f"{type(error).__name__}: {error}".split())}') from error
 
 
-def _same(name: str, path: Path) -> bool:
+def _is_same_file(name: str, path: Path) -> bool:
     return os.path.abspath(name) == os.path.abspath(path)
 
 
-def _made(path: Path, variant: str | None) -> Mapping[str, Any] | ConfigDict:
+def _call_get_config(path: Path, variant: str | None) -> Mapping[str, Any] | ConfigDict:
     """What the file's `get_config` gives."""
     make = getattr(load(path), 'get_config', None)
     if not callable(make):
         raise UserError(f'{path} has no `def get_config()` that returns a config: see experiments/gan_ring8.py')
     code = getattr(inspect.unwrap(make), '__code__', None)
     where = f'{path}, line {code.co_firstlineno}' if code else str(path)
-    given, signature = [] if variant is None else [variant], guarded(path, lambda: inspect.signature(make))
+    given, signature = [] if variant is None else [variant], run_user_code(path, lambda: inspect.signature(make))
     try:
         signature.bind(*given)
     except TypeError:
         how = f"it knows no variants: leave out ':{variant}'" if given else f'it wants a variant: --config={path}:NAME'
         raise UserError(f'{where}: get_config{signature}: {how}') from None
-    config = guarded(path, lambda: make(*given))
+    config = run_user_code(path, lambda: make(*given))
     if not isinstance(config, Mapping | ConfigDict):
         what = 'None: does it end with `return config`?' if config is None else f'a {type(config).__name__}'
         raise UserError(f'{where}: get_config must return a ConfigDict or a dict, and returns {what}')
     return config
 
 
-def _json(path: Path, variant: str | None) -> Mapping[str, Any]:
+def _read_json(path: Path, variant: str | None) -> Mapping[str, Any]:
     try:
         config = json.loads(path.read_text(encoding='utf-8'))
     except ValueError as error:
@@ -98,7 +102,7 @@ def _json(path: Path, variant: str | None) -> Mapping[str, Any]:
 
 
 @contextlib.contextmanager
-def _beside(path: Path) -> Iterator[None]:
+def _on_import_path(path: Path) -> Iterator[None]:
     """With the folder of a file where Python looks for modules, as if it was run by itself."""
     folder = str(path.parent.resolve())
     sys.path.insert(0, folder)

@@ -13,8 +13,8 @@ from gans.errors import UserError, unknown
 
 LISTED = 'those of gans/defaults.py'
 # Keys that name places, by themselves or behind a colon: 'folder:~/images'.
-PLACES = ('data.name', 'data.of', 'data.folder', 'data.data_dir', 'data.cache', 'finetune.run', 'eval.features')
-KINDS = {
+PATHS = ('data.name', 'data.of', 'data.folder', 'data.data_dir', 'data.cache', 'finetune.run', 'eval.features')
+TYPE_NAMES = {
     bool: 'True or False',
     int: 'a whole number',
     float: 'a number',
@@ -35,27 +35,27 @@ def section_of(key: str) -> str | None:
     return next((name for name in defaults.sections() if f'{key}.'.startswith(f'{name}.')), None)
 
 
-def place(text: str) -> str:
+def expand_home(text: str) -> str:
     """A path as the user gives it, with the home folder for `~`; also behind a colon, as in 'folder:~/images'."""
     return re.sub(r'(?<![^:])~[^/:]*', lambda home: os.path.expanduser(home[0]), text)
 
 
-def flat(config: ConfigDict) -> dict[str, Any]:
+def flatten(config: ConfigDict) -> dict[str, Any]:
     """A config as JSON holds it, by dotted key."""
     leaves = ((key, value) for key, value in _leaves(config.to_dict()) if not isinstance(value, Mapping))
     return {key: list(value) if isinstance(value, tuple) else value for key, value in leaves}
 
 
-def whole(given: Mapping[str, Any] | ConfigDict, where: str) -> ConfigDict:
+def apply_defaults(given: Mapping[str, Any] | ConfigDict, where: str) -> ConfigDict:
     """The defaults, with what somebody's own config sets in them.
 
     Raises:
       UserError: see `overridden`.
     """
-    return overridden(defaults.get_config(), given.to_dict() if isinstance(given, ConfigDict) else given, where)
+    return override(defaults.get_config(), given.to_dict() if isinstance(given, ConfigDict) else given, where)
 
 
-def overridden(config: ConfigDict, overrides: Mapping[str, Any], where: str) -> ConfigDict:
+def override(config: ConfigDict, overrides: Mapping[str, Any], where: str) -> ConfigDict:
     """The config with some keys set, by dotted key or section; what are arguments of a function is set as a whole.
 
     The section of a system, `began` and its like, and that of a term, `terms.r1`, is there with its defaults once a key
@@ -71,7 +71,7 @@ def overridden(config: ConfigDict, overrides: Mapping[str, Any], where: str) -> 
     return result
 
 
-def completed(config: ConfigDict, more: Mapping[str, Any]) -> ConfigDict:
+def add_missing(config: ConfigDict, more: Mapping[str, Any]) -> ConfigDict:
     """The config with keys that it lacks, by dotted key."""
     result = config.copy_and_resolve_references()
     for key, value in more.items():
@@ -84,7 +84,7 @@ def completed(config: ConfigDict, more: Mapping[str, Any]) -> ConfigDict:
     return result
 
 
-def kind(config: ConfigDict, key: str) -> type | None:
+def type_of(config: ConfigDict, key: str) -> type | None:
     """What a dotted key holds: a type, ConfigDict for a section; None for an argument of which that is not known."""
     for tree in (_schema(), config):  # the first one also knows it where a value is None
         parent, last = _parent(tree, key)
@@ -133,7 +133,7 @@ def _set(config: ConfigDict, key: str, value: Any, where: str) -> None:
         moved = defaults.MOVED.get(key.partition('.')[0])
         if moved:
             raise UserError(f'there is no key {key} {where} any more: it is {moved} now')
-        raise unknown(f'key {where}', key, {*flat(config), *flat(_schema()), *defaults.sections()}, LISTED)
+        raise unknown(f'key {where}', key, {*flatten(config), *flatten(_schema()), *defaults.sections()}, LISTED)
     held = parent.get(last)
     if isinstance(held, ConfigDict) and isinstance(value, Mapping):
         if key in defaults.ARGUMENTS:
@@ -141,10 +141,10 @@ def _set(config: ConfigDict, key: str, value: Any, where: str) -> None:
         for name, each in value.items():
             _set(config, f'{key}.{name}', each, where)
     else:
-        parent[last] = _fitting(config, key, value, held, where)
+        parent[last] = _convert(config, key, value, held, where)
 
 
-def _fitting(config: ConfigDict, key: str, value: Any, held: Any, where: str) -> Any:
+def _convert(config: ConfigDict, key: str, value: Any, held: Any, where: str) -> Any:
     """The value as the key has it."""
     if value is None and not isinstance(held, ConfigDict):
         parent, last = _parent(_schema(), key)
@@ -153,13 +153,13 @@ def _fitting(config: ConfigDict, key: str, value: Any, held: Any, where: str) ->
         raise UserError(f'{key}=None {where}: this cannot be turned off; give it a value, here it is {held!r}')
     if type(value).__module__ == 'numpy' and value.ndim == 0:
         value = value.item()
-    if isinstance(value, str) and key in PLACES:
-        value = place(value)
-    wanted, given = kind(config, key), type(value)
+    if isinstance(value, str) and key in PATHS:
+        value = expand_home(value)
+    wanted, given = type_of(config, key), type(value)
     if {wanted, given} == {tuple, list}:
         return wanted(value)
     if (wanted, given) == (float, int) and abs(value) < 2**127:
         return float(value)
     if wanted is None or (isinstance(value, wanted) and (given is bool) <= (wanted is bool)):
         return value
-    raise UserError(f'{key}={value!r} {where} does not fit: {KINDS.get(wanted, wanted.__name__)} is wanted there')
+    raise UserError(f'{key}={value!r} {where} does not fit: {TYPE_NAMES.get(wanted, wanted.__name__)} is wanted there')

@@ -21,6 +21,8 @@ MOVED = {
     'lecam': 'terms.lecam',
     'feature_matching': 'terms.feature_matching.weight',
     'unroll': 'unrolled',
+    'labels': 'targets',
+    'flip_labels': 'flip_targets',
 }
 # Sections whose keys are the arguments of a function, which has defaults of its own and names what it does not know.
 ARGUMENTS = (
@@ -83,12 +85,12 @@ def get_config() -> ConfigDict:
     config.critic = ConfigDict()  # net, and the arguments of its Critic
 
     config.game = 'non_saturating'  # see gans/losses.py
-    config.labels = ConfigDict()  # targets of the games that have them; one-sided smoothing: real = 0.9
-    config.labels.real = 1.0
-    config.labels.fake = 0.0
-    config.labels.generator = 1.0
+    config.targets = ConfigDict()  # targets of the games that have them; one-sided smoothing: real = 0.9
+    config.targets.real = 1.0
+    config.targets.fake = 0.0
+    config.targets.generator = 1.0
     config.pack = 1  # examples that the critic judges together (PacGAN), side by side in the channels
-    config.flip_labels = number()  # probability that a pair of labels is swapped for the critic
+    config.flip_targets = number()  # label flipping: probability that the critic sees a pair's targets swapped
 
     config.terms = ConfigDict()  # what is added to the losses, by name: see gans/terms.py
 

@@ -24,7 +24,7 @@ def start(cache: str | None, distributed: str | None, cores: bool = False) -> No
     """
     if cores and distributed:
         raise UserError('a sweep runs in one process: leave --distributed out, or start one launch a --row')
-    told = _told(distributed) if distributed and distributed != 'auto' else None
+    told = _parse_address(distributed) if distributed and distributed != 'auto' else None
     keep_memory()
 
     import jax
@@ -47,16 +47,16 @@ def start(cache: str | None, distributed: str | None, cores: bool = False) -> No
             jax.distributed.initialize(*((f'{told[0]}:{told[1]}', *told[2:]) if told else ()))
         except Exception as error:  # jax's, the cluster's, or of XLA
             fix = 'try another port' if told else 'where no cluster says who is who, take HOST:PORT,PROCESSES,PROCESS'
-            raise UserError(f'--distributed={distributed}: {_line(error)}; {fix}') from error
+            raise UserError(f'--distributed={distributed}: {_first_line(error)}; {fix}') from error
         finally:
             patience.cancel()
     try:
         jax.devices()
     except Exception as error:  # RuntimeError mostly, and AssertionError if no kind of device is left
-        raise UserError(_no_devices(error, bool(distributed))) from error
+        raise UserError(_explain_no_devices(error, bool(distributed))) from error
 
 
-def _told(distributed: str) -> tuple[str, int, int, int]:
+def _parse_address(distributed: str) -> tuple[str, int, int, int]:
     """Host and port of process 0, how many processes there are, and which of them this one is."""
     try:
         address, processes, process = distributed.split(',')
@@ -75,7 +75,7 @@ def _told(distributed: str) -> tuple[str, int, int, int]:
     return host, port, processes, process
 
 
-def _no_devices(error: Exception, distributed: bool) -> str:
+def _explain_no_devices(error: Exception, distributed: bool) -> str:
     """What is wrong where jax finds no devices, and what helps."""
     name = socket.gethostname()
     if distributed and not _resolves(name):
@@ -85,8 +85,8 @@ def _no_devices(error: Exception, distributed: bool) -> str:
         )
     asked = os.environ.get('JAX_PLATFORMS')
     if asked:
-        return f'no devices ({_line(error)}): JAX_PLATFORMS={asked} asks for some that are not here; unset it'
-    return f'no devices ({_line(error)}): JAX_PLATFORMS=cpu computes without an accelerator'
+        return f'no devices ({_first_line(error)}): JAX_PLATFORMS={asked} asks for some that are not here; unset it'
+    return f'no devices ({_first_line(error)}): JAX_PLATFORMS=cpu computes without an accelerator'
 
 
 def _resolves(name: str) -> bool:
@@ -96,7 +96,7 @@ def _resolves(name: str) -> bool:
         return False
 
 
-def _line(error: Exception) -> str:
+def _first_line(error: Exception) -> str:
     """The first line of an error, without jax's own advice."""
     text = str(error).strip() or 'jax does not say why'
     return text.splitlines()[0].partition(' (set JAX_PLATFORMS')[0].rstrip('.')

@@ -13,7 +13,7 @@ import jax.numpy as jnp
 from gans.core import Array, Keys
 from gans.errors import UserError, unknown
 from gans.ops import random
-from gans.ops.several import several
+from gans.ops.batch_check import check_batch
 
 
 class Game(NamedTuple):
@@ -22,7 +22,7 @@ class Game(NamedTuple):
     needs_real: bool = False  # whether the generator's loss reads the real scores
 
 
-class Labels(NamedTuple):
+class Targets(NamedTuple):
     """Targets of the games that have targets. One-sided smoothing is real=0.9, two-sided fake=0.1 as well."""
 
     real: float = 1.0  # the critic's target for real examples
@@ -35,36 +35,36 @@ def cross_entropy(scores: Array, target: float | Array) -> Array:
     return jax.nn.softplus(scores) - target * scores
 
 
-def minimax(labels: Labels) -> Game:
+def minimax(targets: Targets) -> Game:
     """Goodfellow 2014 (1406.2661), eq. 1: the generator minimises log(1 - D), which saturates."""
     return Game(
-        critic=lambda real, fake: cross_entropy(real, labels.real) + cross_entropy(fake, labels.fake),
+        critic=lambda real, fake: cross_entropy(real, targets.real) + cross_entropy(fake, targets.fake),
         generator=lambda real, fake: -cross_entropy(fake, 0.0),
     )
 
 
-def non_saturating(labels: Labels) -> Game:
+def non_saturating(targets: Targets) -> Game:
     """Goodfellow 2014, end of section 3: the generator maximises log D instead."""
     return Game(
-        critic=minimax(labels).critic,
-        generator=lambda real, fake: cross_entropy(fake, labels.generator),
+        critic=minimax(targets).critic,
+        generator=lambda real, fake: cross_entropy(fake, targets.generator),
     )
 
 
-def wasserstein(labels: Labels = Labels()) -> Game:
+def wasserstein(targets: Targets = Targets()) -> Game:
     """Arjovsky 2017 (1701.07875), eq. 2, as losses; the critic must be kept Lipschitz by other means."""
     return Game(critic=lambda real, fake: fake - real, generator=lambda real, fake: -fake)
 
 
-def least_squares(labels: Labels) -> Game:
-    """Mao 2017 (1611.04076), eq. 2, with b = labels.real, a = labels.fake, c = labels.generator."""
+def least_squares(targets: Targets) -> Game:
+    """Mao 2017 (1611.04076), eq. 2, with b = targets.real, a = targets.fake, c = targets.generator."""
     return Game(
-        critic=lambda real, fake: 0.5 * (real - labels.real) ** 2 + 0.5 * (fake - labels.fake) ** 2,
-        generator=lambda real, fake: 0.5 * (fake - labels.generator) ** 2,
+        critic=lambda real, fake: 0.5 * (real - targets.real) ** 2 + 0.5 * (fake - targets.fake) ** 2,
+        generator=lambda real, fake: 0.5 * (fake - targets.generator) ** 2,
     )
 
 
-def hinge(labels: Labels = Labels()) -> Game:
+def hinge(targets: Targets = Targets()) -> Game:
     """Lim & Ye 2017 (1705.02894); Miyato 2018 (1802.05957), eqs. 16 and 17."""
     return Game(
         critic=lambda real, fake: jax.nn.relu(1 - real) + jax.nn.relu(1 + fake),
@@ -72,18 +72,18 @@ def hinge(labels: Labels = Labels()) -> Game:
     )
 
 
-def boundary_seeking(labels: Labels) -> Game:
+def boundary_seeking(targets: Targets) -> Game:
     """Hjelm 2018 (1702.08431), section 3: the generator minimises (log D - log(1 - D))^2 / 2, half the squared score,
     which pulls its examples to the boundary of decision, from either side.
     """
-    return Game(critic=minimax(labels).critic, generator=lambda real, fake: 0.5 * fake**2)
+    return Game(critic=minimax(targets).critic, generator=lambda real, fake: 0.5 * fake**2)
 
 
-def relativistic_pairing(labels: Labels) -> Game:
+def relativistic_pairing(targets: Targets) -> Game:
     """RSGAN, Jolicoeur-Martineau 2018 (1807.00734), eqs. 8 and 9: is this real one more real than this fake one?"""
     return Game(
-        critic=lambda real, fake: cross_entropy(real - fake, labels.real),
-        generator=lambda real, fake: cross_entropy(fake - real, labels.generator),
+        critic=lambda real, fake: cross_entropy(real - fake, targets.real),
+        generator=lambda real, fake: cross_entropy(fake - real, targets.generator),
         needs_real=True,
     )
 
@@ -92,7 +92,7 @@ def _relativistic_average(loss: Callable[[Array, Array], Array], other: Callable
     """Scores compared with the mean score of the other side (over the device's batch): eqs. 10 to 13 of 1807.00734."""
 
     def compared(scores: Array, others: Array) -> Array:
-        several('the relativistic average', len(others))
+        check_batch('the relativistic average', len(others))
         return scores - others.mean()
 
     return Game(
@@ -102,28 +102,28 @@ def _relativistic_average(loss: Callable[[Array, Array], Array], other: Callable
     )
 
 
-def relativistic_average(labels: Labels) -> Game:
+def relativistic_average(targets: Targets) -> Game:
     """RaSGAN: cross entropy of the compared scores."""
     return _relativistic_average(
-        lambda real, fake: cross_entropy(real, labels.real) + cross_entropy(fake, labels.fake),
-        lambda fake, real: cross_entropy(fake, labels.generator) + cross_entropy(real, 0.0),
+        lambda real, fake: cross_entropy(real, targets.real) + cross_entropy(fake, targets.fake),
+        lambda fake, real: cross_entropy(fake, targets.generator) + cross_entropy(real, 0.0),
     )
 
 
-def relativistic_average_least_squares(labels: Labels = Labels()) -> Game:
+def relativistic_average_least_squares(targets: Targets = Targets()) -> Game:
     """RaLSGAN: squares of the compared scores from +1 (the more real side) and -1."""
     squares = lambda up, down: (up - 1) ** 2 + (down + 1) ** 2
     return _relativistic_average(squares, squares)
 
 
-def relativistic_average_hinge(labels: Labels = Labels()) -> Game:
+def relativistic_average_hinge(targets: Targets = Targets()) -> Game:
     """RaHingeGAN: hinges of the compared scores."""
     hinges = lambda up, down: jax.nn.relu(1 - up) + jax.nn.relu(1 + down)
     return _relativistic_average(hinges, hinges)
 
 
-# By name: what makes the game, and which labels it reads.
-GAMES: dict[str, tuple[Callable[[Labels], Game], tuple[str, ...]]] = {
+# By name: what makes the game, and which targets it reads.
+GAMES: dict[str, tuple[Callable[[Targets], Game], tuple[str, ...]]] = {
     'minimax': (minimax, ('real', 'fake')),
     'non_saturating': (non_saturating, ('real', 'fake', 'generator')),
     'wasserstein': (wasserstein, ()),
@@ -137,24 +137,24 @@ GAMES: dict[str, tuple[Callable[[Labels], Game], tuple[str, ...]]] = {
 }
 
 
-def game(name: str, labels: Labels = Labels()) -> Game:
+def game(name: str, targets: Targets = Targets()) -> Game:
     """The game of that name. A label that the game does not read is a user's error, not silently ignored."""
     if name not in GAMES:
         raise unknown('game', name, GAMES)
     make, read = GAMES[name]
-    for key, value, default in zip(Labels._fields, labels, Labels(), strict=True):
+    for key, value, default in zip(Targets._fields, targets, Targets(), strict=True):
         if isinstance(value, jax.core.Tracer):
             continue
         if key in read and name != 'least_squares' and not 0 <= value <= 1:
-            raise UserError(f"labels.{key}={value} must lie in [0, 1] in the game '{name}', where it is a probability")
+            raise UserError(f"targets.{key}={value} must lie in [0, 1] in the game '{name}', where it is a probability")
         if key not in read and value != default:
             able = [other for other, (_, reads) in GAMES.items() if key in reads]
-            raise UserError(f"labels.{key}={value} has no meaning in the game '{name}', only in {', '.join(able)}")
-    return make(labels)
+            raise UserError(f"targets.{key}={value} has no meaning in the game '{name}', only in {', '.join(able)}")
+    return make(targets)
 
 
 def flip(keys: Keys, probability: float | Array, real: Array, fake: Array) -> tuple[Array, Array]:
-    """Label flipping (Salimans 2016 and 'GAN hacks'): swaps the scores of pair i, and so its labels, at random.
+    """Label flipping (Salimans 2016 and 'GAN hacks'): swaps the scores of pair i, and so its targets, at random.
 
     Args:
       keys: [B], one for each pair.
@@ -170,7 +170,7 @@ def top_k(scores: Array, share: float | Array, step: Array, until: int) -> Array
 
     k goes from B at step 0 to share x B at step `until`, by the same factor each step, and stays there.
     """
-    several('top_k', len(scores))
+    check_batch('top_k', len(scores))
     k = jnp.round(len(scores) * share ** jnp.minimum(1.0, step / until))
     rank = jnp.argsort(jnp.argsort(-scores))
     return (rank < jnp.maximum(k, 1)).astype(jnp.float32)

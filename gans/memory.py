@@ -31,19 +31,20 @@ def check(needed: int, what: str, lower: str, on_host: bool = False) -> None:
       what: needs them.
       lower: by what they become fewer: keys of the config, or flags.
     """
-    there = _of_host() if on_host else _of_device()
+    there = _host_bytes() if on_host else _device_bytes()
     if needed > there:
-        raise UserError(f'not enough memory: {what} takes {_size(needed)}, and there are {_size(there)}; lower {lower}')
+        needed, there = _format_bytes(needed), _format_bytes(there)
+        raise UserError(f'not enough memory: {what} takes {needed}, and there are {there}; lower {lower}')
 
 
 def run(function: Any, args: tuple, what: str, lower: str) -> Any:
     """Calls a jitted function if what XLA plans for it is there; see `check`."""
     compiled = function.lower(*args).compile()
-    check(planned(compiled), what, lower)
+    check(planned_bytes(compiled), what, lower)
     return compiled(*args)
 
 
-def planned(compiled: Any) -> int:
+def planned_bytes(compiled: Any) -> int:
     """Bytes on a device while a compiled function runs, as XLA plans it; 0 where XLA does not say."""
     found = compiled.memory_analysis()
     if found is None:
@@ -52,7 +53,7 @@ def planned(compiled: Any) -> int:
     return sum(getattr(found, f'{kind}_size_in_bytes') for kind in kinds) - found.alias_size_in_bytes
 
 
-def fetched(tree: Any) -> Any:
+def fetch(tree: Any) -> Any:
     """A tree of arrays, on the host. An array for which there was no memory ends the process if it is fetched; if it
     is waited for, it raises.
     """
@@ -69,24 +70,24 @@ def is_exhausted(error: BaseException) -> bool:
     return isinstance(error, RuntimeError) and any(sign in str(error) for sign in signs)
 
 
-def told(error: BaseException, mode: str) -> str:
+def explain(error: BaseException, mode: str) -> str:
     """The line for a person whose `mode` ended in such an error."""
     said = (str(error).strip() or 'no more is to be had').splitlines()[0].rstrip('.')
     return f'not enough memory ({said.removeprefix("RESOURCE_EXHAUSTED: ")}); lower {LOWER.get(mode, TRAINING)}'
 
 
-def _of_device() -> float:
+def _device_bytes() -> float:
     """Bytes that arrays on one device can take at most."""
     import jax
 
     if jax.default_backend() == 'cpu':
-        return _of_host()
+        return _host_bytes()
     return (jax.local_devices()[0].memory_stats() or {}).get('bytes_limit', math.inf)
 
 
-def _of_host() -> float:
+def _host_bytes() -> float:
     """Bytes that this process can have at most: what the machine or its container has, or what `ulimit -v` leaves."""
-    limits = [_installed(), *(_number(path) for path in _control_groups())]
+    limits = [_machine_bytes(), *(_read_limit(path) for path in _cgroup_files())]
     try:
         import resource
 
@@ -99,7 +100,7 @@ def _of_host() -> float:
     return max(0, min(limits))
 
 
-def _installed() -> float:
+def _machine_bytes() -> float:
     """Memory and swap of the machine."""
     try:
         lines = dict(line.split(':') for line in Path('/proc/meminfo').read_text().splitlines())
@@ -108,7 +109,7 @@ def _installed() -> float:
         return math.inf
 
 
-def _control_groups() -> list[Path]:
+def _cgroup_files() -> list[Path]:
     """The files in which Linux may limit this process, as container: of version 1, and of 2 from our group upwards."""
     try:
         own = Path('/proc/self/cgroup').read_text().split('0::/')[1].splitlines()[0]
@@ -119,12 +120,12 @@ def _control_groups() -> list[Path]:
     return [root / 'memory/memory.limit_in_bytes', *(group / 'memory.max' for group in groups)]
 
 
-def _number(path: Path) -> float:
+def _read_limit(path: Path) -> float:
     try:
         return int(path.read_text())
     except (OSError, ValueError):  # it is not there, or says 'max'
         return math.inf
 
 
-def _size(count: float) -> str:
+def _format_bytes(count: float) -> str:
     return f'{count / 1e9:,.1f} GB'

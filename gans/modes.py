@@ -41,7 +41,7 @@ def train(config: ConfigDict, folder: Path, options: Options) -> None:
 
     summary = loop.train(config, folder)
     if summary:
-        final = ', '.join(_told(summary, name) for name in summary['final'] if name.startswith('eval/'))
+        final = ', '.join(_format_score(summary, name) for name in summary['final'] if name.startswith('eval/'))
         last = folder / 'samples' / f'step_{summary["steps"]:08d}.png'
         workdir.say(f'done: {summary["steps"]:,} steps in {summary["seconds"]:,.0f} s, {final}')
         print(f'samples {last}  curves {folder / "curves.png"}  checkpoints {folder / "checkpoints"}  all in {folder}')
@@ -52,10 +52,10 @@ def finetune(config: ConfigDict, folder: Path, options: Options) -> None:
     if options.run is None:
         raise UserError('begin from which run? --from=FOLDER, and --step=best or a number for a checkpoint of it')
     begin = {'finetune.run': options.run, 'finetune.step': options.step}
-    train(configs.overridden(config, begin, 'on the command line'), folder, options)
+    train(configs.override(config, begin, 'on the command line'), folder, options)
 
 
-def _told(summary: dict[str, Any], name: str) -> str:
+def _format_score(summary: dict[str, Any], name: str) -> str:
     """A score, and what it means: 'fd_pixels 2.1 (two halves of the real data 0.5, untrained 133)'."""
     floor, untrained = (summary.get(key, {}).get(name) for key in ('floor', 'untrained'))
     known = floor is not None and untrained is not None
@@ -67,7 +67,7 @@ def sample(config: ConfigDict, folder: Path, options: Options) -> None:
     from gans.train import draw
 
     num = NUM if options.num is None else options.num
-    own = own_config(config, folder, options)
+    own = read_run_config(config, folder, options)
     print(draw.sample(own, folder, num, options.seed, options.step, options.out, options.label))
 
 
@@ -75,7 +75,7 @@ def interpolate(config: ConfigDict, folder: Path, options: Options) -> None:
     from gans.train import draw
 
     num = NUM if options.num is None else options.num
-    own = own_config(config, folder, options)
+    own = read_run_config(config, folder, options)
     print(draw.interpolate(own, folder, num, options.seed, options.step, options.path, options.out))
 
 
@@ -84,14 +84,14 @@ def evaluate(config: ConfigDict, folder: Path, options: Options) -> None:
 
     num = run.Options().num if options.num is None else options.num
     chosen = run.Options(num, options.seed, options.step, options.features, options.weights)
-    print(run.evaluate(own_config(config, folder, options), folder, chosen))
+    print(run.evaluate(read_run_config(config, folder, options), folder, chosen))
 
 
 def anomaly(config: ConfigDict, folder: Path, options: Options) -> None:
     from gans.evaluate import anomaly
 
     num = anomaly.Options().num if options.num is None else options.num
-    own = own_config(config, folder, options)
+    own = read_run_config(config, folder, options)
     print(anomaly.anomaly(own, folder, anomaly.Options(num, options.seed, options.step)))
 
 
@@ -142,10 +142,10 @@ def sweep(path: Path, base: ConfigDict, folder: Path, options: SweepOptions, com
 def report(folders: Sequence[str], out: str | None) -> None:
     from gans.sweep import run
 
-    print(run.across([Path(folder) for folder in folders], Path(out) if out else None))
+    print(run.rewrite_report([Path(folder) for folder in folders], Path(out) if out else None))
 
 
-def own_config(config: ConfigDict, folder: Path, options: Options) -> ConfigDict:
+def read_run_config(config: ConfigDict, folder: Path, options: Options) -> ConfigDict:
     """The config of the run in a folder, for the modes that read one; `--config` names its default folder only.
 
     Overrides on the command line must agree with it, lest somebody believes that they have an effect. A run from before
@@ -158,11 +158,11 @@ def own_config(config: ConfigDict, folder: Path, options: Options) -> ConfigDict
         raise UserError(f'{folder} holds no run: train it first, or name its folder with --workdir')
     if options.overridden:
         workdir.agree(folder, config)
-    held, given = workdir.read_config(path), configs.flat(config)
+    held, given = workdir.read_config(path), configs.flatten(config)
     # A section that the run has not at all is off there: only other keys are younger than the run.
-    absent = [key for key in given if key not in configs.flat(held) and not configs.is_argument(key)]
-    there = {configs.section_of(key) for key in configs.flat(held)} | {None}
+    absent = [key for key in given if key not in configs.flatten(held) and not configs.is_argument(key)]
+    there = {configs.section_of(key) for key in configs.flatten(held)} | {None}
     absent = [key for key in absent if configs.section_of(key) in there]
     if absent:
         workdir.say(f'{folder} is older than {", ".join(f"{key} (taken as {given[key]})" for key in absent)}')
-    return configs.completed(held, {key: given[key] for key in absent})
+    return configs.add_missing(held, {key: given[key] for key in absent})

@@ -94,7 +94,7 @@ class Pair(NamedTuple):
     pack: int = 1  # examples that are judged as one
     replay: Callable[[Array, TrainState, Keys], Array] | None = None  # fakes with past ones among them
 
-    def called(self, what: str) -> str:
+    def qualify(self, what: str) -> str:
         """The name of a net, a player or a memory of this pair."""
         return f'{what}_{self.name}' if self.name else what
 
@@ -128,14 +128,14 @@ class Pair(NamedTuple):
         fakes, made = self.generate(params, state.stats, inputs, True)
         if past and self.replay is not None:
             fakes = self.replay(fakes, state, k_past)
-        reals, fakes, conditions, weights = pack_up(self.real(batch), fakes, self.conditions(inputs), self.pack)
-        net, stats = params[self.called('critic')], state.stats[self.called('critic')]
+        reals, fakes, conditions, weights = pack_batch(self.real(batch), fakes, self.conditions(inputs), self.pack)
+        net, stats = params[self.qualify('critic')], state.stats[self.qualify('critic')]
 
         def show(x: Array, conditions: Conditions, keys: Keys) -> tuple[Array, Conditions]:
             if self.view is None:
                 return x, conditions
-            shown, conditions = self.view.show(unpacked(x, self.pack), conditions, keys, state)
-            return packed(shown, self.pack), conditions
+            shown, conditions = self.view.show(unpack_examples(x, self.pack), conditions, keys, state)
+            return pack_examples(shown, self.pack), conditions
 
         def judge(x: Array, conditions: Conditions, stats: Tree) -> tuple[Array, Array | None, Tree]:
             out, stats = self.critic.apply(net, stats, x, *conditions, train=True, features=features)
@@ -163,7 +163,7 @@ class Pair(NamedTuple):
         return scene, after, made
 
 
-def pack_up(
+def pack_batch(
     real: Array, fake: Array, conditions: Conditions, pack: int
 ) -> tuple[Array, Array, Conditions, Array | None]:
     """Examples [B, ...] and conditions [B] as packs [P, ...], and the packs' weights.
@@ -180,10 +180,10 @@ def pack_up(
         real, fake, label = real[order], fake[order], label[order]
         weights = (label[::pack] == label[pack - 1 :: pack]).astype(jnp.float32)
         conditions = (label[::pack],)
-    return packed(real, pack), packed(fake, pack), conditions, weights
+    return pack_examples(real, pack), pack_examples(fake, pack), conditions, weights
 
 
-def packed(x: Array, pack: int) -> Array:
+def pack_examples(x: Array, pack: int) -> Array:
     """Lays packs of examples side by side in the channels: [B, ..., C] -> [B / pack, ..., pack C]."""
     if pack == 1:
         return x
@@ -191,7 +191,7 @@ def packed(x: Array, pack: int) -> Array:
     return jnp.concatenate([x[:, i] for i in range(pack)], -1)
 
 
-def unpacked(x: Array, pack: int) -> Array:
+def unpack_examples(x: Array, pack: int) -> Array:
     """The inverse of `packed`: [P, ..., pack C] -> [P pack, ..., C]."""
     if pack == 1:
         return x

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from ml_collections import ConfigDict
 
-from gans.configs import flat
+from gans.configs import flatten
 from gans.errors import UserError
 
 COUNT = 2**31 - 1  # the largest whole number on a device
@@ -22,14 +22,14 @@ class Range(NamedTuple):
     ends: str = '[]'
     whole: bool = False
 
-    def holds(self, value: Any) -> bool:
+    def contains(self, value: Any) -> bool:
         if isinstance(value, tuple | list):
-            return all(map(self.holds, value))
+            return all(map(self.contains, value))
         above = lambda: value > self.low if self.ends[0] == '(' else value >= self.low
         below = lambda: value < self.high if self.ends[1] == ')' else value <= self.high
         return self._is_number(value) and above() and below()
 
-    def wanted(self, value: Any) -> str:
+    def requirement(self, value: Any) -> str:
         """What a value must be or do that is not in the range."""
         number = self._is_number(value)
         if self.high == math.inf or (self.high == COUNT and not (number and value > COUNT)):
@@ -82,11 +82,11 @@ RANGES = {
     'data.scale': POSITIVE,
     'latents.size': count(),
     'latents.scale': POSITIVE,
-    'labels.real': ANY,  # see also gans/losses.py
-    'labels.fake': ANY,
-    'labels.generator': ANY,
+    'targets.real': ANY,  # see also gans/losses.py
+    'targets.fake': ANY,
+    'targets.generator': ANY,
     'pack': count(),
-    'flip_labels': SHARE,
+    'flip_targets': SHARE,
     'instance_noise.sigma': NOT_NEGATIVE,
     'instance_noise.until': count(),
     'augment.probability': SHARE,
@@ -137,7 +137,7 @@ def check(config: ConfigDict) -> None:
 
     A number that is traced has no value yet; those of a sweep's rows are looked at before.
     """
-    for key, value in flat(config).items():
+    for key, value in flatten(config).items():
         traced = hasattr(value, 'aval')  # jax's name for shape and type, and jax is not needed here
         range_ = range_of(key)
         if range_ is None and isinstance(value, float):
@@ -148,5 +148,5 @@ def check(config: ConfigDict) -> None:
 
 def check_one(name: str, value: Any, range_: Range) -> None:
     """The same for one number."""
-    if not range_.holds(value):
-        raise UserError(f'{name}={repr(value).removesuffix(".0")} must {range_.wanted(value)}')
+    if not range_.contains(value):
+        raise UserError(f'{name}={repr(value).removesuffix(".0")} must {range_.requirement(value)}')

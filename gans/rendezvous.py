@@ -31,45 +31,45 @@ def meet(host: str, port: int, processes: int, process: int) -> None:
         of processes; after five minutes, who is missing.
     """
     if process == 0:
-        _receive(f'{host}:{port}', port, processes)
+        _wait_for_peers(f'{host}:{port}', port, processes)
     else:
-        _come(host, port, processes, process)
+        _check_in(host, port, processes, process)
 
 
-def _receive(place: str, port: int, processes: int) -> None:
+def _wait_for_peers(place: str, port: int, processes: int) -> None:
     """Process 0."""
     present: dict[int, socket.socket] = {}
     began, told = time.monotonic(), False
     with contextlib.ExitStack() as stack:
-        server = stack.enter_context(_listening(port))
+        server = stack.enter_context(_listen(port))
         while len(present) < processes - 1:
             missing = [number for number in range(1, processes) if number not in present]
             waited = time.monotonic() - began
             if waited > GIVE_UP:
-                said = _given_up(_named(missing), place)
-                _tell(present.values(), f'no {said}')
+                said = _timeout_message(_name_processes(missing), place)
+                _send(present.values(), f'no {said}')
                 raise UserError(said)
             if waited > PATIENCE and not told:
-                told, said = True, _waiting(_named(missing), place)
+                told, said = True, _waiting_message(_name_processes(missing), place)
                 print(said, file=sys.stderr, flush=True)
-                _tell(present.values(), f'wait {said}')
+                _send(present.values(), f'wait {said}')
             ready, _, _ = select.select([server, *present.values()], [], [], POLL)
             present = {number: peer for number, peer in present.items() if peer not in ready}  # who speaks has gone
             if server in ready:
                 peer = stack.enter_context(server.accept()[0])
-                number, refused = _greeted(peer, processes, present)
+                number, refused = _handshake(peer, processes, present)
                 if refused:
-                    _tell([peer], f'no {refused}')
+                    _send([peer], f'no {refused}')
                 elif number is not None:
                     present[number] = peer
-        _tell(present.values(), 'go')
+        _send(present.values(), 'go')
         for peer in present.values():  # they close first, lest the port be kept
             with contextlib.suppress(OSError):
                 peer.settimeout(1)
                 peer.recv(1)
 
 
-def _greeted(peer: socket.socket, processes: int, present: dict) -> tuple[int | None, str | None]:
+def _handshake(peer: socket.socket, processes: int, present: dict) -> tuple[int | None, str | None]:
     """Who has come, None for a stranger; and why it cannot stay."""
     try:
         peer.settimeout(1)
@@ -83,7 +83,7 @@ def _greeted(peer: socket.socket, processes: int, present: dict) -> tuple[int | 
     return number, None
 
 
-def _come(host: str, port: int, processes: int, process: int) -> None:
+def _check_in(host: str, port: int, processes: int, process: int) -> None:
     """Any other process."""
     place, began, told = f'{host}:{port}', time.monotonic(), False
     while True:
@@ -103,14 +103,14 @@ def _come(host: str, port: int, processes: int, process: int) -> None:
             reason = (error.strerror or str(error)).lower()
         waited = time.monotonic() - began
         if waited > GIVE_UP:
-            raise UserError(_given_up('process 0', place, reason))
+            raise UserError(_timeout_message('process 0', place, reason))
         if waited > PATIENCE and not told:
             told = True
-            print(_waiting('process 0', place, reason), file=sys.stderr, flush=True)
+            print(_waiting_message('process 0', place, reason), file=sys.stderr, flush=True)
         time.sleep(POLL)
 
 
-def _listening(port: int) -> socket.socket:
+def _listen(port: int) -> socket.socket:
     both = socket.has_dualstack_ipv6()
     try:
         return socket.create_server(('', port), family=socket.AF_INET6 if both else socket.AF_INET, dualstack_ipv6=both)
@@ -120,21 +120,21 @@ def _listening(port: int) -> socket.socket:
         raise UserError(f'port {port} {why}: name another in --distributed, the same to all processes') from error
 
 
-def _tell(peers: Iterable[socket.socket], line: str) -> None:
+def _send(peers: Iterable[socket.socket], line: str) -> None:
     for peer in peers:
         with contextlib.suppress(OSError):  # who has gone is found out by reading
             peer.sendall(f'{line}\n'.encode())
 
 
-def _named(numbers: list[int]) -> str:
+def _name_processes(numbers: list[int]) -> str:
     some = ', '.join(map(str, numbers[:8])) + (f' and {len(numbers) - 8} more' if len(numbers) > 8 else '')
     return ('process ' if len(numbers) == 1 else 'processes ') + some
 
 
-def _waiting(who: str, place: str, reason: str | None = None) -> str:
+def _waiting_message(who: str, place: str, reason: str | None = None) -> str:
     return f'waiting for {who} at {place}{f" ({reason})" if reason else ""}, giving up after {GIVE_UP:.0f} s'
 
 
-def _given_up(who: str, place: str, reason: str | None = None) -> str:
+def _timeout_message(who: str, place: str, reason: str | None = None) -> str:
     why = f' ({reason})' if reason else ''
     return f'{who} did not come to {place} within {GIVE_UP:.0f} s{why}: start all processes, with the same address'

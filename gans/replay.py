@@ -32,14 +32,14 @@ def memory(config: ml_collections.ConfigDict, pair: Pair) -> dict[str, Tree]:
         raise UserError(f'replay.size={size} must be a multiple of replay.fresh={fresh}')
     pool = jax.ShapeDtypeStruct((size, *pair.spec.shape), kind_of(pair.spec).dtype)
     check(pool.size * pool.dtype.itemsize, f'replay.size={size}', 'it')
-    return {pair.called('replay'): jnp.zeros(pool.shape, pool.dtype)}
+    return {pair.qualify('replay'): jnp.zeros(pool.shape, pool.dtype)}
 
 
 def mix(config: ml_collections.ConfigDict, pair: Pair) -> Callable[[Array, TrainState, Keys], Array] | None:
     """What puts past fakes into a batch of new ones; None without a pool."""
     if config.replay.size is None:
         return None
-    name, share, fresh = pair.called('replay'), config.replay.share, config.replay.fresh
+    name, share, fresh = pair.qualify('replay'), config.replay.share, config.replay.fresh
     return lambda fakes, state, keys: mix_in(state.memory[name], fakes, keys, share, state.step, fresh)
 
 
@@ -47,7 +47,7 @@ def update(config: ml_collections.ConfigDict, pair: Pair, params: Params, state:
     """The pool after a step of the critic, with fakes of the generator as it samples."""
     if config.replay.size is None:
         return Aux()
-    name, inputs = pair.called('replay'), pair.inputs({}, fresh_keys(state, config.replay.fresh))
+    name, inputs = pair.qualify('replay'), pair.inputs({}, fresh_keys(state, config.replay.fresh))
     fakes, _ = pair.generate(params, state.stats, inputs, False)
     return Aux(memory={name: push(state.memory[name], fakes, state.step)})
 

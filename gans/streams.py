@@ -12,10 +12,10 @@ def install() -> None:
         stream = getattr(sys, name)
         if hasattr(stream, 'reconfigure'):  # there may be none, as under pythonw
             stream.reconfigure(errors='replace')
-            setattr(sys, name, _Lasting(stream))
+            setattr(sys, name, _SafeStream(stream))
 
 
-class _Lasting:
+class _SafeStream:
     """A stream of text that outlives its reader, as behind `| head -1`."""
 
     def __init__(self, stream: Any) -> None:
@@ -25,13 +25,13 @@ class _Lasting:
         return getattr(self._stream, name)
 
     def write(self, text: str) -> int:
-        self._lasting(lambda: self._stream.write(text))
+        self._ignore_broken_pipe(lambda: self._stream.write(text))
         return len(text)
 
     def flush(self) -> None:
-        self._lasting(self._stream.flush)
+        self._ignore_broken_pipe(self._stream.flush)
 
-    def _lasting(self, act: Callable[[], object]) -> None:
+    def _ignore_broken_pipe(self, act: Callable[[], object]) -> None:
         try:
             act()
         except BrokenPipeError:

@@ -15,8 +15,8 @@ from gans import augment, defaults, penalties
 from gans.core import Array, Aux, Keys, Spec
 from gans.errors import unknown
 from gans.ops import random
-from gans.ops.several import several
-from gans.parts import Scene, Term, packed, unpacked
+from gans.ops.batch_check import check_batch
+from gans.parts import Scene, Term, pack_examples, unpack_examples
 
 
 def penalize(penalty: penalties.Penalty, weight: float | Array, every: int, through_view: bool) -> Term:
@@ -69,7 +69,7 @@ def consistency(*, spec: Spec, weight: float = 10.0, names: str = 'flip_shift', 
     def value(scene: Scene, keys: Keys) -> tuple[Array, Aux]:
         def apart(scores: Array, x: Array, keys: Keys) -> Array:
             each = jnp.stack(random.split(keys, scene.pack), 1).reshape(-1)  # a key for each example of a pack
-            moved = packed(augmentation(unpacked(x, scene.pack), each, 1.0), scene.pack)
+            moved = pack_examples(augmentation(unpack_examples(x, scene.pack), each, 1.0), scene.pack)
             return (scores - scene.bare_critic(moved)) ** 2
 
         (real, fake), (k_real, k_fake) = scene.shown, random.split(keys, 2)
@@ -103,7 +103,7 @@ def feature_matching(*, weight: float = 1.0, alone: bool = True) -> Term:
     """
 
     def value(scene: Scene, keys: Keys) -> tuple[Array, Aux]:
-        several('feature matching', len(scene.real_features))
+        check_batch('feature matching', len(scene.real_features))
         return jnp.sum((scene.mean(scene.real_features) - scene.mean(scene.fake_features)) ** 2), Aux()
 
     return Term(value, weight, real=True, features=True, alone=alone)

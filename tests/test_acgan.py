@@ -10,7 +10,7 @@ from drawing import draw, inputs_of
 from ml_collections import ConfigDict
 
 from experiments import common
-from gans.configs import overridden
+from gans.configs import override
 from gans.core import Compute, Spec
 from gans.errors import UserError
 from gans.ops import random
@@ -27,7 +27,7 @@ def made(classes=CLASSES, weight=0.7, **overrides):
     config.latents.size = 5
     config.generator = ConfigDict({'net': 'mlp', 'widths': (16,), 'condition': 'concat'})
     config.critic = ConfigDict({'net': 'mlp', 'widths': (16,)})
-    config = overridden(config, overrides, 'of a test')
+    config = override(config, overrides, 'of a test')
     config.acgan = ConfigDict({'weight': weight}, type_safe=False)
     return build(config, Spec(SHAPE, classes), Compute())
 

@@ -99,7 +99,7 @@ def run(config: Path, capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyP
         (('--config=CONFIG', '--config.generator.net=dcgam'), "unknown generator.net 'dcgam'; did you mean 'dcgan'"),
         (('--config=CONFIG', '--config.critic.net=dcgan'), "'widths'; did you mean 'width'"),
         (('--config=CONFIG', '--config.game=hindge'), "unknown game 'hindge'; did you mean 'hinge'"),
-        (('--config=CONFIG', '--config.game=hinge', '--config.labels.real=0.9'), 'has no meaning'),
+        (('--config=CONFIG', '--config.game=hinge', '--config.targets.real=0.9'), 'has no meaning'),
         (
             ('--config=CONFIG', '--config.terms.r9.weight=3'),
             "'terms.r9.weight'; did you mean 'terms.r",

@@ -40,7 +40,7 @@ TECHNIQUES = {
     'diffaugment': {'augment.names': 'color,translation,cutout'},
     'ada': {'augment.names': 'blit', 'augment.target': 0.6, 'augment.kimg': 0.1, 'augment.probability': 0.5},
     'noise': {'instance_noise.sigma': 0.1},
-    'flips': {'flip_labels': 0.2},
+    'flips': {'flip_targets': 0.2},
     'top_k': {'top_k.share': 0.5, 'top_k.until': 1},
     'replay': {'replay.size': 8, 'replay.fresh': 4},
     'pack': {'pack': 2},
@@ -68,7 +68,7 @@ def config_of(system: str, technique: str) -> ConfigDict:
     config.critic = {'net': 'mlp', 'widths': (8,)}
     config.ema.decay = 0.9
     config.train.batch_size = BATCH
-    config = configs.overridden(config, SYSTEMS[system] | TECHNIQUES[technique], 'of a test')
+    config = configs.override(config, SYSTEMS[system] | TECHNIQUES[technique], 'of a test')
     ranges.check(config)
     return config
 

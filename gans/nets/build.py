@@ -19,22 +19,22 @@ from gans.core import Array, Compute, Keys, Net, Spec, Tree
 from gans.errors import UserError, unknown
 from gans.ops import labels
 from gans.ops.layers import PRODUCT
-from gans.ops.virtual import Referenced
+from gans.ops.virtual import WithReferenceBatch
 from gans.ranges import COUNT
 
 HELPERS = ('build', 'recognition')  # files of this folder that are no family of nets
 
 
-def _whole(value: Any) -> bool:
+def _is_count(value: Any) -> bool:
     return isinstance(value, Integral) and not isinstance(value, bool) and 0 < value <= COUNT
 
 
 # What the options of nets may be annotated with: what that means, and whether a value is such.
 KINDS: dict[Any, tuple[str, Callable[[Any], bool]]] = {
-    int: (f'a whole number in [1, {COUNT}]', _whole),
+    int: (f'a whole number in [1, {COUNT}]', _is_count),
     tuple[int, ...]: (
         f'whole numbers in [1, {COUNT}], as (64, 64)',
-        lambda v: isinstance(v, tuple) and all(map(_whole, v)),
+        lambda v: isinstance(v, tuple) and all(map(_is_count, v)),
     ),
     float: ('a number', lambda v: isinstance(v, Real | Array) and not isinstance(v, bool)),
     bool: ('True or False', lambda v: isinstance(v, bool)),
@@ -72,12 +72,12 @@ def from_linen(module: nn.Module, *inputs: jax.ShapeDtypeStruct) -> Net:
             raise UserError(f"the net '{type(module).__module__.rpartition('.')[2]}' tells no features: take another")
         return (out, told[0]) if features else out, {**stats, **changed}
 
-    def apply_again(params: Tree, stats: Tree, *inputs: Array, **how: Any) -> tuple[Array | tuple[Array, Array], Tree]:
+    def apply_remat(params: Tree, stats: Tree, *inputs: Array, **how: Any) -> tuple[Array | tuple[Array, Array], Tree]:
         policy = jax.checkpoint_policies.save_only_these_names(PRODUCT)
         return jax.checkpoint(functools.partial(apply, **how), policy=policy)(params, stats, *inputs)
 
     batchwise = getattr(module, 'batchwise', True)
-    return Net(init, apply_again if module.compute.remat else apply, module, inputs, batchwise)
+    return Net(init, apply_remat if module.compute.remat else apply, module, inputs, batchwise)
 
 
 def generator(
@@ -94,31 +94,31 @@ def generator(
       latents: how many numbers.
       draw: keys [B] -> latents, which only virtual batch norm wants.
     """
-    config, condition, embedding = _condition(config, 'generator', spec, labels.GENERATOR)
-    module = of_config('Generator', config, 'generator', shape=spec.shape, compute=compute)
-    net = _labelled(module, condition, embedding, spec, jax.ShapeDtypeStruct((2, latents), jnp.float32))
+    config, condition, embedding = _split_condition(config, 'generator', spec, labels.GENERATOR)
+    module = make_module('Generator', config, 'generator', shape=spec.shape, compute=compute)
+    net = _make_net(module, condition, embedding, spec, jax.ShapeDtypeStruct((2, latents), jnp.float32))
     if config.get('norm') != 'virtual':
         return net
     if draw is None:
         raise UserError("generator.norm='virtual' is for the system gan and what is built on it: take another norm")
-    return from_linen(Referenced(net.module, draw, len(spec.classes)), *net.inputs)
+    return from_linen(WithReferenceBatch(net.module, draw, len(spec.classes)), *net.inputs)
 
 
 def critic(config: Mapping[str, Any], spec: Spec, compute: Compute) -> Net:
     """The net examples [B, *spec.shape], and labels [B] if it is conditional -> scores [B] that the config has."""
-    config, condition, embedding = _condition(config, 'critic', spec, labels.CRITIC)
-    shape = labels.told(spec.shape, condition, len(spec.classes) if embedding is None else embedding)
-    module = of_config('Critic', config, 'critic', shape=shape, compute=compute)
-    return _labelled(module, condition, embedding, spec, jax.ShapeDtypeStruct((2, *spec.shape), jnp.float32))
+    config, condition, embedding = _split_condition(config, 'critic', spec, labels.CRITIC)
+    shape = labels.input_shape(spec.shape, condition, len(spec.classes) if embedding is None else embedding)
+    module = make_module('Critic', config, 'critic', shape=shape, compute=compute)
+    return _make_net(module, condition, embedding, spec, jax.ShapeDtypeStruct((2, *spec.shape), jnp.float32))
 
 
 def autoencoder(config: Mapping[str, Any], spec: Spec, compute: Compute) -> Net:
     """The net examples [B, *spec.shape] -> reconstructions of that shape that the critic's config describes."""
-    module = of_config('Autoencoder', config, 'critic', shape=spec.shape, compute=compute)
+    module = make_module('Autoencoder', config, 'critic', shape=spec.shape, compute=compute)
     return from_linen(module, jax.ShapeDtypeStruct((2, *spec.shape), jnp.float32))
 
 
-def _condition(
+def _split_condition(
     config: Mapping[str, Any], role: str, spec: Spec, known: tuple[str, ...]
 ) -> tuple[dict[str, Any], str | None, int | None]:
     """The net's own options, and apart from them how it is told labels: `condition` and `embedding`."""
@@ -133,7 +133,7 @@ def _condition(
     return options, condition, embedding
 
 
-def _labelled(
+def _make_net(
     module: nn.Module, condition: str | None, embedding: int | None, spec: Spec, x: jax.ShapeDtypeStruct
 ) -> Net:
     """The pure functions of a net of x, or of x and labels."""
@@ -142,11 +142,11 @@ def _labelled(
     if condition in ('norm', 'projection') and 'label' not in inspect.signature(type(module).__call__).parameters:
         net = type(module).__module__.rpartition('.')[2]
         raise UserError(f"condition='{condition}' cannot be had of the net '{net}': take 'concat', or another net")
-    told = labels.Labelled(module, len(spec.classes), condition, embedding)
+    told = labels.Labeled(module, len(spec.classes), condition, embedding)
     return from_linen(told, x, jax.ShapeDtypeStruct((2,), jnp.int32))
 
 
-def of_config(kind: str, config: Mapping[str, Any], role: str, **given: Any) -> nn.Module:
+def make_module(kind: str, config: Mapping[str, Any], role: str, **given: Any) -> nn.Module:
     options = dict(config)
     name = options.pop('net', None)
     known = [module.name for module in pkgutil.iter_modules(gans.nets.__path__) if module.name not in HELPERS]

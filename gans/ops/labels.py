@@ -12,7 +12,7 @@ GENERATOR = ('concat', 'norm')
 CRITIC = ('concat', 'planes', 'projection')
 
 
-class Labelled(nn.Module):
+class Labeled(nn.Module):
     """(x [B, ...], label int32 [B]) -> what `net` makes of them.
 
     condition: how the net learns the label, a one-hot vector or an `embedding` of so many numbers:
@@ -50,7 +50,7 @@ class Labelled(nn.Module):
         return self.net(jnp.concatenate([x, vector.astype(x.dtype)], -1), train=train)
 
 
-def told(shape: tuple[int, ...], condition: str | None, numbers: int) -> tuple[int, ...]:
+def input_shape(shape: tuple[int, ...], condition: str | None, numbers: int) -> tuple[int, ...]:
     """The shape of an example together with the label's `numbers`, as the net sees it."""
     if condition == 'planes':
         return (*shape[:-1], shape[-1] + numbers)

@@ -27,7 +27,7 @@ def pack_spec(spec: Spec, pack: int) -> Spec:
 
 def sides(config: ml_collections.ConfigDict) -> Sides:
     """The game that the config names."""
-    game = losses.game(config.game, losses.Labels(**config.labels))
+    game = losses.game(config.game, losses.Targets(**config.targets))
 
     def critic(scene: Scene, keys: Keys) -> tuple[Array, Aux]:
         return game.critic(scene.real_scores, scene.fake_scores), Aux()
@@ -67,10 +67,10 @@ def two_players(
     players, updates, memory = {}, [], dict(given.pop('memory', {}))
     for group in [pairs] if together else [[pair] for pair in pairs]:
         for role, more in (('critic', with_critic), ('generator', with_generator)):
-            name = role if together else group[0].called(role)
+            name = role if together else group[0].qualify(role)
             lazy = [(pair, term) for pair in group for term, each in _terms(pair, role).items() if each.every > 1]
             every = [_terms(pair, role)[term].every for pair, term in lazy]
-            nets_owned = (*(pair.called(role) for pair in group), *more)
+            nets_owned = (*(pair.qualify(role) for pair in group), *more)
             rate = optimizers.rate(config.optimizer[role], role)
             rates = {} if rate is None else dict.fromkeys(nets_owned, rate)
             players[name] = Player(nets_owned, optimizers.build(config.optimizer[role], role, every), rates)
@@ -80,7 +80,7 @@ def two_players(
             updates.append(Update(name, name, loss, repeats=repeats, micro=config.train.micro))
             for (pair, term), k in zip(lazy, every, strict=True):
                 alone = _lazy_loss(pair, role, term)
-                updates.append(Update(pair.called(term), name, alone, every=k, micro=config.train.micro))
+                updates.append(Update(pair.qualify(term), name, alone, every=k, micro=config.train.micro))
     memory |= {**game.critic.memory, **game.generator.memory}
     for pair in pairs:
         if game.generator.memory and any(term.alone for term in pair.generator_terms.values()):
@@ -124,7 +124,7 @@ def _equip(config: ml_collections.ConfigDict, pair: Pair) -> Pair:
     return pair._replace(
         critic_terms={**own['critic'], **more['critic']},
         generator_terms={**own['generator'], **more['generator']},
-        view=views.chain(pair.view, views.build(config, pair.spec, pair.called('augment'))),
+        view=views.chain(pair.view, views.build(config, pair.spec, pair.qualify('augment'))),
         replay=replay.mix(config, pair),
     )
 
@@ -138,14 +138,14 @@ def _critic_loss(config: ml_collections.ConfigDict, pair: Pair, game: Term) -> L
         scene, stats, _ = pair.scene(params, state, batch, k_scene, past=True, features=features)
         aux = Aux({'real_score': scene.real_scores.mean(), 'fake_score': scene.fake_scores.mean()})
         played = scene
-        if config.flip_labels is not None:
-            flipped = losses.flip(k_flip[:: pair.pack], config.flip_labels, scene.real_scores, scene.fake_scores)
+        if config.flip_targets is not None:
+            flipped = losses.flip(k_flip[:: pair.pack], config.flip_targets, scene.real_scores, scene.fake_scores)
             played = scene._replace(real_scores=flipped[0], fake_scores=flipped[1])
         value, more = game.value(played, k_terms[:: pair.pack])
         value, more = add_terms(scene.mean(value), more, now, scene, k_terms[:: pair.pack])
         learned = Aux() if pair.view is None else pair.view.learn(state, scene.real_scores)
         pool = replay.update(config, pair, params, state)
-        return value, join(aux, more, Aux(stats={pair.called('critic'): stats}), learned, pool)
+        return value, join(aux, more, Aux(stats={pair.qualify('critic'): stats}), learned, pool)
 
     return loss
 
@@ -206,7 +206,7 @@ def join(*found: Aux) -> Aux:
 
 def _refuse_game(config: ml_collections.ConfigDict) -> None:
     """Raises UserError for what only a game of gans/losses.py would read."""
-    read = lambda config: {'game': config.game} | {f'labels.{key}': value for key, value in config.labels.items()}
+    read = lambda config: {'game': config.game} | {f'targets.{key}': value for key, value in config.targets.items()}
     usual = read(defaults.get_config())
     for key, value in read(config).items():
         if not isinstance(value, jax.core.Tracer) and value != usual[key]:

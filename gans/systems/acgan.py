@@ -11,7 +11,7 @@ from gans.core import Array, Aux, Compute, Keys, Params, Spec, System, Tree
 from gans.errors import UserError
 from gans.latents import make_latents, with_label
 from gans.nets import build as nets
-from gans.nets.recognition import head
+from gans.nets._heads import head
 from gans.optimizers import ema
 from gans.parts import Pair, Scene, Term
 from gans.systems._players import refuse, two_players
@@ -42,12 +42,12 @@ def build(config: ml_collections.ConfigDict, spec: Spec, compute: Compute, *, we
         logits, _ = classifier.apply(scene.params['classifier'], {}, features, train=True)
         return optax.softmax_cross_entropy_with_integer_labels(logits, label), logits.argmax(1) == label
 
-    def of_both(scene: Scene, keys: Keys) -> tuple[Array, Aux]:
+    def critic_class_loss(scene: Scene, keys: Keys) -> tuple[Array, Aux]:
         (real, right), (fake, guessed) = (classify(scene, x) for x in (scene.real_features, scene.fake_features))
         metrics = {'real_class_loss': real.mean(), 'fake_class_loss': fake.mean()}
         return real + fake, Aux(metrics | {'real_accuracy': right.mean(), 'fake_accuracy': guessed.mean()})
 
-    def of_fakes(scene: Scene, keys: Keys) -> tuple[Array, Aux]:
+    def generator_class_loss(scene: Scene, keys: Keys) -> tuple[Array, Aux]:
         return classify(scene, scene.fake_features)[0], Aux()
 
     pair = Pair(
@@ -55,8 +55,8 @@ def build(config: ml_collections.ConfigDict, spec: Spec, compute: Compute, *, we
         generate,
         critic,
         inputs=with_label(make_latents(config.latents)),
-        critic_terms={'class_loss': Term(of_both, weight, features=True)},
-        generator_terms={'class_loss': Term(of_fakes, weight, features=True)},
+        critic_terms={'class_loss': Term(critic_class_loss, weight, features=True)},
+        generator_terms={'class_loss': Term(generator_class_loss, weight, features=True)},
         replayable=False,
     )
     return two_players(

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import ml_collections
 
 from gans.core import Array, Aux, Compute, Keys, Spec, System
-from gans.ops.several import several
+from gans.ops.batch_check import check_batch
 from gans.parts import Scene, Term
 from gans.systems import _energies
 from gans.systems._players import Sides
@@ -55,7 +55,7 @@ def pulling_away(code: Array) -> Array:
     """The mean squared cosine of all pairs of different codes [B, d], B at least 2: 1 if all are alike, 0 if all are
     orthogonal (eq. 4). Of a batch that is cut, over devices or micro-batches, the pairs within the pieces.
     """
-    several('the pulling-away term', len(code))
+    check_batch('the pulling-away term', len(code))
     unit = code * jax.lax.rsqrt((code**2).sum(1, keepdims=True) + 1e-12)  # a code of zeros has no direction
     cosines = unit @ unit.T
     different = 1 - jnp.eye(len(code))

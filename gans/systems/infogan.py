@@ -15,7 +15,7 @@ from gans.core import Array, Aux, Batch, Compute, Keys, Params, Spec, System, Tr
 from gans.kinds import name_of
 from gans.latents import make_latents
 from gans.nets import build as nets
-from gans.nets.recognition import head
+from gans.nets._heads import head
 from gans.ops import random
 from gans.optimizers import ema
 from gans.parts import Pair, Scene, Term
@@ -80,21 +80,21 @@ def build(
         metrics |= {f'code_{i}_information': of_codes[i] for i in range(codes)}
         return category_weight * of_category + code_weight * of_codes.sum(), Aux(metrics, {'recognition': stats})
 
-    def bound_alone(scene: Scene, keys: Keys) -> tuple[Array, Aux]:
+    def critic_bound(scene: Scene, keys: Keys) -> tuple[Array, Aux]:
         """The same for the critic, which does not move the recognition net."""
         return bound(scene, keys)[0], Aux()
 
-    def each_category(batch: Batch, keys: Keys) -> Latents:
+    def traverse_categories(batch: Batch, keys: Keys) -> Latents:
         """Rows of all categories, whose noise and codes are the row's."""
-        rows = repeated(inputs(batch, keys), categories)
+        rows = repeat_rows(inputs(batch, keys), categories)
         return {**rows, 'category': jnp.tile(jnp.arange(categories), len(keys))}
 
-    def each_code(batch: Batch, keys: Keys) -> Latents:
+    def traverse_codes(batch: Batch, keys: Keys) -> Latents:
         """Rows along which one code goes from -REACH to REACH: first all rows of the first code; row i is of category
         i, and the rest is the row's.
         """
         rows = {**inputs(batch, keys), 'category': jnp.arange(len(keys)) % categories}
-        rows, values = repeated(rows, STEPS), jnp.tile(jnp.linspace(-REACH, REACH, STEPS), len(keys))
+        rows, values = repeat_rows(rows, STEPS), jnp.tile(jnp.linspace(-REACH, REACH, STEPS), len(keys))
         parts = [{**rows, 'codes': rows['codes'].at[:, i].set(values)} for i in range(codes)]
         return jax.tree.map(lambda *x: jnp.concatenate(x), *parts)
 
@@ -103,15 +103,15 @@ def build(
         generate,
         critic,
         inputs,
-        critic_terms={'information': Term(bound_alone, -1.0, features=True)},
+        critic_terms={'information': Term(critic_bound, -1.0, features=True)},
         generator_terms={'information': Term(bound, -1.0, features=True)},
         replayable=False,
     )
     samplers = {'samples': pair.sampler(asked={'category': 'codes'})}
     if name_of(spec) == 'images':
-        samplers['categories'] = samplers['samples']._replace(inputs=each_category, columns=categories)
+        samplers['categories'] = samplers['samples']._replace(inputs=traverse_categories, columns=categories)
         if codes:
-            samplers['codes'] = samplers['samples']._replace(inputs=each_code, columns=STEPS)
+            samplers['codes'] = samplers['samples']._replace(inputs=traverse_codes, columns=STEPS)
     return two_players(
         config,
         [pair],
@@ -141,6 +141,6 @@ def information(answers: Array, latents: Latents) -> tuple[Array, Array]:
     return log_q + math.log(categories), log_density + math.log(2)
 
 
-def repeated(rows: Tree, columns: int) -> Tree:
+def repeat_rows(rows: Tree, columns: int) -> Tree:
     """Each row so many times in a row: leaves [N, ...] -> [N * columns, ...]."""
     return jax.tree.map(lambda x: jnp.repeat(x, columns, 0), rows)

@@ -60,9 +60,9 @@ def build(
     refuse(config, 'pack', 'the critics are given an image beside each example')
     if conditional and not spec.classes:
         raise UserError('lapgan.conditional wants labels, and this set has none: set it to False, or see data.name')
-    sizes = _sizes(coarsest, spec)
-    finer = [_finer(config, spec, compute, size, conditional) for size in sizes[1:]]
-    levels = [_coarsest(config, spec, compute, sizes[0], conditional, generator, critic), *finer]
+    sizes = _level_sizes(coarsest, spec)
+    finer = [_residual_level(config, spec, compute, size, conditional) for size in sizes[1:]]
+    levels = [_coarsest_level(config, spec, compute, sizes[0], conditional, generator, critic), *finer]
 
     def inputs(batch: Batch, keys: Keys) -> Tree:
         own = random.split(keys, len(levels))
@@ -120,7 +120,7 @@ def _pair(level: Level) -> Pair:
     )
 
 
-def _coarsest(
+def _coarsest_level(
     config: ml_collections.ConfigDict,
     spec: Spec,
     compute: Compute,
@@ -134,7 +134,7 @@ def _coarsest(
     small = spec._replace(shape=(size, size, spec.shape[2]))
 
     def real(batch: Batch) -> tuple[Array, Conditions]:
-        return _shrunk(batch, size), (batch['label'],) if conditional else ()
+        return _downsample(batch, size), (batch['label'],) if conditional else ()
 
     return Level(
         size,
@@ -146,7 +146,9 @@ def _coarsest(
     )
 
 
-def _finer(config: ml_collections.ConfigDict, spec: Spec, compute: Compute, size: int, conditional: bool) -> Level:
+def _residual_level(
+    config: ml_collections.ConfigDict, spec: Spec, compute: Compute, size: int, conditional: bool
+) -> Level:
     """The GAN of the residuals of images of one size, whose latents are planes of noise."""
     shape = (size, size, spec.shape[2])
     options = {'shape': shape, 'compute': compute, 'classes': len(spec.classes) if conditional else None}
@@ -155,27 +157,27 @@ def _finer(config: ml_collections.ConfigDict, spec: Spec, compute: Compute, size
     noise = make_latents(ml_collections.ConfigDict({**config.latents, 'size': size * size}))
 
     def real(batch: Batch) -> tuple[Array, Conditions]:
-        residual, coarse = laplacian(_shrunk(batch, size), 1)
+        residual, coarse = laplacian(_downsample(batch, size), 1)
         return residual, (up(coarse), batch['label']) if conditional else (up(coarse),)
 
     return Level(
         size,
         spec._replace(shape=shape),
         nets.from_linen(
-            nets.of_config('LevelGenerator', config.generator, 'generator', **options), plane, image, *label
+            nets.make_module('LevelGenerator', config.generator, 'generator', **options), plane, image, *label
         ),
-        nets.from_linen(nets.of_config('LevelCritic', config.critic, 'critic', **options), image, image, *label),
+        nets.from_linen(nets.make_module('LevelCritic', config.critic, 'critic', **options), image, image, *label),
         lambda keys: noise(keys).reshape(-1, size, size, 1),
         real,
     )
 
 
-def _shrunk(batch: Batch, size: int) -> Array:
+def _downsample(batch: Batch, size: int) -> Array:
     """The real images at that size."""
     return gaussian(batch['real'], (batch['real'].shape[1] // size).bit_length() - 1)[-1]
 
 
-def _sizes(coarsest: int, spec: Spec) -> list[int]:
+def _level_sizes(coarsest: int, spec: Spec) -> list[int]:
     """[coarsest, ..., H], or a UserError."""
     sizes = [coarsest]
     while len(spec.shape) == 3 and 0 < sizes[-1] < spec.shape[0]:

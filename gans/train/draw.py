@@ -49,7 +49,7 @@ def sample(
     _, *others = experiment.system.samplers.items()
     for name, sampler in others if not out else ():
         path = folder / f'{name}_seed{seed}.png'
-        images = memory.fetched(jax.jit(partial(_picture, experiment, sampler))(state, jax.random.key(seed)))
+        images = memory.fetch(jax.jit(partial(_picture, experiment, sampler))(state, jax.random.key(seed)))
         pictures.save_png(path, pictures.grid(images, sampler.columns))
         lines.append(f'{name}: {path}')
     return '\n'.join(lines)
@@ -118,4 +118,4 @@ def _check_memory(experiment: Experiment, num: int) -> None:
 
 
 def _apply(experiment: Experiment, state: TrainState, inputs: Tree) -> np.ndarray:
-    return np.concatenate(memory.fetched(sampling.make_sampler(experiment)(state, inputs)))
+    return np.concatenate(memory.fetch(sampling.make_sampler(experiment)(state, inputs)))

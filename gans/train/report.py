@@ -20,7 +20,7 @@ from gans.data import feed
 from gans.features import load
 from gans.features.base import Extractor
 from gans.metrics import protocol
-from gans.metrics.score import Scorer, deciding, stamps
+from gans.metrics.score import Scorer, selection_metric, stamps
 from gans.train import workdir
 from gans.train.logs import Logs
 from gans.train.program import Program, Schedule
@@ -159,7 +159,7 @@ class Reporter:
             mean = lambda name: np.mean([values.get(name, np.nan) for values in told.values()])
             progress.show(step, {name: float(mean(name)) for name in names})
         scores = [told.get(i, {}) for i in range(len(self._runs))]
-        self._scores = step, [found.get(deciding(found)) for found in scores]
+        self._scores = step, [found.get(selection_metric(found)) for found in scores]
 
     def _set(self, experiment: Experiment) -> tuple[np.ndarray, Callable[[], Scorer], Extractor | None]:
         """The real examples of a member's set, what makes its scorer, and what that looks through."""

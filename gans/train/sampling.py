@@ -52,7 +52,7 @@ def fixed_inputs(experiment: Experiment, num: int, seed: int | None = None, labe
     key = jax.random.key(experiment.config.seed if seed is None else seed)
     draw = jax.jit(lambda: inputs_of(experiment, main_sampler(experiment.system), key, num, label))
     what, lower = f'to draw {num:,} latents', '--num, eval.samples or latents.size'
-    return memory.fetched(memory.run(draw, (), what, lower))
+    return memory.fetch(memory.run(draw, (), what, lower))
 
 
 def inputs_of(experiment: Experiment, sampler: Sampler, key: Array, num: int, label: int | None = None) -> Tree:
