@@ -6,13 +6,12 @@ it, taken from its file without running it: a command line that is wrong is answ
 """
 
 import functools
-import importlib
 from pathlib import Path
 from typing import Any
 
 from ml_collections import ConfigDict, config_dict
 
-from gans.signatures import Function, functions
+from gans.signatures import Function, files, functions
 
 # What became of keys that configs of earlier versions have.
 MOVED = {
@@ -177,10 +176,8 @@ def _optimizer(**numbers: float | str) -> ConfigDict:
 @functools.cache
 def _functions(package: str, name: str) -> dict[str, Function]:
     """The function of that name in each file of a package of gans."""
-    folders = importlib.import_module(f'gans.{package}').__path__
-    files = sorted(path for folder in folders for path in Path(folder).glob('*.py'))
-    found = {path.stem: functions(path).get(name) for path in files if not path.stem.startswith('_')}
-    return {stem: function for stem, function in found.items() if function is not None and stem != 'build'}
+    found = {stem: functions(path).get(name) for stem, path in files(f'gans.{package}').items()}
+    return {stem: function for stem, function in found.items() if function is not None}
 
 
 @functools.cache

@@ -1,6 +1,7 @@
-"""What functions of a file take, read from its text: nothing of it is run or imported."""
+"""Files of a package and the signatures of their functions, read from their text: nothing is run."""
 
 import ast
+import importlib
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -12,6 +13,13 @@ class Function(NamedTuple):
     defaults: dict[str, Any]  # of the keyword-only arguments that have one, which must be literals
     optional: frozenset[str]  # those of them that may be None by their annotation
     returns: str
+
+
+def files(package: str) -> dict[str, Path]:
+    """The files of a package that a config can name, by name: all but its build.py and helpers (`_name.py`)."""
+    folders = importlib.import_module(package).__path__
+    paths = sorted(path for folder in folders for path in Path(folder).glob('*.py'))
+    return {path.stem: path for path in paths if path.stem != 'build' and not path.stem.startswith('_')}
 
 
 def functions(path: Path) -> dict[str, Function]:

@@ -149,7 +149,7 @@ def test_who_moves_what(update, moved):
         ({'critic.condition': 'projection'}, "critic.condition='projection' has no meaning in system 'acgan'"),
         ({'replay.size': 8}, 'replay.size=8, but here fakes are judged by what they were made from'),
         ({'generator.condition': None}, 'set generator.condition'),
-        ({'classes': ()}, "generator.condition='concat' wants labels"),
+        ({'classes': ()}, "generator.condition='concat' needs labels"),
     ],
 )
 def test_what_has_no_meaning_is_refused(overrides, said):

@@ -79,14 +79,14 @@ def run(config: Path, capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyP
         (('--config=CONFIG', '--config.critic.norm=None'), "critic.norm=None does not fit: the net 'mlp' wants a name"),
         (
             ('--config=CONFIG', '--config.critic.widths=(8, 0)'),
-            'wants whole numbers in [1, 2147483647], as (64, 64) there',
+            'expects whole numbers in [1, 2147483647], as (64, 64)',
         ),
         (('--config=CONFIG', '--config.critic.widths=99999999999'), 'critic.widths=(99999999999,) does not fit'),
         (
             ('--config=CONFIG', '--config.critic.init_std=abc'),
             "critic.init_std='abc' must be a finite number, greater than 0",
         ),
-        (('--config=CONFIG', '--config.critic.pieces=True'), 'wants a whole number in [1, 2147483647] there'),
+        (('--config=CONFIG', '--config.critic.pieces=True'), 'expects a whole number in [1, 2147483647]'),
         (('--config=CONFIG', '--config.critic.minibatch=foo'), "unknown critic.minibatch 'foo'"),
         (('--config=CONFIG', '--config.eval.samples=1'), 'eval.samples=1 must be at least 2'),
         (('--config=CONFIG', '--config.train.batch_size=0'), 'train.batch_size=0 must be at least 1'),

@@ -4,7 +4,6 @@ import dataclasses
 import importlib
 import inspect
 import math
-import pkgutil
 import re
 from pathlib import Path
 
@@ -15,11 +14,9 @@ import pytest
 import test_configs
 import test_experiments
 
-import gans.nets
-from gans import configs, defaults, losses, optimizers, ranges
+from gans import configs, defaults, losses, optimizers, ranges, signatures
 from gans.data import load
 from gans.errors import UserError
-from gans.nets.build import HELPERS
 from gans.ranges import RANGES, Range
 from gans.sweep import plan, rows
 from gans.train import loop
@@ -55,10 +52,8 @@ def test_every_number_that_a_function_takes_has_a_range() -> None:
     }
     for make in optimizers.OPTIMIZERS.values():
         taken |= {f'optimizer.critic.{p.name}': p.default for p in inspect.signature(make).parameters.values()}
-    for family in pkgutil.iter_modules(gans.nets.__path__):
-        if family.name in HELPERS:
-            continue
-        for net in vars(importlib.import_module(f'gans.nets.{family.name}')).values():
+    for name in signatures.files('gans.nets'):
+        for net in vars(importlib.import_module(f'gans.nets.{name}')).values():
             if dataclasses.is_dataclass(net) and net.__name__ in ('Generator', 'Critic', 'Autoencoder'):
                 floats = [field for field in dataclasses.fields(net) if field.type in (float, float | None)]
                 taken |= {f'critic.{field.name}': 0.0 for field in floats}

@@ -77,6 +77,8 @@ class Generator(_Layers):
 class Critic(_Layers):
     """Images [B, H, W, C] -> scores [B]."""
 
+    conditions = ('projection',)
+
     @nn.compact
     def __call__(self, x: Array, label: Array | None = None, train: bool = True) -> Array:
         _check(self.shape, 'critic', self.norm, (*DENSE_NORMS, 'spectral'))

@@ -1,18 +1,18 @@
 """From a config to a system: `config.system` names a file of this folder, `config.dynamics` files of gans/dynamics/."""
 
 import importlib
-import pkgutil
 from collections.abc import Mapping
 from types import ModuleType
 from typing import Any
 
 import ml_collections
 
-import gans.dynamics
-import gans.systems
 from gans import defaults
 from gans.core import Compute, Spec, System
 from gans.errors import UserError, unknown
+from gans.signatures import files
+
+PACKAGES = {'system': 'systems', 'dynamics': 'dynamics'}  # of gans
 
 
 def build(config: ml_collections.ConfigDict, spec: Spec, compute: Compute) -> System:
@@ -26,8 +26,8 @@ def build(config: ml_collections.ConfigDict, spec: Spec, compute: Compute) -> Sy
       UserError: an unknown name, a section that nothing reads, and what the systems raise.
     """
     dynamics = config.dynamics.split(',') if config.dynamics else []
-    system = _find('system', config.system, gans.systems, ('build',))
-    moves = {name: _find('dynamics', name, gans.dynamics) for name in dynamics}
+    system = _find('system', config.system)
+    moves = {name: _find('dynamics', name) for name in dynamics}
     for section, moved in defaults.MOVED.items():
         if section in config:
             raise UserError(f'{section} in the config: it is {moved} now')
@@ -41,17 +41,14 @@ def build(config: ml_collections.ConfigDict, spec: Spec, compute: Compute) -> Sy
     return made
 
 
-def _find(kind: str, name: str, package: ModuleType, helpers: tuple[str, ...] = ()) -> ModuleType:
-    known = [each for each in _names(package) if each not in helpers and not each.startswith('_')]
-    if name not in known and package is gans.systems and name in _names(gans.dynamics):
-        raise UserError(f"system='{name}': it is dynamics='{name}' now, of any system")
+def _find(kind: str, name: str) -> ModuleType:
+    package = f'gans.{PACKAGES[kind]}'
+    known = files(package)
+    if kind == 'system' and name not in known and name in files('gans.dynamics'):
+        raise UserError(f"system='{name}' is no system any more: set dynamics='{name}', which any system can have")
     if name not in known:
         raise unknown(kind, name, known)
-    return importlib.import_module(f'{package.__name__}.{name}')
-
-
-def _names(package: ModuleType) -> list[str]:
-    return [module.name for module in pkgutil.iter_modules(package.__path__)]
+    return importlib.import_module(f'{package}.{name}')
 
 
 def _section(config: ml_collections.ConfigDict, name: str) -> Mapping[str, Any]:
