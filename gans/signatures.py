@@ -10,8 +10,8 @@ class Function(NamedTuple):
     """A function's signature."""
 
     positional: tuple[str, ...]
-    defaults: dict[str, Any]  # of the keyword-only arguments that have one, which must be literals
-    optional: frozenset[str]  # those of them that may be None by their annotation
+    defaults: dict[str, Any]  # of keyword-only arguments; must be literals
+    optional: frozenset[str]  # keyword-only arguments whose annotation allows None
     returns: str
 
 
@@ -23,7 +23,7 @@ def files(package: str) -> dict[str, Path]:
 
 
 def functions(path: Path) -> dict[str, Function]:
-    """The functions at the top level of a file, by name, in their order."""
+    """The top-level functions of a file by name, in order."""
     tree = ast.parse(path.read_text(encoding='utf-8'), str(path))
     return {node.name: _signature(node) for node in tree.body if isinstance(node, ast.FunctionDef)}
 

@@ -147,7 +147,7 @@ def test_who_moves_what(update, moved):
     [
         ({'pack': 2}, "pack=2 has no meaning in system 'acgan'"),
         ({'critic.condition': 'projection'}, "critic.condition='projection' has no meaning in system 'acgan'"),
-        ({'replay.size': 8}, 'replay.size=8, but here fakes are judged by what they were made from'),
+        ({'replay.size': 8}, 'replay.size=8, but in this system a fake is scored with its inputs'),
         ({'generator.condition': None}, 'set generator.condition'),
         ({'classes': ()}, "generator.condition='concat' needs labels"),
     ],

@@ -167,7 +167,7 @@ def test_k_stays_while_the_critic_repeats():
 @pytest.mark.parametrize(
     'overrides, said',
     [
-        ({'game': 'hinge'}, "game='hinge' has no meaning in system 'began', which has a game of its own"),
+        ({'game': 'hinge'}, "game='hinge' has no meaning in system 'began', which has its own game"),
         ({'targets.real': 0.9}, "targets.real=0.9 has no meaning in system 'began'"),
         ({'critic.condition': 'concat'}, "critic.condition='concat' has no meaning in system 'began'"),
         ({'critic.net': 'dcgan'}, "critic.net='dcgan' has no Autoencoder"),

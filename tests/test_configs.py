@@ -176,7 +176,7 @@ def test_colons_in_a_path(tmp_path: Path) -> None:
         ("def get_config():\n    return {'terms': {'r1': 5}}", 'terms.r1=5 of FILE does not fit: a section is wanted'),
         ("def get_config():\n    return {'terms': {'r11': {}}}", "'terms.r11'; did you mean 'terms.r1'?"),
         ("def get_config():\n    return {'terms.r1.wait': 1}", "'terms.r1.wait'; did you mean 'terms.r1.weight'?"),
-        ("def get_config():\n    return {'train': 5}", 'train=5 of FILE does not fit: a section is wanted there'),
+        ("def get_config():\n    return {'train': 5}", 'train=5 of FILE does not fit: expected a section'),
         ("def get_config():\n    return {'seed': {'a': 1}}", "unknown key of FILE 'seed.a'; did you mean 'seed'?"),
         ("def get_config():\n    return {'pack': True}", 'pack=True of FILE does not fit: a whole number is wanted'),
         ("def get_config():\n    return {'pack': 1.5}", 'pack=1.5 of FILE does not fit: a whole number is wanted'),
@@ -185,18 +185,21 @@ def test_colons_in_a_path(tmp_path: Path) -> None:
             "ema.decay='0.9' of FILE does not fit: a number is",
         ),
         ("def get_config():\n    return {'ema': {'decay': True}}", 'ema.decay=True of FILE does not fit: a number is'),
-        ("def get_config():\n    return {'train': {'steps': None}}", 'train.steps=None of FILE: this cannot be turned'),
+        (
+            "def get_config():\n    return {'train': {'steps': None}}",
+            'train.steps=None of FILE: this key cannot be turned',
+        ),
         (
             'def get_config():\n    pass',
-            'FILE, line 1: get_config must return a ConfigDict or a dict, and returns None',
+            'FILE, line 1: get_config must return a ConfigDict or a dict, but returns None',
         ),
         (
             'x = 1\ndef get_config():\n    return [1]',
-            'FILE, line 2: get_config must return a ConfigDict or a dict, and',
+            'FILE, line 2: get_config must return a ConfigDict or a dict, but',
         ),
         (
             'def get_config(size):\n    return {}',
-            'FILE, line 1: get_config(size): it wants a variant: --config=FILE:NAME',
+            'FILE, line 1: get_config(size): it needs a variant: --config=FILE:NAME',
         ),
         ('def get_config():\n    return {}[1]', 'FILE, line 2: KeyError: 1'),
         ("def get_config():\n    raise ValueError('two\\nlines')", 'FILE, line 2: ValueError: two lines'),
@@ -220,8 +223,8 @@ def test_mistakes_in_what_a_file_imports(tmp_path: Path) -> None:
     helper = write(tmp_path, 'x = (\n', 'broken_helper_of_a_test.py')
     assert f'{helper}, line 1: SyntaxError' in refused(read, write(tmp_path, 'import broken_helper_of_a_test'))
     path = write(tmp_path, 'def get_config():\n    return {}')
-    assert f"{path}, line 1: get_config(): it knows no variants: leave out ':tiny'" in refused(read, f'{path}:tiny')
-    assert 'it must be a file of Python (.py), or' in refused(read, write(tmp_path, '', 'notes.txt'))
+    assert f"{path}, line 1: get_config(): it has no variants: leave out ':tiny'" in refused(read, f'{path}:tiny')
+    assert 'it must be a Python file (.py), or' in refused(read, write(tmp_path, '', 'notes.txt'))
     for text in ('[1]', '{', '3'):
         assert 'config.json' in refused(read, write(tmp_path, text, 'config.json'))
     assert "did you mean 'train.steps'" in refused(read, write(tmp_path, '{"train": {"stepz": 1}}', 'config.json'))
@@ -249,6 +252,8 @@ def test_unknown_keys_by_the_command_line(tmp_path: Path, capsys: pytest.Capture
         ('lecam.weight', 'terms.lecam'),
         ('feature_matching', 'terms.feature_matching.weight'),
         ('unroll.steps', 'unrolled'),
+        ('labels.real', 'targets'),
+        ('flip_labels', 'flip_targets'),
     ],
 )
 def test_keys_that_have_moved(key: str, now: str, tmp_path: Path) -> None:
@@ -261,7 +266,7 @@ def test_keys_that_have_moved(key: str, now: str, tmp_path: Path) -> None:
     section, _, last = key.partition('.')
     run = ConfigDict({**common.get_config().to_dict(), section: {last: 1.0} if last else 1.0})
     run.data.name, run.generator.net, run.critic.net = 'ring', 'mlp', 'mlp'
-    assert refused(lambda: setup.setup(run, devices=1)).startswith(f'{section} in the config: it is {now}')
+    assert refused(lambda: setup.setup(run, devices=1)).startswith(f'there is no key {section} any more: it is {now}')
 
 
 # What is set in them

@@ -174,7 +174,7 @@ def test_extrapolation_and_update_see_a_batch_each():
 
 @pytest.mark.parametrize('dynamics', ['extragradient', 'consensus'])
 def test_what_moves_at_once_refuses_what_does_not(dynamics):
-    with pytest.raises(UserError, match=r'train\.n_critic=2, but these dynamics move all players at once'):
+    with pytest.raises(UserError, match=r'train\.n_critic=2, but these dynamics update all players simultaneously'):
         build(configured(dynamics, gan_ring8.get_config('smoke'), **{'train.n_critic': 2}), Spec((2,)), Compute())
 
 

@@ -167,7 +167,7 @@ def test_signs_of_the_gradients(which):
 @pytest.mark.parametrize(
     'overrides, said',
     [
-        ({'game': 'hinge'}, "game='hinge' has no meaning in system 'ebgan', which has a game of its own"),
+        ({'game': 'hinge'}, "game='hinge' has no meaning in system 'ebgan', which has its own game"),
         ({'generator.condition': 'concat'}, "generator.condition='concat' has no meaning in system 'ebgan'"),
         ({'critic.net': 'dcgan'}, "critic.net='dcgan' has no Autoencoder"),
     ],

@@ -258,7 +258,7 @@ def test_options_of_the_game():
         ({'pack': 2}, 'pack=2 has no meaning'),
         ({'generator.condition': 'concat'}, "generator.condition='concat' has no meaning in system 'infogan'"),
         ({'critic.condition': 'concat'}, "critic.condition='concat' has no meaning in system 'infogan'"),
-        ({'replay.size': 8}, 'replay.size=8, but here fakes are judged by what they were made from'),
+        ({'replay.size': 8}, 'replay.size=8, but in this system a fake is scored with its inputs'),
     ],
 )
 def test_what_has_no_meaning_is_refused(overrides, said):

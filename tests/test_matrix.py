@@ -53,11 +53,11 @@ REFUSED = {  # a part of the line that says why
     ('began', 'feature_matching'): 'set it to False',
     ('acgan', 'pack'): 'a pack has several classes',
     ('infogan', 'pack'): 'a pack has several codes',
-    ('lapgan', 'pack'): 'an image beside each example',
-    ('conditional', 'replay'): 'past ones no longer have',
-    ('acgan', 'replay'): 'past ones no longer have',
-    ('infogan', 'replay'): 'past ones no longer have',
-    ('lapgan', 'replay'): 'past ones no longer have',
+    ('lapgan', 'pack'): 'conditioned on an image for each example',
+    ('conditional', 'replay'): 'the pool does not keep',
+    ('acgan', 'replay'): 'the pool does not keep',
+    ('infogan', 'replay'): 'the pool does not keep',
+    ('lapgan', 'replay'): 'the pool does not keep',
 }
 
 

@@ -242,7 +242,7 @@ def test_rates_follow_their_schedules() -> None:
     assert optimizers.rate({'schedule': None}, 'critic') is None
     for wrong, said in (
         ({'schedule': 'linear'}, 'schedule_end=None must be a step after'),
-        ({'schedule_end': 4}, 'wants optimizer.critic.schedule'),
+        ({'schedule_end': 4}, 'needs optimizer.critic.schedule'),
         ({'schedule': 'linaer', 'schedule_end': 4}, "did you mean 'linear'"),
     ):
         with pytest.raises(UserError, match=said):

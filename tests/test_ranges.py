@@ -146,10 +146,10 @@ def test_a_number_that_is_traced_has_no_range_yet() -> None:
 
 def test_targets_that_are_probabilities() -> None:
     for game in losses.GAMES.keys() - {'least_squares'}:
-        with pytest.raises(UserError, match=r'labels\.fake=-1\.0 '):
+        with pytest.raises(UserError, match=r'targets\.fake=-1\.0 '):
             losses.game(game, losses.Targets(fake=-1.0))
     losses.game('least_squares', losses.Targets(fake=-1.0))
-    with pytest.raises(UserError, match=r"labels\.real=1\.5 must lie in \[0, 1\] in the game 'non_saturating'"):
+    with pytest.raises(UserError, match=r"targets\.real=1\.5 must lie in \[0, 1\] in the game 'non_saturating'"):
         losses.game('non_saturating', losses.Targets(real=1.5))
 
 

@@ -106,8 +106,8 @@ def test_micro_batches_are_the_batch():
 @pytest.mark.parametrize(
     'overrides, said',
     [
-        ({'train.n_critic': 2}, 'train.n_critic=2, but these dynamics move all players at once'),
-        ({'terms.r1.every': 4}, "'r1' is due every 4 steps, but these dynamics move all players at once"),
+        ({'train.n_critic': 2}, 'train.n_critic=2, but these dynamics update all players simultaneously'),
+        ({'terms.r1.every': 4}, "'r1' is due every 4 steps, but these dynamics update all players simultaneously"),
         ({'dynamics': 'simultaneus'}, "unknown dynamics 'simultaneus'; did you mean 'simultaneous'"),
     ],
 )

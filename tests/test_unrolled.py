@@ -278,7 +278,7 @@ def test_rows_of_the_comparison():
     'overrides, said',
     [
         ({'train.micro': 2}, 'train.micro=2'),
-        ({'terms.r1.every': 4}, "'r1' is due every 4 steps, but every unrolled update has all of the critic's loss"),
+        ({'terms.r1.every': 4}, "'r1' is due every 4 steps, but every unrolled update takes the critic's whole loss"),
         ({'terms.feature_matching.weight': 1.0}, "terms.feature_matching has no meaning in system 'unrolled'"),
         ({'top_k.share': 0.5}, "top_k.share has no meaning in system 'unrolled'"),
         ({'game': 'non_saturating'}, "game='non_saturating' cannot be unrolled"),

@@ -1,4 +1,4 @@
-"""From a config to a system: `config.system` names a file of this folder, `config.dynamics` files of gans/dynamics/."""
+"""From a config to a system: `config.system` names a file of this package, `config.dynamics` some of gans/dynamics/."""
 
 import importlib
 from collections.abc import Mapping
@@ -18,27 +18,27 @@ PACKAGES = {'system': 'systems', 'dynamics': 'dynamics'}  # of gans
 def build(config: ml_collections.ConfigDict, spec: Spec, compute: Compute) -> System:
     """Builds the system that the config describes, for data of that spec.
 
-    A system's or a dynamic's own options are the section of its name, which are the keyword arguments of its function.
+    A system's own options, and those of dynamics, are the section of its name: the keyword arguments of its function.
 
-    May run while tracing: any float of the config may be a tracer (a sweep's row), so nothing branches on one.
+    May run while tracing: any float of the config may be a tracer (in a sweep), so nothing may branch on one.
 
     Raises:
       UserError: an unknown name, a section that nothing reads, and what the systems raise.
     """
     dynamics = config.dynamics.split(',') if config.dynamics else []
     system = _find('system', config.system)
-    moves = {name: _find('dynamics', name) for name in dynamics}
+    transforms = {name: _find('dynamics', name) for name in dynamics}
     for section, moved in defaults.MOVED.items():
         if section in config:
-            raise UserError(f'{section} in the config: it is {moved} now')
+            raise UserError(f'there is no key {section} any more: it is {moved} now')
     for section in defaults.systems():
         if section in config and section not in (config.system, *dynamics):
             raise UserError(f"the section {section} has no meaning in system '{config.system}': leave it off, or set"
                             ' system or dynamics')  # fmt: skip
-    made = system.build(config, spec, compute, **_section(config, config.system))
+    result = system.build(config, spec, compute, **_section(config, config.system))
     for name in dynamics:
-        made = moves[name].transform(made, **_section(config, name))
-    return made
+        result = transforms[name].transform(result, **_section(config, name))
+    return result
 
 
 def _find(kind: str, name: str) -> ModuleType:
@@ -52,5 +52,5 @@ def _find(kind: str, name: str) -> ModuleType:
 
 
 def _section(config: ml_collections.ConfigDict, name: str) -> Mapping[str, Any]:
-    """The arguments that the config has for a system or for dynamics."""
+    """The config's arguments of a system or of dynamics."""
     return dict(config.get(name, {}))
