@@ -57,7 +57,7 @@ def test_a_batch_that_is_too_large_is_told_before_it_is_computed(gigabytes: None
             lambda: feed.examples(made().source, 2_000_000_000, jax.random.key(0)),
             'to hold .* real examples takes 16.0 .* lower eval.samples',
         ),
-        (lambda: made(replay__size=2_000_000_000), 'replay.size=2000000000 takes 16.0 GB, and there are 8.0 GB'),
+        (lambda: made(replay__size=2_000_000_000), 'replay.size=2000000000 takes 16.0 GB, but only 8.0 GB are available'),
     ],
 )
 def test_what_is_too_large_is_told(gigabytes: None, fails: object, said: str) -> None:
