@@ -39,7 +39,7 @@ def checked(devices: int = 1, **changes: object) -> None:
     ],
 )
 def test_statistics_of_one_example_are_refused(devices: int, changes: dict, said: str) -> None:
-    with pytest.raises(UserError, match='batch statistics of one example; at least 2 per piece and device') as error:
+    with pytest.raises(UserError, match='needs at least 2 examples per micro-batch and device') as error:
         checked(devices, **changes)
     assert said in str(error.value)
 

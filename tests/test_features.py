@@ -63,7 +63,7 @@ def test_weights_are_for_inception_alone() -> None:
 
 
 def test_a_missing_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(efficientnet, 'installed', lambda: False)
+    monkeypatch.setattr(efficientnet, 'is_installed', lambda: False)
     assert load.resolve('auto', IMAGES) == 'pixels'
     monkeypatch.setattr('importlib.util.find_spec', lambda name: None)
     with pytest.raises(UserError, match='pip install'):
