@@ -122,13 +122,13 @@ def run(config: Path, capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyP
         (('--config=CONFIG', '--mode=sample'), 'contains no run'),
         (('--config=CONFIG', '--distributed=here'), '--distributed=here'),
         (('--sweep=experiments/sweeps/losses_ring.py',), "did you mean 'experiments/sweeps/losses_ring8.py'"),
-        (('--sweep=CONFIG',), 'is no sweep: it defines no `def sweep(add)`'),
+        (('--sweep=CONFIG',), 'is not a sweep: it has no `def sweep(add)`'),
         (('--sweep=CONFIG', '--config=CONFIG'), 'has its own config'),
         (('--sweep=CONFIG', '--sweep=CONFIG'), 'has its own config'),
         (('--sweep=CONFIG', '--mode=sample'), '--sweep only trains; for other modes set --config'),
         (('--sweep=CONFIG', '--mode=benchmark'), '--sweep only trains; for other modes set --config'),
         (('--sweep=CONFIG', '--distributed=auto'), 'a sweep runs in one process'),
-        (('--report=nowhere',), 'nowhere holds no sweep'),
+        (('--report=nowhere',), 'nowhere contains no sweep'),
     ],
 )
 def test_mistakes(run, tmp_path: Path, args: tuple[str, ...], said: str) -> None:

@@ -112,5 +112,5 @@ def test_without_the_package(monkeypatch):
 
 @pytest.mark.parametrize('variant', ['0', '-8', '1.5', 'large', '²', ' 64'])
 def test_a_side_that_is_none(variant):
-    with pytest.raises(UserError, match=f"'{variant}' is no side in pixels"):
+    with pytest.raises(UserError, match=f"'{variant}' is not a size in pixels"):
         efficientnet_lite0(variant)

@@ -44,8 +44,8 @@ def test_names() -> None:
     'name, spec, said',
     [
         ('inceptoin_v3', IMAGES, "unknown features 'inceptoin_v3'; did you mean 'inception_v3'"),
-        ('identity', IMAGES, "features 'identity' are not for images"),
-        ('pixels', POINTS, "features 'pixels' are not for points: take identity"),
+        ('identity', IMAGES, "features 'identity' do not support images"),
+        ('pixels', POINTS, "features 'pixels' do not support points: use identity"),
         ('classifier', IMAGES, "'classifier:NAME'"),
         ('pixels:8', IMAGES, "features 'pixels' have no variants: leave out ':8'"),
         ('classifier:ring', IMAGES, "'ring' has none"),
@@ -58,7 +58,7 @@ def test_wrong_names(name: str, spec: Spec, said: str) -> None:
 
 
 def test_weights_are_for_inception_alone() -> None:
-    with pytest.raises(UserError, match=r"--weights=x\.pth is for inception_v3; features 'pixels' have their own"):
+    with pytest.raises(UserError, match=r"--weights=x\.pth is for inception_v3 only; features 'pixels' have their own"):
         load.load('pixels', IMAGES, weights='x.pth')
 
 
