@@ -25,7 +25,7 @@ PENALTIES = losses_ring8.PENALTIES | {
 
 
 def get_config(variant: str = '') -> ConfigDict:
-    config = wgan_gp_grid25.get_config()  # with its average
+    config = wgan_gp_grid25.get_config()  # with its averaging
     config.critic.norm = 'none'
     config.terms = {}
     config.optimizer.generator = common.adam(1e-3, b1=0.0)

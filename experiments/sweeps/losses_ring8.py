@@ -33,7 +33,7 @@ PENALTIES = {
 
 
 def get_config(variant: str = '') -> ConfigDict:
-    config = gan_ring8.get_config()  # with its optimisers and average
+    config = gan_ring8.get_config()  # with its optimizers and averaging
     config.critic.norm = 'none'
     config.terms = {}
     config.instance_noise.sigma = None
