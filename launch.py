@@ -46,6 +46,7 @@ STEP = flags.DEFINE_string(
 )
 FROM = cli.define_place('from', 'finetune: folder of the run whose nets the training begins from.')
 LABEL = flags.DEFINE_string('label', None, 'sample: the class to draw, by name or number (default: all in turn).')
+INPUT = cli.define_place('input', 'sample: a folder of images that samples are made from (default: held-out examples).')
 PATH = flags.DEFINE_enum('path', 'spherical', ['spherical', 'linear'], 'interpolate: the way between latents.')
 OUT = cli.define_place(
     'out',
@@ -86,6 +87,7 @@ def main(argv: list[str]) -> int:
             weights=WEIGHTS.value,
             run=FROM.value,
             label=LABEL.value,
+            input=INPUT.value,
             profile=PROFILE.value,
             overridden=bool(overrides),
         )

@@ -146,6 +146,7 @@ def get_config() -> ConfigDict:
     config.eval = ConfigDict()
     config.eval.every = 1_000
     config.eval.samples = 2_000
+    config.eval.classes = 'in_turn'  # that samples are asked for; 'as_data': as often as the data have them
     config.eval.features = config_dict.placeholder(str)  # of the Fréchet distance of images; None: there is none
     config.eval.features = 'auto'  # the best that is here and costs little; all: gans/features/load.py
     return config

@@ -67,7 +67,7 @@ def classifier(data: Mapping[str, Any], spec: Spec) -> Extractor:
     if stacked:
         options = {'name': options.get('of', 'mnist'), 'size': options.get('size')}
     train, test = splits(options)
-    if len(train.spec.classes) < 2 or kinds.name_of(train.spec) != 'images':
+    if len(train.spec.classes) < 2 or not kinds.is_image(train.spec):
         message = f"a classifier needs labelled images, and '{options['name']}' has none: take other features"
         raise UserError(message)
     wanted = (*train.spec.shape[:2], 3 if stacked else train.spec.shape[2])
