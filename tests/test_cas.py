@@ -30,7 +30,7 @@ def quick():
 @pytest.fixture(scope='module')
 def train():
     pytest.importorskip('sklearn')
-    return classifier.splits(DIGITS)[0]
+    return classifier.load_splits(DIGITS)[0]
 
 
 def found(images: np.ndarray, labels: np.ndarray) -> dict[str, float]:

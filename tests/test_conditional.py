@@ -129,9 +129,9 @@ def test_features_are_told_by_every_critic() -> None:
         ({'critic': {'condition': None}}, 'critic.condition is not set'),
         ({'generator': {'norm': 'layer', 'condition': 'norm'}}, "wants generator.norm='batch', not 'layer'"),
         ({'critic': {'condition': 'projection', 'embedding': 3}}, 'critic.embedding=3 has no meaning'),
-        ({'replay': {'size': 8}}, 'replay.size=8, but here fakes are judged by what they were made from'),
-        ({'data': {'labels': False}}, "generator.condition='concat' wants labels, and this set has none"),
-        ({'generator': ConfigDict({'net': 'dirac', 'condition': 'norm'})}, "cannot be had of the net 'dirac'"),
+        ({'replay': {'size': 8}}, 'replay.size=8, but in this system a fake is scored with its inputs'),
+        ({'data': {'labels': False}}, "generator.condition='concat' needs labels, and this data set has none"),
+        ({'generator': ConfigDict({'net': 'dirac', 'condition': 'norm'})}, "is not supported by the net 'dirac'"),
     ],
 )
 def test_mistakes_are_one_line(section, said) -> None:

@@ -135,7 +135,7 @@ def test_smoke_has_the_shape_and_the_keys_of_the_full_size(name) -> None:
     widths = re.compile(r'/widths/\d+')
     assert {widths.sub('', key) for key in flat(full)} == {widths.sub('', key) for key in flat(smoke)}
     assert load.load(smoke.data).spec.shape == shape_only(full.data).spec.shape
-    for key in ('system', 'dynamics', 'game', 'latents', 'labels', 'ema'):
+    for key in ('system', 'dynamics', 'game', 'latents', 'targets', 'ema'):
         assert smoke[key] == full[key]
     assert set(smoke.terms) == set(full.terms)
 
@@ -154,7 +154,7 @@ def test_mnist_becomes_fashion_mnist_by_one_override(name, monkeypatch) -> None:
 
 def structure(name: str) -> str:
     """What makes another program of an experiment: all but its data, its game, and how large its numbers are."""
-    items = configs.flat(config_of(name, 'smoke')).items()
+    items = configs.flatten(config_of(name, 'smoke')).items()
     kept = {key: value for key, value in items if not key.startswith(('data.', 'game', 'eval.', 'latents.', 'labels.'))}
     blank = lambda value: 0.0 if isinstance(value, float) else min(value, 2) if isinstance(value, int) else value
     return str({key: blank(value) for key, value in sorted(kept.items())})

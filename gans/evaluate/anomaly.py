@@ -24,8 +24,8 @@ from gans.data.base import Source, class_number
 from gans.errors import UserError
 from gans.evaluate.run import real_examples
 from gans.metrics import protocol
-from gans.metrics.neighbours import nearest
-from gans.metrics.seen import content
+from gans.metrics.extract import content_hash
+from gans.metrics.neighbors import nearest
 from gans.ops.pixels import to_float
 from gans.ops.random import example_keys, split
 from gans.train import draw, sampling, workdir
@@ -162,7 +162,7 @@ def anomaly(config: ml_collections.ConfigDict, folder: Path, options: Options) -
     stamp = protocol.run(config.data, experiment.source, experiment.system)
     stamp |= {f'search {key}': value for key, value in options.search._asdict().items()}
     stamp |= {'held out': name, 'test images': len(images), 'of the class': int(novel.sum())}
-    stamp |= {'test hash': content(images), 'latents seed': options.seed, 'nearest of': len(known)}
+    stamp |= {'test hash': content_hash(images), 'latents seed': options.seed, 'nearest of': len(known)}
     by_class = {kind: float(found.score[labels == i].mean()) for i, kind in enumerate(test.spec.classes) if i in labels}
     entry = {'step': step, **{metric: {'value': auc, 'error': error} for metric, (auc, error) in aucs.items()}}
     workdir.write_json(folder / 'anomaly.json', entry | {'scores': by_class, 'protocol': stamp})

@@ -16,9 +16,9 @@ from gans.evaluate import write
 from gans.evaluate.cas import cas
 from gans.evaluate.judge import HALVES, UNTRAINED, judged
 from gans.features import load
-from gans.metrics.neighbours import nearest
+from gans.metrics.extract import Extracted, content_hash, extract, extract_cached
+from gans.metrics.neighbors import nearest
 from gans.metrics.score import halves
-from gans.metrics.seen import Seen, content, see, see_once
 from gans.metrics.spectrum import has_spectrum
 from gans.ops.pixels import to_float
 from gans.train import draw, sampling, workdir
@@ -60,14 +60,12 @@ def evaluate(config: ml_collections.ConfigDict, folder: Path, options: Options) 
     if source.size is not None and num < source.size:
         against += f' (a random part of {source.size:,}, always the same)'
     workdir.say(f'{folder}: step {step:,}, {num:,} samples against {against}, features {extractor.name}')
-    real = see_once(extractor, truth)
+    real = extract_cached(extractor, truth)
     asked = {metric: inputs[name] for name, metric in sampling.main_sampler(experiment.system).asked.items()}
-    fake = see(extractor, samples(experiment, state, inputs, step), asked)
-    untrained = see(extractor, samples(experiment, experiment.init(), inputs, 0), asked)
-    common = sampling.protocol_of(experiment, compared) | {
-        'real hash': content(truth[:num]),
-        'latents seed': options.seed,
-    }
+    fake = extract(extractor, samples(experiment, state, inputs, step), asked)
+    untrained = extract(extractor, samples(experiment, experiment.init(), inputs, 0), asked)
+    common = sampling.protocol_of(experiment, compared)
+    common |= {'real hash': content_hash(truth[:num]), 'latents seed': options.seed}
     first, second = halves(len(truth), num)
     same = real.part(slice(num))
     pairs = {'': (same, fake), HALVES: (real.part(first), real.part(second)), UNTRAINED: (same, untrained)}
@@ -106,7 +104,7 @@ def samples(experiment: Experiment, state: TrainState, inputs: Tree, step: int) 
     return np.concatenate(found)
 
 
-def neighbours(real: Seen, fake: Seen) -> np.ndarray:
+def neighbours(real: Extracted, fake: Extracted) -> np.ndarray:
     """A picture, uint8 [h, w, 3]: the samples nearest to real images, each with that one at its right."""
     places, distances = nearest(fake.features, real.features)
     closest = np.argsort(distances, kind='stable')[:PAIRS]

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import ml_collections
 
 from gans import kinds, ranges
-from gans.configs import flat
+from gans.configs import flatten
 from gans.core import Tree
 from gans.data import feed, load
 from gans.data.base import Source
@@ -37,7 +37,7 @@ class Sources:
         self._held: dict[str, Source] = {}
 
     def of(self, config: ml_collections.ConfigDict) -> Source:
-        key = json.dumps(flat(config.data), sort_keys=True)
+        key = json.dumps(flatten(config.data), sort_keys=True)
         if key not in self._held:
             self._held[key] = load.load(config.data)
         return self._held[key]
@@ -97,7 +97,7 @@ def _groups(members: Sequence[Member], experiments: dict[str, Experiment], fixed
     for member in members:
         found.setdefault(_structure(member, experiments[member.row], fixed), []).append(member)
     for group in found.values():
-        numbers = _differing([flat(member.config) for member in group])
+        numbers = _differing([flatten(member.config) for member in group])
         culprits = _untraceable(experiments[group[0].row], numbers)
         if culprits:
             yield from _groups(group, experiments, fixed | culprits)
@@ -113,7 +113,7 @@ def _structure(member: Member, experiment: Experiment, fixed: frozenset[str]) ->
     """
     drawn = experiment.source.size is None
     free = lambda key, value: isinstance(value, float) and key not in fixed and (drawn or not key.startswith('data.'))
-    shape = {key: 'a float' if free(key, value) else repr(value) for key, value in flat(member.config).items()}
+    shape = {key: 'a float' if free(key, value) else repr(value) for key, value in flatten(member.config).items()}
     return json.dumps({key: value for key, value in shape.items() if key != 'seed'}, sort_keys=True)
 
 

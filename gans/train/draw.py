@@ -66,7 +66,7 @@ def sample(
         path = folder / f'{name}_seed{seed}.png'
         inputs = sampling.fixed_inputs(experiment, STRIPS, seed, sampler=sampler)
         make = jax.jit(lambda state, inputs, sampler=sampler: sampler.make(sampling.averaged(state), inputs))
-        pictures.save_png(path, pictures.grid(memory.fetched(make(state, inputs)), sampler.columns))
+        pictures.save_png(path, pictures.grid(memory.fetch(make(state, inputs)), sampler.columns))
         lines.append(f'{name}: {path}')
     return '\n'.join(lines)
 
@@ -153,4 +153,4 @@ def _check_memory(experiment: Experiment, num: int) -> None:
 
 
 def _apply(experiment: Experiment, state: TrainState, inputs: Tree) -> np.ndarray:
-    return np.concatenate(memory.fetched(sampling.make_sampler(experiment)(state, inputs)))
+    return np.concatenate(memory.fetch(sampling.make_sampler(experiment)(state, inputs)))

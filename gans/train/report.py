@@ -16,7 +16,7 @@ import numpy as np
 from gans import kinds, pictures
 from gans.features import load
 from gans.features.base import Extractor
-from gans.metrics.score import Scorer, deciding, stamps
+from gans.metrics.score import Scorer, selection_metric, stamps
 from gans.train import sampling, workdir
 from gans.train.logs import Logs
 from gans.train.program import Program, Schedule
@@ -158,7 +158,7 @@ class Reporter:
             mean = lambda name: np.mean([values.get(name, np.nan) for values in told.values()])
             progress.show(step, {name: float(mean(name)) for name in names})
         scores = [told.get(i, {}) for i in range(len(self._runs))]
-        self._scores = step, [found.get(deciding(found)) for found in scores]
+        self._scores = step, [found.get(selection_metric(found)) for found in scores]
 
     def _set(self, experiment: Experiment) -> tuple[sampling.Truth, np.ndarray, Callable[[], Scorer], Extractor | None]:
         """What a member is compared with, the first examples of it, what makes its scorer, what that looks through."""

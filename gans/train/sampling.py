@@ -188,7 +188,7 @@ def fixed_inputs(
     key = jax.random.key(experiment.config.seed if seed is None else seed)
     draw = jax.jit(lambda batch: inputs_of(sampler, batch, key, num))
     what, lower = f'to draw {num:,} latents', '--num, eval.samples or latents.size'
-    return memory.fetched(memory.run(draw, (batch,), what, lower))
+    return memory.fetch(memory.run(draw, (batch,), what, lower))
 
 
 def columns(experiment: Experiment) -> int | None:
