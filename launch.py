@@ -46,6 +46,7 @@ STEP = flags.DEFINE_string(
 )
 FROM = cli.define_path('from', 'finetune: folder of the run whose nets training starts from.')
 LABEL = flags.DEFINE_string('label', None, 'sample: the class to sample, by name or number (default: all in turn).')
+INPUT = cli.define_path('input', 'sample: a folder of images that samples are made from (default: held-out examples).')
 PATH = flags.DEFINE_enum('path', 'spherical', ['spherical', 'linear'], 'interpolate: the path between latents.')
 OUT = cli.define_path(
     'out',
@@ -86,6 +87,7 @@ def main(argv: list[str]) -> int:
             weights=WEIGHTS.value,
             run=FROM.value,
             label=LABEL.value,
+            input=INPUT.value,
             profile=PROFILE.value,
             overridden=bool(overrides),
         )

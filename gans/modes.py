@@ -9,8 +9,6 @@ from ml_collections import ConfigDict
 from gans import configs
 from gans.errors import UserError
 
-NUM = 64  # default of --num for pictures
-
 
 class Options(NamedTuple):
     """Flags of the modes that read a checkpoint or samples; `run` is --from."""
@@ -24,6 +22,7 @@ class Options(NamedTuple):
     weights: str | None = None
     run: str | None = None
     label: str | None = None
+    input: str | None = None
     profile: bool = False
     overridden: bool = False  # whether the command line overrides keys of the config
 
@@ -68,15 +67,14 @@ def _format_score(summary: dict[str, Any], name: str) -> str:
 def sample(config: ConfigDict, folder: Path, options: Options) -> None:
     from gans.train import draw
 
-    num = NUM if options.num is None else options.num
-    own = read_run_config(config, folder, options)
-    print(draw.sample(own, folder, num, options.seed, options.step, options.out, options.label))
+    own, label, given = read_run_config(config, folder, options), options.label, options.input
+    print(draw.sample(own, folder, options.num, options.seed, options.step, options.out, label, given))
 
 
 def interpolate(config: ConfigDict, folder: Path, options: Options) -> None:
     from gans.train import draw
 
-    num = NUM if options.num is None else options.num
+    num = draw.NUM if options.num is None else options.num
     own = read_run_config(config, folder, options)
     print(draw.interpolate(own, folder, num, options.seed, options.step, options.path, options.out))
 

@@ -161,7 +161,7 @@ def test_classes_come_in_turn_in_pictures_and_from_the_batch_in_training() -> No
     count = len(experiment.source.spec.classes)
     inputs = sampling.fixed_inputs(experiment, 2 * count)
     assert inputs['label'].tolist() == [*range(count)] * 2 and sampling.columns(experiment) == count
-    assert sampling.fixed_inputs(experiment, 3, label=1)['label'].tolist() == [1, 1, 1]
+    assert sampling.batch_of(experiment, sampling.main_sampler(experiment.system), 3, 1)['label'].tolist() == [1, 1, 1]
     label = jnp.array([2, 0, 1])
     drawn = sampling.main_sampler(experiment.system).inputs({'label': label}, jax.random.split(jax.random.key(0), 3))
     np.testing.assert_array_equal(drawn['label'], label)

@@ -200,7 +200,9 @@ def _check(experiment: Experiment) -> None:
     if 'critic' not in nets or [x.shape[1:] for x in nets['critic'].inputs] != [shape] or len(shape) != 3:
         raise UserError('anomaly scores want a critic that judges single images without labels: pack=1, no condition')
     sampler = sampling.main_sampler(experiment.system)
-    inputs = jax.eval_shape(lambda: sampling.inputs_of(experiment, sampler, jax.random.key(0), 2))
+    if sampling.fields_read(sampler, experiment.source.spec):
+        raise UserError('anomaly scores want samples that are made from latents alone, not from labels or images')
+    inputs = jax.eval_shape(lambda: sampler.inputs({}, example_keys(jax.random.key(0), jnp.arange(2))))
     if not hasattr(inputs, 'shape'):
         raise UserError(f'anomaly scores want latents that are plain vectors, not {", ".join(inputs)}')
 

@@ -66,7 +66,7 @@ def classifier(data: Mapping[str, Any], spec: Spec) -> Extractor:
     if stacked:
         options = {'name': options.get('of', 'mnist'), 'size': options.get('size')}
     train, test = load_splits(options)
-    if len(train.spec.classes) < 2 or kinds.name_of(train.spec) != 'images':
+    if len(train.spec.classes) < 2 or not kinds.is_image(train.spec):
         raise UserError(f"a classifier needs labeled images, and '{options['name']}' has none: choose other features")
     wanted = (*train.spec.shape[:2], 3 if stacked else train.spec.shape[2])
     if spec.shape != wanted:

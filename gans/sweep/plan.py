@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 import ml_collections
 
-from gans import ranges
+from gans import kinds, ranges
 from gans.configs import flatten
 from gans.core import Tree
 from gans.data import feed, load
@@ -150,7 +150,8 @@ def trace(experiment: Experiment, numbers: tuple[str, ...]) -> Tree:
 
     def call(state: Tree, numbers: population.Numbers, raw: Tree) -> Tree:
         member = population.overlay(experiment, numbers)
-        inputs = sampling.inputs_of(member, sampling.main_sampler(member.system), state.rng, 2)
+        batch = jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), kinds.shapes(experiment.source.spec, 2))
+        inputs = sampling.inputs_of(sampling.main_sampler(member.system), batch, state.rng, 2)
         sampling.sample(member, state, inputs)
         return population.advance(experiment, state, numbers, raw, jnp.zeros((), jnp.int32), ((due, 1),))
 

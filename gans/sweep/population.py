@@ -120,9 +120,11 @@ def population(members: Sequence[Experiment], numbers: dict[str, np.ndarray]) ->
 
     @cache
     def inputs(num: int) -> Tree:
+        batch = sampling.batch_of(first, sampling.main_sampler(first.system), num)
+
         def draw(key: Array, numbers: Numbers) -> Tree:
-            member = overlay(first, numbers)
-            return sampling.inputs_of(member, sampling.main_sampler(member.system), key, num)
+            sampler = sampling.main_sampler(overlay(first, numbers).system)
+            return sampling.inputs_of(sampler, batch, key, num)
 
         return memory.fetch(pmap(jax.vmap(draw))(shared_keys, shared))  # where cutting them compiles nothing
 

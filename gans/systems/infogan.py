@@ -12,7 +12,7 @@ import jax.numpy as jnp
 import ml_collections
 
 from gans.core import Array, Aux, Batch, Compute, Keys, Spec, System, Tree
-from gans.kinds import name_of
+from gans.kinds import is_image
 from gans.latents import make_latents
 from gans.nets import build as nets
 from gans.nets._heads import head
@@ -105,7 +105,7 @@ def build(
         replayable=False,
     )
     samplers = {'samples': pair.sampler(asked={'category': 'codes'})}
-    if name_of(spec) == 'images':
+    if is_image(spec):
         samplers['categories'] = samplers['samples']._replace(inputs=traverse_categories, columns=categories)
         if codes:
             samplers['codes'] = samplers['samples']._replace(inputs=traverse_codes, columns=STEPS)
