@@ -12,8 +12,8 @@ SIDE = 16  # pixels: enough for layout and color, few enough for a covariance
 def pixels() -> Extractor:
     """Images downsampled to at most 16 x 16 pixels (with antialiasing), in [0, 1]: [B, H * W * C] features.
 
-    Pixel distances can rank runs of one experiment, but are blind to content; they are for machines without the
-    weights of a net.
+    Pixel distances can rank runs of one experiment, but are blind to content; they are for machines without the weights
+    of a net.
     """
 
     def apply(params: tuple, images: Array) -> tuple[Array, None]:

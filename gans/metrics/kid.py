@@ -23,8 +23,8 @@ def kid(
     Args:
       real, fake: features [n, d] and [m, d].
       subsets: number of pairs of subsets, each drawn without replacement with `seed`.
-      size: examples per subset, by default `subset_size`; subsets of the whole set are all equal, so that the
-        deviation is meaningless.
+      size: examples per subset, by default `subset_size`; subsets of the whole set are all equal, so that the deviation
+        is meaningless.
 
     Returns:
       mean and standard deviation over the subsets; both NaN if any feature is.

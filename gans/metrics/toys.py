@@ -16,8 +16,8 @@ def mode_counts(samples: np.ndarray, modes: Modes) -> dict[str, float]:
     Returns:
       modes: centers with at least one high-quality sample, within 3 sigma.
       high_quality: fraction of such samples; 0.98889 for the true 2-D mixture, above it modes are too narrow.
-      reverse_kl: log K - entropy of the high-quality samples over the K modes, in nats; log K if there are none.
-        About (K - 1) / 2n for n true samples.
+      reverse_kl: log K - entropy of the high-quality samples over the K modes, in nats; log K if there are none. About
+        (K - 1) / 2n for n true samples.
     """
     samples = np.asarray(samples, np.float64)
     distances = np.linalg.norm(samples[:, None] - np.asarray(modes.centres, np.float64), axis=-1)  # [N, K]

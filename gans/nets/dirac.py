@@ -1,5 +1,5 @@
-"""The nets of the Dirac-GAN (Mescheder 2018, 1801.04406, definition 2.1): one parameter each, for points
-on the line. The generator is a point theta, the critic the line psi x.
+"""The nets of the Dirac-GAN (Mescheder 2018, 1801.04406, definition 2.1): one parameter each, for points on the line.
+The generator is a point theta, the critic the line psi x.
 """
 
 import flax.linen as nn

@@ -1,6 +1,6 @@
-"""InfoGAN's nets (Chen 2016, 1606.03657, appendix C.1) as 'Are GANs created equal?' (Lucic 2018, 1711.10337) uses
-them, for any square image whose size is divisible by 4: two strided convolutions and a wide dense layer. The
-autoencoder is the critic of that paper's BEGAN.
+"""InfoGAN's nets (Chen 2016, 1606.03657, appendix C.1) as 'Are GANs created equal?' (Lucic 2018, 1711.10337) uses them,
+for any square image whose size is divisible by 4: two strided convolutions and a wide dense layer. The autoencoder is
+the critic of that paper's BEGAN.
 
 `width` scales all of them: w and 2w channels, 16w units; 64 in the papers. `norm`: none, batch, layer or instance, and
 for critics spectral; never in a critic's first layer.

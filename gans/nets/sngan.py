@@ -1,9 +1,8 @@
-"""SN-GAN's standard CNN (Miyato 2018, 1802.05957, table 3) for any square image whose size is
-divisible by 8.
+"""SN-GAN's standard CNN (Miyato 2018, 1802.05957, table 3) for any square image whose size is divisible by 8.
 
 The paper has images of 32 and 48 pixels and a `width` of 64. Kernels are initialized as N(0, init_std^2), 0.02 as in
-DCGAN. The generator's dense layer is followed by its norm and ReLU, as in the authors' library
-(chainer-gan-lib), where the table shows neither.
+DCGAN. The generator's dense layer is followed by its norm and ReLU, as in the authors' library (chainer-gan-lib), where
+the table shows neither.
 """
 
 from typing import Any

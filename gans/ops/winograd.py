@@ -1,10 +1,10 @@
 """The three forms of a convolution by minimal filtering: matrix products with fewer multiplications, for CPU.
 
 Winograd 1980 (Arithmetic Complexity of Computations), Lavin & Gray 2015 (1509.09308). Along one axis, m outputs of an
-r-tap filter are A^T [(G w) * (B^T x)] for matrices of small numbers: m + r - 1 products in place of m r, squared
-for images. A convolution of stride s and k taps is one of stride 1 and r = ceil(k / s) taps between
-blocks of s pixels, so DCGAN's 4 x 4 of stride 2 has two taps: with m = 4 it takes 25 products in place of 64, and
-3 x 3 takes 36 in place of 144.
+r-tap filter are A^T [(G w) * (B^T x)] for matrices of small numbers: m + r - 1 products in place of m r, squared for
+images. A convolution of stride s and k taps is one of stride 1 and r = ceil(k / s) taps between blocks of s pixels, so
+DCGAN's 4 x 4 of stride 2 has two taps: with m = 4 it takes 25 products in place of 64, and 3 x 3 takes 36 in place of
+144.
 
 The expression is bilinear in x and w; its transposes, with the same matrices, are the other two forms.
 
