@@ -64,7 +64,7 @@ def test_batch_norm_samples_one_example() -> None:
     x = jnp.ones((1, 3))
     apply = lambda train: jax.eval_shape(lambda: _Norm().init_with_output(jax.random.key(0), x, train))
     assert apply(False)[0].shape == (1, 3)
-    with pytest.raises(UserError, match='batch norm would have'):
+    with pytest.raises(UserError, match='batch norm needs at least 2 examples'):
         apply(True)
 
 

@@ -182,7 +182,7 @@ def test_colons_in_a_path(tmp_path: Path) -> None:
         ("def get_config():\n    return {'pack': 1.5}", 'pack=1.5 of FILE does not fit: expected a whole number'),
         (
             "def get_config():\n    return {'ema': {'decay': '0.9'}}",
-            "ema.decay='0.9' of FILE does not fit: a number is",
+            "ema.decay='0.9' of FILE does not fit: expected a number",
         ),
         (
             "def get_config():\n    return {'ema': {'decay': True}}",

@@ -110,7 +110,7 @@ def test_what_is_held_out_does_not_hang_on_the_order_of_a_folder(tmp_path) -> No
 
 def test_the_classifier_is_kept_and_made_the_same_again(of_digits, monkeypatch: pytest.MonkeyPatch, tmp_path) -> None:
     with monkeypatch.context() as patch:
-        patch.setattr(classifier, '_trained', lambda *args: pytest.fail('trained again'))
+        patch.setattr(classifier, 'fit', lambda *args: pytest.fail('trained again'))
         assert classifier.classifier(DIGITS, GREY).weights == of_digits.weights
     monkeypatch.setenv('XDG_CACHE_HOME', str(tmp_path))
     assert classifier.classifier(DIGITS, GREY).weights == of_digits.weights
@@ -162,11 +162,13 @@ def test_a_damaged_or_unwritable_cache_costs_time_only(
     cache.load_or_make('kind', {'key': 1}, make)
     (file,) = (tmp_path / 'gans' / 'kind').iterdir()
     file.write_bytes(file.read_bytes()[:20])
-    assert cache.load_or_make('kind', {'key': 1}, make)['x'].tolist() == [0, 1, 2] and 'made anew' in caplog.text
+    assert (
+        cache.load_or_make('kind', {'key': 1}, make)['x'].tolist() == [0, 1, 2] and 'it will be replaced' in caplog.text
+    )
     monkeypatch.setenv('XDG_CACHE_HOME', str(file))  # a file where a folder should be
     with caplog.at_level(logging.WARNING):
         assert cache.load_or_make('kind', {'key': 2}, make)['x'].tolist() == [0, 1, 2]
-    assert 'cannot keep' in caplog.text
+    assert 'cannot write' in caplog.text
 
 
 # Damage

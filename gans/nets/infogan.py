@@ -103,5 +103,5 @@ class Autoencoder(_Layers):
             x, train
         )
         code = self.dense(x.reshape(len(x), -1), self.width, 'code', train)
-        self.sow('features', 'code', code.astype(jnp.float32))
+        self.sow('features', 'features', code.astype(jnp.float32))
         return self.images(code, train, 'decode_')

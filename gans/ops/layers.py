@@ -103,7 +103,7 @@ class Score(_Kernel):
 
     @nn.compact
     def __call__(self, x: Array, train: bool = True, label: Array | None = None) -> Array:
-        self.sow('features', 'input', x.astype(jnp.float32))
+        self.sow('features', 'features', x.astype(jnp.float32))
         kernel, bias = self.make_parameters((x.shape[-1], 1), train)
         scores = (x.astype(self.compute.dtype) @ kernel + bias)[:, 0]
         if label is not None:
