@@ -81,3 +81,9 @@ def name_of(spec: Spec) -> str:
 def kind_of(spec: Spec) -> Kind:
     """The kind of a spec's examples."""
     return KINDS[name_of(spec)]
+
+
+def fields_of(spec: Spec) -> dict[str, Kind]:
+    """The kinds of 'real' and of an example's other fields, by name; a field that is of no kind is left out."""
+    named = {'real': spec, **spec.fields}
+    return {name: kind_of(field) for name, field in named.items() if field.kind or len(field.shape) in BY_RANK}

@@ -20,6 +20,7 @@ from gans import cache, kinds
 from gans.core import Array, Compute, Spec, Tree
 from gans.data import load
 from gans.data.base import Source
+from gans.data.images import hold
 from gans.errors import UserError
 from gans.features.base import Extractor
 from gans.ops.layers import Conv, Dense
@@ -60,16 +61,13 @@ def classifier(data: Mapping[str, Any], spec: Spec) -> Extractor:
     Raises:
       UserError: the set has no labels, or images of another shape.
     """
-    options = {
-        key: value for key, value in data.items() if value is not None and key not in ('flip', 'on_device_max_mb')
-    }
-    stacked = options['name'] == 'stacked'
-    if stacked:
-        options = {'name': options.get('of', 'mnist'), 'size': options.get('size')}
-    train, test = splits(options)
-    if len(train.spec.classes) < 2 or kinds.name_of(train.spec) != 'images':
+    stacked = data['name'] == 'stacked'
+    options = {'name': data.get('of') or 'mnist', 'size': data.get('size')} if stacked else data
+    train = load.split(options, 'train')
+    if len(train.spec.classes) < 2 or train.size is None or kinds.name_of(train.spec) != 'images':
         message = f"a classifier needs labelled images, and '{options['name']}' has none: take other features"
         raise UserError(message)
+    train, test = hold(train), hold(load.split({**options, 'split': 'train'}, 'test'))
     wanted = (*train.spec.shape[:2], 3 if stacked else train.spec.shape[2])
     if spec.shape != wanted:
         shapes = ' x '.join(map(str, wanted)), ' x '.join(map(str, spec.shape))
@@ -93,25 +91,10 @@ def kept(train: Source) -> tuple[Classifier, Tree]:
     return net, jax.tree.unflatten(jax.tree.structure(shapes), [held[name] for name in names])
 
 
-def splits(options: Mapping[str, Any]) -> tuple[Source, Source]:
-    """The set's own training and test images; of a set without a test split a random eighth is held out."""
-    if 'split' in load.arguments(options['name']):
-        return tuple(load.load({**options, 'split': split, 'on_device_max_mb': np.inf}) for split in ('train', 'test'))
-    source = load.load({**options, 'on_device_max_mb': np.inf})
-    if not source.arrays:
-        return source, source
-    order = np.random.default_rng(0).permutation(source.size)  # names and classes may come in any regular order
-    held_out = max(1, source.size // 8)
-    part = lambda index: source._replace(
-        size=len(index), arrays={name: array[index] for name, array in source.arrays.items()}
-    )
-    return part(np.sort(order[held_out:])), part(np.sort(order[:held_out]))
-
-
 def digest(source: Source) -> str:
     """SHA-256 of a held set: its images and labels."""
     content = hashlib.sha256()
-    for name in sorted(source.arrays):
+    for name in ('label', 'real'):
         content.update(np.ascontiguousarray(source.arrays[name]))
     return content.hexdigest()
 

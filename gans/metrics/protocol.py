@@ -44,15 +44,24 @@ def features(extractor: Extractor) -> Protocol:
 
 def data(config: Mapping[str, Any], source: Source) -> Protocol:
     """The data set's part: its name, its split, its other options as far as they are set, and which examples it has."""
-    options = {key: value for key, value in config.items() if value is not None}
+    parts = load.sections(config)
+    named = {part: _name(options) for part, options in parts.items()}
+    splits = {part: load.split_of(options) for part, options in parts.items()}
+    hashed = {'data hash': source.digest} if source.digest else {}
+    if '' in parts:
+        return {'data': named[''], 'split': splits[''], **hashed}
+    of_parts = lambda each: '; '.join(f'{part}: {each[part]}' for part in sorted(parts))
+    return {'data': f'joined {of_parts(named)}', 'split': of_parts(splits), **hashed}
+
+
+def _name(options: Mapping[str, Any]) -> str:
+    """A set's name and its other options as far as they are set and matter."""
     # Training alone sees flips, and where the examples lie does not matter: their hash tells which they are.
-    beside = ('name', 'split', 'flip', 'on_device_max_mb', 'folder', 'data_dir', 'cache', 'strict')
+    beside = ('name', 'split', 'flip', 'folder', 'data_dir', 'cache', 'strict')
     others = ' '.join(f'{key}={value}' for key, value in sorted(options.items()) if key not in beside)
     name = options['name']
     name = f'folder:{Path(name).name}' if name.startswith('folder:') else name  # wherever it lies
-    split = options.get('split') or load.arguments(options['name']).get('split', 'all')
-    hashed = {'data hash': source.digest} if source.digest else {}
-    return {'data': f'{name} {others}'.strip(), 'split': split, **hashed}
+    return f'{name} {others}'.strip()
 
 
 def run(config: Mapping[str, Any], source: Source, system: System) -> Protocol:

@@ -12,12 +12,12 @@ import ml_collections
 from gans import ranges
 from gans.configs import flat
 from gans.core import Tree
-from gans.data import feed, load
+from gans.data import load
 from gans.data.base import Source
 from gans.errors import UserError
 from gans.sweep import population
 from gans.sweep.rows import Member
-from gans.train import sampling
+from gans.train import program, sampling
 from gans.train.leaves import size_of
 from gans.train.setup import Experiment, setup
 
@@ -143,10 +143,7 @@ def trace(experiment: Experiment, numbers: tuple[str, ...]) -> Tree:
     """The shapes of what a call gives, its floats of those keys traced."""
     scalars = {key: jax.ShapeDtypeStruct((), jnp.float32) for key in numbers}
     due = tuple(update.name for update in experiment.system.updates)
-    raw = jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype), experiment.source.arrays or {})
-    if experiment.source.read is not None:
-        step = next(feed.stream(experiment.source, jax.random.key(0), 0, 1, **experiment.shares))
-        raw = jax.tree.map(lambda x: jax.ShapeDtypeStruct((1, *x.shape), x.dtype), step)
+    raw = program.abstract_raw(experiment)
 
     def call(state: Tree, numbers: population.Numbers, raw: Tree) -> Tree:
         member = population.overlay(experiment, numbers)
