@@ -78,6 +78,11 @@ def name_of(spec: Spec) -> str:
     return name
 
 
+def is_image(spec: Spec) -> bool:
+    """Whether a spec's examples are images: for what is made for nothing else."""
+    return name_of(spec) == 'images'
+
+
 def kind_of(spec: Spec) -> Kind:
     """The kind of a spec's examples."""
     return KINDS[name_of(spec)]

@@ -5,6 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from gans import defaults
 from gans.core import Compute, Sampler, System, TrainState
 from gans.data import load
 from gans.data.images import hold
@@ -55,7 +56,7 @@ def test_a_generator_of_real_images_of_the_class_asked_for(train) -> None:
     inputs = lambda batch, keys: {'z': random.integers(keys, 100), 'label': batch['label']}
     make = lambda state, z: to_float(bank[z['label'], z['z']])
     system = System({}, {}, (), {'samples': Sampler(inputs, make, asked={'label': 'labels'})})
-    experiment = Experiment(None, train, Compute(), system, 1, None)
+    experiment = Experiment(defaults.get_config(), train, Compute(), system, 1, None)
     state = TrainState(0, {}, {}, {}, {}, {}, jax.random.key(0))
     drawn = sampling.fixed_inputs(experiment, 800, 0)
     values = found(run.samples(experiment, state, drawn, 0), drawn['label'])

@@ -94,6 +94,13 @@ def abstract(source: Source, repeats: int, local: int) -> Tree:
     return {name: jax.ShapeDtypeStruct((*lead, *one.shape), one.dtype) for name, one in stored(source).items()}
 
 
+def shapes(source: Source, num: int) -> dict[str, jax.ShapeDtypeStruct]:
+    """What a batch of `num` examples looks like."""
+    one = {'repeats': 1, 'batch': num}
+    batch = jax.eval_shape(lambda raw: fetch(source, raw, jax.random.key(0), 0, **one), abstract(source, 1, num))
+    return {name: jax.ShapeDtypeStruct(x.shape[1:], x.dtype) for name, x in batch.items()}
+
+
 def fetch(
     source: Source,
     raw: Tree,

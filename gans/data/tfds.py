@@ -95,7 +95,7 @@ def tfds(
 
     def labels() -> np.ndarray:  # all records are read for them, once
         make = lambda: {'label': np.array([records[place]['label'] for place in range(len(records))], np.int32)}
-        return cache.arrays('labels', {'set': known}, make)['label']
+        return cache.load_or_make('labels', {'set': known}, make)['label']
 
     spec = Spec((size, size, channels), classes)
     source = Source(spec, finish_by_kind(spec), size=len(records), read=read, digest=known)

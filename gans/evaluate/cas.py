@@ -35,7 +35,7 @@ def cas(data: Mapping[str, Any], images: np.ndarray, labels: np.ndarray, common:
     if num < len(images):
         workdir.say(f'cas: {num:,} of {len(images):,} samples are used: there are no more real images')
     fake = image_set(images[:num], labels[:num], train.spec.classes)
-    net, real_params = classifier.kept(first(train, num))
+    net, real_params = classifier.load_or_train(first(train, num))
     accuracies = {
         'cas': classifier.accuracy(net, classifier.fit(net, fake), test),
         'cas/real': classifier.accuracy(net, real_params, test),

@@ -10,9 +10,9 @@ import jax.numpy as jnp
 import ml_collections
 
 from gans import ranges
-from gans.configs import flat
+from gans.configs import flatten
 from gans.core import Tree
-from gans.data import load
+from gans.data import feed, load
 from gans.data.base import Source
 from gans.errors import UserError
 from gans.sweep import population
@@ -37,7 +37,7 @@ class Sources:
         self._held: dict[str, Source] = {}
 
     def of(self, config: ml_collections.ConfigDict) -> Source:
-        key = json.dumps(flat(config.data), sort_keys=True)
+        key = json.dumps(flatten(config.data), sort_keys=True)
         if key not in self._held:
             self._held[key] = load.load(config.data)
         return self._held[key]
@@ -97,7 +97,7 @@ def _groups(members: Sequence[Member], experiments: dict[str, Experiment], fixed
     for member in members:
         found.setdefault(_structure(member, experiments[member.row], fixed), []).append(member)
     for group in found.values():
-        numbers = _differing([flat(member.config) for member in group])
+        numbers = _differing([flatten(member.config) for member in group])
         culprits = _untraceable(experiments[group[0].row], numbers)
         if culprits:
             yield from _groups(group, experiments, fixed | culprits)
@@ -113,7 +113,7 @@ def _structure(member: Member, experiment: Experiment, fixed: frozenset[str]) ->
     """
     drawn = experiment.source.size is None
     free = lambda key, value: isinstance(value, float) and key not in fixed and (drawn or not key.startswith('data.'))
-    shape = {key: 'a float' if free(key, value) else repr(value) for key, value in flat(member.config).items()}
+    shape = {key: 'a float' if free(key, value) else repr(value) for key, value in flatten(member.config).items()}
     return json.dumps({key: value for key, value in shape.items() if key != 'seed'}, sort_keys=True)
 
 
@@ -147,7 +147,8 @@ def trace(experiment: Experiment, numbers: tuple[str, ...]) -> Tree:
 
     def call(state: Tree, numbers: population.Numbers, raw: Tree) -> Tree:
         member = population.overlay(experiment, numbers)
-        inputs = sampling.inputs_of(member, sampling.main_sampler(member.system), state.rng, 2)
+        batch = jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), feed.shapes(experiment.source, 2))
+        inputs = sampling.inputs_of(sampling.main_sampler(member.system), batch, state.rng, 2)
         sampling.sample(member, state, inputs)
         return population.advance(experiment, state, numbers, raw, jnp.zeros((), jnp.int32), ((due, 1),))
 
