@@ -4,6 +4,7 @@ import inspect
 import logging
 import math
 from collections.abc import Callable, Mapping
+from functools import cache
 from typing import Any
 
 from gans.data import digits, folder, idx, openmoji, stacked, tfds, toys
@@ -77,7 +78,7 @@ def split(config: Mapping[str, Any], which: str) -> Source:
     source = load({**beside, **parts.get('', parts)})
     if which == 'test' and trained_on_test(config, source):
         some = '' if '' in parts else 'PART.'
-        logging.warning("'%s': training has seen the test split; data.%ssplit=train keeps it out", beside['name'], some)
+        _warn(f"'{beside['name']}': training has seen the test split; data.{some}split=train keeps it out")
     return source
 
 
@@ -138,6 +139,11 @@ def _function(name: str) -> tuple[Callable[..., Source], tuple[str, ...]]:
     if name in SETS:
         return SETS[name], ()
     raise unknown('data.name', name, [*SETS, 'joined', 'tfds:NAME', 'folder:PATH'])
+
+
+@cache  # a line is said once
+def _warn(line: str) -> None:
+    logging.warning(line)
 
 
 def _given(config: Mapping[str, Any]) -> dict[str, Any]:
