@@ -3,7 +3,7 @@
 import functools
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from ml_collections import ConfigDict
@@ -28,6 +28,16 @@ TYPE_NAMES = {
 def is_argument(key: str) -> bool:
     """Whether a dotted key is the argument of a function, which has its own defaults and rejects unknown keys."""
     return key.startswith(tuple(f'{section}.' for section in defaults.ARGUMENTS))
+
+
+def takes_arguments(key: str) -> bool:
+    """Whether a dotted key may be a section whose keys are such arguments: `data`, and `data.a` of a joined set."""
+    return key in defaults.ARGUMENTS or key.startswith('data.')
+
+
+def of_any_set(key: str) -> str:
+    """A key of a part of a joined set, 'data.a.size', as any set has it, 'data.size'; other keys stay."""
+    return f'data.{key.rpartition(".")[2]}' if key.startswith('data.') else key
 
 
 def section_of(key: str) -> str | None:
@@ -69,7 +79,7 @@ def override(config: ConfigDict, overrides: Mapping[str, Any], where: str) -> Co
     """
     result = config.copy_and_resolve_references()
     with result.unlocked():
-        for key, value in _leaves(overrides, defaults.ARGUMENTS):
+        for key, value in _leaves(overrides, takes_arguments):
             _set(result, key, value, where)
     return result
 
@@ -94,8 +104,9 @@ def add_missing(config: ConfigDict, more: Mapping[str, Any]) -> ConfigDict:
 
 def type_of(config: ConfigDict, key: str) -> type | None:
     """The type of a dotted key, ConfigDict for a section; None for an argument whose type is unknown."""
-    for tree in (_schema(), config):  # the schema also has the types of values that are None
-        parent, last = _parent(tree, key)
+    # The schema also has the types of values that are None.
+    for tree, name in ((_schema(), key), (config, key), (_schema(), of_any_set(key))):
+        parent, last = _parent(tree, name)
         if parent is not None and last in parent and parent.get_type(last) is not type(None):
             return parent.get_type(last)
     return None
@@ -109,11 +120,13 @@ def _schema() -> ConfigDict:
     return config
 
 
-def _leaves(tree: Mapping[str, Any], stop: tuple[str, ...] = (), prefix: str = '') -> Iterator[tuple[str, Any]]:
-    """Yields the values of a tree by dotted key; sections in `stop` and empty ones count as values."""
+def _leaves(
+    tree: Mapping[str, Any], stop: Callable[[str], bool] = lambda key: False, prefix: str = ''
+) -> Iterator[tuple[str, Any]]:
+    """Yields the values of a tree by dotted key; sections for which `stop` is true and empty ones count as values."""
     for name, value in tree.items():
         key, value = f'{prefix}{name}', value.to_dict() if isinstance(value, ConfigDict) else value
-        if isinstance(value, Mapping) and value and key not in stop:
+        if isinstance(value, Mapping) and value and not stop(key):
             yield from _leaves(value, stop, f'{key}.')
         else:
             yield key, value
@@ -137,15 +150,21 @@ def _set(config: ConfigDict, key: str, value: Any, where: str) -> None:
             return
         parent[last] = ConfigDict(defaults.sections()[section] | dict(parent.get(last, {})))
     parent, last = _parent(config, key)
+    if parent is None and of_any_set(key) != key:  # the first key of a part
+        above, part = _parent(config, key.rpartition('.')[0])
+        if above is not None and above.get(part) is None:
+            parent = above[part] = ConfigDict()
     if parent is None or not (last in parent or is_argument(key)):
         moved = defaults.MOVED.get(key.partition('.')[0])
         if moved:
             raise UserError(f'there is no key {key} {where} any more: it is {moved} now')
         raise unknown(f'key {where}', key, {*flatten(config), *flatten(_schema()), *defaults.sections()}, LISTED)
     held = parent.get(last)
-    if isinstance(held, ConfigDict) and isinstance(value, Mapping):
-        if key in defaults.ARGUMENTS:
-            parent[last] = ConfigDict({'name': held['name']} if 'name' in held else {})
+    if isinstance(held, ConfigDict) and value is None and key.startswith('data.'):
+        del parent[last]
+    elif isinstance(value, Mapping) and (isinstance(held, ConfigDict) or (held is None and takes_arguments(key))):
+        if takes_arguments(key):
+            parent[last] = ConfigDict({'name': held['name']} if held and 'name' in held else {})
         for name, each in value.items():
             _set(config, f'{key}.{name}', each, where)
     else:
@@ -161,7 +180,7 @@ def _convert(config: ConfigDict, key: str, value: Any, held: Any, where: str) ->
         raise UserError(f'{key}=None {where}: this key cannot be turned off; its value is {held!r}')
     if type(value).__module__ == 'numpy' and value.ndim == 0:
         value = value.item()
-    if isinstance(value, str) and key in PATHS:
+    if isinstance(value, str) and of_any_set(key) in PATHS:
         value = expand_home(value)
     wanted, given = type_of(config, key), type(value)
     if {wanted, given} == {tuple, list}:

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from ml_collections import ConfigDict
 
-from gans.configs import flatten
+from gans.configs import flatten, of_any_set
 from gans.errors import UserError
 
 COUNT = 2**31 - 1  # the largest integer on a device
@@ -82,7 +82,7 @@ NET = {'init_std': POSITIVE, 'start': ANY, 'embedding': count()}
 RANGES = {
     'seed': SEED,
     'data.on_device_max_mb': NOT_NEGATIVE,
-    **{f'data.{key}': count() for key in ('num', 'size', 'channels', 'crop', 'modes', 'side')},
+    **{f'data.{key}': count() for key in ('num', 'size', 'channels', 'crop', 'random_crop', 'modes', 'side')},
     **{f'data.{key}': NOT_NEGATIVE for key in ('std', 'radius', 'sigma', 'spacing', 'noise')},
     'data.mean': ANY,
     'data.scale': POSITIVE,
@@ -135,7 +135,7 @@ def range_of(key: str) -> Range | None:
     """The range of a dotted key; None if it is not a number, or may have any value."""
     if key.startswith('terms.'):
         return TERM.get(key.rpartition('.')[2])
-    return RANGES.get(key)
+    return RANGES.get(of_any_set(key))
 
 
 def check(config: ConfigDict) -> None:

@@ -11,7 +11,7 @@ import jax
 import ml_collections
 import numpy as np
 
-from gans.configs import flatten
+from gans.configs import flatten, of_any_set
 from gans.core import TrainState
 from gans.data.base import digest
 from gans.errors import Stopped, UserError
@@ -114,7 +114,7 @@ def _check_alike(experiment: Experiment) -> None:
         return
     from jax.experimental import multihost_utils
 
-    config = {key: value for key, value in flatten(experiment.config).items() if key not in workdir.WHERE}
+    config = {key: value for key, value in flatten(experiment.config).items() if of_any_set(key) not in workdir.WHERE}
     mine = np.frombuffer(bytes.fromhex(digest(config, experiment.source.digest)), np.uint32)
     if len(np.unique(multihost_utils.process_allgather(mine), axis=0)) > 1:
         raise UserError('the processes were started with different configs or data: start all of them alike')

@@ -12,7 +12,7 @@ import ml_collections
 import numpy as np
 
 from gans import files
-from gans.configs import flatten
+from gans.configs import flatten, of_any_set
 from gans.data.base import Source
 from gans.errors import UserError
 
@@ -170,8 +170,8 @@ def _flat(folder: Path) -> dict[str, Any]:
 
 
 def _may_change(key: str, held: dict[str, Any], wanted: dict[str, Any]) -> bool:
-    folders = all(str(config.get('data.name')).startswith('folder:') for config in (held, wanted))
-    return key in MAY_CHANGE and (key != 'data.name' or folders)
+    folders = all(str(config.get(key)).startswith('folder:') for config in (held, wanted))
+    return of_any_set(key) in MAY_CHANGE and (of_any_set(key) != 'data.name' or folders)
 
 
 def _changes(keys: list[str], held: dict[str, Any], wanted: dict[str, Any]) -> str:
