@@ -1,5 +1,6 @@
 """Joined sets: parts of their own size and order, in configs, placement, digests and stamps."""
 
+import gan_ring8
 import jax
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ from gans.data import feed, images, load
 from gans.data.joined import joined
 from gans.errors import UserError
 from gans.metrics import protocol
+from gans.train.setup import setup
 
 KEY = jax.random.key(3)
 PARTS = {'a': {'name': 'openmoji', 'style': 'line', 'size': 16, 'num': 40}, 'b': {'name': 'digits', 'num': 30}}
@@ -103,6 +105,13 @@ def test_parts_are_held_or_streamed_together() -> None:
     streamed = numbered(3)._replace(arrays=None, read=lambda i: {})
     with pytest.raises(ValueError, match='all parts are held or all are streamed'):
         joined(a=numbered(3), b=streamed)
+
+
+def test_a_system_for_other_examples_is_refused() -> None:
+    config = configs.override(gan_ring8.get_config('smoke'), {'data': {'name': 'joined'}}, 'of a test')
+    config = configs.override(config, {'data.a.name': 'ring', 'data.b.name': 'grid'}, 'of a test')
+    with pytest.raises(UserError, match="system 'gan' makes examples like 'real', and 'joined' has a, b alone"):
+        setup(config, devices=1)
 
 
 # Configs

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Any
 
+from gans.configs import drop_none
 from gans.data import digits, folder, idx, openmoji, stacked, tfds, toys
 from gans.data.base import Source, digest_of, stored
 from gans.data.images import whole
@@ -52,7 +53,7 @@ def load(config: Mapping[str, Any]) -> Source:
         UserError: an unknown name or key, or data that are not there.
     """
     asked = sections(config)
-    max_mb = _given(config).get('on_device_max_mb', 2000)
+    max_mb = drop_none(config).get('on_device_max_mb', 2000)
     made = {part: _of_part(part, _made, options) for part, options in asked.items()}
     held = sum(_size_in_bytes(source) for source in made.values()) <= max_mb * 1e6
     parts = {part: _of_part(part, _prepared, made[part], asked[part], held) for part in made}
@@ -74,7 +75,7 @@ def split(config: Mapping[str, Any], which: str) -> Source:
         parts[part] = {**options, 'split': which}
         if which == 'test' and 'num' not in arguments(options['name']):
             parts[part].pop('num', None)
-    beside = {key: value for key, value in _given(config).items() if key in ('name', 'on_device_max_mb')}
+    beside = {key: value for key, value in drop_none(config).items() if key in ('name', 'on_device_max_mb')}
     source = load({**beside, **parts.get('', parts)})
     if which == 'test' and trained_on_test(config, source):
         some = '' if '' in parts else 'PART.'
@@ -91,7 +92,7 @@ def trained_on_test(config: Mapping[str, Any], test: Source) -> bool:
 
 def split_of(options: Mapping[str, Any]) -> str:
     """The split that a set, or a part of a joined one, is trained on."""
-    options = _given(options)
+    options = drop_none(options)
     known = arguments(options['name'])
     if 'split' in options:
         return options['split']
@@ -106,7 +107,7 @@ def sections(config: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     Raises:
         UserError: a key of a joined set that is no part, or one of a part that is of the whole.
     """
-    options = _given(config)
+    options = drop_none(config)
     if options.get('name') != 'joined':
         return {'': {key: value for key, value in options.items() if key != 'on_device_max_mb'}}
     parts = {key: value for key, value in options.items() if key not in ('name', 'on_device_max_mb')}
@@ -123,7 +124,7 @@ def sections(config: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
             raise UserError(f'data.{key}.name=joined: the parts of a joined set are not joined themselves')
         if 'on_device_max_mb' in value:
             raise UserError(f'data.{key}.on_device_max_mb is of the whole set: set data.on_device_max_mb')
-    return {part: _given(section) for part, section in parts.items()}
+    return {part: drop_none(section) for part, section in parts.items()}
 
 
 def arguments(name: str) -> dict[str, Any]:
@@ -144,10 +145,6 @@ def _function(name: str) -> tuple[Callable[..., Source], tuple[str, ...]]:
 @cache  # a line is said once
 def _warn(line: str) -> None:
     logging.warning(line)
-
-
-def _given(config: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in config.items() if value is not None}
 
 
 def _of_part(part: str, make: Callable[..., Source], *args: Any) -> Source:

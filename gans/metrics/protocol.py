@@ -45,7 +45,7 @@ def features(extractor: Extractor) -> Protocol:
 def data(config: Mapping[str, Any], source: Source) -> Protocol:
     """The data set's part of a stamp: name, split, other options that are set, and the hash of its examples."""
     parts = load.sections(config)
-    named = {part: _name(options) for part, options in parts.items()}
+    named = {part: _describe(options) for part, options in parts.items()}
     splits = {part: load.split_of(options) for part, options in parts.items()}
     hashed = {'data hash': source.digest} if source.digest else {}
     if '' in parts:
@@ -54,8 +54,8 @@ def data(config: Mapping[str, Any], source: Source) -> Protocol:
     return {'data': f'joined {of_parts(named)}', 'split': of_parts(splits), **hashed}
 
 
-def _name(options: Mapping[str, Any]) -> str:
-    """A set's name and its other options as far as they are set and matter."""
+def _describe(options: Mapping[str, Any]) -> str:
+    """A set's name and its other options that are set."""
     # Only training sees flips, and it does not matter where examples are stored: their hash identifies them.
     ignored = ('name', 'split', 'flip', 'folder', 'data_dir', 'cache', 'strict')
     others = ' '.join(f'{key}={value}' for key, value in sorted(options.items()) if key not in ignored)
