@@ -15,6 +15,7 @@ from systems import DYNAMICS, SYSTEMS
 
 from gans.configs import flatten, override
 from gans.core import Array, TrainState
+from gans.data import feed
 from gans.step import init_state
 from gans.sweep import plan
 from gans.sweep.population import population
@@ -42,7 +43,7 @@ def alone(name: str) -> Alone:
         return after, metrics, {update: steps(state, raw, (((update,), 1),))[0] for update in due}
 
     init = jax.jit(lambda seed: init_state(experiment.system, jax.random.key(seed)))
-    raw = experiment.source.arrays or {}
+    raw = feed.held(experiment.source)
     return Alone(experiment, (init(0), init(1)), lambda state: step(state, raw))
 
 
@@ -128,8 +129,7 @@ def test_a_population_of_two_equals_its_solo_runs(name: str) -> None:
 def test_every_float_may_be_a_tracer(name: str) -> None:
     """Of the experiment as it is, whose optional terms are on."""
     experiment = systems.experiment(systems.smokes()[systems.smallest(name)], mapped=True)
-    for key in floats(experiment):
-        plan.trace(experiment, (key,))
+    assert floats(experiment)
     plan.trace(experiment, floats(experiment))
 
 
@@ -144,7 +144,7 @@ def test_samplers_draw_the_same_for_the_same_seed(name: str) -> None:
     """In any number, and made in any pieces."""
     experiment, state = alone(name).experiment, stepped(name)[0]
     for sampler in experiment.system.samplers.values():
-        draw = lambda num, s=sampler: sampling.inputs_of(experiment, s, jax.random.key(7), num)
+        draw = lambda num, s=sampler: sampling.fixed_inputs(experiment, num, seed=7, sampler=s)
         few, many = draw(2), draw(3)
         assert set(rows(few)) < set(rows(many))
         assert sampler is not sampling.main_sampler(experiment.system) or rows(few) == rows(many)[:2]
@@ -177,6 +177,6 @@ def test_dynamics_move_all_players(dynamics: str) -> None:
     due, state = systems.updates_of(experiment.system), alone('gan').states[0]
     state = jax.jit(lambda: init_state(experiment.system, jax.random.key(0)))()
     step = jax.jit(lambda state, raw: program.make_steps(experiment)(state, raw, ((due, 1),))[0])
-    after = step(state, experiment.source.arrays or {})
+    after = step(state, feed.held(experiment.source))
     assert systems.changed(after.params, state.params) == {'critic', 'generator'}
     assert all(jnp.isfinite(leaf).all() for leaf in jax.tree.leaves(after.params))
