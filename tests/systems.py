@@ -51,11 +51,11 @@ def smallest(system: str) -> str:
 
 def tiny(system: str, **overrides: object) -> ConfigDict:
     """That experiment with one step a call, plain descent, and without norms and terms of its own that may be off: what
-    examples of a batch share, and what rounding decides, is left out.
+    examples of a batch share, and where rounding decides a step, is left out.
     """
     config = smokes()[smallest(system)]
     own = {f'{system}.{key}': None for key in config.get(system, {}) if f'{system}.{key}' in defaults.optional()}
-    descent = {f'optimizer.{player}': defaults.sgd(0.01) for player in config.optimizer}
+    descent = {f'optimizer.{player}': defaults.sgd(1.0) for player in config.optimizer}
     norms = {key: 'none' for key in flatten(config) if key.rpartition('.')[2] == 'norm'}
     for each in (norms, {f'{role}.norm': 'none' for role in ('generator', 'critic')}):
         changed = override(config, own | descent | each, 'of a test')
