@@ -159,8 +159,10 @@ def own_config(config: ConfigDict, folder: Path, options: Options) -> ConfigDict
     if options.overridden:
         workdir.agree(folder, config)
     held, given = workdir.read_config(path), configs.flat(config)
-    # A section that the run has not at all is off there: only other keys are younger than the run.
+    # A section that the run has not at all is off there: only other keys are younger than the run. A stage's keys are
+    # its own affair: what it lacks is as in the base.
     absent = [key for key in given if key not in configs.flat(held) and not configs.is_argument(key)]
+    absent = [key for key in absent if configs.of_stage(key)[0] is None]
     there = {configs.section_of(key) for key in configs.flat(held)} | {None}
     absent = [key for key in absent if configs.section_of(key) in there]
     if absent:

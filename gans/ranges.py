@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from ml_collections import ConfigDict
 
-from gans.configs import flat
+from gans.configs import flat, of_stage
 from gans.errors import UserError
 
 COUNT = 2**31 - 1  # the largest whole number on a device
@@ -74,6 +74,7 @@ TERM = {'weight': NOT_NEGATIVE, 'every': count(), 'target': NOT_NEGATIVE, 'decay
 # Whole numbers of nets are checked with their other options: gans/nets/build.py.
 NET = {'init_std': POSITIVE, 'start': ANY, 'embedding': count()}
 RANGES = {
+    'begin': count(),  # of a stage
     'seed': SEED,
     'data.on_device_max_mb': NOT_NEGATIVE,
     **{f'data.{key}': count() for key in ('num', 'size', 'channels', 'crop', 'modes', 'side')},
@@ -127,6 +128,7 @@ RANGES = {
 
 def range_of(key: str) -> Range | None:
     """The range of a key of a config by its dotted name; None where any value will do, or where it is no number."""
+    _, key = of_stage(key)
     if key.startswith('terms.'):
         return TERM.get(key.rpartition('.')[2])
     return RANGES.get(key)

@@ -48,7 +48,7 @@ def evaluate(config: ml_collections.ConfigDict, folder: Path, options: Options) 
     if options.num < 2:
         raise UserError(f'--num={options.num} must be at least 2')
     experiment, state, step = draw.restored(config, folder, options.step)
-    source, num = experiment.source, options.num
+    config, source, num = experiment.config, experiment.source, options.num
     features = options.features or config.eval.get('features') or 'auto'
     extractor = load.load(features, source.spec, config.data, options.weights)
     write.held(folder)  # a damaged file is told of before the work
