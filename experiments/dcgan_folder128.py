@@ -20,7 +20,7 @@ def get_config(variant: str = '') -> ConfigDict:
     config.data.channels = 3
     config.generator = ConfigDict({'net': 'dcgan', 'width': 64})  # 4, 8, 16, 32, 64, 128
     config.critic = ConfigDict({'net': 'dcgan', 'width': 64})
-    config.labels.real = 0.9
+    config.targets.real = 0.9
     config.train.steps = 50_000
     config.train.batch_size = 64
     common.every(config, 2_000)

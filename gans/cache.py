@@ -1,4 +1,4 @@
-"""Files that are kept between runs, in $XDG_CACHE_HOME/gans or ~/.cache/gans; they may be deleted at any time."""
+"""A cache on disk, in $XDG_CACHE_HOME/gans or ~/.cache/gans; its files may be deleted at any time."""
 
 import hashlib
 import json
@@ -13,21 +13,21 @@ import numpy as np
 
 
 def home() -> Path:
-    """The folder of all that is kept."""
+    """The folder of the cache."""
     return Path(os.environ.get('XDG_CACHE_HOME') or '~/.cache', 'gans').expanduser()
 
 
 Arrays = dict[str, np.ndarray]
 
 
-def arrays(kind: str, key: Mapping[str, Any], make: Callable[[], Arrays]) -> Arrays:
-    """What `make()` gave for this key the last time, or gives now.
+def load_or_make(kind: str, key: Mapping[str, Any], make: Callable[[], Arrays]) -> Arrays:
+    """Returns the cached arrays for this key, or calls `make` and caches the result.
 
     Args:
-      kind: a folder's name.
-      key: all that the arrays depend on, as JSON.
+      kind: name of a folder.
+      key: everything that the arrays depend on, as JSON.
 
-    A file that is damaged is made anew. Where nothing can be written a warning is logged, and nothing is kept.
+    Damaged files are replaced. If the cache cannot be written, a warning is logged.
     """
     digest = hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()[:32]
     path = home() / kind / f'{digest}.npz'
@@ -36,14 +36,14 @@ def arrays(kind: str, key: Mapping[str, Any], make: Callable[[], Arrays]) -> Arr
             return dict(held)
     except FileNotFoundError:
         pass
-    except Exception as error:  # a damaged file may raise anything at all
-        logging.warning("'%s' cannot be read (%s); it is made anew", path, error)
-    made = dict(make())
+    except Exception as error:  # a damaged file may raise anything
+        logging.warning("cannot read '%s' (%s); it will be replaced", path, error)
+    arrays = dict(make())
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.NamedTemporaryFile(dir=path.parent, suffix='.npz', delete=False) as file:
-            np.savez(file, **made)
+            np.savez(file, **arrays)
         Path(file.name).replace(path)
     except OSError as error:
-        logging.warning("cannot keep '%s' (%s)", path, error)
-    return made
+        logging.warning("cannot write '%s' (%s)", path, error)
+    return arrays

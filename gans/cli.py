@@ -1,4 +1,4 @@
-"""The command line behind `launch.py`: from its words to flags and a config, and from mistakes to one line."""
+"""The command line of `launch.py`: flags and config overrides; mistakes become errors of one line."""
 
 import ast
 import re
@@ -16,7 +16,7 @@ from gans import config_file, configs, ranges
 from gans.errors import UserError, unknown
 from gans.modes import COMPARE
 
-flags.disclaim_key_flags()  # they are the caller's
+flags.disclaim_key_flags()  # so that --help lists them under launch.py
 EXPERIMENTS = Path(__file__).parent.parent / 'experiments'
 OVERRIDE = re.compile(r'--?(no)?config\.([^=\s]+)(?:=(.*))?', re.DOTALL)
 PARSERS = {
@@ -28,71 +28,75 @@ PARSERS = {
     list: tuple_parser.TupleParser(),
 }
 
-Overrides = list[tuple[str, str]]  # keys of the config by dotted name, and what was given for them
+Overrides = list[tuple[str, str]]  # dotted keys of the config, and their values as text
 
 
-class _PlaceParser(flags.ArgumentParser):
-    """A path, with the home folder for `~`."""
+class _PathParser(flags.ArgumentParser):
+    """Paths, with `~` replaced by the home folder."""
 
     def parse(self, argument: str) -> str:
-        return configs.place(argument)
+        return configs.expand_home(argument)
 
 
-def define_place(name: str, help_string: str) -> flags.FlagHolder:
-    """A flag that names a file, a folder or a data set."""
-    return flags.DEFINE(_PlaceParser(), name, None, help_string, serializer=flags.ArgumentSerializer())
+def define_path(name: str, help_string: str) -> flags.FlagHolder:
+    """Defines a flag that names a file, a folder or a data set."""
+    return flags.DEFINE(_PathParser(), name, None, help_string, serializer=flags.ArgumentSerializer())
 
 
 def parse(argv: Sequence[str]) -> tuple[list[str], Overrides]:
     """Parses the flags; every mistake becomes a UserError of one line.
 
     Returns:
-      The words beside the flags, and the `--config.KEY=VALUE` in their order.
+      Positional arguments, and the `--config.KEY=VALUE` overrides in order.
     """
     app.define_help_flags()
     try:
-        words, overrides = _apart(flags.FLAGS.read_flags_from_files(argv[1:], force_gnu=False))
+        words, overrides = _split_overrides(flags.FLAGS.read_flags_from_files(argv[1:], force_gnu=False))
         rest = flags.FLAGS([argv[0], *words])[1:]
     except flags.Error as error:
         raise UserError(' '.join(str(error).split())) from error
     asked = flags.FLAGS
     if not (asked.config or asked.sweep or asked.report or asked.mode == COMPARE):
         raise UserError(
-            f'which experiment? --config=experiments/NAME.py, NAME one of: {", ".join(_known(EXPERIMENTS))}'
+            f'which experiment? set --config=experiments/NAME.py, with {", ".join(_experiment_names(EXPERIMENTS))}'
         )
     if overrides and not (asked.config or asked.sweep):
-        raise UserError(f'--config.{overrides[0][0]} is a key of which config? Give --config=FILE or --sweep=FILE')
+        raise UserError(
+            f'--config.{overrides[0][0]} overrides a key of which config? set --config=FILE or --sweep=FILE'
+        )
     if asked['from'].present and asked.mode != 'finetune':
-        raise UserError('--from is for --mode=finetune; rows of a sweep set finetune.run')
+        raise UserError('--from is for --mode=finetune only; rows of a sweep set finetune.run')
     if asked['profile'].present and asked.mode != 'benchmark':
-        raise UserError('--profile is for --mode=benchmark')
+        raise UserError('--profile is for --mode=benchmark only')
     if asked.sweep:
         if asked.config or asked.report or asked['sweep'].present > 1:
-            raise UserError(f'--sweep={asked.sweep} names its own config: leave out --config, --report, other sweeps')
+            raise UserError(f'--sweep={asked.sweep} has its own config: leave out --config, --report and other sweeps')
         if asked.mode != 'train':
-            raise UserError('--sweep trains; for a mode that reads a run give --config and a --workdir in the rows/')
+            raise UserError('--sweep only trains; for other modes set --config, and --workdir to a run in its rows/')
     if rest and not asked.report:
-        raise UserError(f"cannot make sense of '{rest[0]}': flags are --NAME=VALUE")
+        raise UserError(f"unexpected argument '{rest[0]}': flags are --NAME=VALUE")
     ranges.check_one('--seed', asked.seed, ranges.SEED)
     return rest, overrides
 
 
 def read_config(name: str, overrides: Overrides, swept: bool = False) -> ConfigDict:
-    """The config of FILE[:variant], its keys set as the command line says."""
+    """The config of FILE[:variant] with the overrides of the command line."""
     path, _ = config_file.split(name)
     if not path.is_file():
         folder = EXPERIMENTS / 'sweeps' if swept else EXPERIMENTS
-        known = [str(folder.relative_to(EXPERIMENTS.parent) / f'{known}.py') for known in _known(folder)]
+        known = [str(folder.relative_to(EXPERIMENTS.parent) / f'{known}.py') for known in _experiment_names(folder)]
         raise unknown('sweep' if swept else 'experiment', str(path), known)
     config = config_file.read(name)
     for key, text in overrides:
-        config = configs.overridden(config, {key: _value(configs.kind(config, key), text)}, 'on the command line')
+        config = configs.override(
+            config, {key: _parse_value(configs.type_of(config, key), text)}, 'on the command line'
+        )
     return config
 
 
 def default_workdir(config: str, swept: bool = False) -> Path:
-    """runs/NAME[-variant] for experiments/NAME.py[:variant], runs/sweeps/NAME[-variant] for a sweep, and for a run's
-    config.json the folder of the run.
+    """runs/NAME[-variant] for experiments/NAME.py[:variant], runs/sweeps/NAME[-variant] for a sweep, and the folder of
+    the run for its config.json.
     """
     path, variant = config_file.split(config)
     if path.name == 'config.json':
@@ -102,7 +106,7 @@ def default_workdir(config: str, swept: bool = False) -> Path:
 
 
 def sweep_command(argv: Sequence[str]) -> str:
-    """A command line without what says where and how much, not what."""
+    """The command line of a sweep without flags that select a part of it or where it runs."""
     words, left = ['python launch.py'], deque(argv[1:])
     while left:
         word = left.popleft()
@@ -114,8 +118,8 @@ def sweep_command(argv: Sequence[str]) -> str:
     return ' '.join(words)
 
 
-def _apart(words: Sequence[str]) -> tuple[list[str], Overrides]:
-    """The words of a command line, and apart from them its keys of the config: absl would have to know them before."""
+def _split_overrides(words: Sequence[str]) -> tuple[list[str], Overrides]:
+    """Splits a command line into other words and config overrides, which absl would have to know in advance."""
     others, overrides, left = [], [], deque(words)
     while left:
         word = left.popleft()
@@ -127,22 +131,22 @@ def _apart(words: Sequence[str]) -> tuple[list[str], Overrides]:
             others.append(word)
             continue
         off, key, text = found.groups()
-        if text is None:  # a word of its own, or none for True and False
+        if text is None:  # the next word, or True and False without one
             follows = left and not off and not re.match(r'--?[a-zA-Z]|--$', left[0])
             text = left.popleft() if follows else str(not off)
         overrides.append((key, text))
     return others, overrides
 
 
-def _value(kind: type | None, text: str) -> Any:
-    """A value of that kind, as far as the text is one; of a kind that is not known what Python would take it for."""
+def _parse_value(type_: type | None, text: str) -> Any:
+    """Parses a value of that type, or a Python literal if the type is unknown; other text is returned as it is."""
     if text == 'None':
         return None
     try:
-        return PARSERS[kind].parse(text) if kind in PARSERS else ast.literal_eval(text)
+        return PARSERS[type_].parse(text) if type_ in PARSERS else ast.literal_eval(text)
     except (ValueError, SyntaxError):
         return text
 
 
-def _known(folder: Path) -> list[str]:
+def _experiment_names(folder: Path) -> list[str]:
     return sorted(path.stem for path in folder.glob('*.py') if path.stem != 'common')

@@ -1,4 +1,4 @@
-"""Config files: Python that defines `get_config`, or the config.json of a run."""
+"""Config files: Python files that define `get_config`, or the config.json of a run."""
 
 import contextlib
 import importlib.util
@@ -19,7 +19,7 @@ from gans.errors import UserError
 
 
 def split(name: str) -> tuple[Path, str | None]:
-    """FILE[:variant] in its parts; where the whole is a file, colons are part of its name."""
+    """Splits FILE[:variant]; if a file of the whole name exists, colons are part of the name."""
     path, colon, variant = name.rpartition(':')
     if colon and not Path(name).is_file() and (Path(path).is_file() or path.endswith('.py')):
         return Path(path), variant
@@ -27,83 +27,87 @@ def split(name: str) -> tuple[Path, str | None]:
 
 
 def read(name: str) -> ConfigDict:
-    """The config of FILE[:variant], made whole by the defaults; locked.
+    """The config of FILE[:variant] with all defaults filled in; locked.
 
     Raises:
-      UserError: whatever is wrong in the file, with the line.
+      UserError: anything wrong in the file, with the line.
     """
     path, variant = split(name)
-    config = configs.whole(_json(path, variant) if path.suffix == '.json' else _made(path, variant), f'of {path}')
+    config = configs.apply_defaults(
+        _read_json(path, variant) if path.suffix == '.json' else _call_get_config(path, variant), f'of {path}'
+    )
     return config.lock()
 
 
 def load(path: Path) -> ModuleType:
-    """Runs a file of Python. Raises UserError, which names the line, for what goes wrong in it."""
+    """Imports a Python file. Raises UserError for errors in it, with the line."""
     spec = importlib.util.spec_from_file_location(f'{path.stem}_config', path)
     if spec is None:
-        raise UserError(f'{path} is no config: it must be a file of Python (.py), or the config.json of a run')
+        raise UserError(f'{path} is not a config: it must be a Python file (.py), or the config.json of a run')
     module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module  # where dataclasses look for it
-    guarded(path, lambda: spec.loader.exec_module(module))
+    sys.modules[spec.name] = module  # dataclasses look it up there
+    run_user_code(path, lambda: spec.loader.exec_module(module))
     return module
 
 
-def guarded(path: Path, run: Callable[[], Any]) -> Any:
-    """Runs code of a file, which may import what lies beside it; its errors become one line that names the place."""
+def run_user_code(path: Path, run: Callable[[], Any]) -> Any:
+    """Calls code of a file, which may import its neighbors; errors become a UserError that names the place."""
     try:
-        with _beside(path):
+        with _on_import_path(path):
             return run()
     except UserError:
         raise
     except (Exception, SystemExit) as error:
         frames = [(frame.filename, frame.lineno) for frame in traceback.extract_tb(error.__traceback__)]
-        where = next((f'{path}, line {line}' for name, line in reversed(frames) if _same(name, path)), str(path))
-        if isinstance(error, SyntaxError) and error.filename:  # of this file, or of one that it imports
-            where = f'{path if _same(error.filename, path) else error.filename}, line {error.lineno}'
+        where = next(
+            (f'{path}, line {line}' for name, line in reversed(frames) if _is_same_file(name, path)), str(path)
+        )
+        if isinstance(error, SyntaxError) and error.filename:  # in this file, or in one that it imports
+            where = f'{path if _is_same_file(error.filename, path) else error.filename}, line {error.lineno}'
         raise UserError(f'{where}: {" ".join(f"{type(error).__name__}: {error}".split())}') from error
 
 
-def _same(name: str, path: Path) -> bool:
+def _is_same_file(name: str, path: Path) -> bool:
     return os.path.abspath(name) == os.path.abspath(path)
 
 
-def _made(path: Path, variant: str | None) -> Mapping[str, Any] | ConfigDict:
-    """What the file's `get_config` gives."""
+def _call_get_config(path: Path, variant: str | None) -> Mapping[str, Any] | ConfigDict:
+    """Calls the file's `get_config`."""
     make = getattr(load(path), 'get_config', None)
     if not callable(make):
         raise UserError(f'{path} has no `def get_config()` that returns a config: see experiments/gan_ring8.py')
     code = getattr(inspect.unwrap(make), '__code__', None)
     where = f'{path}, line {code.co_firstlineno}' if code else str(path)
-    given, signature = [] if variant is None else [variant], guarded(path, lambda: inspect.signature(make))
+    given, signature = [] if variant is None else [variant], run_user_code(path, lambda: inspect.signature(make))
     try:
         signature.bind(*given)
     except TypeError:
-        how = f"it knows no variants: leave out ':{variant}'" if given else f'it wants a variant: --config={path}:NAME'
+        how = f"it has no variants: leave out ':{variant}'" if given else f'it needs a variant: --config={path}:NAME'
         raise UserError(f'{where}: get_config{signature}: {how}') from None
-    config = guarded(path, lambda: make(*given))
+    config = run_user_code(path, lambda: make(*given))
     if not isinstance(config, Mapping | ConfigDict):
         what = 'None: does it end with `return config`?' if config is None else f'a {type(config).__name__}'
-        raise UserError(f'{where}: get_config must return a ConfigDict or a dict, and returns {what}')
+        raise UserError(f'{where}: get_config must return a ConfigDict or a dict, but returns {what}')
     return config
 
 
-def _json(path: Path, variant: str | None) -> Mapping[str, Any]:
+def _read_json(path: Path, variant: str | None) -> Mapping[str, Any]:
     try:
         config = json.loads(path.read_text(encoding='utf-8'))
     except ValueError as error:
-        raise UserError(f'{path} is no JSON ({error}): mend it, or make it anew') from error
+        raise UserError(f'{path} is not valid JSON ({error}): repair it, or create it again') from error
     if variant is not None or not isinstance(config, dict):
-        raise UserError(f'{path}: a config as JSON is an object of keys and values, and has no variants')
+        raise UserError(f'{path}: a config in JSON must be an object of keys and values, and has no variants')
     return config
 
 
 @contextlib.contextmanager
-def _beside(path: Path) -> Iterator[None]:
-    """With the folder of a file where Python looks for modules, as if it was run by itself."""
+def _on_import_path(path: Path) -> Iterator[None]:
+    """Puts the folder of a file on the import path, as if the file was run as a script."""
     folder = str(path.parent.resolve())
     sys.path.insert(0, folder)
     try:
         yield
     finally:
-        with contextlib.suppress(ValueError):  # the file may have seen to that
+        with contextlib.suppress(ValueError):  # the file may have done so
             sys.path.remove(folder)

@@ -1,4 +1,4 @@
-"""Configs as flat dicts, made whole by the defaults, and with some of their keys set to something else."""
+"""Configs: flattening, filling in defaults, and overriding keys."""
 
 import functools
 import os
@@ -12,26 +12,26 @@ from gans import defaults
 from gans.errors import UserError, unknown
 
 LISTED = 'those of gans/defaults.py'
-# Keys that name places, by themselves or behind a colon: 'folder:~/images'.
-PLACES = ('data.name', 'data.of', 'data.folder', 'data.data_dir', 'data.cache', 'finetune.run', 'eval.features')
-KINDS = {
+# Keys whose values are paths, or have one after a colon: 'folder:~/images'.
+PATHS = ('data.name', 'data.of', 'data.folder', 'data.data_dir', 'data.cache', 'finetune.run', 'eval.features')
+TYPE_NAMES = {
     bool: 'True or False',
     int: 'a whole number',
     float: 'a number',
-    str: 'a text',
-    tuple: 'a tuple, as (8, 8)',
-    list: 'a tuple, as (8, 8)',
+    str: 'a string',
+    tuple: 'a tuple, such as (8, 8)',
+    list: 'a tuple, such as (8, 8)',
     ConfigDict: 'a section',
 }
 
 
 def is_argument(key: str) -> bool:
-    """Whether a dotted key is an argument of a function, which has a default for it and names it if it is unknown."""
+    """Whether a dotted key is the argument of a function, which has its own defaults and rejects unknown keys."""
     return key.startswith(tuple(f'{section}.' for section in defaults.ARGUMENTS))
 
 
 def section_of(key: str) -> str | None:
-    """The section in which a dotted key lies, or which it is, if that is one that a config need not have."""
+    """The optional section that a dotted key names or lies in, or None."""
     return next((name for name in defaults.sections() if f'{key}.'.startswith(f'{name}.')), None)
 
 
@@ -43,34 +43,37 @@ def of_stage(key: str) -> tuple[str | None, str]:
     return (rest[0], '.'.join(rest[1:])) if first == 'stages' and rest else (None, key)
 
 
-def place(text: str) -> str:
-    """A path as the user gives it, with the home folder for `~`; also behind a colon, as in 'folder:~/images'."""
+def expand_home(text: str) -> str:
+    """Replaces `~` in a path by the home folder; also after a colon, as in 'folder:~/images'."""
     return re.sub(r'(?<![^:])~[^/:]*', lambda home: os.path.expanduser(home[0]), text)
 
 
-def flat(config: ConfigDict) -> dict[str, Any]:
-    """A config as JSON holds it, by dotted key."""
+def flatten(config: ConfigDict) -> dict[str, Any]:
+    """A config by dotted key, with values as in JSON."""
     leaves = ((key, value) for key, value in _leaves(config.to_dict()) if not isinstance(value, Mapping))
     return {key: list(value) if isinstance(value, tuple) else value for key, value in leaves}
 
 
-def whole(given: Mapping[str, Any] | ConfigDict, where: str) -> ConfigDict:
-    """The defaults, with what somebody's own config sets in them.
+def apply_defaults(given: Mapping[str, Any] | ConfigDict, where: str) -> ConfigDict:
+    """The defaults, overridden by a config.
 
     Raises:
       UserError: see `overridden`.
     """
-    return overridden(defaults.get_config(), given.to_dict() if isinstance(given, ConfigDict) else given, where)
+    return override(defaults.get_config(), given.to_dict() if isinstance(given, ConfigDict) else given, where)
 
 
-def overridden(config: ConfigDict, overrides: Mapping[str, Any], where: str) -> ConfigDict:
-    """The config with some keys set, by dotted key or section; what are arguments of a function is set as a whole.
+def override(config: ConfigDict, overrides: Mapping[str, Any], where: str) -> ConfigDict:
+    """A copy of the config with some keys set, by dotted key or section; sections of arguments are replaced as a whole.
 
-    The section of a system, `began` and its like, and that of a term, `terms.r1`, is there with its defaults once a key
-    of it is set; None removes it. A stage takes what the config takes, see `of_one_stage`; None removes the stage.
+    Setting a key of an optional section, such as `began` or `terms.r1`, adds the section with its defaults; None
+    removes it. A stage takes the keys that the config takes, see `of_one_stage`; None removes the stage.
+
+    Args:
+      where: the overrides come from, for errors.
 
     Raises:
-      UserError: a key that is not there, or a value that does not fit; it says `where`.
+      UserError: an unknown key, or a value of the wrong type.
     """
     result = config.copy_and_resolve_references()
     leaves = sorted(_leaves(overrides, defaults.ARGUMENTS), key=lambda leaf: of_stage(leaf[0])[0] is not None)
@@ -98,8 +101,13 @@ def of_one_stage(config: ConfigDict, name: str) -> ConfigDict:
     return result
 
 
-def completed(config: ConfigDict, more: Mapping[str, Any]) -> ConfigDict:
-    """The config with keys that it lacks, by dotted key."""
+def drop_none(options: Mapping[str, Any]) -> dict[str, Any]:
+    """The options that are set: None counts as not given."""
+    return {key: value for key, value in options.items() if value is not None}
+
+
+def add_missing(config: ConfigDict, more: Mapping[str, Any]) -> ConfigDict:
+    """A copy of the config with keys added that it lacks, by dotted key."""
     result = config.copy_and_resolve_references()
     for key, value in more.items():
         *sections, last = key.split('.')
@@ -111,12 +119,12 @@ def completed(config: ConfigDict, more: Mapping[str, Any]) -> ConfigDict:
     return result
 
 
-def kind(config: ConfigDict, key: str) -> type | None:
-    """What a dotted key holds: a type, ConfigDict for a section; None for an argument of which that is not known."""
+def type_of(config: ConfigDict, key: str) -> type | None:
+    """The type of a dotted key, ConfigDict for a section; None for an argument whose type is unknown."""
     stage, own = of_stage(key)
     if stage is not None and own:
         config, key = of_one_stage(config, stage), own
-    for tree in (_schema(), config):  # the first one also knows it where a value is None
+    for tree in (_schema(), config):  # the schema also has the types of values that are None
         parent, last = _parent(tree, key)
         if parent is not None and last in parent and parent.get_type(last) is not type(None):
             return parent.get_type(last)
@@ -125,14 +133,14 @@ def kind(config: ConfigDict, key: str) -> type | None:
 
 @functools.cache
 def _schema() -> ConfigDict:
-    """All keys there are, with their defaults."""
+    """All keys with their defaults, those of optional sections included."""
     config = defaults.get_config()
     config.update(defaults.systems() | {'terms': defaults.terms()})
     return config
 
 
 def _leaves(tree: Mapping[str, Any], stop: tuple[str, ...] = (), prefix: str = '') -> Iterator[tuple[str, Any]]:
-    """The values of a tree by dotted key; the sections `stop`, and empty ones, are values."""
+    """Yields the values of a tree by dotted key; sections in `stop` and empty ones count as values."""
     for name, value in tree.items():
         key, value = f'{prefix}{name}', value.to_dict() if isinstance(value, ConfigDict) else value
         if isinstance(value, Mapping) and value and of_stage(key)[1] not in stop:
@@ -142,7 +150,7 @@ def _leaves(tree: Mapping[str, Any], stop: tuple[str, ...] = (), prefix: str = '
 
 
 def _parent(config: ConfigDict, key: str) -> tuple[ConfigDict | None, str]:
-    """The section in which a dotted key stands, None if there is none, and its name there."""
+    """The section that a dotted key is in, or None, and its name there."""
     *sections, last = key.split('.')
     for section in sections:
         config = config.get(section) if isinstance(config, ConfigDict) else None
@@ -163,7 +171,7 @@ def _set(config: ConfigDict, key: str, value: Any, where: str) -> None:
         moved = defaults.MOVED.get(key.partition('.')[0])
         if moved:
             raise UserError(f'there is no key {key} {where} any more: it is {moved} now')
-        raise unknown(f'key {where}', key, {*flat(config), *flat(_schema()), *defaults.sections()}, LISTED)
+        raise unknown(f'key {where}', key, {*flatten(config), *flatten(_schema()), *defaults.sections()}, LISTED)
     held = parent.get(last)
     if isinstance(held, ConfigDict) and isinstance(value, Mapping):
         if key in defaults.ARGUMENTS:
@@ -171,7 +179,7 @@ def _set(config: ConfigDict, key: str, value: Any, where: str) -> None:
         for name, each in value.items():
             _set(config, f'{key}.{name}', each, where)
     else:
-        parent[last] = _fitting(config, key, value, held, where)
+        parent[last] = _convert(config, key, value, held, where)
 
 
 def _lay(config: ConfigDict, key: str, value: Any, where: str) -> None:
@@ -220,22 +228,22 @@ def _held(config: ConfigDict, key: str, value: Any) -> Any:
     return None if parent is None else parent.get(last)
 
 
-def _fitting(config: ConfigDict, key: str, value: Any, held: Any, where: str) -> Any:
-    """The value as the key has it."""
+def _convert(config: ConfigDict, key: str, value: Any, held: Any, where: str) -> Any:
+    """The value, converted to the type of the key."""
     if value is None and not isinstance(held, ConfigDict):
         parent, last = _parent(_schema(), key)
         if is_argument(key) or key in defaults.optional() or parent is None or parent.get(last) is None:
             return None
-        raise UserError(f'{key}=None {where}: this cannot be turned off; give it a value, here it is {held!r}')
+        raise UserError(f'{key}=None {where}: this key cannot be turned off; its value is {held!r}')
     if type(value).__module__ == 'numpy' and value.ndim == 0:
         value = value.item()
-    if isinstance(value, str) and key in PLACES:
-        value = place(value)
-    wanted, given = kind(config, key), type(value)
+    if isinstance(value, str) and key in PATHS:
+        value = expand_home(value)
+    wanted, given = type_of(config, key), type(value)
     if {wanted, given} == {tuple, list}:
         return wanted(value)
     if (wanted, given) == (float, int) and abs(value) < 2**127:
         return float(value)
     if wanted is None or (isinstance(value, wanted) and (given is bool) <= (wanted is bool)):
         return value
-    raise UserError(f'{key}={value!r} {where} does not fit: {KINDS.get(wanted, wanted.__name__)} is wanted there')
+    raise UserError(f'{key}={value!r} {where} does not fit: expected {TYPE_NAMES.get(wanted, wanted.__name__)}')

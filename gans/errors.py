@@ -1,20 +1,20 @@
-"""Errors for people: one line that says what is wrong, with what value, and what would fix it."""
+"""Errors for users: one line that says what is wrong, with which value, and how to fix it."""
 
 import difflib
 from collections.abc import Iterable
 
 
 class UserError(Exception):
-    """A mistake of the user's, not of the program's: `launch.py` prints it in one line and exits with code 2."""
+    """A mistake of the user, not of the program: `launch.py` prints it in one line and exits with code 2."""
 
 
 def unknown(kind: str, name: object, known: Iterable[str], listed: str | None = None) -> UserError:
-    """The error for a name that is not among the known ones: names the nearest, then all of them.
+    """The error for an unknown name: it suggests the closest known one, and lists all.
 
     Usage: `raise unknown('game', 'hindge', GAMES)` says "unknown game 'hindge'; did you mean 'hinge'? known: ...".
 
     Args:
-      listed: the file that lists the known ones, where they are too many for a line.
+      listed: the file that lists the known ones, if they are too many for one line.
     """
     known = sorted(known)
     near = difflib.get_close_matches(str(name), known, n=1, cutoff=0.5)
@@ -23,7 +23,7 @@ def unknown(kind: str, name: object, known: Iterable[str], listed: str | None = 
 
 
 class Stopped(Exception):
-    """The run ended before its last step, with a checkpoint to go on from; `code` is the process's exit code."""
+    """The run ended before its last step, with a checkpoint to resume from; `code` is the exit code of the process."""
 
     def __init__(self, message: str, code: int) -> None:
         super().__init__(message)

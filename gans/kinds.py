@@ -8,6 +8,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 
 from gans import pictures
@@ -78,6 +80,19 @@ def name_of(spec: Spec) -> str:
     return name
 
 
+def is_image(spec: Spec) -> bool:
+    """Whether a spec's examples are images: for what is made for nothing else."""
+    return name_of(spec) == 'images'
+
+
 def kind_of(spec: Spec) -> Kind:
     """The kind of a spec's examples."""
     return KINDS[name_of(spec)]
+
+
+def shapes(spec: Spec, *lead: int) -> dict[str, jax.ShapeDtypeStruct]:
+    """What a batch of such examples looks like, leaves [*lead, ...]."""
+    of = lambda shape, dtype: jax.ShapeDtypeStruct((*lead, *shape), dtype)
+    finished = lambda field: jax.eval_shape(kind_of(field).finish, of(field.shape, kind_of(field).dtype))
+    batch = {name: finished(field) for name, field in {'real': spec, **spec.fields}.items()}
+    return batch | ({'label': of((), jnp.int32)} if spec.classes else {})

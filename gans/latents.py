@@ -1,4 +1,4 @@
-"""What generators begin from."""
+"""Latents: the random inputs of generators."""
 
 from collections.abc import Callable
 
@@ -15,7 +15,7 @@ LATENTS = {
 
 
 def make_latents(config: ml_collections.ConfigDict) -> Callable[[Keys], Array]:
-    """Makes latents(keys [B]) -> z [B, size] of the distribution and the scale that the config names."""
+    """Makes latents(keys [B]) -> z [B, size], with the distribution and scale of the config."""
     if config.distribution not in LATENTS:
         raise unknown('latents.distribution', config.distribution, LATENTS)
     draw = LATENTS[config.distribution]
@@ -23,5 +23,5 @@ def make_latents(config: ml_collections.ConfigDict) -> Callable[[Keys], Array]:
 
 
 def with_label(latents: Callable[[Keys], Array]) -> Callable[[Batch, Keys], dict[str, Array]]:
-    """Makes inputs(batch, keys [B]) -> {'z' [B, size], 'label' int32 [B]}, the labels those of the batch."""
+    """Makes inputs(batch, keys [B]) -> {'z' [B, size], 'label' int32 [B]}, with the labels of the batch."""
     return lambda batch, keys: {'z': latents(random.split(keys, 1)[0]), 'label': batch['label']}

@@ -1,7 +1,7 @@
-"""Games: what critic and generator minimise, given the critic's scores.
+"""Games: what critic and generator minimize, given the critic's scores.
 
-A game only scores: `critic(real [B], fake [B]) -> [B]` and `generator(real [B], fake [B]) -> [B]`, a value for each
-example, averaged once by the caller. Scores are logits: D = sigmoid(score) where a paper speaks of probabilities.
+A game is two functions of scores, `critic(real [B], fake [B]) -> [B]` and `generator(real [B], fake [B]) -> [B]`, with
+one value per example; the caller averages. Scores are logits: D = sigmoid(score) where a paper has probabilities.
 """
 
 from collections.abc import Callable
@@ -13,7 +13,7 @@ import jax.numpy as jnp
 from gans.core import Array, Keys
 from gans.errors import UserError, unknown
 from gans.ops import random
-from gans.ops.several import several
+from gans.ops.batch_check import check_batch
 
 
 class Game(NamedTuple):
@@ -22,12 +22,12 @@ class Game(NamedTuple):
     needs_real: bool = False  # whether the generator's loss reads the real scores
 
 
-class Labels(NamedTuple):
-    """Targets of the games that have targets. One-sided smoothing is real=0.9, two-sided fake=0.1 as well."""
+class Targets(NamedTuple):
+    """Targets of the scores, in games that have them. One-sided smoothing: real=0.9; two-sided: fake=0.1 as well."""
 
-    real: float = 1.0  # the critic's target for real examples
-    fake: float = 0.0  # the critic's target for fake ones
-    generator: float = 1.0  # the generator's target for fake ones
+    real: float = 1.0  # of the critic, for real examples
+    fake: float = 0.0  # of the critic, for fakes
+    generator: float = 1.0  # of the generator, for fakes
 
 
 def cross_entropy(scores: Array, target: float | Array) -> Array:
@@ -35,36 +35,36 @@ def cross_entropy(scores: Array, target: float | Array) -> Array:
     return jax.nn.softplus(scores) - target * scores
 
 
-def minimax(labels: Labels) -> Game:
-    """Goodfellow 2014 (1406.2661), eq. 1: the generator minimises log(1 - D), which saturates."""
+def minimax(targets: Targets) -> Game:
+    """Goodfellow 2014 (1406.2661), eq. 1: the generator minimizes log(1 - D), which saturates."""
     return Game(
-        critic=lambda real, fake: cross_entropy(real, labels.real) + cross_entropy(fake, labels.fake),
+        critic=lambda real, fake: cross_entropy(real, targets.real) + cross_entropy(fake, targets.fake),
         generator=lambda real, fake: -cross_entropy(fake, 0.0),
     )
 
 
-def non_saturating(labels: Labels) -> Game:
-    """Goodfellow 2014, end of section 3: the generator maximises log D instead."""
+def non_saturating(targets: Targets) -> Game:
+    """Goodfellow 2014, end of section 3: the generator maximizes log D instead."""
     return Game(
-        critic=minimax(labels).critic,
-        generator=lambda real, fake: cross_entropy(fake, labels.generator),
+        critic=minimax(targets).critic,
+        generator=lambda real, fake: cross_entropy(fake, targets.generator),
     )
 
 
-def wasserstein(labels: Labels = Labels()) -> Game:
+def wasserstein(targets: Targets = Targets()) -> Game:
     """Arjovsky 2017 (1701.07875), eq. 2, as losses; the critic must be kept Lipschitz by other means."""
     return Game(critic=lambda real, fake: fake - real, generator=lambda real, fake: -fake)
 
 
-def least_squares(labels: Labels) -> Game:
-    """Mao 2017 (1611.04076), eq. 2, with b = labels.real, a = labels.fake, c = labels.generator."""
+def least_squares(targets: Targets) -> Game:
+    """Mao 2017 (1611.04076), eq. 2, with b = targets.real, a = targets.fake, c = targets.generator."""
     return Game(
-        critic=lambda real, fake: 0.5 * (real - labels.real) ** 2 + 0.5 * (fake - labels.fake) ** 2,
-        generator=lambda real, fake: 0.5 * (fake - labels.generator) ** 2,
+        critic=lambda real, fake: 0.5 * (real - targets.real) ** 2 + 0.5 * (fake - targets.fake) ** 2,
+        generator=lambda real, fake: 0.5 * (fake - targets.generator) ** 2,
     )
 
 
-def hinge(labels: Labels = Labels()) -> Game:
+def hinge(targets: Targets = Targets()) -> Game:
     """Lim & Ye 2017 (1705.02894); Miyato 2018 (1802.05957), eqs. 16 and 17."""
     return Game(
         critic=lambda real, fake: jax.nn.relu(1 - real) + jax.nn.relu(1 + fake),
@@ -72,58 +72,64 @@ def hinge(labels: Labels = Labels()) -> Game:
     )
 
 
-def boundary_seeking(labels: Labels) -> Game:
-    """Hjelm 2018 (1702.08431), section 3: the generator minimises (log D - log(1 - D))^2 / 2, half the squared score,
-    which pulls its examples to the boundary of decision, from either side.
+def boundary_seeking(targets: Targets) -> Game:
+    """Hjelm 2018 (1702.08431), section 3: the generator minimizes (log D - log(1 - D))^2 / 2, half the squared score,
+    which pulls its examples to the decision boundary from either side.
     """
-    return Game(critic=minimax(labels).critic, generator=lambda real, fake: 0.5 * fake**2)
+    return Game(critic=minimax(targets).critic, generator=lambda real, fake: 0.5 * fake**2)
 
 
-def relativistic_pairing(labels: Labels) -> Game:
-    """RSGAN, Jolicoeur-Martineau 2018 (1807.00734), eqs. 8 and 9: is this real one more real than this fake one?"""
+def relativistic_pairing(targets: Targets) -> Game:
+    """RSGAN, Jolicoeur-Martineau 2018 (1807.00734), eqs. 8 and 9: is the real example more realistic than the fake?"""
     return Game(
-        critic=lambda real, fake: cross_entropy(real - fake, labels.real),
-        generator=lambda real, fake: cross_entropy(fake - real, labels.generator),
+        critic=lambda real, fake: cross_entropy(real - fake, targets.real),
+        generator=lambda real, fake: cross_entropy(fake - real, targets.generator),
         needs_real=True,
     )
 
 
 def _relativistic_average(loss: Callable[[Array, Array], Array], other: Callable[[Array, Array], Array]) -> Game:
-    """Scores compared with the mean score of the other side (over the device's batch): eqs. 10 to 13 of 1807.00734."""
+    """Scores relative to the mean score of the other side (over the device's batch): eqs. 10 to 13 of 1807.00734."""
 
-    def compared(scores: Array, others: Array) -> Array:
-        several('the relativistic average', len(others))
+    def relative(scores: Array, others: Array) -> Array:
+        check_batch('the relativistic average', len(others))
         return scores - others.mean()
 
     return Game(
-        critic=lambda real, fake: loss(compared(real, fake), compared(fake, real)),
-        generator=lambda real, fake: other(compared(fake, real), compared(real, fake)),
+        critic=lambda real, fake: loss(relative(real, fake), relative(fake, real)),
+        generator=lambda real, fake: other(relative(fake, real), relative(real, fake)),
         needs_real=True,
     )
 
 
-def relativistic_average(labels: Labels) -> Game:
-    """RaSGAN: cross entropy of the compared scores."""
+def relativistic_average(targets: Targets) -> Game:
+    """RaSGAN: cross entropy of the relative scores."""
     return _relativistic_average(
-        lambda real, fake: cross_entropy(real, labels.real) + cross_entropy(fake, labels.fake),
-        lambda fake, real: cross_entropy(fake, labels.generator) + cross_entropy(real, 0.0),
+        lambda real, fake: cross_entropy(real, targets.real) + cross_entropy(fake, targets.fake),
+        lambda fake, real: cross_entropy(fake, targets.generator) + cross_entropy(real, 0.0),
     )
 
 
-def relativistic_average_least_squares(labels: Labels = Labels()) -> Game:
-    """RaLSGAN: squares of the compared scores from +1 (the more real side) and -1."""
-    squares = lambda up, down: (up - 1) ** 2 + (down + 1) ** 2
+def relativistic_average_least_squares(targets: Targets = Targets()) -> Game:
+    """RaLSGAN: squared distances of the relative scores to +1 (the more realistic side) and -1."""
+
+    def squares(up: Array, down: Array) -> Array:
+        return (up - 1) ** 2 + (down + 1) ** 2
+
     return _relativistic_average(squares, squares)
 
 
-def relativistic_average_hinge(labels: Labels = Labels()) -> Game:
-    """RaHingeGAN: hinges of the compared scores."""
-    hinges = lambda up, down: jax.nn.relu(1 - up) + jax.nn.relu(1 + down)
+def relativistic_average_hinge(targets: Targets = Targets()) -> Game:
+    """RaHingeGAN: hinge losses of the relative scores."""
+
+    def hinges(up: Array, down: Array) -> Array:
+        return jax.nn.relu(1 - up) + jax.nn.relu(1 + down)
+
     return _relativistic_average(hinges, hinges)
 
 
-# By name: what makes the game, and which labels it reads.
-GAMES: dict[str, tuple[Callable[[Labels], Game], tuple[str, ...]]] = {
+# By name: its constructor, and the targets that it reads.
+GAMES: dict[str, tuple[Callable[[Targets], Game], tuple[str, ...]]] = {
     'minimax': (minimax, ('real', 'fake')),
     'non_saturating': (non_saturating, ('real', 'fake', 'generator')),
     'wasserstein': (wasserstein, ()),
@@ -137,27 +143,27 @@ GAMES: dict[str, tuple[Callable[[Labels], Game], tuple[str, ...]]] = {
 }
 
 
-def game(name: str, labels: Labels = Labels()) -> Game:
-    """The game of that name. A label that the game does not read is a user's error, not silently ignored."""
+def game(name: str, targets: Targets = Targets()) -> Game:
+    """The game of that name. Raises UserError for a target that the game would ignore."""
     if name not in GAMES:
         raise unknown('game', name, GAMES)
     make, read = GAMES[name]
-    for key, value, default in zip(Labels._fields, labels, Labels(), strict=True):
+    for key, value, default in zip(Targets._fields, targets, Targets(), strict=True):
         if isinstance(value, jax.core.Tracer):
             continue
         if key in read and name != 'least_squares' and not 0 <= value <= 1:
-            raise UserError(f"labels.{key}={value} must lie in [0, 1] in the game '{name}', where it is a probability")
+            raise UserError(f"targets.{key}={value} must lie in [0, 1] in the game '{name}', where it is a probability")
         if key not in read and value != default:
             able = [other for other, (_, reads) in GAMES.items() if key in reads]
-            raise UserError(f"labels.{key}={value} has no meaning in the game '{name}', only in {', '.join(able)}")
-    return make(labels)
+            raise UserError(f"targets.{key}={value} has no meaning in the game '{name}', only in {', '.join(able)}")
+    return make(targets)
 
 
 def flip(keys: Keys, probability: float | Array, real: Array, fake: Array) -> tuple[Array, Array]:
-    """Label flipping (Salimans 2016 and 'GAN hacks'): swaps the scores of pair i, and so its labels, at random.
+    """Label flipping (Salimans 2016, 'GAN hacks'): swaps the two scores of a pair, and so their targets, at random.
 
     Args:
-      keys: [B], one for each pair.
+      keys: [B], one per pair.
       probability: of a swap, in [0, 1].
       real, fake: scores [B].
     """
@@ -166,11 +172,11 @@ def flip(keys: Keys, probability: float | Array, real: Array, fake: Array) -> tu
 
 
 def top_k(scores: Array, share: float | Array, step: Array, until: int) -> Array:
-    """Which fakes the generator learns from: 1 for those of the k best scores [B], else 0 (Sinha 2020, 2002.06224).
+    """Weights of the fakes in the generator's loss: 1 for the k best scores [B], else 0 (Sinha 2020, 2002.06224).
 
-    k goes from B at step 0 to share x B at step `until`, by the same factor each step, and stays there.
+    k decays exponentially from B at step 0 to share x B at step `until`, and is constant from there on.
     """
-    several('top_k', len(scores))
+    check_batch('top_k', len(scores))
     k = jnp.round(len(scores) * share ** jnp.minimum(1.0, step / until))
     rank = jnp.argsort(jnp.argsort(-scores))
     return (rank < jnp.maximum(k, 1)).astype(jnp.float32)

@@ -1,8 +1,8 @@
-"""Memory: one line where there is not enough of it, before it is asked for if that can be told.
+"""Errors of one line for too little memory, where possible before it is allocated.
 
-Asked for in vain, memory ends a process in all ways: by an exception of Python or of XLA, by an abort in XLA, or by the
-system without a word. So what is large is counted first, and compared with what there is in all, which is never too
-strict; what comes of other processes, and of what nobody counts, is left to exceptions.
+A failed allocation may end a process in many ways: with an exception of Python or XLA, an abort in XLA, or a kill by
+the system without a message. So large allocations are estimated first and compared with the total memory, which never
+rejects what would fit; memory that other processes use, and small allocations, are left to exceptions.
 """
 
 import errno
@@ -13,7 +13,7 @@ from typing import Any
 
 from gans.errors import UserError
 
-# What to lower where nobody knows what it was that was too large.
+# What to lower, by mode, if it is unknown which allocation was too large.
 LOWER = {
     'sample': '--num',
     'interpolate': '--num',
@@ -25,26 +25,27 @@ TRAINING = 'train.batch_size (or raise train.micro), eval.samples, latents.size 
 
 
 def check(needed: int, what: str, lower: str, on_host: bool = False) -> None:
-    """Raises UserError if arrays of `needed` bytes are more than a device, or the host, can ever hold.
+    """Raises UserError if `needed` bytes are more than the total memory of a device, or of the host.
 
     Args:
       what: needs them.
-      lower: by what they become fewer: keys of the config, or flags.
+      lower: what reduces them: keys of the config, or flags.
     """
-    there = _of_host() if on_host else _of_device()
-    if needed > there:
-        raise UserError(f'not enough memory: {what} takes {_size(needed)}, and there are {_size(there)}; lower {lower}')
+    available = _host_bytes() if on_host else _device_bytes()
+    if needed > available:
+        needed, available = _format_bytes(needed), _format_bytes(available)
+        raise UserError(f'not enough memory: {what} takes {needed} of {available}; lower {lower}')
 
 
 def run(function: Any, args: tuple, what: str, lower: str) -> Any:
-    """Calls a jitted function if what XLA plans for it is there; see `check`."""
+    """Calls a jitted function, after a `check` of the memory that XLA plans for it."""
     compiled = function.lower(*args).compile()
-    check(planned(compiled), what, lower)
+    check(planned_bytes(compiled), what, lower)
     return compiled(*args)
 
 
-def planned(compiled: Any) -> int:
-    """Bytes on a device while a compiled function runs, as XLA plans it; 0 where XLA does not say."""
+def planned_bytes(compiled: Any) -> int:
+    """Bytes on a device while a compiled function runs, as planned by XLA; 0 if XLA does not report them."""
     found = compiled.memory_analysis()
     if found is None:
         return 0
@@ -52,9 +53,9 @@ def planned(compiled: Any) -> int:
     return sum(getattr(found, f'{kind}_size_in_bytes') for kind in kinds) - found.alias_size_in_bytes
 
 
-def fetched(tree: Any) -> Any:
-    """A tree of arrays, on the host. An array for which there was no memory ends the process if it is fetched; if it
-    is waited for, it raises.
+def fetch(tree: Any) -> Any:
+    """Copies a tree of arrays to the host. Waits for them first: an array that could not be allocated raises there, but
+    would abort the process in the copy.
     """
     import jax
 
@@ -62,44 +63,44 @@ def fetched(tree: Any) -> Any:
 
 
 def is_exhausted(error: BaseException) -> bool:
-    """Whether an error says that there was not enough memory."""
+    """Whether an error means that memory ran out."""
     if isinstance(error, MemoryError) or (isinstance(error, OSError) and error.errno == errno.ENOMEM):
         return True
     signs = ('RESOURCE_EXHAUSTED', 'Out of memory', 'out of memory', 'bad_alloc', "can't start new thread")
     return isinstance(error, RuntimeError) and any(sign in str(error) for sign in signs)
 
 
-def told(error: BaseException, mode: str) -> str:
-    """The line for a person whose `mode` ended in such an error."""
-    said = (str(error).strip() or 'no more is to be had').splitlines()[0].rstrip('.')
-    return f'not enough memory ({said.removeprefix("RESOURCE_EXHAUSTED: ")}); lower {LOWER.get(mode, TRAINING)}'
+def explain(error: BaseException, mode: str) -> str:
+    """The error message for a `mode` that ran out of memory."""
+    reason = (str(error).strip() or 'allocation failed').splitlines()[0].rstrip('.')
+    return f'not enough memory ({reason.removeprefix("RESOURCE_EXHAUSTED: ")}); lower {LOWER.get(mode, TRAINING)}'
 
 
-def _of_device() -> float:
-    """Bytes that arrays on one device can take at most."""
+def _device_bytes() -> float:
+    """Total bytes for arrays on one device."""
     import jax
 
     if jax.default_backend() == 'cpu':
-        return _of_host()
+        return _host_bytes()
     return (jax.local_devices()[0].memory_stats() or {}).get('bytes_limit', math.inf)
 
 
-def _of_host() -> float:
-    """Bytes that this process can have at most: what the machine or its container has, or what `ulimit -v` leaves."""
-    limits = [_installed(), *(_number(path) for path in _control_groups())]
+def _host_bytes() -> float:
+    """Total bytes for this process: those of the machine or its container, or what `ulimit -v` leaves."""
+    limits = [_machine_bytes(), *(_read_limit(path) for path in _cgroup_files())]
     try:
         import resource
 
-        most, _ = resource.getrlimit(resource.RLIMIT_AS)
-        if most != resource.RLIM_INFINITY:
+        limit, _ = resource.getrlimit(resource.RLIMIT_AS)
+        if limit != resource.RLIM_INFINITY:
             pages = int(Path('/proc/self/statm').read_text().split()[0])
-            limits.append(most - pages * os.sysconf('SC_PAGE_SIZE'))
-    except (ImportError, OSError):  # no Unix, or not Linux
+            limits.append(limit - pages * os.sysconf('SC_PAGE_SIZE'))
+    except (ImportError, OSError):  # not Unix, or not Linux
         pass
     return max(0, min(limits))
 
 
-def _installed() -> float:
+def _machine_bytes() -> float:
     """Memory and swap of the machine."""
     try:
         lines = dict(line.split(':') for line in Path('/proc/meminfo').read_text().splitlines())
@@ -108,8 +109,8 @@ def _installed() -> float:
         return math.inf
 
 
-def _control_groups() -> list[Path]:
-    """The files in which Linux may limit this process, as container: of version 1, and of 2 from our group upwards."""
+def _cgroup_files() -> list[Path]:
+    """The files with the limits of this process's control groups: of version 1, and of version 2 up to the root."""
     try:
         own = Path('/proc/self/cgroup').read_text().split('0::/')[1].splitlines()[0]
     except (OSError, IndexError):
@@ -119,12 +120,12 @@ def _control_groups() -> list[Path]:
     return [root / 'memory/memory.limit_in_bytes', *(group / 'memory.max' for group in groups)]
 
 
-def _number(path: Path) -> float:
+def _read_limit(path: Path) -> float:
     try:
         return int(path.read_text())
-    except (OSError, ValueError):  # it is not there, or says 'max'
+    except (OSError, ValueError):  # missing, or 'max'
         return math.inf
 
 
-def _size(count: float) -> str:
+def _format_bytes(count: float) -> str:
     return f'{count / 1e9:,.1f} GB'

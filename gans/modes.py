@@ -1,4 +1,4 @@
-"""What `launch.py` can be asked for: one function a mode."""
+"""The modes of `launch.py`, one function each."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -9,11 +9,9 @@ from ml_collections import ConfigDict
 from gans import configs
 from gans.errors import UserError
 
-NUM = 64  # --num of pictures, where it is not given
-
 
 class Options(NamedTuple):
-    """The flags of the modes that read a checkpoint, or samples; `run` is --from."""
+    """Flags of the modes that read a checkpoint or samples; `run` is --from."""
 
     num: int | None = None
     seed: int = 0
@@ -24,12 +22,13 @@ class Options(NamedTuple):
     weights: str | None = None
     run: str | None = None
     label: str | None = None
+    input: str | None = None
     profile: bool = False
-    overridden: bool = False  # whether keys of the config were set on the command line
+    overridden: bool = False  # whether the command line overrides keys of the config
 
 
 class SweepOptions(NamedTuple):
-    """The flags of a sweep."""
+    """Flags of a sweep."""
 
     seeds: int = 5
     row: str | None = None
@@ -41,41 +40,42 @@ def train(config: ConfigDict, folder: Path, options: Options) -> None:
 
     summary = loop.train(config, folder)
     if summary:
-        final = ', '.join(_told(summary, name) for name in summary['final'] if name.startswith('eval/'))
+        final = ', '.join(_format_score(summary, name) for name in summary['final'] if name.startswith('eval/'))
         last = folder / 'samples' / f'step_{summary["steps"]:08d}.png'
         workdir.say(f'done: {summary["steps"]:,} steps in {summary["seconds"]:,.0f} s, {final}')
         print(f'samples {last}  curves {folder / "curves.png"}  checkpoints {folder / "checkpoints"}  all in {folder}')
 
 
 def finetune(config: ConfigDict, folder: Path, options: Options) -> None:
-    """Trains from the nets of another run: what `train` does where `config.finetune` names one."""
+    """Trains from the nets of another run: sets `config.finetune`, and trains."""
     if options.run is None:
-        raise UserError('begin from which run? --from=FOLDER, and --step=best or a number for a checkpoint of it')
-    begin = {'finetune.run': options.run, 'finetune.step': options.step}
-    train(configs.overridden(config, begin, 'on the command line'), folder, options)
+        raise UserError(
+            'fine-tune which run? set --from=FOLDER, and --step to best or a number for one of its checkpoints'
+        )
+    start = {'finetune.run': options.run, 'finetune.step': options.step}
+    train(configs.override(config, start, 'on the command line'), folder, options)
 
 
-def _told(summary: dict[str, Any], name: str) -> str:
-    """A score, and what it means: 'fd_pixels 2.1 (two halves of the real data 0.5, untrained 133)'."""
+def _format_score(summary: dict[str, Any], name: str) -> str:
+    """A score with its references: 'fd_pixels 2.1 (two halves of the real data 0.5, untrained 133)'."""
     floor, untrained = (summary.get(key, {}).get(name) for key in ('floor', 'untrained'))
     known = floor is not None and untrained is not None
-    beside = f' (two halves of the real data {floor:.3g}, untrained {untrained:.3g})' if known else ''
-    return f'{name.removeprefix("eval/")} {summary["final"][name]:.4g}{beside}'
+    references = f' (two halves of the real data {floor:.3g}, untrained {untrained:.3g})' if known else ''
+    return f'{name.removeprefix("eval/")} {summary["final"][name]:.4g}{references}'
 
 
 def sample(config: ConfigDict, folder: Path, options: Options) -> None:
     from gans.train import draw
 
-    num = NUM if options.num is None else options.num
-    own = own_config(config, folder, options)
-    print(draw.sample(own, folder, num, options.seed, options.step, options.out, options.label))
+    own, label, given = read_run_config(config, folder, options), options.label, options.input
+    print(draw.sample(own, folder, options.num, options.seed, options.step, options.out, label, given))
 
 
 def interpolate(config: ConfigDict, folder: Path, options: Options) -> None:
     from gans.train import draw
 
-    num = NUM if options.num is None else options.num
-    own = own_config(config, folder, options)
+    num = draw.NUM if options.num is None else options.num
+    own = read_run_config(config, folder, options)
     print(draw.interpolate(own, folder, num, options.seed, options.step, options.path, options.out))
 
 
@@ -84,14 +84,14 @@ def evaluate(config: ConfigDict, folder: Path, options: Options) -> None:
 
     num = run.Options().num if options.num is None else options.num
     chosen = run.Options(num, options.seed, options.step, options.features, options.weights)
-    print(run.evaluate(own_config(config, folder, options), folder, chosen))
+    print(run.evaluate(read_run_config(config, folder, options), folder, chosen))
 
 
 def anomaly(config: ConfigDict, folder: Path, options: Options) -> None:
     from gans.evaluate import anomaly
 
     num = anomaly.Options().num if options.num is None else options.num
-    own = own_config(config, folder, options)
+    own = read_run_config(config, folder, options)
     print(anomaly.anomaly(own, folder, anomaly.Options(num, options.seed, options.step)))
 
 
@@ -105,7 +105,7 @@ def benchmark(config: ConfigDict, folder: Path, options: Options) -> None:
     from gans.cost.benchmark import benchmark
 
     found = benchmark(config, folder, options.profile)
-    if found:  # of several processes the first one tells
+    if found:  # process 0 only
         print(found)
 
 
@@ -126,7 +126,7 @@ def compare(real: str | None, fake: str | None, options: Options, size: int | No
     from gans.evaluate import compare
 
     if not real or not fake:
-        raise UserError('compare what? --real=PATH --fake=PATH, folders of images or .npz files')
+        raise UserError('compare what? set --real=PATH and --fake=PATH, folders of images or .npz files')
     print(compare.compare(real, fake, options.features or 'auto', options.weights, size, options.out))
 
 
@@ -142,29 +142,29 @@ def sweep(path: Path, base: ConfigDict, folder: Path, options: SweepOptions, com
 def report(folders: Sequence[str], out: str | None) -> None:
     from gans.sweep import run
 
-    print(run.across([Path(folder) for folder in folders], Path(out) if out else None))
+    print(run.rewrite_report([Path(folder) for folder in folders], Path(out) if out else None))
 
 
-def own_config(config: ConfigDict, folder: Path, options: Options) -> ConfigDict:
-    """The config of the run in a folder, for the modes that read one; `--config` names its default folder only.
+def read_run_config(config: ConfigDict, folder: Path, options: Options) -> ConfigDict:
+    """The config of the run in a folder, for modes that read a run; `--config` only determines the default folder.
 
-    Overrides on the command line must agree with it, lest somebody believes that they have an effect. A run from before
-    some key was there has the value that `--config` gives it: by default, what was always done.
+    Command-line overrides must match the run's own config; otherwise they would be silently ignored. Keys that are
+    newer than the run take the value of `--config`.
     """
     from gans.train import workdir
 
     path = folder / 'config.json'
     if not path.is_file():
-        raise UserError(f'{folder} holds no run: train it first, or name its folder with --workdir')
+        raise UserError(f'{folder} contains no run: train it first, or set --workdir to its folder')
     if options.overridden:
         workdir.agree(folder, config)
-    held, given = workdir.read_config(path), configs.flat(config)
-    # A section that the run has not at all is off there: only other keys are younger than the run. A stage's keys are
-    # its own affair: what it lacks is as in the base.
-    absent = [key for key in given if key not in configs.flat(held) and not configs.is_argument(key)]
+    held, given = workdir.read_config(path), configs.flatten(config)
+    # A section that the run lacks is off there; other keys that it lacks are newer than the run. What
+    # a stage lacks is as in the base.
+    absent = [key for key in given if key not in configs.flatten(held) and not configs.is_argument(key)]
     absent = [key for key in absent if configs.of_stage(key)[0] is None]
-    there = {configs.section_of(key) for key in configs.flat(held)} | {None}
+    there = {configs.section_of(key) for key in configs.flatten(held)} | {None}
     absent = [key for key in absent if configs.section_of(key) in there]
     if absent:
         workdir.say(f'{folder} is older than {", ".join(f"{key} (taken as {given[key]})" for key in absent)}')
-    return configs.completed(held, {key: given[key] for key in absent})
+    return configs.add_missing(held, {key: given[key] for key in absent})

@@ -1,4 +1,4 @@
-"""Settings of jax itself, made in its environment variables, with which the same config trains another run."""
+"""Global settings of jax, such as from environment variables, that change the results of a config."""
 
 from typing import Any
 
@@ -14,5 +14,5 @@ DEFAULTS = {
 
 
 def numerics() -> dict[str, Any]:
-    """Those that are not as they are by default, by name: {} as a rule."""
+    """Settings that differ from the defaults, by name: usually {}."""
     return {name: value for name in DEFAULTS if (value := getattr(jax.config, name)) != DEFAULTS[name]}

@@ -1,4 +1,4 @@
-"""Optimisers: optax's, with PyTorch's meaning of the numbers, and what GANs add around them."""
+"""Optimizers: optax's, with hyperparameters as in PyTorch, and what GANs wrap around them."""
 
 import inspect
 from collections.abc import Callable, Mapping, Sequence
@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 import optax
 
+from gans.configs import drop_none
 from gans.core import Array, Ema, Tree
 from gans.errors import UserError, unknown
 
@@ -28,14 +29,14 @@ def sgd(learning_rate: float = 1e-2, momentum: float = 0.0) -> optax.GradientTra
 
 
 OPTIMIZERS = {'adam': adam, 'rmsprop': rmsprop, 'sgd': sgd}
-# What any of them may have around it.
-AROUND = ('historical_averaging', 'clip_value', 'clip_norm', 'optimism', 'clip_weights')
-# How its steps shrink, and grow at first: the arguments of `schedule`.
+# Wrappers that any of them can have.
+WRAPPERS = ('historical_averaging', 'clip_value', 'clip_norm', 'optimism', 'clip_weights')
+# Schedules of the learning rate, see `rate`.
 SCHEDULE = ('schedule', 'schedule_start', 'schedule_end', 'schedule_final', 'warmup')
 
 
 def clip_weights(limit: float | Array) -> optax.GradientTransformation:
-    """WGAN's clipping of the weights to [-limit, limit] (1701.07875, algorithm 1), to rounding; the last of a chain."""
+    """WGAN's clipping of the weights to [-limit, limit] (1701.07875, algorithm 1), up to rounding; last in a chain."""
 
     def update(updates, state, params):
         return jax.tree.map(lambda u, p: jnp.clip(p + u, -limit, limit) - p, updates, params), state
@@ -49,8 +50,8 @@ class History(NamedTuple):
 
 
 def historical_averaging(weight: float | Array) -> optax.GradientTransformation:
-    """Adds the gradient of weight |theta - mean of theta until now|^2, the mean being a constant (Salimans 2016,
-    1606.03498, section 3.3); the first of a chain.
+    """Adds the gradient of weight |theta - mean of theta so far|^2, with the mean as a constant (Salimans 2016,
+    1606.03498, section 3.3); first in the chain.
     """
 
     def update(grads: Tree, state: History, params: Tree) -> tuple[Tree, History]:
@@ -58,38 +59,40 @@ def historical_averaging(weight: float | Array) -> optax.GradientTransformation:
         mean = jax.tree.map(lambda m, p: m + (p - m) / count, state.mean, params)
         return jax.tree.map(lambda g, p, m: g + 2 * weight * (p - m), grads, params, mean), History(count, mean)
 
-    zeros = lambda params: History(jnp.zeros((), jnp.int32), optax.tree.zeros_like(params))
-    return optax.GradientTransformation(zeros, update)
+    def init(params: Tree) -> History:
+        return History(jnp.zeros((), jnp.int32), optax.tree.zeros_like(params))
+
+    return optax.GradientTransformation(init, update)
 
 
 class Extrapolation(NamedTuple):
-    inner: Tree  # the optimiser's own state
-    anchor: Tree  # the parameters at the last even step
-    away: Array  # bool []: the parameters are the extrapolated ones
+    inner: Tree  # state of the wrapped optimizer
+    anchor: Tree  # parameters before the extrapolation
+    extrapolated: Array  # bool []: whether the current parameters are the extrapolated ones
 
 
 def extragradient(tx: optax.GradientTransformation) -> optax.GradientTransformation:
     """Steps in pairs: from w to w' = w + u(gradient at w), then from w again by u(gradient at w').
 
     Korpelevich's extragradient for SGD, ExtraAdam (Gidel 2019, 1802.10551, algorithm 4) for Adam, whose moments advance
-    in both steps. All players must take each of the two steps at once: `gans/dynamics/extragradient.py`.
+    in both steps. All players must take each of the two steps simultaneously: `gans/dynamics/extragradient.py`.
     """
 
     def init(params: Tree) -> Extrapolation:
         return Extrapolation(tx.init(params), optax.tree.zeros_like(params), jnp.zeros((), bool))
 
     def update(grads: Tree, state: Extrapolation, params: Tree) -> tuple[Tree, Extrapolation]:
-        anchor = jax.tree.map(lambda p, a: jnp.where(state.away, a, p), params, state.anchor)
+        anchor = jax.tree.map(lambda p, a: jnp.where(state.extrapolated, a, p), params, state.anchor)
         change, inner = tx.update(grads, state.inner, anchor)
         change = jax.tree.map(lambda u, a, p: a - p + u, change, anchor, params)
-        return change, Extrapolation(inner, anchor, ~state.away)
+        return change, Extrapolation(inner, anchor, ~state.extrapolated)
 
     return optax.GradientTransformation(init, update)
 
 
 def backtrack(alpha: float | Array) -> optax.GradientTransformation:
-    """Look-ahead's return (Zhang 2019, 1907.08610) to its slow weights phi, which are its state: whatever the gradient,
-    theta and phi become phi + alpha (theta - phi).
+    """Look-ahead's interpolation (Zhang 2019, 1907.08610) towards the slow weights phi, which are its state: theta and
+    phi become phi + alpha (theta - phi), regardless of the gradient.
     """
 
     def update(grads: Tree, slow: Tree, params: Tree) -> tuple[Tree, Tree]:
@@ -100,38 +103,42 @@ def backtrack(alpha: float | Array) -> optax.GradientTransformation:
 
 
 def freeze(tx: optax.GradientTransformation, layers: tuple[str, ...]) -> optax.GradientTransformation:
-    """The optimiser of all but these top-level layers of its nets, which do not move and are no part of clip_norm."""
-    kind = lambda path, _: 'still' if path[1].key in layers else 'moving'  # of a leaf at NET, LAYER, ...
-    kinds = lambda params: jax.tree_util.tree_map_with_path(kind, params)
-    return optax.partition({'moving': tx, 'still': optax.set_to_zero()}, kinds) if layers else tx
+    """The optimizer, with these top-level layers of its nets frozen; they do not count for clip_norm either."""
+
+    def labels(params: Tree) -> Tree:  # of leaves at NET, LAYER, ...
+        label = lambda path, _: 'frozen' if path[1].key in layers else 'trained'
+        return jax.tree_util.tree_map_with_path(label, params)
+
+    return optax.partition({'trained': tx, 'frozen': optax.set_to_zero()}, labels) if layers else tx
 
 
 def build(config: Mapping, role: str, every: Sequence[int] = ()) -> optax.GradientTransformation:
-    """The optimiser that `config.optimizer[role]` describes.
+    """Builds the optimizer that `config.optimizer[role]` describes.
 
     Args:
-      config: `name` and that optimiser's numbers, and these, each None where it is not wanted: `clip_value` and
-        `clip_norm` of the gradient (before the optimiser), `optimism` and `clip_weights` (after it). Optimism b makes
-        of the optimiser's steps u_t the steps u_t + b (u_t - u_(t-1)), the first one as it is: with Adam and b = 1
-        optimistic Adam (Daskalakis 2018, 1711.00141, algorithm 1). And `freeze`, of `config.finetune`.
+      config: `name` and the hyperparameters of that optimizer. Optional, off if None: `historical_averaging`,
+        `clip_value` and `clip_norm` of the gradient (before the optimizer), `optimism` and `clip_weights` (after it).
+        Optimism b turns the optimizer's steps u_t into u_t + b (u_t - u_(t-1)), except for the first: with Adam and
+        b = 1 that is optimistic Adam (Daskalakis 2018, 1711.00141, algorithm 1). Also `freeze`, from `config.finetune`.
       role: the player's name, for errors.
-      every: the optimiser also takes lazy steps, each every so many steps; then Adam's numbers are rescaled as
-        StyleGAN2 does (1912.04958, appendix B): with 1 / c = 1 + sum 1 / every, rate c, betas to the power c.
+      every: periods of the lazy terms for which the optimizer takes additional steps. Adam's hyperparameters are then
+        rescaled as in StyleGAN2 (1912.04958, appendix B): with 1 / c = 1 + sum 1 / every, the rate times c, betas to
+        the power c.
     """
-    options = {key: value for key, value in dict(config).items() if value is not None}
+    options = drop_none(config)
     name, frozen = options.pop('name'), options.pop('freeze', ())
     if name not in OPTIMIZERS:
         raise unknown(f'optimizer.{role}.name', name, OPTIMIZERS)
-    history, clip_value, clip_norm, optimism, limit = (options.pop(key, None) for key in AROUND)
+    history, clip_value, clip_norm, optimism, limit = (options.pop(key, None) for key in WRAPPERS)
     options = {key: value for key, value in options.items() if key not in SCHEDULE}
     known = inspect.signature(OPTIMIZERS[name]).parameters
     for key in options:
         if key not in known:
-            raise unknown(f"key of optimizer.{role} for '{name}'", key, [*known, *AROUND, *SCHEDULE])
+            raise unknown(f"key of optimizer.{role} for '{name}'", key, [*known, *WRAPPERS, *SCHEDULE])
     if every:
         if name != 'adam':
-            raise UserError(f"a term that is due every {every[0]} steps rescales Adam, and optimizer.{role}.name is"
-                            f" '{name}': use adam, or every=1")  # fmt: skip
+            raise UserError(f"a lazy term (every={every[0]}) needs Adam, whose hyperparameters it rescales, but"
+                            f" optimizer.{role}.name is '{name}': set it to adam, or every=1")  # fmt: skip
         c = 1 / (1 + sum(1 / k for k in every))
         defaults = {key: parameter.default for key, parameter in known.items()}
         for key, rescale in (('learning_rate', lambda v: v * c), ('b1', lambda v: v**c), ('b2', lambda v: v**c)):
@@ -152,8 +159,8 @@ def build(config: Mapping, role: str, every: Sequence[int] = ()) -> optax.Gradie
 
 
 def ema(config: Mapping, nets: tuple[str, ...] = ('generator',)) -> Ema | None:
-    """The moving average of some nets, if `config.decay` is set: min(decay, (1 + t) / (warmup + t)) after t steps, so
-    that early averages forget early weights; warmup=1 is none, 10 a gentle one.
+    """The moving average of some nets, if `config.decay` is set. The decay after t steps is min(decay, (1 + t) /
+    (warmup + t)), so that early weights are forgotten quickly; warmup=1 turns that off, 10 is gentle.
     """
     if config.decay is None:
         return None
@@ -161,20 +168,19 @@ def ema(config: Mapping, nets: tuple[str, ...] = ('generator',)) -> Ema | None:
 
 
 def rate(config: Mapping, role: str) -> Callable[[Array], Array] | None:
-    """By what factor the optimiser's steps are smaller or larger than its learning rate says: (steps done) -> factor;
-    None where it is always 1.
+    """The learning rate schedule, as a factor of the learning rate: (steps done) -> factor; None for a constant rate.
 
     Args:
-      config: of `config.optimizer[role]` these, each None where it is not wanted: `schedule`, 'linear' or 'cosine',
-        from step `schedule_start` (0) to `schedule_end`, down to `schedule_final` (0); and `warmup`, steps in which the
-        factor grows from 0 to 1, times that. All in train steps, whatever the player does in one of them.
+      config: of `config.optimizer[role]`, each optional: `schedule`, a 'linear' or 'cosine' decay from step
+        `schedule_start` (0) to `schedule_end`, down to `schedule_final` (0); and `warmup`, steps of a linear increase
+        from 0 to 1, which is multiplied in. All in train steps, however many updates the player does in each.
       role: the player's name, for errors.
     """
     name, start, end, final, warmup = (config.get(key) for key in SCHEDULE)
     if name is None:
         for key, value in (('schedule_start', start), ('schedule_end', end), ('schedule_final', final)):
             if value is not None:
-                raise UserError(f'optimizer.{role}.{key}={value} wants optimizer.{role}.schedule: linear or cosine')
+                raise UserError(f'optimizer.{role}.{key}={value} needs optimizer.{role}.schedule: linear or cosine')
         if warmup is None:
             return None
     start, final = start or 0, 0.0 if final is None else final
@@ -190,7 +196,7 @@ def rate(config: Mapping, role: str) -> Callable[[Array], Array] | None:
     decay = decays[name]((end or 0) - start)
 
     def factor(step: Array) -> Array:
-        grown = 1.0 if warmup is None else jnp.minimum(1.0, (step + 1) / warmup)
-        return decay(jnp.maximum(step - start, 0)) * grown
+        ramp = 1.0 if warmup is None else jnp.minimum(1.0, (step + 1) / warmup)
+        return decay(jnp.maximum(step - start, 0)) * ramp
 
     return factor

@@ -1,8 +1,8 @@
 """The parts of adversarial losses: a loss is a game plus weighted terms; a term sees a scene; a critic has a view.
 
-`Pair` is a generator and its critic. From a batch it makes a `Scene`: real examples, fakes, and the critic's opinion of
-both. Games and all that is added to them are `Term`s, functions of a scene. A `View` is what the critic is shown in
-place of the examples themselves. `gans/systems/_players.py` makes the updates of a system of these.
+`Pair` is a generator and its critic. From a batch it makes a `Scene`: real examples, fakes, and the critic's scores of
+both. Games, and everything added to them, are `Term`s: functions of a scene. A `View` transforms the examples before
+the critic sees them. `gans/systems/_players.py` turns these into the updates of a system.
 """
 
 from collections.abc import Callable, Mapping
@@ -14,36 +14,36 @@ import jax.numpy as jnp
 from gans.core import Array, Aux, Batch, Keys, Net, Params, Sampler, Spec, TrainState, Tree
 from gans.ops import random
 
-Conditions = tuple[Array, ...]  # what a critic is given beside an example: labels [P], images [P, H, W, C], or nothing
+Conditions = tuple[Array, ...]  # a critic's other inputs: labels [P], images [P, H, W, C], or none
 
 
 class View(NamedTuple):
-    """What a critic is shown in place of an example: augmented, under noise, or both."""
+    """What a critic is shown in place of an example: with augmentations, noise, or both."""
 
-    # (examples [B, ...], conditions, keys [B], state) -> the same as they are shown; differentiable in the examples
+    # (examples [B, ...], conditions, keys [B], state) -> both as they are shown; differentiable in the examples
     show: Callable[[Array, Conditions, Keys, TrainState], tuple[Array, Conditions]]
-    memory: Mapping[str, Tree] = {}  # initial values of what it remembers
+    memory: Mapping[str, Tree] = {}  # initial values of its memories
     learn: Callable[[TrainState, Array], Aux] = lambda state, real_scores: Aux()  # from the real scores [P] of a step
 
 
 class Scene(NamedTuple):
     """One batch as the terms of a loss see it.
 
-    Examples are packs [P, ...] (PacGAN, 1712.04086): single examples, P = B, unless `pack` says otherwise. Fields that
-    nothing in the loss asks for are None.
+    Examples come in packs [P, ...] (PacGAN, 1712.04086), which are single examples, P = B, unless `pack` > 1. Fields
+    that no part of the loss needs are None.
     """
 
     real: Array  # [P, ...]
     fake: Array  # [P, ...]
-    # packs [P, ...] -> scores [P], by the view, conditions and statistics of this batch
+    # packs [P, ...] -> scores [P], with the view, conditions and statistics of this batch
     critic: Callable[[Array], Array]
     real_scores: Array | None = None  # [P]
     fake_scores: Array | None = None  # [P]
-    real_features: Array | None = None  # [P, f] of the critic's last layer but one
+    real_features: Array | None = None  # [P, f], inputs of the critic's last layer
     fake_features: Array | None = None  # [P, f]
-    weights: Array | None = None  # [P], 0 for a pack that does not count; None: all count alike
+    weights: Array | None = None  # [P], 0 for a pack to ignore; None: all count alike
     bare_critic: Callable[[Array], Array] | None = None  # the same critic without the view,
-    shown: tuple[Array, Array] | None = None  # and real and fake packs as the view shows them
+    shown: tuple[Array, Array] | None = None  # and the real and fake packs as the view shows them
     pack: int = 1  # examples in a pack
     batch: Batch | None = None
     inputs: Tree = None  # what the fakes were made from
@@ -51,7 +51,7 @@ class Scene(NamedTuple):
     state: TrainState | None = None
 
     def mean(self, values: Array) -> Array:
-        """The mean over packs that count, [P, ...] -> [...]; a value that is a mean already stays, [] -> []."""
+        """Weighted mean over packs, [P, ...] -> [...]; a scalar is returned as it is."""
         if not values.ndim:
             return values
         if self.weights is None:
@@ -61,45 +61,45 @@ class Scene(NamedTuple):
 
 
 class Term(NamedTuple):
-    """One summand of a player's loss, weight x value."""
+    """One summand of a player's loss: weight x value."""
 
-    # (scene, keys [P]) -> (value [P] or [], Aux): metrics to log, statistics and memories that have moved
+    # (scene, keys [P]) -> (value [P] or [], Aux with metrics, updated statistics and memories)
     value: Callable[[Scene, Keys], tuple[Array, Aux]]
     weight: float | Array = 1.0
-    every: int = 1  # > 1: an update of its own at every so many steps, as many times as strong (StyleGAN2, 1912.04958)
-    memory: Mapping[str, Tree] = {}  # initial values, by the names under which `value` finds them in the state
-    real: bool = False  # of a generator's term: it reads the critic's opinion of real examples
+    every: int = 1  # > 1: lazy, a separate update every so many steps, that many times as strong (1912.04958)
+    memory: Mapping[str, Tree] = {}  # initial values, by their names in the state
+    real: bool = False  # of a generator's term: it reads the scores or features of real examples
     features: bool = False  # it reads features
-    alone: bool = False  # of a generator's term: it takes the place of the game
+    alone: bool = False  # of a generator's term: it replaces the game
 
 
 class Pair(NamedTuple):
-    """A generator, the critic that judges it, and what stands between them.
+    """A generator, its critic, and everything between them.
 
-    What a paper says is filled in by its system; `pack` and `replay` are the config's, and it adds terms and a view.
+    A system fills in what its paper specifies; the config sets `pack` and `replay`, and adds terms and a view.
     """
 
-    spec: Spec  # of the examples that the critic judges
+    spec: Spec  # of the examples that the critic scores
     # (params by net, statistics by net, inputs, train) -> (fakes [B, ...], advanced statistics by net)
     generate: Callable[[Params, Params, Tree, bool], tuple[Array, Params]]
     critic: Net  # packs [P, ...], conditions -> scores [P]
-    inputs: Callable[[Batch, Keys], Tree]  # what fakes are made from: latents, labels, images
+    inputs: Callable[[Batch, Keys], Tree]  # the generator's inputs: latents, labels, images
     conditions: Callable[[Tree], Conditions] = lambda inputs: ()
-    real: Callable[[Batch], Array] = lambda batch: batch['real']  # [B, ...], what fakes should look like
-    name: str = ''  # tells several pairs apart: their nets, players and memories are called critic_NAME and so on
+    real: Callable[[Batch], Array] = lambda batch: batch['real']  # [B, ...], what fakes are compared with
+    name: str = ''  # distinguishes several pairs: their nets, players and memories are called critic_NAME etc.
     critic_terms: Mapping[str, Term] = {}
     generator_terms: Mapping[str, Term] = {}
     view: View | None = None
-    replayable: bool = True  # its fakes can be judged again later, without what they were made from
-    pack: int = 1  # examples that are judged as one
-    replay: Callable[[Array, TrainState, Keys], Array] | None = None  # fakes with past ones among them
+    replayable: bool = True  # whether fakes can be scored again later, without their inputs
+    pack: int = 1  # examples that the critic scores together
+    replay: Callable[[Array, TrainState, Keys], Array] | None = None  # mixes past fakes into a batch
 
-    def called(self, what: str) -> str:
-        """The name of a net, a player or a memory of this pair."""
+    def qualify(self, what: str) -> str:
+        """The name of a net, player or memory of this pair."""
         return f'{what}_{self.name}' if self.name else what
 
     def sampler(self, **given: Any) -> Sampler:
-        """What this pair's generator makes, from what it is given in training. given: fields of the sampler."""
+        """A sampler of this pair's generator, with the inputs of training. given: other fields of `Sampler`."""
         make = lambda state, inputs: self.generate(state.params, state.stats, inputs, False)[0]
         return Sampler(self.inputs, make, **given)
 
@@ -113,29 +113,29 @@ class Pair(NamedTuple):
         real: bool = True,
         features: bool = False,
     ) -> tuple[Scene, Tree, Params]:
-        """Plays one batch.
+        """Generates fakes for one batch and has the critic score them.
 
         Args:
-          past: whether fakes of earlier steps are among the fakes, if there are any.
-          real: whether the critic judges the real examples too.
-          features: whether its features are wanted.
+          past: whether to mix in fakes of earlier steps, if replay is on.
+          real: whether the critic scores the real examples as well.
+          features: whether to return the critic's features.
 
         Returns:
-          the scene, the critic's advanced statistics, and those of the generator's nets by name.
+          the scene, the critic's updated statistics, and those of the generator's nets by name.
         """
         k_inputs, k_real, k_fake, k_past = random.split(keys, 4)
         inputs = self.inputs(batch, k_inputs)
-        fakes, made = self.generate(params, state.stats, inputs, True)
+        fakes, generator_stats = self.generate(params, state.stats, inputs, True)
         if past and self.replay is not None:
             fakes = self.replay(fakes, state, k_past)
-        reals, fakes, conditions, weights = pack_up(self.real(batch), fakes, self.conditions(inputs), self.pack)
-        net, stats = params[self.called('critic')], state.stats[self.called('critic')]
+        reals, fakes, conditions, weights = pack_batch(self.real(batch), fakes, self.conditions(inputs), self.pack)
+        net, stats = params[self.qualify('critic')], state.stats[self.qualify('critic')]
 
         def show(x: Array, conditions: Conditions, keys: Keys) -> tuple[Array, Conditions]:
             if self.view is None:
                 return x, conditions
-            shown, conditions = self.view.show(unpacked(x, self.pack), conditions, keys, state)
-            return packed(shown, self.pack), conditions
+            shown, conditions = self.view.show(unpack_examples(x, self.pack), conditions, keys, state)
+            return pack_examples(shown, self.pack), conditions
 
         def judge(x: Array, conditions: Conditions, stats: Tree) -> tuple[Array, Array | None, Tree]:
             out, stats = self.critic.apply(net, stats, x, *conditions, train=True, features=features)
@@ -148,10 +148,10 @@ class Pair(NamedTuple):
         real_scores = real_features = None
         if not real:
             fake_scores, fake_features, after = judge(*shown_fake, stats)
-        elif stats or self.critic.batchwise:  # statistics advance from one to the other, or neighbors matter
+        elif stats or self.critic.batchwise:  # statistics advance in turn, or examples of a batch interact
             real_scores, real_features, after = judge(*shown_real, stats)
             fake_scores, fake_features, after = judge(*shown_fake, after)
-        else:  # one batch is faster, and the same
+        else:  # one batch is faster, and equivalent
             scores, found, after = judge(*jax.tree.map(lambda *x: jnp.concatenate(x), shown_real, shown_fake), stats)
             real_scores, fake_scores = jnp.split(scores, 2)
             real_features, fake_features = jnp.split(found, 2) if features else (None, None)
@@ -160,16 +160,15 @@ class Pair(NamedTuple):
             lambda x: judge(x, shown_real[1], stats)[0], (shown_real[0], shown_fake[0]), self.pack, batch, inputs,
             params, state,
         )  # fmt: skip
-        return scene, after, made
+        return scene, after, generator_stats
 
 
-def pack_up(
+def pack_batch(
     real: Array, fake: Array, conditions: Conditions, pack: int
 ) -> tuple[Array, Array, Conditions, Array | None]:
     """Examples [B, ...] and conditions [B] as packs [P, ...], and the packs' weights.
 
-    Conditions of packs must be labels: neighbors of one label are packed, and a pack in which labels are mixed does not
-    count.
+    With pack > 1, conditions must be labels: examples are sorted by label, and packs with mixed labels get weight 0.
     """
     if pack == 1:
         return real, fake, conditions, None
@@ -180,19 +179,19 @@ def pack_up(
         real, fake, label = real[order], fake[order], label[order]
         weights = (label[::pack] == label[pack - 1 :: pack]).astype(jnp.float32)
         conditions = (label[::pack],)
-    return packed(real, pack), packed(fake, pack), conditions, weights
+    return pack_examples(real, pack), pack_examples(fake, pack), conditions, weights
 
 
-def packed(x: Array, pack: int) -> Array:
-    """Lays packs of examples side by side in the channels: [B, ..., C] -> [B / pack, ..., pack C]."""
+def pack_examples(x: Array, pack: int) -> Array:
+    """Concatenates groups of `pack` examples along the channels: [B, ..., C] -> [B / pack, ..., pack C]."""
     if pack == 1:
         return x
     x = x.reshape(-1, pack, *x.shape[1:])
     return jnp.concatenate([x[:, i] for i in range(pack)], -1)
 
 
-def unpacked(x: Array, pack: int) -> Array:
-    """The inverse of `packed`: [P, ..., pack C] -> [P pack, ..., C]."""
+def unpack_examples(x: Array, pack: int) -> Array:
+    """The inverse of `pack_examples`: [P, ..., pack C] -> [P pack, ..., C]."""
     if pack == 1:
         return x
     x = jnp.stack(jnp.split(x, pack, -1), 1)  # [P, pack, ..., C]

@@ -1,7 +1,7 @@
-"""Penalties, of gradients above all. Each sees the critic only as a function: (critic_fn, real, fake, keys) -> [B].
+"""Gradient penalties: (critic_fn, real, fake, keys) -> [B], where the critic is only a function of examples.
 
-The inner `jax.grad` is with respect to the critic's input; the train step's outer one, with respect to its parameters,
-makes the nesting. Weights, averaging and how often a penalty runs are the caller's.
+The `jax.grad` here is with respect to the critic's input, nested inside the train step's own with respect to its
+parameters. The caller decides about weights, averaging and how often a penalty runs.
 """
 
 from collections.abc import Callable
@@ -17,26 +17,26 @@ Penalty = Callable[[CriticFn, Array, Array, Keys], Array]
 
 
 def squared_gradient_norm(critic_fn: CriticFn, x: Array) -> Array:
-    """|grad_x critic(x)|^2 of each example: [B, ...] -> [B]."""
+    """|grad_x critic(x)|^2 per example: [B, ...] -> [B]."""
     gradient = jax.grad(lambda x: critic_fn(x).sum())(x)
-    gradient = gradient.astype(jnp.promote_types(gradient.dtype, jnp.float32))  # sums of bfloat16 lose too much
+    gradient = gradient.astype(jnp.promote_types(gradient.dtype, jnp.float32))  # a sum in bfloat16 is too coarse
     return jnp.sum(gradient.reshape(len(x), -1) ** 2, axis=1)
 
 
 def _deviation(squared_norm: Array, target: float | Array, one_sided: bool) -> Array:
-    norm = jnp.sqrt(squared_norm + 1e-12)  # the root has no derivative at 0, where a dead critic stands
+    norm = jnp.sqrt(squared_norm + 1e-12)  # the root has no derivative at 0, which a dead critic returns
     excess = norm - target
     return (jax.nn.relu(excess) if one_sided else excess) ** 2
 
 
 def _mix(keys: Keys, a: Array, b: Array) -> Array:
-    """A point between a_i and b_i, with one coefficient an example (one a pixel would not lie between them)."""
+    """A random point on the line from a_i to b_i: one coefficient per example, not per pixel."""
     coefficient = random.uniform(keys, (1,) * (a.ndim - 1))  # [B, 1, ...]
     return a + coefficient * (b - a)
 
 
 def wgan_gp(target: float | Array = 1.0, one_sided: bool = False) -> Penalty:
-    """(|grad D(x)| - target)^2 between real and fake: Gulrajani 2017 (1704.00028), eq. 3; one-sided: Petzka 2018."""
+    """(|grad D(x)| - target)^2 between real and fake: Gulrajani 2017 (1704.00028), eq. 3. one_sided: Petzka 2018."""
 
     def penalty(critic_fn: CriticFn, real: Array, fake: Array, keys: Keys) -> Array:
         return _deviation(squared_gradient_norm(critic_fn, _mix(keys, real, fake)), target, one_sided)
@@ -45,8 +45,8 @@ def wgan_gp(target: float | Array = 1.0, one_sided: bool = False) -> Penalty:
 
 
 def dragan(target: float | Array = 1.0, one_sided: bool = False) -> Penalty:
-    """The same around the real data: Kodali 2017 (1705.07215). Noise as in the authors' code: 0.5 std(batch) U(0, 1)
-    a pixel, mixed in with one coefficient an example.
+    """The same penalty around the real data: Kodali 2017 (1705.07215). Noise as in the authors' code: 0.5 std(batch)
+    U(0, 1) per pixel, mixed in with one coefficient per example.
     """
 
     def penalty(critic_fn: CriticFn, real: Array, fake: Array, keys: Keys) -> Array:

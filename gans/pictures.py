@@ -1,5 +1,6 @@
 """Pictures of examples: grids of images, plots of points; and the files they go to."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -32,6 +33,21 @@ def grid(images: np.ndarray, columns: int | None = None) -> np.ndarray:
     cells[:n, :-GAP, :-GAP] = pixels  # one channel spreads over three
     cells = cells.reshape(rows, columns, *cells.shape[1:])  # [rows, columns, h, w, 3]
     return cells.transpose(0, 2, 1, 3, 4).reshape(rows * cells.shape[2], -1, 3)[:-GAP, :-GAP]
+
+
+def side_by_side(columns: Sequence[np.ndarray]) -> np.ndarray:
+    """Rows of images that belong together, uint8 [h, w, 3]: the first of each column, then the second, and so on.
+
+    Args:
+        columns: each float [N, H, W, C] in [-1, 1], C 1 or 3; of any sizes, shown in that of the largest.
+    """
+    side = [max(images.shape[axis] for images in columns) for axis in (1, 2)]
+    of, cells = len(columns), []
+    for images in columns:
+        rows, places = (np.arange(to) * size // to for to, size in zip(side, images.shape[1:3], strict=True))
+        images = images[:, rows][:, :, places]  # nearest neighbour
+        cells.append(images if images.shape[3] == 3 else images.repeat(3, 3))
+    return grid(np.stack(cells, 1).reshape(-1, *side, 3), of * max(1, round((len(cells[0]) / of) ** 0.5)))
 
 
 def points(samples: np.ndarray, real: np.ndarray | None = None, size: int = 480) -> np.ndarray:

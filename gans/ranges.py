@@ -1,4 +1,4 @@
-"""The range of every number of a config."""
+"""The valid range of every number in a config."""
 
 import math
 from numbers import Integral, Real
@@ -6,31 +6,33 @@ from typing import Any, NamedTuple
 
 from ml_collections import ConfigDict
 
-from gans.configs import flat, of_stage
+from gans.configs import flatten, of_stage
 from gans.errors import UserError
 
-COUNT = 2**31 - 1  # the largest whole number on a device
-FINITE = 3.4e38  # and the largest float
+COUNT = 2**31 - 1  # the largest integer on a device
+FINITE = 3.4e38  # the largest float32
 SIGNS = {'[': 'at least', '(': 'greater than'}
 
 
 class Range(NamedTuple):
-    """An interval; its ends are written as in mathematics, where a round bracket leaves one out."""
+    """An interval; `ends` are brackets as in mathematics, where a round one excludes the bound."""
 
     low: float = -math.inf
     high: float = math.inf
     ends: str = '[]'
     whole: bool = False
 
-    def holds(self, value: Any) -> bool:
+    def contains(self, value: Any) -> bool:
         if isinstance(value, tuple | list):
-            return all(map(self.holds, value))
-        above = lambda: value > self.low if self.ends[0] == '(' else value >= self.low
-        below = lambda: value < self.high if self.ends[1] == ')' else value <= self.high
-        return self._is_number(value) and above() and below()
+            return all(map(self.contains, value))
+        if not self._is_number(value):
+            return False
+        above = value > self.low if self.ends[0] == '(' else value >= self.low
+        below = value < self.high if self.ends[1] == ')' else value <= self.high
+        return above and below
 
-    def wanted(self, value: Any) -> str:
-        """What a value must be or do that is not in the range."""
+    def requirement(self, value: Any) -> str:
+        """What a value outside of the range violates, as the end of 'must ...'."""
         number = self._is_number(value)
         if self.high == math.inf or (self.high == COUNT and not (number and value > COUNT)):
             bounds, verb = f'{SIGNS[self.ends[0]]} {self.low}', 'be'
@@ -48,10 +50,14 @@ class Range(NamedTuple):
 
 
 ANY, POSITIVE, NOT_NEGATIVE = Range(), Range(0, ends='(]'), Range(0)
-SHARE, FACTOR = Range(0, 1), Range(0, 1, '[)')  # a factor is of what decays: at 1 it would stay for ever
-SOME = Range(0, 1, '(]')  # a share that is not none
-count = lambda low=1: Range(low, COUNT, whole=True)
+SHARE, FACTOR = Range(0, 1), Range(0, 1, '[)')  # a decay of 1 would never decay
+POSITIVE_SHARE = Range(0, 1, '(]')
 SEED = Range(0, 2**32 - 1, whole=True)
+
+
+def count(low: int = 1) -> Range:
+    return Range(low, COUNT, whole=True)
+
 
 OPTIMIZER = {
     'learning_rate': POSITIVE,
@@ -71,7 +77,7 @@ OPTIMIZER = {
     'warmup': count(),
 }
 TERM = {'weight': NOT_NEGATIVE, 'every': count(), 'target': NOT_NEGATIVE, 'decay': FACTOR}
-# Whole numbers of nets are checked with their other options: gans/nets/build.py.
+# Integers of nets are checked with their other options: gans/nets/build.py.
 NET = {'init_std': POSITIVE, 'start': ANY, 'embedding': count()}
 RANGES = {
     'begin': count(),  # of a stage
@@ -83,17 +89,17 @@ RANGES = {
     'data.scale': POSITIVE,
     'latents.size': count(),
     'latents.scale': POSITIVE,
-    'labels.real': ANY,  # see also gans/losses.py
-    'labels.fake': ANY,
-    'labels.generator': ANY,
+    'targets.real': ANY,  # see also gans/losses.py
+    'targets.fake': ANY,
+    'targets.generator': ANY,
     'pack': count(),
-    'flip_labels': SHARE,
+    'flip_targets': SHARE,
     'instance_noise.sigma': NOT_NEGATIVE,
     'instance_noise.until': count(),
     'augment.probability': SHARE,
     'augment.target': Range(-1, 1),  # a mean of signs
     'augment.kimg': POSITIVE,
-    'top_k.share': SOME,
+    'top_k.share': POSITIVE_SHARE,
     'top_k.until': count(),
     'replay.size': count(),
     'replay.fresh': count(),
@@ -121,13 +127,13 @@ RANGES = {
     'infogan.widths': count(),
     'lapgan.coarsest': count(),
     'lookahead.every': count(),
-    'lookahead.alpha': SOME,
+    'lookahead.alpha': POSITIVE_SHARE,
     'unrolled.steps': count(0),
 }
 
 
 def range_of(key: str) -> Range | None:
-    """The range of a key of a config by its dotted name; None where any value will do, or where it is no number."""
+    """The range of a dotted key; None if it is not a number, or may have any value."""
     _, key = of_stage(key)
     if key.startswith('terms.'):
         return TERM.get(key.rpartition('.')[2])
@@ -135,12 +141,12 @@ def range_of(key: str) -> Range | None:
 
 
 def check(config: ConfigDict) -> None:
-    """Raises UserError for a number of a config that is not in its range.
+    """Raises UserError for a number of a config outside of its range.
 
-    A number that is traced has no value yet; those of a sweep's rows are looked at before.
+    Tracers have no value yet; those of sweeps are checked beforehand, row by row.
     """
-    for key, value in flat(config).items():
-        traced = hasattr(value, 'aval')  # jax's name for shape and type, and jax is not needed here
+    for key, value in flatten(config).items():
+        traced = hasattr(value, 'aval')  # every jax array has one; jax is not imported here
         range_ = range_of(key)
         if range_ is None and isinstance(value, float):
             range_ = ANY
@@ -149,6 +155,6 @@ def check(config: ConfigDict) -> None:
 
 
 def check_one(name: str, value: Any, range_: Range) -> None:
-    """The same for one number."""
-    if not range_.holds(value):
-        raise UserError(f'{name}={repr(value).removesuffix(".0")} must {range_.wanted(value)}')
+    """Raises UserError if one number is outside of its range."""
+    if not range_.contains(value):
+        raise UserError(f'{name}={repr(value).removesuffix(".0")} must {range_.requirement(value)}')

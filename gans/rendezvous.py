@@ -1,8 +1,8 @@
-"""Where processes that train together meet, before jax is told of them: jax ends in an abort if one of them does not
-come, comes twice, or was told of another number of processes.
+"""Checks that all processes of a distributed run are present before jax.distributed starts, which aborts if one is
+missing, started twice, or has another number of processes.
 
-On the port that jax will use, process 0 listens. Each other process connects, says 'PROCESS PROCESSES', and gets lines
-back: 'wait TEXT' to be shown, 'no TEXT' if it will not do, at last 'go'.
+Process 0 listens on the port that jax will use. Each other process connects, sends 'PROCESS PROCESSES', and receives
+lines: 'wait TEXT' to display, 'no TEXT' if it is rejected, and finally 'go'.
 """
 
 import contextlib
@@ -15,126 +15,132 @@ from collections.abc import Iterable
 
 from gans.errors import UserError
 
-PATIENCE = 10.0  # seconds without a word
+PATIENCE = 10.0  # seconds of waiting without a message
 GIVE_UP = 300.0
 POLL = 0.2
 
 
 def meet(host: str, port: int, processes: int, process: int) -> None:
-    """Returns when all processes are there.
+    """Returns once all processes are present.
 
     Args:
       host, port: of process 0.
 
     Raises:
-      UserError: the port is in use; there is another process of this number, or process 0 was told of another number
-        of processes; after five minutes, who is missing.
+      UserError: the port is in use; another process has the same number, or process 0 expects another number of
+        processes; processes are missing after five minutes.
     """
     if process == 0:
-        _receive(f'{host}:{port}', port, processes)
+        _wait_for_peers(f'{host}:{port}', port, processes)
     else:
-        _come(host, port, processes, process)
+        _check_in(host, port, processes, process)
 
 
-def _receive(place: str, port: int, processes: int) -> None:
+def _wait_for_peers(address: str, port: int, processes: int) -> None:
     """Process 0."""
     present: dict[int, socket.socket] = {}
-    began, told = time.monotonic(), False
+    start, notified = time.monotonic(), False
     with contextlib.ExitStack() as stack:
-        server = stack.enter_context(_listening(port))
+        server = stack.enter_context(_listen(port))
         while len(present) < processes - 1:
             missing = [number for number in range(1, processes) if number not in present]
-            waited = time.monotonic() - began
+            waited = time.monotonic() - start
             if waited > GIVE_UP:
-                said = _given_up(_named(missing), place)
-                _tell(present.values(), f'no {said}')
-                raise UserError(said)
-            if waited > PATIENCE and not told:
-                told, said = True, _waiting(_named(missing), place)
-                print(said, file=sys.stderr, flush=True)
-                _tell(present.values(), f'wait {said}')
+                message = _timeout_message(_name_processes(missing), address)
+                _send(present.values(), f'no {message}')
+                raise UserError(message)
+            if waited > PATIENCE and not notified:
+                notified, message = True, _waiting_message(_name_processes(missing), address)
+                print(message, file=sys.stderr, flush=True)
+                _send(present.values(), f'wait {message}')
             ready, _, _ = select.select([server, *present.values()], [], [], POLL)
-            present = {number: peer for number, peer in present.items() if peer not in ready}  # who speaks has gone
+            present = {number: peer for number, peer in present.items() if peer not in ready}  # readable means closed
             if server in ready:
                 peer = stack.enter_context(server.accept()[0])
-                number, refused = _greeted(peer, processes, present)
-                if refused:
-                    _tell([peer], f'no {refused}')
+                number, rejection = _handshake(peer, processes, present)
+                if rejection:
+                    _send([peer], f'no {rejection}')
                 elif number is not None:
                     present[number] = peer
-        _tell(present.values(), 'go')
-        for peer in present.values():  # they close first, lest the port be kept
+        _send(present.values(), 'go')
+        for peer in present.values():  # they close first, so that the port is free at once
             with contextlib.suppress(OSError):
                 peer.settimeout(1)
                 peer.recv(1)
 
 
-def _greeted(peer: socket.socket, processes: int, present: dict) -> tuple[int | None, str | None]:
-    """Who has come, None for a stranger; and why it cannot stay."""
+def _handshake(peer: socket.socket, processes: int, present: dict) -> tuple[int | None, str | None]:
+    """The number of a process that connects, None if it is none of ours; and why it is rejected, if it is."""
     try:
         peer.settimeout(1)
         number, count = map(int, peer.recv(64).split())
     except (OSError, ValueError):
         return None, None
     if count != processes:
-        return number, f'process 0 was told of {processes} processes, process {number} of {count}: say the same to all'
+        return (
+            number,
+            f'process 0 expects {processes} processes, process {number} expects {count}: give all the same number',
+        )
     if number in present or not 0 < number < processes:
-        return number, f'process {number} is one too many: give each its own number, 0 to {processes - 1}'
+        return (
+            number,
+            f'process {number} is present twice or out of range: give each its own number, 0 to {processes - 1}',
+        )
     return number, None
 
 
-def _come(host: str, port: int, processes: int, process: int) -> None:
+def _check_in(host: str, port: int, processes: int, process: int) -> None:
     """Any other process."""
-    place, began, told = f'{host}:{port}', time.monotonic(), False
+    address, start, notified = f'{host}:{port}', time.monotonic(), False
     while True:
         try:
             with socket.create_connection((host.strip('[]'), port), timeout=PATIENCE) as peer:
                 peer.settimeout(GIVE_UP)
                 peer.sendall(f'{process} {processes}\n'.encode())
                 for line in peer.makefile():
-                    word, _, said = line.strip().partition(' ')
+                    word, _, message = line.strip().partition(' ')
                     if word == 'go':
                         return
                     if word == 'no':
-                        raise UserError(said)
-                    print(said, file=sys.stderr, flush=True)
-            reason = 'it has gone'
+                        raise UserError(message)
+                    print(message, file=sys.stderr, flush=True)
+            reason = 'connection closed'
         except OSError as error:
             reason = (error.strerror or str(error)).lower()
-        waited = time.monotonic() - began
+        waited = time.monotonic() - start
         if waited > GIVE_UP:
-            raise UserError(_given_up('process 0', place, reason))
-        if waited > PATIENCE and not told:
-            told = True
-            print(_waiting('process 0', place, reason), file=sys.stderr, flush=True)
+            raise UserError(_timeout_message('process 0', address, reason))
+        if waited > PATIENCE and not notified:
+            notified = True
+            print(_waiting_message('process 0', address, reason), file=sys.stderr, flush=True)
         time.sleep(POLL)
 
 
-def _listening(port: int) -> socket.socket:
+def _listen(port: int) -> socket.socket:
     both = socket.has_dualstack_ipv6()
     try:
         return socket.create_server(('', port), family=socket.AF_INET6 if both else socket.AF_INET, dualstack_ipv6=both)
     except OSError as error:
         used = error.errno == errno.EADDRINUSE
-        why = 'is in use' if used else f'cannot be had ({error.strerror or error})'
-        raise UserError(f'port {port} {why}: name another in --distributed, the same to all processes') from error
+        why = 'is in use' if used else f'cannot be opened ({error.strerror or error})'
+        raise UserError(f'port {port} {why}: choose another in --distributed, the same for all processes') from error
 
 
-def _tell(peers: Iterable[socket.socket], line: str) -> None:
+def _send(peers: Iterable[socket.socket], line: str) -> None:
     for peer in peers:
-        with contextlib.suppress(OSError):  # who has gone is found out by reading
+        with contextlib.suppress(OSError):  # closed connections are noticed when reading
             peer.sendall(f'{line}\n'.encode())
 
 
-def _named(numbers: list[int]) -> str:
+def _name_processes(numbers: list[int]) -> str:
     some = ', '.join(map(str, numbers[:8])) + (f' and {len(numbers) - 8} more' if len(numbers) > 8 else '')
     return ('process ' if len(numbers) == 1 else 'processes ') + some
 
 
-def _waiting(who: str, place: str, reason: str | None = None) -> str:
-    return f'waiting for {who} at {place}{f" ({reason})" if reason else ""}, giving up after {GIVE_UP:.0f} s'
+def _waiting_message(who: str, address: str, reason: str | None = None) -> str:
+    return f'waiting for {who} at {address}{f" ({reason})" if reason else ""}, giving up after {GIVE_UP:.0f} s'
 
 
-def _given_up(who: str, place: str, reason: str | None = None) -> str:
+def _timeout_message(who: str, address: str, reason: str | None = None) -> str:
     why = f' ({reason})' if reason else ''
-    return f'{who} did not come to {place} within {GIVE_UP:.0f} s{why}: start all processes, with the same address'
+    return f'{who} did not connect to {address} within {GIVE_UP:.0f} s{why}: start all processes with the same address'

@@ -1,5 +1,5 @@
-"""Experience replay: a pool of past fakes, some of which stand in a critic's batch for new ones (Shrivastava 2017,
-1612.07828, section 2.3). The oldest leave it. As `config.replay` says.
+"""Experience replay (`config.replay`): a pool of past fakes, some of which replace new ones in the critic's batches
+(Shrivastava 2017, 1612.07828, section 2.3). The oldest are replaced first.
 """
 
 from collections.abc import Callable
@@ -17,59 +17,59 @@ from gans.ops import random
 from gans.ops.pixels import to_float, to_pixels
 from gans.parts import Pair
 
-POOL = 2**32 - 4  # a fold of the base key that is no step, beside those of gans/core.py
+POOL = 2**32 - 4  # for folding into the base key: not a step, and unlike those of gans/core.py
 
 
 def memory(config: ml_collections.ConfigDict, pair: Pair) -> dict[str, Tree]:
-    """The empty pool, if there is one. Raises UserError where past fakes cannot be judged."""
+    """The empty pool, if replay is on. Raises UserError if past fakes cannot be scored."""
     size, fresh = config.replay.size, config.replay.fresh
     if size is None:
         return {}
     if not pair.replayable:
-        raise UserError(f'replay.size={size}, but here fakes are judged by what they were made from (labels, codes),'
-                        ' which past ones no longer have: leave it off')  # fmt: skip
+        raise UserError(f'replay.size={size}, but in this system a fake is scored with its inputs (labels, codes),'
+                        ' which the pool does not keep: leave it off')  # fmt: skip
     if size % fresh:
         raise UserError(f'replay.size={size} must be a multiple of replay.fresh={fresh}')
     pool = jax.ShapeDtypeStruct((size, *pair.spec.shape), kind_of(pair.spec).dtype)
     check(pool.size * pool.dtype.itemsize, f'replay.size={size}', 'it')
-    return {pair.called('replay'): jnp.zeros(pool.shape, pool.dtype)}
+    return {pair.qualify('replay'): jnp.zeros(pool.shape, pool.dtype)}
 
 
 def mix(config: ml_collections.ConfigDict, pair: Pair) -> Callable[[Array, TrainState, Keys], Array] | None:
-    """What puts past fakes into a batch of new ones; None without a pool."""
+    """Makes (fakes, state, keys) -> fakes with past ones among them; None if replay is off."""
     if config.replay.size is None:
         return None
-    name, share, fresh = pair.called('replay'), config.replay.share, config.replay.fresh
+    name, share, fresh = pair.qualify('replay'), config.replay.share, config.replay.fresh
     return lambda fakes, state, keys: mix_in(state.memory[name], fakes, keys, share, state.step, fresh)
 
 
 def update(config: ml_collections.ConfigDict, pair: Pair, params: Params, state: TrainState) -> Aux:
-    """The pool after a step of the critic, with fakes of the generator as it samples."""
+    """The pool after a step of the critic, with new fakes of the generator in sampling mode."""
     if config.replay.size is None:
         return Aux()
-    name, inputs = pair.called('replay'), pair.inputs({}, fresh_keys(state, config.replay.fresh))
+    name, inputs = pair.qualify('replay'), pair.inputs({}, fresh_keys(state, config.replay.fresh))
     fakes, _ = pair.generate(params, state.stats, inputs, False)
     return Aux(memory={name: push(state.memory[name], fakes, state.step)})
 
 
 def fresh_keys(state: TrainState, count: int) -> Keys:
-    """Keys of the fakes that join the pool in a step, [count]: the same on all devices and in all pieces of the step,
-    which therefore all make the same pool.
+    """Keys [count] of the fakes that join the pool in a step: the same on all devices and in all micro-batches, so that
+    their pools stay identical.
     """
     key = jax.random.fold_in(jax.random.fold_in(state.rng, POOL), state.step)
     return random.example_keys(key, jnp.arange(count))
 
 
 def push(pool: Array, fresh: Array, step: Array) -> Array:
-    """The pool [N, ...] in which `fresh` [n, ...] have taken the oldest places; n divides N. Images as uint8."""
+    """The pool [N, ...] with its n oldest examples replaced by `fresh` [n, ...]; n divides N. Images are uint8."""
     start = step * len(fresh) % len(pool)
     return lax.dynamic_update_slice_in_dim(pool, _to_pool(fresh, pool.dtype), start, 0)
 
 
 def mix_in(pool: Array, fakes: Array, keys: Keys, share: float | Array, step: Array, count: int) -> Array:
-    """Fakes [B, ...], each with probability `share` replaced by one of the pool, once there are any.
+    """Fakes [B, ...], each replaced with probability `share` by one of the pool, once it has any.
 
-    step, count: how many steps have pushed `count` each.
+    step, count: so far, `step` steps have pushed `count` fakes each.
     """
     k_if, k_which = random.split(keys, 2)
     filled = jnp.minimum(step * count, len(pool))

@@ -1,6 +1,7 @@
-"""What functions of a file take, read from its text: nothing of it is run or imported."""
+"""Files of a package and the signatures of their functions, read from their text: nothing is run."""
 
 import ast
+import importlib
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -9,13 +10,20 @@ class Function(NamedTuple):
     """A function's signature."""
 
     positional: tuple[str, ...]
-    defaults: dict[str, Any]  # of the keyword-only arguments that have one, which must be literals
-    optional: frozenset[str]  # those of them that may be None by their annotation
+    defaults: dict[str, Any]  # of keyword-only arguments; must be literals
+    optional: frozenset[str]  # keyword-only arguments whose annotation allows None
     returns: str
 
 
+def files(package: str) -> dict[str, Path]:
+    """The files of a package that a config can name, by name: all but its build.py and helpers (`_name.py`)."""
+    folders = importlib.import_module(package).__path__
+    paths = sorted(path for folder in folders for path in Path(folder).glob('*.py'))
+    return {path.stem: path for path in paths if path.stem != 'build' and not path.stem.startswith('_')}
+
+
 def functions(path: Path) -> dict[str, Function]:
-    """The functions at the top level of a file, by name, in their order."""
+    """The top-level functions of a file by name, in order."""
     tree = ast.parse(path.read_text(encoding='utf-8'), str(path))
     return {node.name: _signature(node) for node in tree.body if isinstance(node, ast.FunctionDef)}
 

@@ -1,6 +1,6 @@
-"""The train step, one for every system. Imports the vocabulary, and the keys of examples.
+"""The train step, the same for every system. It needs the vocabulary and the keys of examples only.
 
-The whole trick: differentiate what the player owns; everything else is a constant.
+The whole trick: differentiate with respect to the nets that the player owns; everything else is a constant.
 """
 
 from collections.abc import Callable
@@ -17,12 +17,12 @@ Metrics = dict[str, Array]  # 'update/metric' -> scalar
 
 
 def init_state(system: System, rng: Array) -> TrainState:
-    """The state at step 0. `rng`: typed key []; it is also the base key of all later randomness."""
+    """The state at step 0. rng: typed key [], also the base key of all later randomness."""
     params, stats = {}, {}
     for i, (name, net) in enumerate(system.nets.items()):
         params[name], stats[name] = net.init(jax.random.fold_in(jax.random.fold_in(rng, WEIGHTS), i))
     opt = {name: player.tx.init({net: params[net] for net in player.nets}) for name, player in system.players.items()}
-    # Copies, because donated buffers must not be aliased.
+    # Copies, since donated buffers must not be aliased.
     ema = (
         {} if system.ema is None else {n: jax.tree.map(jnp.copy, Weights(params[n], stats[n])) for n in system.ema.nets}
     )
@@ -31,12 +31,12 @@ def init_state(system: System, rng: Array) -> TrainState:
 
 
 def due_updates(system: System, step: int) -> tuple[str, ...]:
-    """The updates that run in the step that follows `step` finished ones: static, chosen on the host."""
+    """The updates to run in the step after `step` finished ones; static, chosen on the host."""
     return tuple(update.name for update in system.updates if (step + 1) % update.every == 0)
 
 
 def repeats(system: System) -> int:
-    """How many batches one step consumes; an update of fewer repeats sees the last ones."""
+    """Batches that one step consumes; an update with fewer repeats gets the last ones."""
     return max(update.repeats for update in system.updates)
 
 
@@ -47,20 +47,20 @@ def make_train_step(
 
     Args:
       system: what to run.
-      axis_name: of the device axis; then the batch is this device's share, and gradients, statistics, memories and
-        metrics are averaged over the devices, here and nowhere else.
+      axis_name: of the device axis, if any: the batch is then this device's share, and gradients, statistics, memories
+        and metrics are averaged over the devices, here and nowhere else.
 
     The step's `batch` has leaves [repeats(system), B, ...]; `due` is a static tuple of names of updates.
     """
 
     def average(tree: Tree) -> Tree:
-        """Over the devices; whole numbers and flags in a memory must be the same on all of them."""
+        """Over devices; integers and flags in a memory must already agree."""
         if axis_name is None:
             return tree
         return jax.tree.map(lambda x: lax.pmean(x, axis_name) if jnp.issubdtype(x.dtype, jnp.inexact) else x, tree)
 
     def gradients(update: Update, state: TrainState, batch: dict[str, Array], keys: Array) -> tuple:
-        """One micro-batch: -> (gradients of what the player owns, (metrics, stats, memory))."""
+        """Of one micro-batch: (gradients of the player's nets, (metrics, stats, memory))."""
 
         def objective(owned: Tree) -> tuple:
             loss, aux = update.loss({**state.params, **owned}, state, batch, keys)
@@ -71,7 +71,7 @@ def make_train_step(
         return jax.grad(objective, has_aux=True)(owned)
 
     def accumulate(update: Update, state: TrainState, batch: dict[str, Array], keys: Array) -> tuple:
-        """The average over micro-batches; statistics and memory advance through them one after the other."""
+        """Averages over micro-batches; statistics and memories advance from one to the next."""
         if update.micro == 1:
             return gradients(update, state, batch, keys)
         pieces = jax.tree.map(lambda x: x.reshape(update.micro, -1, *x.shape[1:]), (batch, keys))
@@ -86,7 +86,7 @@ def make_train_step(
         return grads, (metrics, *carry)
 
     def run(update: Update, state: TrainState, batches: dict[str, Array], rng: Array) -> tuple[TrainState, Metrics]:
-        """All repeats of one update, each on its own batch."""
+        """Runs all repeats of one update, each on its own batch."""
         player = system.players[update.player]
 
         def body(state: TrainState, xs: tuple) -> tuple[TrainState, Metrics]:
@@ -102,12 +102,12 @@ def make_train_step(
             for net, rate in player.rates.items():
                 factor = rate(state.step)
                 change = {**change, net: jax.tree.map(lambda u, factor=factor: factor * u, change[net])}
-            moved = optax.apply_updates(owned, change), opt
+            new = optax.apply_updates(owned, change), opt
             if update.gate is not None:
-                still, is_open = (owned, state.opt[update.player]), update.gate(state.replace(memory=memory))
-                moved = jax.tree.map(lambda new, old: jnp.where(is_open, new, old), moved, still)
+                old, is_open = (owned, state.opt[update.player]), update.gate(state.replace(memory=memory))
+                new = jax.tree.map(lambda new, old: jnp.where(is_open, new, old), new, old)
                 metrics['gate'] = is_open.astype(jnp.float32)
-            params, opt = {**state.params, **moved[0]}, {**state.opt, update.player: moved[1]}
+            params, opt = {**state.params, **new[0]}, {**state.opt, update.player: new[1]}
             return state.replace(params=params, stats=stats, opt=opt, memory=memory), metrics
 
         batches = jax.tree.map(lambda x: x[x.shape[0] - update.repeats :], batches)
@@ -120,7 +120,7 @@ def make_train_step(
         rng, logged = jax.random.fold_in(state.rng, state.step), {}
         for i, update in enumerate(system.updates):
             if update.name in due:
-                with jax.named_scope(update.name):  # as traces call it
+                with jax.named_scope(update.name):  # shows up in profiles
                     state, metrics = run(update, state, batch, jax.random.fold_in(rng, i))
                 logged |= {f'{update.name}/{name}': value for name, value in metrics.items()}
         state = state.replace(step=state.step + 1)

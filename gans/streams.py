@@ -1,4 +1,4 @@
-"""Standard output and error: what cannot be printed is no reason to lose what was computed."""
+"""Standard output and error that never fail: results must not be lost because a line cannot be printed."""
 
 import os
 import sys
@@ -7,16 +7,16 @@ from typing import Any
 
 
 def install() -> None:
-    """From here on what a terminal's encoding lacks becomes '?', and what nobody reads any more goes nowhere."""
+    """Replaces characters that the terminal cannot encode by '?', and ignores output after the reader is gone."""
     for name in ('stdout', 'stderr'):
         stream = getattr(sys, name)
-        if hasattr(stream, 'reconfigure'):  # there may be none, as under pythonw
+        if hasattr(stream, 'reconfigure'):  # may be None, as under pythonw
             stream.reconfigure(errors='replace')
-            setattr(sys, name, _Lasting(stream))
+            setattr(sys, name, _SafeStream(stream))
 
 
-class _Lasting:
-    """A stream of text that outlives its reader, as behind `| head -1`."""
+class _SafeStream:
+    """A text stream that survives a broken pipe, such as `| head -1`."""
 
     def __init__(self, stream: Any) -> None:
         self._stream = stream
@@ -25,14 +25,14 @@ class _Lasting:
         return getattr(self._stream, name)
 
     def write(self, text: str) -> int:
-        self._lasting(lambda: self._stream.write(text))
+        self._ignore_broken_pipe(lambda: self._stream.write(text))
         return len(text)
 
     def flush(self) -> None:
-        self._lasting(self._stream.flush)
+        self._ignore_broken_pipe(self._stream.flush)
 
-    def _lasting(self, act: Callable[[], object]) -> None:
+    def _ignore_broken_pipe(self, act: Callable[[], object]) -> None:
         try:
             act()
         except BrokenPipeError:
-            os.dup2(os.open(os.devnull, os.O_WRONLY), self._stream.fileno())  # also for what is still in its buffer
+            os.dup2(os.open(os.devnull, os.O_WRONLY), self._stream.fileno())  # also for the rest of its buffer

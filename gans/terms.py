@@ -1,7 +1,7 @@
-"""Terms that any pair of generator and critic may have: `config.terms.NAME` holds the arguments of the function NAME.
+"""Terms that any pair of generator and critic can have: `config.terms.NAME` holds the arguments of the function NAME.
 
-Each returns a `gans.parts.Term`. Those of the critic's loss stand in CRITIC, those of the generator's in GENERATOR; a
-term of a system's own lies in its system's file.
+Each returns a `gans.parts.Term`; CRITIC lists those of the critic's loss, GENERATOR those of the generator's. A term
+that only one system has is defined in that system's file.
 """
 
 import inspect
@@ -15,15 +15,15 @@ from gans import augment, defaults, penalties
 from gans.core import Array, Aux, Keys, Spec
 from gans.errors import unknown
 from gans.ops import random
-from gans.ops.several import several
-from gans.parts import Scene, Term, packed, unpacked
+from gans.ops.batch_check import check_batch
+from gans.parts import Scene, Term, pack_examples, unpack_examples
 
 
 def penalize(penalty: penalties.Penalty, weight: float | Array, every: int, through_view: bool) -> Term:
     """The term of a penalty on the critic's gradient.
 
-    through_view: whether the penalty is at the examples themselves, and goes through what the view does to them (so R1
-      in StyleGAN2-ADA, 2006.06676), or at the examples as they are shown.
+    through_view: whether the gradient is taken at the original examples, through the view (as for R1 in StyleGAN2-ADA,
+      2006.06676), or at the examples as they are shown.
     """
 
     def value(scene: Scene, keys: Keys) -> tuple[Array, Aux]:
@@ -62,27 +62,28 @@ def consistency(*, spec: Spec, weight: float = 10.0, names: str = 'flip_shift', 
     """Balanced consistency (bCR, Zhao 2021, 2002.04724, algorithm 1): (D(x) - D(T(x)))^2 of real and of fake examples
     as the view shows them.
 
-    names: of the random augmentations T, see gans/augment.py.
+    names: the random augmentations T, see gans/augment.py.
     """
     augmentation = augment.augmentation(names, spec.shape)
 
     def value(scene: Scene, keys: Keys) -> tuple[Array, Aux]:
-        def apart(scores: Array, x: Array, keys: Keys) -> Array:
-            each = jnp.stack(random.split(keys, scene.pack), 1).reshape(-1)  # a key for each example of a pack
-            moved = packed(augmentation(unpacked(x, scene.pack), each, 1.0), scene.pack)
-            return (scores - scene.bare_critic(moved)) ** 2
+        def squared_change(scores: Array, x: Array, keys: Keys) -> Array:
+            each = jnp.stack(random.split(keys, scene.pack), 1).reshape(-1)  # one key per example of a pack
+            augmented = pack_examples(augmentation(unpack_examples(x, scene.pack), each, 1.0), scene.pack)
+            return (scores - scene.bare_critic(augmented)) ** 2
 
         (real, fake), (k_real, k_fake) = scene.shown, random.split(keys, 2)
-        return apart(scene.real_scores, real, k_real) + apart(scene.fake_scores, fake, k_fake), Aux()
+        change = squared_change(scene.real_scores, real, k_real) + squared_change(scene.fake_scores, fake, k_fake)
+        return change, Aux()
 
     return Term(value, weight, every)
 
 
 def lecam(*, name: str, weight: float = 0.3, decay: float = 0.99) -> Term:
-    """LeCam regularization (Tseng 2021, 2104.03310, eqs. 3 and 4): real scores are held near the moving average of the
-    fake ones, and fake scores near that of the real ones. The averages start at 0, so at first they pull toward 0.
+    """LeCam regularization (Tseng 2021, 2104.03310, eqs. 3 and 4): pulls real scores toward the moving average of
+    the fake ones and vice versa. The averages start at 0, so early on both are pulled toward 0.
 
-    name: of the averages among the memories. decay: of the averages, per call.
+    name: of the averages in the memory. decay: of the averages, per call.
     """
 
     def value(scene: Scene, keys: Keys) -> tuple[Array, Aux]:
@@ -99,11 +100,11 @@ def feature_matching(*, weight: float = 1.0, alone: bool = True) -> Term:
     """|E f(real) - E f(fake)|^2 of the critic's features; each E over the device's batch (Salimans 2016, 1606.03498,
     section 3.1).
 
-    alone: in place of the game, as in the paper, or beside it.
+    alone: whether it replaces the game, as in the paper, or is added to it.
     """
 
     def value(scene: Scene, keys: Keys) -> tuple[Array, Aux]:
-        several('feature matching', len(scene.real_features))
+        check_batch('feature matching', len(scene.real_features))
         return jnp.sum((scene.mean(scene.real_features) - scene.mean(scene.fake_features)) ** 2), Aux()
 
     return Term(value, weight, real=True, features=True, alone=alone)
@@ -118,26 +119,26 @@ CRITIC: dict[str, Callable[..., Term]] = {
     'lecam': lecam,
 }
 GENERATOR: dict[str, Callable[..., Term]] = {'feature_matching': feature_matching}
-GIVEN = ('spec', 'name')  # arguments that the config does not have
+GIVEN = ('spec', 'name')  # arguments that the config does not set
 
 
 def build(
     config: Mapping[str, Mapping[str, Any]], known: Mapping[str, Callable[..., Term]], suffix: str, spec: Spec
 ) -> dict[str, Term]:
-    """The terms of `config`, that is `config.terms`, that are among the known ones.
+    """Builds those terms of `config.terms` that are among the known ones.
 
     Args:
-      suffix: tells the memories of several pairs apart.
+      suffix: distinguishes the memories of several pairs.
       spec: of the examples.
 
     Raises:
-      UserError: a term or an argument that there is not, or that does not fit the examples.
+      UserError: an unknown term or argument, or one that does not fit the examples.
     """
     found, given, sections = {}, {'spec': spec}, defaults.terms()
     for name in config:
         if name not in sections:
             raise unknown('term', name, sections)
-    for name in sections:  # in one order, whatever the config's: lazy terms are updates, whose places make keys
+    for name in sections:  # in a fixed order: lazy terms are updates, whose random keys depend on it
         if name not in known or name not in config:
             continue
         section = config[name]

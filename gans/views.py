@@ -1,6 +1,4 @@
-"""What a critic is shown: examples under augmentations and under noise, as `config.augment` and `config.instance_noise`
-say.
-"""
+"""Views: examples with the augmentations of `config.augment` and the noise of `config.instance_noise`."""
 
 import jax.numpy as jnp
 import ml_collections
@@ -13,9 +11,9 @@ from gans.parts import Conditions, View
 
 
 def build(config: ml_collections.ConfigDict, spec: Spec, name: str) -> View | None:
-    """The view of examples of that spec; None where the critic is shown the examples as they are.
+    """Builds the view of examples of that spec; None if neither augmentations nor noise are on.
 
-    Images that the critic is given beside an example move with it, by the same draws; noise is the example's alone.
+    Images among the conditions are augmented with the same draws as their example; noise is added to examples only.
 
     Args:
       config: the whole config.
@@ -23,7 +21,7 @@ def build(config: ml_collections.ConfigDict, spec: Spec, name: str) -> View | No
     """
     names, target, sigma = config.augment.names, config.augment.target, config.instance_noise.sigma
     if names is None and target is not None:
-        raise UserError('augment.target adapts augmentations, and there are none: set augment.names')
+        raise UserError('augment.target adapts the strength of augmentations, but there are none: set augment.names')
     if names is None and sigma is None:
         return None
     augmentation = None if names is None else augment.augmentation(names, spec.shape)
@@ -32,15 +30,15 @@ def build(config: ml_collections.ConfigDict, spec: Spec, name: str) -> View | No
         if augmentation is not None:
             keys, k_augment = random.split(keys, 2)
             p = config.augment.probability if target is None else state.memory[name]['p']
-            move = lambda x: augmentation(x, k_augment, p)
-            x, conditions = move(x), tuple(move(c) if c.ndim == x.ndim else c for c in conditions)
-        if sigma is not None:  # it fades (Sonderby 2017, 1610.04490)
+            images = tuple(augmentation(c, k_augment, p) if c.ndim == x.ndim else c for c in conditions)
+            x, conditions = augmentation(x, k_augment, p), images
+        if sigma is not None:  # annealed to 0 (Sonderby 2017, 1610.04490)
             left = jnp.maximum(0.0, 1.0 - state.step / config.instance_noise.until)
             x = x + sigma * left * random.normal(keys, x.shape[1:])
         return x, conditions
 
     def learn(state: TrainState, real_scores: Array) -> Aux:
-        """ADA: overfitting moves the probability."""
+        """ADA: adapts the probability to overfitting."""
         examples = config.train.batch_size / config.train.micro
         now = augment.update_probability(
             state.memory[name], real_scores, target, examples / (1000 * config.augment.kimg)
@@ -54,7 +52,7 @@ def build(config: ml_collections.ConfigDict, spec: Spec, name: str) -> View | No
 
 
 def chain(first: View | None, second: View | None) -> View | None:
-    """One view after the other."""
+    """The composition of two views, in this order."""
     if first is None or second is None:
         return first or second
 

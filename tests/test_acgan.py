@@ -10,7 +10,7 @@ from drawing import draw, inputs_of
 from ml_collections import ConfigDict
 
 from experiments import common
-from gans.configs import overridden
+from gans.configs import override
 from gans.core import Compute, Spec
 from gans.errors import UserError
 from gans.ops import random
@@ -27,7 +27,7 @@ def made(classes=CLASSES, weight=0.7, **overrides):
     config.latents.size = 5
     config.generator = ConfigDict({'net': 'mlp', 'widths': (16,), 'condition': 'concat'})
     config.critic = ConfigDict({'net': 'mlp', 'widths': (16,)})
-    config = overridden(config, overrides, 'of a test')
+    config = override(config, overrides, 'of a test')
     config.acgan = ConfigDict({'weight': weight}, type_safe=False)
     return build(config, Spec(SHAPE, classes), Compute())
 
@@ -147,9 +147,9 @@ def test_who_moves_what(update, moved):
     [
         ({'pack': 2}, "pack=2 has no meaning in system 'acgan'"),
         ({'critic.condition': 'projection'}, "critic.condition='projection' has no meaning in system 'acgan'"),
-        ({'replay.size': 8}, 'replay.size=8, but here fakes are judged by what they were made from'),
+        ({'replay.size': 8}, 'replay.size=8, but in this system a fake is scored with its inputs'),
         ({'generator.condition': None}, 'set generator.condition'),
-        ({'classes': ()}, "generator.condition='concat' wants labels"),
+        ({'classes': ()}, "generator.condition='concat' needs labels"),
     ],
 )
 def test_what_has_no_meaning_is_refused(overrides, said):

@@ -10,7 +10,7 @@ from drawing import draw, inputs_of
 from ml_collections import ConfigDict
 
 from experiments import common
-from gans.configs import overridden
+from gans.configs import override
 from gans.core import Compute, Spec
 from gans.errors import UserError
 from gans.ops import random
@@ -28,7 +28,7 @@ def made(**overrides):
     for role in ('generator', 'critic'):
         config[role] = ConfigDict({'net': 'infogan', 'width': 4, 'norm': 'none', 'init_std': 0.3})
     config.began = {'gamma': 0.75, 'rate': 0.1}
-    return build(overridden(config, overrides, 'of a test'), Spec(SHAPE), Compute())
+    return build(override(config, overrides, 'of a test'), Spec(SHAPE), Compute())
 
 
 def batches(steps=1, repeats=1, size=8):
@@ -167,8 +167,8 @@ def test_k_stays_while_the_critic_repeats():
 @pytest.mark.parametrize(
     'overrides, said',
     [
-        ({'game': 'hinge'}, "game='hinge' has no meaning in system 'began', which has a game of its own"),
-        ({'labels.real': 0.9}, "labels.real=0.9 has no meaning in system 'began'"),
+        ({'game': 'hinge'}, "game='hinge' has no meaning in system 'began', which has its own game"),
+        ({'targets.real': 0.9}, "targets.real=0.9 has no meaning in system 'began'"),
         ({'critic.condition': 'concat'}, "critic.condition='concat' has no meaning in system 'began'"),
         ({'critic.net': 'dcgan'}, "critic.net='dcgan' has no Autoencoder"),
         ({'latents.distribution': 'cauchy'}, 'cauchy'),

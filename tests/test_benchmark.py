@@ -19,7 +19,7 @@ from gans import config_file, configs
 from gans.core import DATA
 from gans.cost import benchmark, describe, stopwatch
 from gans.cost.stopwatch import Run, Timing
-from gans.cost.text import quantity
+from gans.cost.text import format_quantity
 from gans.data import feed
 from gans.train import program
 from gans.train.leaves import count, size_of
@@ -38,7 +38,7 @@ def small(**overrides: object) -> ConfigDict:
     config.critic = ConfigDict({'net': 'mlp', 'widths': (8,)})
     config.train.update(steps=4, batch_size=16, log_every=2, sample_every=4, checkpoint_every=2)
     config.eval.update(every=4, samples=32, features=None)
-    return configs.overridden(config, overrides, 'of a test')
+    return configs.override(config, overrides, 'of a test')
 
 
 # What is counted.
@@ -106,7 +106,7 @@ def test_bytes_while_a_program_runs() -> None:
 def test_quantity() -> None:
     given = (0.0, 999, 999.6, 1234, 4.308e9, 9.9e14)
     said = ['0 B', '999 B', '1 kB', '1.23 kB', '4.31 GB', '990 TB']
-    assert [quantity(value, 'B') for value in given] == said
+    assert [format_quantity(value, 'B') for value in given] == said
 
 
 # What is timed.

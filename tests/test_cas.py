@@ -5,6 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from gans import defaults
 from gans.core import Compute, Sampler, System, TrainState
 from gans.data.images import finish
 from gans.evaluate import run
@@ -29,7 +30,7 @@ def quick():
 @pytest.fixture(scope='module')
 def train():
     pytest.importorskip('sklearn')
-    return classifier.splits(DIGITS)[0]
+    return classifier.load_splits(DIGITS)[0]
 
 
 def found(images: np.ndarray, labels: np.ndarray) -> dict[str, float]:
@@ -52,7 +53,7 @@ def test_a_generator_of_real_images_of_the_class_asked_for(train) -> None:
     inputs = lambda batch, keys: {'z': random.integers(keys, 100), 'label': batch['label']}
     make = lambda state, z: finish({'real': bank[z['label'], z['z']]}, None)['real']
     system = System({}, {}, (), {'samples': Sampler(inputs, make, asked={'label': 'labels'})})
-    experiment = Experiment(None, train, Compute(), system, 1, None)
+    experiment = Experiment(defaults.get_config(), train, Compute(), system, 1, None)
     state = TrainState(0, {}, {}, {}, {}, {}, jax.random.key(0))
     drawn = sampling.fixed_inputs(experiment, 800, 0)
     values = found(run.samples(experiment, state, drawn, 0), drawn['label'])

@@ -13,7 +13,7 @@ import test_sweep
 from ml_collections import ConfigDict
 from PIL import Image
 
-from gans.configs import flat
+from gans.configs import flatten
 from gans.data import load
 from gans.errors import Stopped, UserError
 from gans.metrics import protocol
@@ -159,8 +159,8 @@ def test_keys_that_may_change(key: str, value: object, tmp_path: Path, capsys) -
     workdir.claim(folder, config, SOURCE, 4)
     if key.startswith('population.'):
         return
-    assert flat(workdir.read_config(folder / 'config.json'))[key] == value
-    was = flat(config_of())[key]
+    assert flatten(workdir.read_config(folder / 'config.json'))[key] == value
+    was = flatten(config_of())[key]
     assert json.loads((folder / 'history.json').read_text()) == [{'step': 4, 'was': {key: was}, 'summary': {}}]
     assert f'from step 4 on {key} ({was} there, {value} now)' in capsys.readouterr().err
     workdir.claim(folder, config, SOURCE, 4)  # again: nothing is new

@@ -102,7 +102,7 @@ def test_other_numbers_of_points_all_take_part(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     'args, code, said',
     [
-        ((), 2, 'compare what? --real=PATH --fake=PATH'),
+        ((), 2, 'compare what? set --real=PATH and --fake=PATH'),
         (('--real=REAL', '--fake=REAL', '--out=a.txt'), 2, 'name a FILE.json'),
         (('--real=REAL', '--fake=REAL', '--features=classifier'), 2, "of which set's labels? give features"),
         (('--real=REAL', '--fake=REAL', '--features=pixels'), 0, ''),

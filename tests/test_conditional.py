@@ -129,9 +129,9 @@ def test_features_are_told_by_every_critic() -> None:
         ({'critic': {'condition': None}}, 'critic.condition is not set'),
         ({'generator': {'norm': 'layer', 'condition': 'norm'}}, "wants generator.norm='batch', not 'layer'"),
         ({'critic': {'condition': 'projection', 'embedding': 3}}, 'critic.embedding=3 has no meaning'),
-        ({'replay': {'size': 8}}, 'replay.size=8, but here fakes are judged by what they were made from'),
-        ({'data': {'labels': False}}, "generator.condition='concat' wants labels, and this set has none"),
-        ({'generator': ConfigDict({'net': 'dirac', 'condition': 'norm'})}, "cannot be had of the net 'dirac'"),
+        ({'replay': {'size': 8}}, 'replay.size=8, but in this system a fake is scored with its inputs'),
+        ({'data': {'labels': False}}, "generator.condition='concat' needs labels, and this data set has none"),
+        ({'generator': ConfigDict({'net': 'dirac', 'condition': 'norm'})}, "is not supported by the net 'dirac'"),
     ],
 )
 def test_mistakes_are_one_line(section, said) -> None:
@@ -161,7 +161,7 @@ def test_classes_come_in_turn_in_pictures_and_from_the_batch_in_training() -> No
     count = len(experiment.source.spec.classes)
     inputs = sampling.fixed_inputs(experiment, 2 * count)
     assert inputs['label'].tolist() == [*range(count)] * 2 and sampling.columns(experiment) == count
-    assert sampling.fixed_inputs(experiment, 3, label=1)['label'].tolist() == [1, 1, 1]
+    assert sampling.batch_of(experiment, sampling.main_sampler(experiment.system), 3, 1)['label'].tolist() == [1, 1, 1]
     label = jnp.array([2, 0, 1])
     drawn = sampling.main_sampler(experiment.system).inputs({'label': label}, jax.random.split(jax.random.key(0), 3))
     np.testing.assert_array_equal(drawn['label'], label)

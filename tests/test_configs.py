@@ -24,7 +24,7 @@ from gans.train import setup
 EXPERIMENTS = Path(__file__).resolve().parent.parent / 'experiments'
 NAMES = [*test_experiments.NAMES, *(f'sweeps/{path.stem}' for path in (EXPERIMENTS / 'sweeps').glob('*.py'))]
 HEAD = 'from experiments.gan_ring8 import get_config as base\n\n'
-SECTIONS = configs.flat(ConfigDict(defaults.systems() | {'terms': defaults.terms()}))
+SECTIONS = configs.flatten(ConfigDict(defaults.systems() | {'terms': defaults.terms()}))
 TYPO = HEAD + "def get_config():\n    config = base('smoke')\n    config.train.stepz = 6\n    return config\n"
 
 
@@ -64,7 +64,7 @@ def test_an_experiment_is_as_its_file_says(name: str) -> None:
     """To the order of its keys: the defaults know all of it, and complete the sections that it names."""
     for variant in ('', 'smoke'):
         config = config_file.read(f'{EXPERIMENTS / name}.py:{variant}')
-        found, given = configs.flat(config), configs.flat(test_experiments.config_of(name, variant))
+        found, given = configs.flatten(config), configs.flatten(test_experiments.config_of(name, variant))
         assert json.dumps({key: value for key, value in found.items() if key in given}) == json.dumps(given)
         assert {key: value for key, value in found.items() if key not in given}.items() <= SECTIONS.items()
         assert sections(found) == sections(given)
@@ -77,7 +77,7 @@ def test_what_a_config_leaves_out_is_as_the_defaults_say(tmp_path: Path) -> None
     nested = text.replace("'ema.decay': 0.5", "'ema': {'decay': 0.5}")
     for given in (text, f'ConfigDict({nested})', f'FrozenConfigDict({nested})'):
         path = write(tmp_path, f'from ml_collections import *\n\ndef get_config():\n    return {given}\n')
-        config, whole = configs.flat(read(path)), configs.flat(common.get_config())
+        config, whole = configs.flatten(read(path)), configs.flatten(common.get_config())
         differ = {key: value for key, value in config.items() if value != whole[key]}
         assert differ == {'seed': 3, 'train.steps': 6, 'ema.decay': 0.5, 'optimizer.critic.learning_rate': 1.0}
         assert type(config['optimizer.critic.learning_rate']) is float
@@ -100,8 +100,10 @@ def test_a_dict_is_a_config(tmp_path: Path, capsys: pytest.CaptureFixture) -> No
         assert launching.main(f'--config={path}', '--mode=describe') == code
         out, errors = capsys.readouterr()
         assert 'generator' in out if code == 0 else errors.count('\n') == 1
-    assert 'data.name' in refused(lambda: setup.setup(configs.whole({'seed': 0}, 'of a test'), devices=1))
-    assert 'generator.net' in refused(lambda: setup.setup(configs.whole({'data.name': 'ring'}, 'of a test'), devices=1))
+    assert 'data.name' in refused(lambda: setup.setup(configs.apply_defaults({'seed': 0}, 'of a test'), devices=1))
+    assert 'generator.net' in refused(
+        lambda: setup.setup(configs.apply_defaults({'data.name': 'ring'}, 'of a test'), devices=1)
+    )
 
 
 def test_the_section_of_a_system_has_defaults_where_it_is_named(tmp_path: Path) -> None:
@@ -174,7 +176,7 @@ def test_colons_in_a_path(tmp_path: Path) -> None:
         ("def get_config():\n    return {'terms': {'r1': 5}}", 'terms.r1=5 of FILE does not fit: a section is wanted'),
         ("def get_config():\n    return {'terms': {'r11': {}}}", "'terms.r11'; did you mean 'terms.r1'?"),
         ("def get_config():\n    return {'terms.r1.wait': 1}", "'terms.r1.wait'; did you mean 'terms.r1.weight'?"),
-        ("def get_config():\n    return {'train': 5}", 'train=5 of FILE does not fit: a section is wanted there'),
+        ("def get_config():\n    return {'train': 5}", 'train=5 of FILE does not fit: expected a section'),
         ("def get_config():\n    return {'seed': {'a': 1}}", "unknown key of FILE 'seed.a'; did you mean 'seed'?"),
         ("def get_config():\n    return {'pack': True}", 'pack=True of FILE does not fit: a whole number is wanted'),
         ("def get_config():\n    return {'pack': 1.5}", 'pack=1.5 of FILE does not fit: a whole number is wanted'),
@@ -183,18 +185,21 @@ def test_colons_in_a_path(tmp_path: Path) -> None:
             "ema.decay='0.9' of FILE does not fit: a number is",
         ),
         ("def get_config():\n    return {'ema': {'decay': True}}", 'ema.decay=True of FILE does not fit: a number is'),
-        ("def get_config():\n    return {'train': {'steps': None}}", 'train.steps=None of FILE: this cannot be turned'),
+        (
+            "def get_config():\n    return {'train': {'steps': None}}",
+            'train.steps=None of FILE: this key cannot be turned',
+        ),
         (
             'def get_config():\n    pass',
-            'FILE, line 1: get_config must return a ConfigDict or a dict, and returns None',
+            'FILE, line 1: get_config must return a ConfigDict or a dict, but returns None',
         ),
         (
             'x = 1\ndef get_config():\n    return [1]',
-            'FILE, line 2: get_config must return a ConfigDict or a dict, and',
+            'FILE, line 2: get_config must return a ConfigDict or a dict, but',
         ),
         (
             'def get_config(size):\n    return {}',
-            'FILE, line 1: get_config(size): it wants a variant: --config=FILE:NAME',
+            'FILE, line 1: get_config(size): it needs a variant: --config=FILE:NAME',
         ),
         ('def get_config():\n    return {}[1]', 'FILE, line 2: KeyError: 1'),
         ("def get_config():\n    raise ValueError('two\\nlines')", 'FILE, line 2: ValueError: two lines'),
@@ -218,8 +223,8 @@ def test_mistakes_in_what_a_file_imports(tmp_path: Path) -> None:
     helper = write(tmp_path, 'x = (\n', 'broken_helper_of_a_test.py')
     assert f'{helper}, line 1: SyntaxError' in refused(read, write(tmp_path, 'import broken_helper_of_a_test'))
     path = write(tmp_path, 'def get_config():\n    return {}')
-    assert f"{path}, line 1: get_config(): it knows no variants: leave out ':tiny'" in refused(read, f'{path}:tiny')
-    assert 'it must be a file of Python (.py), or' in refused(read, write(tmp_path, '', 'notes.txt'))
+    assert f"{path}, line 1: get_config(): it has no variants: leave out ':tiny'" in refused(read, f'{path}:tiny')
+    assert 'it must be a Python file (.py), or' in refused(read, write(tmp_path, '', 'notes.txt'))
     for text in ('[1]', '{', '3'):
         assert 'config.json' in refused(read, write(tmp_path, text, 'config.json'))
     assert "did you mean 'train.steps'" in refused(read, write(tmp_path, '{"train": {"stepz": 1}}', 'config.json'))
@@ -247,6 +252,8 @@ def test_unknown_keys_by_the_command_line(tmp_path: Path, capsys: pytest.Capture
         ('lecam.weight', 'terms.lecam'),
         ('feature_matching', 'terms.feature_matching.weight'),
         ('unroll.steps', 'unrolled'),
+        ('labels.real', 'targets'),
+        ('flip_labels', 'flip_targets'),
     ],
 )
 def test_keys_that_have_moved(key: str, now: str, tmp_path: Path) -> None:
@@ -259,7 +266,7 @@ def test_keys_that_have_moved(key: str, now: str, tmp_path: Path) -> None:
     section, _, last = key.partition('.')
     run = ConfigDict({**common.get_config().to_dict(), section: {last: 1.0} if last else 1.0})
     run.data.name, run.generator.net, run.critic.net = 'ring', 'mlp', 'mlp'
-    assert refused(lambda: setup.setup(run, devices=1)).startswith(f'{section} in the config: it is {now}')
+    assert refused(lambda: setup.setup(run, devices=1)).startswith(f'there is no key {section} any more: it is {now}')
 
 
 # What is set in them
@@ -297,7 +304,7 @@ def test_keys_on_the_command_line(words: list[str], wanted: dict) -> None:
     flags.FLAGS.unparse_flags()
     file = str(EXPERIMENTS / 'gan_ring8.py')
     _, overrides = cli.parse(['launch.py', f'--config={file}', *words])
-    before, after = configs.flat(config_file.read(file)), configs.flat(cli.read_config(file, overrides))
+    before, after = configs.flatten(config_file.read(file)), configs.flatten(cli.read_config(file, overrides))
     assert {key: after.get(key) for key in before | after if before.get(key) != after.get(key)} == wanted
 
 
@@ -307,7 +314,7 @@ def test_the_command_of_a_sweep_says_what_not_where() -> None:
 
 
 def test_a_section_of_arguments_is_set_as_a_whole() -> None:
-    set_to = lambda value: configs.overridden(gan_ring8.get_config(), value, 'of a test')
+    set_to = lambda value: configs.override(gan_ring8.get_config(), value, 'of a test')
     assert set_to({'critic': {'net': 'dirac'}}).critic == ConfigDict({'net': 'dirac'})
     rated = set_to({'optimizer': {'critic': {'learning_rate': 1}}}).optimizer
     assert rated.critic == ConfigDict({'name': 'adam', 'learning_rate': 1.0})
@@ -318,12 +325,12 @@ def test_numbers_of_numpy_are_numbers() -> None:
     import numpy as np
 
     set_to = {'pack': np.int64(2), 'terms.r1.weight': np.float32(0.5), 'ema.decay': np.float64(0.5)}
-    config = configs.overridden(gan_ring8.get_config(), set_to, 'of a test')
+    config = configs.override(gan_ring8.get_config(), set_to, 'of a test')
     assert [type(x) for x in (config.pack, config.terms.r1.weight, config.ema.decay)] == [int, float, float]
 
 
 def test_a_section_that_is_there_in_part_is_made_whole() -> None:
     config = gan_ring8.get_config()
     config.terms = ConfigDict({'r1': {'weight': 3.0}})
-    found = configs.overridden(config, {'terms.r1.every': 4}, 'of a test').terms.r1
+    found = configs.override(config, {'terms.r1.every': 4}, 'of a test').terms.r1
     assert found.to_dict() == defaults.terms()['r1'] | {'weight': 3.0, 'every': 4}

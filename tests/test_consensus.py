@@ -10,7 +10,7 @@ from ml_collections import ConfigDict
 
 from experiments import gan_ring8
 from experiments.sweeps import dirac, game_dynamics
-from gans.configs import overridden, whole
+from gans.configs import apply_defaults, override
 from gans.core import Compute, Spec
 from gans.errors import UserError
 from gans.ops.random import example_keys
@@ -27,7 +27,7 @@ ALTERNATING = np.array([[1.0, H], [0.0, 1.0]]) @ np.array([[1.0, 0.0], [-H, 1.0]
 
 def configured(dynamics, base, **overrides):
     sections = {name: section for name, section in SECTIONS.items() if name in dynamics}
-    return overridden(whole(base, 'of a test'), {'dynamics': dynamics, **sections, **overrides}, 'of a test')
+    return override(apply_defaults(base, 'of a test'), {'dynamics': dynamics, **sections, **overrides}, 'of a test')
 
 
 def trajectory(dynamics, **overrides):
@@ -174,7 +174,7 @@ def test_extrapolation_and_update_see_a_batch_each():
 
 @pytest.mark.parametrize('dynamics', ['extragradient', 'consensus'])
 def test_what_moves_at_once_refuses_what_does_not(dynamics):
-    with pytest.raises(UserError, match=r'train\.n_critic=2, but these dynamics move all players at once'):
+    with pytest.raises(UserError, match=r'train\.n_critic=2, but these dynamics update all players simultaneously'):
         build(configured(dynamics, gan_ring8.get_config('smoke'), **{'train.n_critic': 2}), Spec((2,)), Compute())
 
 

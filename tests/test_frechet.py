@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from peers import torch_fidelity
 
-from gans.metrics.frechet import BATCH, Moments, Sum, _add, finish, frechet, moments, singular, start, update
+from gans.metrics.frechet import BATCH, Moments, Sum, _add, finish, frechet, is_singular, moments, start, update
 
 
 def gaussian(mean, cov) -> Moments:
@@ -141,7 +141,7 @@ def test_what_float64_does_not_hold_has_no_distance():
 
 
 def test_singular_where_there_are_too_few_examples():
-    assert singular(moments(features(8, 8))) and not singular(moments(features(9, 8)))
+    assert is_singular(moments(features(8, 8))) and not is_singular(moments(features(9, 8)))
     assert np.linalg.matrix_rank(moments(features(8, 8)).cov, rtol=1e-5) == 7
 
 

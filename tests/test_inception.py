@@ -19,8 +19,8 @@ from gans.features import inception, torch_file
 from gans.features.base import Extractor
 from gans.features.inception import convert, inception_v3
 from gans.features.resize import bilinear, tf1_bilinear
+from gans.metrics.extract import extract
 from gans.metrics.frechet import frechet
-from gans.metrics.seen import see
 
 RNG = np.random.default_rng(0)
 IMAGES = [RNG.integers(0, 256, shape, np.uint8) for shape in [(2, 40, 56, 3), (1, 299, 299, 3)]]
@@ -74,7 +74,7 @@ def test_preprocessing_reaches_both_ends():
 
 
 def test_average_pools_exclude_the_padding():
-    np.testing.assert_allclose(inception.average(jnp.ones((1, 5, 5, 2))), np.ones((1, 5, 5, 2)), rtol=1e-6)
+    np.testing.assert_allclose(inception.average_pool(jnp.ones((1, 5, 5, 2))), np.ones((1, 5, 5, 2)), rtol=1e-6)
 
 
 @pytest.fixture(scope='module')
@@ -141,10 +141,10 @@ def test_distances_grow_with_damage():
     source = load.load({'name': 'openmoji', 'size': 32})
     kinds = np.argsort(source.arrays['label'][::100], kind='stable')
     images = source.arrays['real'][::100][kinds]  # 17, kind by kind
-    real = see(extractor, images)
+    real = extract(extractor, images)
     none = frechet(real.moments, real.moments)
     for damage, amounts in ((noisy, (8, 64)), (blurred, (0.5, 2))):
-        found = [frechet(real.moments, see(extractor, damage(images, amount)).moments) for amount in amounts]
+        found = [frechet(real.moments, extract(extractor, damage(images, amount)).moments) for amount in amounts]
         assert none < 1e-3 * found[0] and found == sorted(found), (damage, found)
     lost = [frechet(real.moments, real.part(slice(keep)).moments) for keep in (12, 4)]
     assert none < 1e-3 * lost[0] and lost == sorted(lost), lost
@@ -238,7 +238,7 @@ def test_the_file_is_fetched_once(cache, monkeypatch):
     monkeypatch.setattr(urllib.request, 'urlopen', server)
     monkeypatch.setattr(inception, 'SHA256', hashlib.sha256(b'weights').hexdigest())
     for _ in range(2):
-        assert inception.fetched() == cache / inception.FILE
+        assert inception.fetch() == cache / inception.FILE
         assert [path.name for path in cache.iterdir()] == [inception.FILE]
         assert (cache / inception.FILE).read_bytes() == b'weights' and server.asked == [inception.URL]
 

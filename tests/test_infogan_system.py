@@ -10,7 +10,7 @@ from drawing import draw, inputs_of
 from ml_collections import ConfigDict
 
 from experiments import common
-from gans.configs import overridden
+from gans.configs import override
 from gans.core import Compute, Spec
 from gans.errors import UserError
 from gans.ops import random
@@ -30,7 +30,7 @@ def made(**overrides):
     for role in ('generator', 'critic'):
         config[role] = ConfigDict({'net': 'mlp', 'widths': (16,), 'norm': 'none'})
     section = {'categories': 4, 'category_weight': 1.5, 'code_weight': 0.25, 'widths': (6,)}
-    return build(overridden(config, {'infogan': section, **overrides}, 'of a test'), Spec(SHAPE), Compute())
+    return build(override(config, {'infogan': section, **overrides}, 'of a test'), Spec(SHAPE), Compute())
 
 
 def first(system):
@@ -258,7 +258,7 @@ def test_options_of_the_game():
         ({'pack': 2}, 'pack=2 has no meaning'),
         ({'generator.condition': 'concat'}, "generator.condition='concat' has no meaning in system 'infogan'"),
         ({'critic.condition': 'concat'}, "critic.condition='concat' has no meaning in system 'infogan'"),
-        ({'replay.size': 8}, 'replay.size=8, but here fakes are judged by what they were made from'),
+        ({'replay.size': 8}, 'replay.size=8, but in this system a fake is scored with its inputs'),
     ],
 )
 def test_what_has_no_meaning_is_refused(overrides, said):

@@ -11,7 +11,7 @@ from ml_collections import ConfigDict
 
 from experiments import common, lapgan_cifar10, lapgan_openmoji64
 from gans import augment
-from gans.configs import overridden
+from gans.configs import override
 from gans.core import Compute, Spec
 from gans.errors import UserError
 from gans.latents import LATENTS
@@ -161,7 +161,7 @@ def made(shape=SHAPE, classes=CLASSES, **overrides):
     config.critic = ConfigDict({'net': 'lapgan', 'width': 4, 'kernel': 3, 'init_std': 0.3})
     for role in ('generator', 'critic'):
         config.lapgan[role] = ConfigDict({'net': 'mlp', 'widths': (8,)})
-    return build(overridden(config, overrides, 'of a test'), Spec(shape, classes), Compute(conv='lax'))
+    return build(override(config, overrides, 'of a test'), Spec(shape, classes), Compute(conv='lax'))
 
 
 def first(system):
@@ -394,7 +394,7 @@ def test_in_a_sweep():
     def step(numbers, state, batch):
         return make_train_step(overlay(experiment, numbers).system)(state, batch, due)[0]
 
-    keys = ('terms.r1.weight', 'optimizer.critic.learning_rate', 'latents.scale', 'ema.decay', 'labels.real')
+    keys = ('terms.r1.weight', 'optimizer.critic.learning_rate', 'latents.scale', 'ema.decay', 'targets.real')
     numbers = {key: jax.ShapeDtypeStruct((), 'float32') for key in keys}
     after = jax.eval_shape(step, numbers, state, batch)
     assert jax.tree.map(jnp.shape, after.params) == jax.tree.map(jnp.shape, state.params)
@@ -404,15 +404,15 @@ def test_in_a_sweep():
     'overrides, said',
     [
         ({'pack': 2}, 'pack=2 has no meaning'),
-        ({'replay.size': 8}, 'replay.size=8, but here fakes are judged by what they were made from'),
+        ({'replay.size': 8}, 'replay.size=8, but in this system a fake is scored with its inputs'),
         ({'generator.condition': 'norm'}, "generator.condition='norm' has no meaning in system 'lapgan'"),
         ({'critic.condition': 'planes'}, "critic.condition='planes' has no meaning in system 'lapgan'"),
-        ({'lapgan.coarsest': 5}, r'lapgan.coarsest=5: .* those of this set are \(16, 16, 1\)'),
+        ({'lapgan.coarsest': 5}, r'lapgan.coarsest=5 .* of this data set are \(16, 16, 1\)'),
         ({'lapgan.coarsest': 16}, 'lapgan.coarsest=16'),
         ({'lapgan.coarsest': 0}, 'lapgan.coarsest=0'),
-        ({'shape': (2,)}, r'those of this set are \(2,\)'),
+        ({'shape': (2,)}, r'of this data set are \(2,\)'),
         ({'shape': (16, 8, 1)}, r'\(16, 8, 1\)'),
-        ({'lapgan.conditional': True, 'classes': ()}, 'lapgan.conditional wants labels'),
+        ({'lapgan.conditional': True, 'classes': ()}, 'lapgan.conditional needs labels'),
         ({'critic.net': 'mlp'}, "critic.net='mlp' has no LevelCritic"),
         ({'lapgan.generator.net': 'lapgan'}, "generator.net='lapgan' has no Generator"),
         ({'latents.distribution': 'cauchy'}, 'cauchy'),

@@ -7,16 +7,16 @@ import pytest
 
 from gans import losses
 from gans.errors import UserError
-from gans.losses import Labels, game
+from gans.losses import Targets, game
 
 GAMES = tuple(losses.GAMES)
-LABELLED = [name for name, (_, labels) in losses.GAMES.items() if labels]
-UNLABELLED = [name for name in GAMES if name not in LABELLED]
+TARGETED = [name for name, (_, targets) in losses.GAMES.items() if targets]
+UNTARGETED = [name for name in GAMES if name not in TARGETED]
 UNREAD = [
-    (name, Labels(**{label: 0.5}))
-    for name, (_, labels) in losses.GAMES.items()
-    for label in Labels._fields
-    if label not in labels
+    (name, Targets(**{key: 0.5}))
+    for name, (_, targets) in losses.GAMES.items()
+    for key in Targets._fields
+    if key not in targets
 ]
 LOG2 = np.log(2.0)
 
@@ -127,7 +127,7 @@ def test_boundary_seeking_generator_before_the_optimal_critic():
 
 
 def test_least_squares_is_pearson_chi_squared():
-    least_squares = game('least_squares', Labels(real=1.0, fake=-1.0, generator=0.0))
+    least_squares = game('least_squares', Targets(real=1.0, fake=-1.0, generator=0.0))
     with jax.enable_x64(True):
         best = jnp.asarray((P - Q) / (P + Q))
         slope = jax.grad(lambda s: expected(least_squares.critic, s))(best)
@@ -157,42 +157,42 @@ def relu(x):
     return np.maximum(x, 0)
 
 
-LABELS = {
-    'hard': Labels(),
-    'one-sided': Labels(real=0.9),
-    'two-sided': Labels(real=0.8, fake=0.15, generator=0.95),
+TARGETS = {
+    'hard': Targets(),
+    'one-sided': Targets(real=0.9),
+    'two-sided': Targets(real=0.8, fake=0.15, generator=0.95),
 }
 
 
-@pytest.mark.parametrize('labels', LABELS.values(), ids=LABELS)
-@pytest.mark.parametrize('name', LABELLED)
-def test_labelled_games_against_numpy(name, labels):
+@pytest.mark.parametrize('targets', TARGETS.values(), ids=TARGETS)
+@pytest.mark.parametrize('name', TARGETED)
+def test_games_with_targets_against_numpy(name, targets):
     real, fake = scores()
     over_fake, over_real = real - fake.mean(), fake - real.mean()
     read = losses.GAMES[name][1]
-    labels = Labels(**{label: value for label, value in labels._asdict().items() if label in read})
+    targets = Targets(**{key: value for key, value in targets._asdict().items() if key in read})
     critic, generator = {
-        'minimax': (bce(real, labels.real) + bce(fake, labels.fake), log_d(-fake)),
-        'non_saturating': (bce(real, labels.real) + bce(fake, labels.fake), bce(fake, labels.generator)),
+        'minimax': (bce(real, targets.real) + bce(fake, targets.fake), log_d(-fake)),
+        'non_saturating': (bce(real, targets.real) + bce(fake, targets.fake), bce(fake, targets.generator)),
         'boundary_seeking': (
-            bce(real, labels.real) + bce(fake, labels.fake),
+            bce(real, targets.real) + bce(fake, targets.fake),
             (log_d(fake) - log_d(-fake)) ** 2 / 2,
         ),
         'least_squares': (
-            ((real - labels.real) ** 2 + (fake - labels.fake) ** 2) / 2,
-            (fake - labels.generator) ** 2 / 2,
+            ((real - targets.real) ** 2 + (fake - targets.fake) ** 2) / 2,
+            (fake - targets.generator) ** 2 / 2,
         ),
-        'relativistic_pairing': (bce(real - fake, labels.real), bce(fake - real, labels.generator)),
+        'relativistic_pairing': (bce(real - fake, targets.real), bce(fake - real, targets.generator)),
         'relativistic_average': (
-            bce(over_fake, labels.real) + bce(over_real, labels.fake),
-            bce(over_real, labels.generator) + bce(over_fake, 0.0),
+            bce(over_fake, targets.real) + bce(over_real, targets.fake),
+            bce(over_real, targets.generator) + bce(over_fake, 0.0),
         ),
     }[name]
-    np.testing.assert_allclose(game(name, labels).critic(real, fake), critic, rtol=1e-5, atol=1e-6)
-    np.testing.assert_allclose(game(name, labels).generator(real, fake), generator, rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(game(name, targets).critic(real, fake), critic, rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(game(name, targets).generator(real, fake), generator, rtol=1e-5, atol=1e-6)
 
 
-@pytest.mark.parametrize('name', UNLABELLED)
+@pytest.mark.parametrize('name', UNTARGETED)
 def test_unlabelled_games_against_numpy(name):
     real, fake = scores()
     over_fake, over_real = real - fake.mean(), fake - real.mean()
@@ -262,10 +262,10 @@ def test_flip_of_a_pair_depends_on_its_key_alone(keys):
 # Mistakes.
 
 
-@pytest.mark.parametrize('name, labels', UNREAD)
-def test_labels_without_meaning_are_an_error(name, labels):
+@pytest.mark.parametrize('name, targets', UNREAD)
+def test_targets_without_meaning_are_an_error(name, targets):
     with pytest.raises(UserError, match=f"has no meaning in the game '{name}'"):
-        game(name, labels)
+        game(name, targets)
 
 
 def test_unknown_game_names_the_nearest():
@@ -275,6 +275,6 @@ def test_unknown_game_names_the_nearest():
 
 def test_labels_may_be_tracers():
     real, fake = scores()
-    value = jax.jit(lambda t: game('non_saturating', Labels(real=t)).critic(real, fake))(0.9)
-    np.testing.assert_allclose(value, game('non_saturating', Labels(real=0.9)).critic(real, fake), rtol=1e-6)
-    jax.jit(lambda t: game('hinge', Labels(real=t)).critic(real, fake))(1.0)
+    value = jax.jit(lambda t: game('non_saturating', Targets(real=t)).critic(real, fake))(0.9)
+    np.testing.assert_allclose(value, game('non_saturating', Targets(real=0.9)).critic(real, fake), rtol=1e-6)
+    jax.jit(lambda t: game('hinge', Targets(real=t)).critic(real, fake))(1.0)

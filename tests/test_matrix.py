@@ -40,7 +40,7 @@ TECHNIQUES = {
     'diffaugment': {'augment.names': 'color,translation,cutout'},
     'ada': {'augment.names': 'blit', 'augment.target': 0.6, 'augment.kimg': 0.1, 'augment.probability': 0.5},
     'noise': {'instance_noise.sigma': 0.1},
-    'flips': {'flip_labels': 0.2},
+    'flips': {'flip_targets': 0.2},
     'top_k': {'top_k.share': 0.5, 'top_k.until': 1},
     'replay': {'replay.size': 8, 'replay.fresh': 4},
     'pack': {'pack': 2},
@@ -53,11 +53,11 @@ REFUSED = {  # a part of the line that says why
     ('began', 'feature_matching'): 'set it to False',
     ('acgan', 'pack'): 'a pack has several classes',
     ('infogan', 'pack'): 'a pack has several codes',
-    ('lapgan', 'pack'): 'an image beside each example',
-    ('conditional', 'replay'): 'past ones no longer have',
-    ('acgan', 'replay'): 'past ones no longer have',
-    ('infogan', 'replay'): 'past ones no longer have',
-    ('lapgan', 'replay'): 'past ones no longer have',
+    ('lapgan', 'pack'): 'conditioned on an image for each example',
+    ('conditional', 'replay'): 'the pool does not keep',
+    ('acgan', 'replay'): 'the pool does not keep',
+    ('infogan', 'replay'): 'the pool does not keep',
+    ('lapgan', 'replay'): 'the pool does not keep',
 }
 
 
@@ -68,7 +68,7 @@ def config_of(system: str, technique: str) -> ConfigDict:
     config.critic = {'net': 'mlp', 'widths': (8,)}
     config.ema.decay = 0.9
     config.train.batch_size = BATCH
-    config = configs.overridden(config, SYSTEMS[system] | TECHNIQUES[technique], 'of a test')
+    config = configs.override(config, SYSTEMS[system] | TECHNIQUES[technique], 'of a test')
     ranges.check(config)
     return config
 

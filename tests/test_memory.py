@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from gans import memory
-from gans.configs import overridden
+from gans.configs import override
 from gans.data import feed
 from gans.errors import UserError
 from gans.train import draw, program, sampling
@@ -31,7 +31,7 @@ runpy.run_path('launch.py', run_name='__main__')
 
 def made(**changes: object) -> Experiment:
     changes = {key.replace('__', '.'): value for key, value in changes.items()}
-    return setup(overridden(gan_ring8.get_config('smoke'), changes, 'of a test'), devices=1)
+    return setup(override(gan_ring8.get_config('smoke'), changes, 'of a test'), devices=1)
 
 
 @pytest.fixture
@@ -90,17 +90,17 @@ def test_what_fits_is_computed(gigabytes: None) -> None:
 )
 def test_errors_that_say_so(error: Exception, exhausted: bool) -> None:
     assert memory.is_exhausted(error) is exhausted
-    line = memory.told(error, 'sample')
+    line = memory.explain(error, 'sample')
     assert '\n' not in line and line.startswith('not enough memory (') and line.endswith('lower --num')
 
 
 def test_limits_of_control_groups_and_processes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / 'memory.max').write_text('max\n')
     (tmp_path / 'limit').write_text('4096\n')
-    numbers = [memory._number(tmp_path / name) for name in ('memory.max', 'limit', 'nowhere')]
+    numbers = [memory._read_limit(tmp_path / name) for name in ('memory.max', 'limit', 'nowhere')]
     assert numbers == [float('inf'), 4096, float('inf')]
     monkeypatch.setattr(memory, '_control_groups', lambda: [tmp_path / 'limit'])
-    assert memory._of_host() == 4096
+    assert memory._host_bytes() == 4096
 
 
 @pytest.mark.skipif(sys.platform != 'linux', reason='address space is limited by Linux')

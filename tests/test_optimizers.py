@@ -280,7 +280,8 @@ def test_no_lazy_steps_no_rescaling():
 
 def test_lazy_steps_are_for_adam():
     with pytest.raises(
-        UserError, match=r"due every 4 steps rescales Adam, and optimizer\.critic\.name is 'rmsprop': use adam"
+        UserError,
+        match=r"every=4\) needs Adam, whose hyperparameters it rescales, but optimizer\.critic\.name is 'rmsprop'",
     ):
         optimizers.build(rmsprop(), 'critic', [4])
 

@@ -8,11 +8,11 @@ from ml_collections import ConfigDict
 
 from experiments import common, pacgan_grid25
 from gans import losses
-from gans.configs import overridden
+from gans.configs import override
 from gans.core import Compute, Spec
 from gans.errors import UserError
 from gans.ops.random import example_keys
-from gans.parts import packed, unpacked
+from gans.parts import pack_examples, unpack_examples
 from gans.step import due_updates, init_state, make_train_step
 from gans.systems.build import build
 from gans.train.setup import setup
@@ -28,18 +28,18 @@ def config_of(pack: int, **changes) -> ConfigDict:
     config.critic = ConfigDict({'net': 'mlp', 'widths': (8,)})
     config.pack = pack
     config.train.batch_size = B
-    return overridden(config, changes, 'of a test')
+    return override(config, changes, 'of a test')
 
 
 def test_packs_lie_side_by_side() -> None:
     x = jnp.arange(12.0).reshape(6, 2)
-    np.testing.assert_array_equal(packed(x, 3), [[0, 1, 2, 3, 4, 5], [6, 7, 8, 9, 10, 11]])
-    assert packed(x, 1) is x
+    np.testing.assert_array_equal(pack_examples(x, 3), [[0, 1, 2, 3, 4, 5], [6, 7, 8, 9, 10, 11]])
+    assert pack_examples(x, 1) is x
     images = jax.random.normal(jax.random.key(0), (6, 4, 5, 3))
-    packs = packed(images, 2)
+    packs = pack_examples(images, 2)
     assert packs.shape == (3, 4, 5, 6)
     np.testing.assert_array_equal(packs[1], jnp.concatenate([images[2], images[3]], -1))
-    np.testing.assert_array_equal(unpacked(packs, 2), images)
+    np.testing.assert_array_equal(unpack_examples(packs, 2), images)
 
 
 @pytest.mark.parametrize('pack', [1, 2, 3])
@@ -51,7 +51,7 @@ def test_the_losses_are_those_of_packs(pack: int) -> None:
     keys, real = example_keys(jax.random.key(1), jnp.arange(B)), jax.random.normal(jax.random.key(2), (B, 2))
     seen = {}
     critic = system.nets['critic']
-    game = losses.game('non_saturating', losses.Labels())
+    game = losses.game('non_saturating', losses.Targets())
 
     def score(x: np.ndarray) -> jax.Array:
         return critic.apply(state.params['critic'], state.stats['critic'], jnp.asarray(x), train=True)[0]
@@ -71,7 +71,7 @@ def test_the_losses_are_those_of_packs(pack: int) -> None:
 @pytest.mark.parametrize('dynamics', [None, 'simultaneous'])
 @pytest.mark.parametrize('penalty', ['wgan_gp', 'r1'])
 def test_penalties_and_flips_see_packs(dynamics: str | None, penalty: str) -> None:
-    config = config_of(2, **{'dynamics': dynamics, f'terms.{penalty}.weight': 10.0, 'flip_labels': 0.3})
+    config = config_of(2, **{'dynamics': dynamics, f'terms.{penalty}.weight': 10.0, 'flip_targets': 0.3})
     system = build(config, Spec((2,)), Compute())
     state = init_state(system, jax.random.key(0))
     batch = {'real': jax.random.normal(jax.random.key(1), (1, B, 2))}

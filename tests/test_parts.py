@@ -16,7 +16,7 @@ from gans.core import Aux, Compute, Net, Player, Spec, System, Update
 from gans.errors import UserError
 from gans.nets.build import from_linen
 from gans.ops import random
-from gans.parts import Pair, Scene, Term, View, packed, unpacked
+from gans.parts import Pair, Scene, Term, View, pack_examples, unpack_examples
 from gans.step import init_state, make_train_step
 from gans.systems import _players
 
@@ -78,12 +78,12 @@ def pair(critic: nn.Module, name: str = '', **given) -> Pair:
 def config_of(**overrides):
     config = common.get_config()
     config.train.batch_size = BATCH
-    return configs.overridden(config, overrides, 'of a test')
+    return configs.override(config, overrides, 'of a test')
 
 
 def system(config, *pairs: Pair, **given):
-    nets = {each.called('critic'): each.critic for each in pairs}
-    nets |= {each.called('generator'): net(Shift()) for each in pairs}
+    nets = {each.qualify('critic'): each.critic for each in pairs}
+    nets |= {each.qualify('generator'): net(Shift()) for each in pairs}
     return _players.two_players(config, pairs, nets, samplers={}, **given)
 
 
@@ -180,8 +180,8 @@ def configs_term(through_view: bool) -> Term:
 def test_packs_are_undone() -> None:
     x = jnp.arange(2 * 3 * 4 * 5.0).reshape(6, 4, 5)
     for pack in (1, 2, 3):
-        np.testing.assert_array_equal(unpacked(packed(x, pack), pack), x)
-    np.testing.assert_array_equal(packed(x, 2)[1], jnp.concatenate([x[2], x[3]], -1))
+        np.testing.assert_array_equal(unpack_examples(pack_examples(x, pack), pack), x)
+    np.testing.assert_array_equal(pack_examples(x, 2)[1], jnp.concatenate([x[2], x[3]], -1))
 
 
 def test_the_mean_is_of_packs_that_count() -> None:
@@ -242,7 +242,7 @@ def test_rates_follow_their_schedules() -> None:
     assert optimizers.rate({'schedule': None}, 'critic') is None
     for wrong, said in (
         ({'schedule': 'linear'}, 'schedule_end=None must be a step after'),
-        ({'schedule_end': 4}, 'wants optimizer.critic.schedule'),
+        ({'schedule_end': 4}, 'needs optimizer.critic.schedule'),
         ({'schedule': 'linaer', 'schedule_end': 4}, "did you mean 'linear'"),
     ):
         with pytest.raises(UserError, match=said):

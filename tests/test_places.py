@@ -23,16 +23,16 @@ def test_the_home_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
         'a~/b': 'a~/b',
         '/a/~': '/a/~',
     }
-    assert {text: configs.place(text) for text in expected} == expected
+    assert {text: configs.expand_home(text) for text in expected} == expected
     path = write(
         tmp_path,
         "def get_config():\n    return {'data': {'name': 'folder:~/a', 'cache': '~/c', 'folder': '~', 'data_dir': '~'},"
         " 'finetune': {'run': '~/r'}, 'eval.features': 'classifier:folder:~/a'}\n",
     )
-    config = configs.flat(read(path, ('data.of', 'folder:~/b')))
+    config = configs.flatten(read(path, ('data.of', 'folder:~/b')))
     assert '~' not in json.dumps(config) and config['data.name'] == 'folder:/home/me/a'
     assert config['data.of'] == 'folder:/home/me/b'
-    row = configs.overridden(common.get_config(), {'data.name': 'folder:~/b'}, 'of a test')
+    row = configs.override(common.get_config(), {'data.name': 'folder:~/b'}, 'of a test')
     assert row.data.name == 'folder:/home/me/b'
 
 

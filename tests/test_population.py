@@ -23,7 +23,7 @@ def toy() -> ConfigDict:
     config.generator = ConfigDict({'net': 'mlp', 'widths': (16, 16)})
     config.critic = ConfigDict({'net': 'mlp', 'widths': (16, 16)})
     config.terms.wgan_gp = {'weight': 10.0, 'target': 1.0}
-    config.flip_labels, config.instance_noise.sigma, config.ema.decay = 0.1, 0.3, 0.9
+    config.flip_targets, config.instance_noise.sigma, config.ema.decay = 0.1, 0.3, 0.9
     config.train.update(batch_size=16, steps=2 * STEPS, steps_per_call=STEPS, n_critic=2)
     return config
 
@@ -47,8 +47,8 @@ NUMBERS = {
     'optimizer.generator.b1': [0.5, 0.0, 0.9],
     'terms.wgan_gp.weight': [0.1, 1.0, 10.0],
     'terms.wgan_gp.target': [1.0, 0.5, 1.0],
-    'labels.real': [1.0, 0.9, 0.8],
-    'flip_labels': [0.1, 0.0, 0.3],
+    'targets.real': [1.0, 0.9, 0.8],
+    'flip_targets': [0.1, 0.0, 0.3],
     'instance_noise.sigma': [0.3, 0.1, 0.0],
     'ema.decay': [0.9, 0.99, 0.5],
     'latents.scale': [1.0, 2.0, 0.5],

@@ -4,7 +4,6 @@ import dataclasses
 import importlib
 import inspect
 import math
-import pkgutil
 import re
 from pathlib import Path
 
@@ -15,11 +14,9 @@ import pytest
 import test_configs
 import test_experiments
 
-import gans.nets
-from gans import configs, defaults, losses, optimizers, ranges
+from gans import configs, defaults, losses, optimizers, ranges, signatures
 from gans.data import load
 from gans.errors import UserError
-from gans.nets.build import HELPERS
 from gans.ranges import RANGES, Range
 from gans.sweep import plan, rows
 from gans.train import loop
@@ -36,10 +33,10 @@ def test_every_number_has_a_range() -> None:
     """Of the defaults, numbers that are off by default among them; and of all experiments and systems."""
     schema = defaults.get_config()
     schema.update(defaults.systems() | {'terms': defaults.terms()})
-    numbers = {key for key in configs.flat(schema) if is_number(configs.kind(schema, key))}
-    assert {'flip_labels', 'replay.size', 'ema.decay', 'began.gamma', 'terms.r1.every', 'terms.lecam.decay'} <= numbers
+    numbers = {key for key in configs.flatten(schema) if is_number(configs.type_of(schema, key))}
+    assert {'flip_targets', 'replay.size', 'ema.decay', 'began.gamma', 'terms.r1.every', 'terms.lecam.decay'} <= numbers
     for name in test_configs.NAMES:
-        items = configs.flat(test_experiments.config_of(name)).items()
+        items = configs.flatten(test_experiments.config_of(name)).items()
         numbers |= {
             key for key, value in items if type(value) is float or (type(value) is int and not WHOLE_OF_NETS.match(key))
         }
@@ -55,10 +52,8 @@ def test_every_number_that_a_function_takes_has_a_range() -> None:
     }
     for make in optimizers.OPTIMIZERS.values():
         taken |= {f'optimizer.critic.{p.name}': p.default for p in inspect.signature(make).parameters.values()}
-    for family in pkgutil.iter_modules(gans.nets.__path__):
-        if family.name in HELPERS:
-            continue
-        for net in vars(importlib.import_module(f'gans.nets.{family.name}')).values():
+    for name in signatures.files('gans.nets'):
+        for net in vars(importlib.import_module(f'gans.nets.{name}')).values():
             if dataclasses.is_dataclass(net) and net.__name__ in ('Generator', 'Critic', 'Autoencoder'):
                 floats = [field for field in dataclasses.fields(net) if field.type in (float, float | None)]
                 taken |= {f'critic.{field.name}': 0.0 for field in floats}
@@ -75,8 +70,8 @@ def test_the_defaults_lie_in_their_ranges() -> None:
 @pytest.mark.parametrize(
     'key, value, said',
     [
-        ('flip_labels', 2, 'flip_labels=2 must lie in [0, 1]'),
-        ('flip_labels', -0.01, 'flip_labels=-0.01 must lie in [0, 1]'),
+        ('flip_targets', 2, 'flip_targets=2 must lie in [0, 1]'),
+        ('flip_targets', -0.01, 'flip_targets=-0.01 must lie in [0, 1]'),
         ('ema.decay', 99.9, 'ema.decay=99.9 must lie in [0, 1)'),
         ('ema.decay', 1.0, 'ema.decay=1 must lie in [0, 1)'),
         ('optimizer.generator.learning_rate', -1, 'optimizer.generator.learning_rate=-1 must be greater than 0'),
@@ -96,8 +91,8 @@ def test_the_defaults_lie_in_their_ranges() -> None:
             math.nan,
             'terms.feature_matching.weight=nan must be a finite number, at least 0',
         ),
-        ('flip_labels', math.nan, 'flip_labels=nan must be a finite number, in [0, 1]'),
-        ('labels.real', math.nan, 'labels.real=nan must be a finite number'),
+        ('flip_targets', math.nan, 'flip_targets=nan must be a finite number, in [0, 1]'),
+        ('targets.real', math.nan, 'targets.real=nan must be a finite number'),
         ('top_k.share', 0.0, 'top_k.share=0 must lie in (0, 1]'),
         ('latents.scale', 0.0, 'latents.scale=0 must be greater than 0'),
         ('train.steps', 0, 'train.steps=0 must be at least 1'),
@@ -119,7 +114,7 @@ def test_the_defaults_lie_in_their_ranges() -> None:
     ],
 )
 def test_what_is_outside_is_refused(key: str, value: float, said: str) -> None:
-    config = configs.overridden(gan_ring8.get_config('smoke'), {key: value}, 'of a test')
+    config = configs.override(gan_ring8.get_config('smoke'), {key: value}, 'of a test')
     with pytest.raises(UserError, match=re.escape(said) + '$'):
         setup(config, devices=1)
 
@@ -131,10 +126,10 @@ def test_the_ends_of_ranges() -> None:
         '(]': Range(0, 1, '(]'),
         '()': Range(0, 1, '()'),
     }
-    assert {ends for ends, range_ in held.items() if range_.holds(0)} == {'[]', '[)'}
-    assert {ends for ends, range_ in held.items() if range_.holds(1.0)} == {'[]', '(]'}
-    assert all(range_.holds(0.5) and not range_.holds(-1) and not range_.holds(2) for range_ in held.values())
-    assert ranges.count().holds((1, 2)) and not ranges.count().holds((1, 0)) and not ranges.count().holds(1.0)
+    assert {ends for ends, range_ in held.items() if range_.contains(0)} == {'[]', '[)'}
+    assert {ends for ends, range_ in held.items() if range_.contains(1.0)} == {'[]', '(]'}
+    assert all(range_.contains(0.5) and not range_.contains(-1) and not range_.contains(2) for range_ in held.values())
+    assert ranges.count().contains((1, 2)) and not ranges.count().contains((1, 0)) and not ranges.count().contains(1.0)
 
 
 def test_a_number_that_is_traced_has_no_range_yet() -> None:
@@ -151,15 +146,15 @@ def test_a_number_that_is_traced_has_no_range_yet() -> None:
 
 def test_targets_that_are_probabilities() -> None:
     for game in losses.GAMES.keys() - {'least_squares'}:
-        with pytest.raises(UserError, match=r'labels\.fake=-1\.0 '):
-            losses.game(game, losses.Labels(fake=-1.0))
-    losses.game('least_squares', losses.Labels(fake=-1.0))
-    with pytest.raises(UserError, match=r"labels\.real=1\.5 must lie in \[0, 1\] in the game 'non_saturating'"):
-        losses.game('non_saturating', losses.Labels(real=1.5))
+        with pytest.raises(UserError, match=r'targets\.fake=-1\.0 '):
+            losses.game(game, losses.Targets(fake=-1.0))
+    losses.game('least_squares', losses.Targets(fake=-1.0))
+    with pytest.raises(UserError, match=r"targets\.real=1\.5 must lie in \[0, 1\] in the game 'non_saturating'"):
+        losses.game('non_saturating', losses.Targets(real=1.5))
 
 
 def test_no_folder_is_claimed(tmp_path: Path) -> None:
-    config = configs.overridden(gan_ring8.get_config('smoke'), {'seed': 2**32}, 'of a test')
+    config = configs.override(gan_ring8.get_config('smoke'), {'seed': 2**32}, 'of a test')
     with pytest.raises(UserError, match='seed=4294967296'):
         loop.train(config, tmp_path / 'run')
     assert not (tmp_path / 'run').exists()
@@ -167,11 +162,11 @@ def test_no_folder_is_claimed(tmp_path: Path) -> None:
 
 def test_rows_and_seeds_of_a_sweep(tmp_path: Path) -> None:
     path, base = tmp_path / 'some.py', gan_ring8.get_config('smoke')
-    path.write_text("def sweep(add):\n    add('a')\n    add('b', **{'flip_labels': 2, 'data.modes': -1})\n")
+    path.write_text("def sweep(add):\n    add('a')\n    add('b', **{'flip_targets': 2, 'data.modes': -1})\n")
     with pytest.raises(UserError, match=r"row 'b': data.modes=-1 must be at least 1"):
         plan.plan(rows.load(path, base).members(1), plan.Sources())
-    path.write_text("def sweep(add):\n    add('a')\n    add('b', **{'flip_labels': 2})\n")
-    with pytest.raises(UserError, match=r"row 'b': flip_labels=2 must lie in \[0, 1\]"):
+    path.write_text("def sweep(add):\n    add('a')\n    add('b', **{'flip_targets': 2})\n")
+    with pytest.raises(UserError, match=r"row 'b': flip_targets=2 must lie in \[0, 1\]"):
         plan.plan(rows.load(path, base).members(1), plan.Sources())
     base.seed = 2**32 - 2
     members = rows.load(path, base).members(2)

@@ -57,9 +57,9 @@ def added(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 def test_the_paper_trains_with_techniques_and_options(added: Path, tmp_path: Path, monkeypatch) -> None:
     monkeypatch.setattr(jax, 'device_count', lambda: 1)
-    config = configs.whole(experiments.regularized_digits.get_config('smoke'), 'of a test')
+    config = configs.apply_defaults(experiments.regularized_digits.get_config('smoke'), 'of a test')
     overrides = {'regularized.modes': 1.0, 'augment.names': 'translation', 'dynamics': 'lookahead'}
-    config = configs.overridden(config, overrides, 'of a test')
+    config = configs.override(config, overrides, 'of a test')
     assert config.regularized.to_dict() == {'copies': 0.2, 'modes': 1.0}
     summary = loop.train(config, tmp_path / 'run')
     found = summary['final']
@@ -77,4 +77,4 @@ def test_its_own_test_passes(added: Path) -> None:
 
 def test_an_option_that_it_has_not_is_answered(added: Path) -> None:
     with pytest.raises(Exception, match=r"unknown key .*'regularized.copys'; did you mean 'regularized.copies'"):
-        configs.overridden(common.get_config(), {'regularized.copys': 1.0}, 'of a test')
+        configs.override(common.get_config(), {'regularized.copys': 1.0}, 'of a test')

@@ -51,11 +51,11 @@ def test_processes_meet(quick: None) -> None:
 def test_who_does_not_come_is_named_and_given_up(quick: None, capsys: pytest.CaptureFixture) -> None:
     port = free_port()
     said = met(port, (0, 4), (2, 4))
-    assert said == [f'processes 1, 3 did not come to localhost:{port} within 2 s: start all processes, with the same address'] * 2  # fmt: skip  # noqa: E501
+    assert said == [f'processes 1, 3 did not connect to localhost:{port} within 2 s: start all processes with the same address'] * 2  # fmt: skip  # noqa: E501
     line = f'waiting for processes 1, 3 at localhost:{port}, giving up after 2 s'
     assert capsys.readouterr().err.splitlines() == [line] * 2
     (alone,) = met(port, (1, 2))
-    assert alone.startswith(f'process 0 did not come to localhost:{port} within 2 s (')
+    assert alone.startswith(f'process 0 did not connect to localhost:{port} within 2 s (')
     assert capsys.readouterr().err.startswith(f'waiting for process 0 at localhost:{port} (')
 
 
@@ -71,11 +71,11 @@ def test_who_is_not_meant_is_told_so_and_the_others_meet(quick: None) -> None:
     for greeting in (b'GET / HTTP/1.1\r\n\r\n', b'1 3\n'):
         with _connected(port) as peer:
             peer.sendall(greeting)
-    assert met(port, (1, 2)) == ['process 0 was told of 3 processes, process 1 of 2: say the same to all']
-    assert met(port, (3, 3)) == ['process 3 is one too many: give each its own number, 0 to 2']
+    assert met(port, (1, 2)) == ['process 0 expects 3 processes, process 1 expects 2: give all the same number']
+    assert met(port, (3, 3)) == ['process 3 is present twice or out of range: give each its own number, 0 to 2']
     with _connected(port) as peer:
         peer.sendall(b'1 3\n')
-        assert met(port, (1, 3)) == ['process 1 is one too many: give each its own number, 0 to 2']
+        assert met(port, (1, 3)) == ['process 1 is present twice or out of range: give each its own number, 0 to 2']
     assert met(port, (1, 3), (2, 3)) == [None, None]
     host.join(20)
     assert result == [None]
@@ -93,7 +93,7 @@ def test_a_port_in_use(quick: None) -> None:
     with socket.create_server(('', 0)) as server:
         port = server.getsockname()[1]
         (said,) = met(port, (0, 2))
-    assert said == f'port {port} is in use: name another in --distributed, the same to all processes'
+    assert said == f'port {port} is in use: choose another in --distributed, the same for all processes'
 
 
 @pytest.mark.parametrize(
@@ -102,7 +102,7 @@ def test_a_port_in_use(quick: None) -> None:
         ('localhost:12350,2,5', '--distributed=localhost:12350,2,5: PROCESS 5 must be one of 0 to PROCESSES - 1'),
         ('localhost:12350,2,-1', 'PROCESS -1 must be'),
         ('localhost:12350,0,0', 'PROCESS 0 must be'),
-        ('localhost:99999,2,0', '99999 is no port'),
+        ('localhost:99999,2,0', '99999 is not a valid port'),
         ('localhost,2,0', "neither 'auto' nor HOST:PORT,PROCESSES,PROCESS"),
         (':1234,2,0', "neither 'auto' nor"),
         ('localhost:1234', "neither 'auto' nor"),
@@ -117,9 +117,9 @@ def test_mistakes(distributed: str, said: str) -> None:
 @pytest.mark.parametrize(
     'platforms, args, said',
     [
-        ('cpu', ['--distributed=auto'], 'where no cluster says who is who, take HOST:PORT,PROCESSES,PROCESS'),
-        ('cuda', [], 'JAX_PLATFORMS=cuda asks for some that are not here; unset it'),
-        ('nonsense', ['--mode=describe'], 'JAX_PLATFORMS=nonsense asks for some that are not here; unset it'),
+        ('cpu', ['--distributed=auto'], 'without a cluster that jax knows, set HOST:PORT,PROCESSES,PROCESS'),
+        ('cuda', [], 'JAX_PLATFORMS=cuda asks for devices that are not here; unset it'),
+        ('nonsense', ['--mode=describe'], 'JAX_PLATFORMS=nonsense asks for devices that are not here; unset it'),
     ],
 )
 def test_the_command_line(platforms: str, args: list[str], said: str, tmp_path: Path) -> None:

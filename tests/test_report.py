@@ -17,10 +17,10 @@ from gans.errors import UserError
 from gans.metrics import protocol
 from gans.metrics.score import SLICED as BEST
 from gans.sweep import plots
-from gans.sweep.html import html, product
+from gans.sweep.html import html, split_product
 from gans.sweep.report import report
-from gans.sweep.results import differing, read
-from gans.sweep.table import Column, number, table
+from gans.sweep.results import differing_keys, read
+from gans.sweep.table import Column, format_number, table
 
 MODES = 'eval/modes'
 
@@ -68,7 +68,7 @@ def test_rows_that_are_not_complete_are_not_ranked(tmp_path) -> None:
         assert marks(folder) == {'a': '', 'b': 'best', 'c': ''}
         found = table(read([folder]))
         cell = found.cell(found.rows[0], Column(BEST, 'final'))
-        assert (found.rows[0].standing(), cell.n) == (standing, 2)
+        assert (found.rows[0].progress(), cell.n) == (standing, 2)
         assert cell.mean == pytest.approx(0.011) and cell.std == pytest.approx(stdlib.stdev([0.01, 0.012]))
     folder = write(tmp_path / 'nan', rows | {'a': [0.01, np.nan, 0.012]})  # done, but its last score is no number
     assert marks(folder) == {'a': '', 'b': 'best', 'c': ''}
@@ -88,7 +88,7 @@ def test_rows_that_are_not_complete_are_not_ranked(tmp_path) -> None:
     ],
 )
 def test_numbers(mean, std, text) -> None:
-    assert number(mean, std) == text
+    assert format_number(mean, std) == text
 
 
 # Files
@@ -153,7 +153,7 @@ def test_settings_that_differ(tmp_path) -> None:
     write_run(folder / 'rows/b/seed_0', {BEST: [1.0]}, {}, config)
     write_run(folder / 'rows/a/seed_0', {BEST: [1.0]}, {}, config | {'terms': {'r1': {'weight': 0.5, 'every': 1}}})
     rows = read([folder])[0].rows
-    assert differing(list(rows)) == ['game', 'terms.r1.every', 'terms.r1.weight']
+    assert differing_keys(list(rows)) == ['game', 'terms.r1.every', 'terms.r1.weight']
     assert [row.settings.get('terms.r1.weight') for row in rows] == [0.5, None, None]
     # The last has no run yet: the others' base, without a term that one of them has added, and its own overrides.
     assert rows[2].settings == {'game': 'hinge', 'same': 1, 'seed': 0}
@@ -199,11 +199,11 @@ def test_errors(tmp_path) -> None:
 
 
 def test_product() -> None:
-    assert product(['a+x', 'a+y', 'b+x', 'b+y']) == (['a', 'b'], ['x', 'y'], '+')
-    assert product(['a/x+1', 'a/x+2', 'b/x+1', 'b/x+2']) == (['a/x', 'b/x'], ['1', '2'], '+')
-    assert product(['s/a', 's/b', 't/a', 't/b']) == (['s', 't'], ['a', 'b'], '/')
+    assert split_product(['a+x', 'a+y', 'b+x', 'b+y']) == (['a', 'b'], ['x', 'y'], '+')
+    assert split_product(['a/x+1', 'a/x+2', 'b/x+1', 'b/x+2']) == (['a/x', 'b/x'], ['1', '2'], '+')
+    assert split_product(['s/a', 's/b', 't/a', 't/b']) == (['s', 't'], ['a', 'b'], '/')
     for names in (['a+x', 'a+y'], ['a+x', 'a+y', 'b+x'], ['a', 'b'], ['a+x', 'a+y', 'b+x', 'b']):
-        assert product(names) is None
+        assert split_product(names) is None
 
 
 def test_curves_are_means_and_extremes_over_seeds(tmp_path) -> None:
@@ -215,7 +215,7 @@ def test_curves_are_means_and_extremes_over_seeds(tmp_path) -> None:
     found = plots.curve(row, BEST)
     assert found.steps.tolist() == STEPS[:3] and found.mean.tolist() == [2, 5, 5]
     assert found.low.tolist() == [1, 2, 5] and found.high.tolist() == [3, 8, 5] and found.stops == [(STEPS[1], 8.0)]
-    assert plots.drawable((row,)) == [BEST, 'critic/loss']
+    assert plots.plottable((row,)) == [BEST, 'critic/loss']
 
 
 @pytest.mark.parametrize(

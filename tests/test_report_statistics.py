@@ -4,7 +4,7 @@ from math import atan, pi, sqrt
 import numpy as np
 import pytest
 
-from gans.sweep.statistics import ALPHA, adjusted, against, separated, student, welch
+from gans.sweep.statistics import ALPHA, adjust, compare, permutation_test, student, welch
 
 
 def test_student_against_tables_and_closed_forms() -> None:
@@ -27,7 +27,7 @@ def test_student_welch_and_correction_against_scipy() -> None:
         a, b = (rng.normal(rng.normal(), rng.exponential(), rng.integers(2, 9)) for _ in range(2))
         assert welch(a, b) == pytest.approx(stats.ttest_ind(a, b, equal_var=False).pvalue, rel=1e-8)
         p = rng.uniform(0, 0.1, rng.integers(1, 60))
-        assert adjusted(p) == pytest.approx(stats.false_discovery_control(p, method='by'), rel=1e-12)
+        assert adjust(p) == pytest.approx(stats.false_discovery_control(p, method='by'), rel=1e-12)
 
 
 def test_a_row_without_variance_takes_the_columns() -> None:
@@ -35,9 +35,9 @@ def test_a_row_without_variance_takes_the_columns() -> None:
     best, worse, other = np.full(5, 8.0), np.full(5, 7.0), np.array([4.0, 6.0, 5.0, 5.0, 5.0])
     freedom, pooled = 12, 4 * 0.5 / 12
     p = np.array([student(1 / sqrt(2 * pooled / 5), 2 * freedom), welch(best, other, pooled, freedom)])
-    assert against(best, [worse, other]) == pytest.approx(adjusted(p))
+    assert compare(best, [worse, other]) == pytest.approx(adjust(p))
     # A row with one bad seed is not called worse, although the best has no variance at all.
-    assert against(best, [np.array([8.0, 8.0, 8.0, 8.0, 0.0]), best])[0] > 0.2
+    assert compare(best, [np.array([8.0, 8.0, 8.0, 8.0, 0.0]), best])[0] > 0.2
 
 
 @pytest.mark.parametrize(('n', 'm'), [(2, 2), (3, 3), (5, 5), (3, 5), (5, 2)])
@@ -45,15 +45,15 @@ def test_separated_rows_against_all_permutations(n, m) -> None:
     values = np.array([8.0] * n + [7.0] * m)
     difference = lambda chosen: abs(values[chosen].mean() - np.delete(values, chosen).mean())
     seen = [difference(list(chosen)) for chosen in combinations(range(n + m), n)]
-    assert separated(n, m) == np.mean([value >= seen[0] - 1e-12 for value in seen])
-    assert against(values[:n], [values[n:]])[0] == separated(n, m)
+    assert permutation_test(n, m) == np.mean([value >= seen[0] - 1e-12 for value in seen])
+    assert compare(values[:n], [values[n:]])[0] == permutation_test(n, m)
 
 
 def test_ties_are_not_counted() -> None:
     best = np.full(5, 8.0)
-    assert against(best, [best] * 6 + [best - 4]).tolist() == [1.0] * 6 + [separated(5, 5)]
-    assert against(best, [best, best]).tolist() == [1, 1]
-    assert against(np.full(3, 0.1), [np.full(3, 0.2)])[0] == pytest.approx(0.1)  # three seeds show nothing
+    assert compare(best, [best] * 6 + [best - 4]).tolist() == [1.0] * 6 + [permutation_test(5, 5)]
+    assert compare(best, [best, best]).tolist() == [1, 1]
+    assert compare(np.full(3, 0.1), [np.full(3, 0.2)])[0] == pytest.approx(0.1)  # three seeds show nothing
 
 
 def test_equal_rows_rarely_differ_and_others_do() -> None:
@@ -61,9 +61,9 @@ def test_equal_rows_rarely_differ_and_others_do() -> None:
     called, won, missed = 0, 0, 0
     for _ in range(200):
         rows = sorted(rng.normal(0, 1, (12, 5)), key=np.mean)
-        p = against(rows[0], rows[1:])
+        p = compare(rows[0], rows[1:])
         called += (p < ALPHA).any()
         pair = sorted(rows[:2] + rng.normal(0, 1, (2, 5)), key=np.mean)
-        won += against(pair[0], pair[1:])[0] < ALPHA
-        missed += (against(rows[0], [row + 10 for row in rows]) >= ALPHA).sum()
+        won += compare(pair[0], pair[1:])[0] < ALPHA
+        missed += (compare(rows[0], [row + 10 for row in rows]) >= ALPHA).sum()
     assert called / 200 < 0.08 and won / 200 < 0.1 and missed == 0

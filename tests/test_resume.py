@@ -27,7 +27,7 @@ def get_config(variant=''):
     config.critic = ConfigDict({'net': 'mlp', 'widths': (16,), 'norm': 'spectral'})
     config.terms.r1 = {'weight': 10.0, 'every': 4}
     config.instance_noise.sigma = 0.1
-    config.flip_labels = 0.05
+    config.flip_targets = 0.05
     config.ema.decay = 0.99
     config.train.update(steps=400, batch_size=16, n_critic=2, log_every=4, sample_every=100, checkpoint_every=20)
     config.eval.update(every=20, samples=64)

@@ -9,7 +9,7 @@ from test_dirac import ONE, PSI, RATE, SIGMOID, STEPS, pencil
 
 from experiments import gan_ring8
 from experiments.sweeps import dirac
-from gans.configs import overridden, whole
+from gans.configs import apply_defaults, override
 from gans.core import Compute, Spec
 from gans.errors import UserError
 from gans.ops.random import example_keys
@@ -18,8 +18,8 @@ from gans.systems.build import build
 
 
 def ring(**overrides):
-    config = whole(gan_ring8.get_config('smoke'), 'of a test')
-    return overridden(config, {'dynamics': 'simultaneous', **overrides}, 'of a test')
+    config = apply_defaults(gan_ring8.get_config('smoke'), 'of a test')
+    return override(config, {'dynamics': 'simultaneous', **overrides}, 'of a test')
 
 
 def one_step(system, state, batch):
@@ -39,7 +39,7 @@ def batch_of(seed=0):
     ],
 )
 def test_trajectory_of_the_dirac_gan(overrides, formulas):
-    config = overridden(dirac.get_config(), {'dynamics': 'simultaneous', **overrides}, 'of a test')
+    config = override(dirac.get_config(), {'dynamics': 'simultaneous', **overrides}, 'of a test')
     for role in ('generator', 'critic'):
         config.optimizer[role].learning_rate = RATE
     with jax.enable_x64(True):
@@ -106,8 +106,8 @@ def test_micro_batches_are_the_batch():
 @pytest.mark.parametrize(
     'overrides, said',
     [
-        ({'train.n_critic': 2}, 'train.n_critic=2, but these dynamics move all players at once'),
-        ({'terms.r1.every': 4}, "'r1' is due every 4 steps, but these dynamics move all players at once"),
+        ({'train.n_critic': 2}, 'train.n_critic=2, but these dynamics update all players simultaneously'),
+        ({'terms.r1.every': 4}, "'r1' is due every 4 steps, but these dynamics update all players simultaneously"),
         ({'dynamics': 'simultaneus'}, "unknown dynamics 'simultaneus'; did you mean 'simultaneous'"),
     ],
 )

@@ -124,7 +124,7 @@ def straight(config: ConfigDict, tmp_path_factory: pytest.TempPathFactory) -> Pa
 
 
 def changed(config: ConfigDict, changes: dict) -> ConfigDict:
-    return configs.overridden(config, changes, 'of a test')
+    return configs.override(config, changes, 'of a test')
 
 
 def last_of(folder: Path) -> tuple[int, dict[str, np.ndarray]]:
@@ -185,8 +185,10 @@ def test_stages_on_the_command_line_and_in_json(path: Path, tmp_path: Path) -> N
     ]
     (tmp_path / 'config.json').write_text(json.dumps(made.to_dict()))
     again = config_file.read(str(tmp_path / 'config.json'))
-    assert configs.flat(again) == configs.flat(made)
-    assert [configs.flat(each.config) for each in stages(again)] == [configs.flat(each.config) for each in stages(made)]
+    assert configs.flatten(again) == configs.flatten(made)
+    assert [configs.flatten(each.config) for each in stages(again)] == [
+        configs.flatten(each.config) for each in stages(made)
+    ]
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ import pytest
 from common import adam, get_config
 from ml_collections import ConfigDict
 
-from gans.configs import overridden
+from gans.configs import override
 from gans.core import Aux, Compute, Ema, Net, Player, Spec, System, Update, Weights
 from gans.ops import random
 from gans.step import due_updates, init_state, make_train_step, repeats
@@ -34,7 +34,7 @@ def experiment(net='mlp', **changes):
         config.critic.norm = 'batch'
     for role in BOTH:
         config.optimizer[role] = ConfigDict({'name': 'sgd', 'learning_rate': 0.1, 'momentum': 0.5})
-    return overridden(config, changes, 'of a test')
+    return override(config, changes, 'of a test')
 
 
 PENALISED = {'game': 'wasserstein', 'terms.wgan_gp.weight': 0.3, 'instance_noise.sigma': 0.3}

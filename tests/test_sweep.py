@@ -12,7 +12,7 @@ import pytest
 from ml_collections import ConfigDict
 
 from experiments import common
-from gans.configs import overridden
+from gans.configs import override
 from gans.errors import Stopped, UserError
 from gans.sweep import plan, rows, run, train
 from gans.systems import gan
@@ -42,7 +42,7 @@ def base() -> ConfigDict:
     config.train.update(steps=12, batch_size=8, log_every=2, steps_per_call=2)
     common.every(config, 4)
     config.eval.samples = 32
-    return overridden(config, {'terms.r1.weight': 0.1}, 'of a test')
+    return override(config, {'terms.r1.weight': 0.1}, 'of a test')
 
 
 def write(folder: Path, text: str = ROWS) -> Path:
@@ -100,9 +100,9 @@ def test_other_mistakes(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"unknown row of .* 'heavi'; did you mean 'heavy'"):
         run.dry_run(path, base(), 1, 'heavi')
     with pytest.raises(UserError, match='holds no sweep'):
-        run.across([tmp_path], None)
+        run.rewrite_report([tmp_path], None)
     with pytest.raises(UserError, match=r'population.max_size=0 must be at least 1'):
-        groups_of(path, overridden(base(), {'population.max_size': 0}, 'of a test'))
+        groups_of(path, override(base(), {'population.max_size': 0}, 'of a test'))
 
 
 def test_rows_are_variants_of_the_base(tmp_path: Path) -> None:
@@ -294,7 +294,7 @@ def test_a_changed_file_trains_what_is_new(trained: Path, tmp_path: Path, monkey
     text = ROWS.replace("    add('hinge', **{'game': 'hinge'})\n", '')
     interrupted(6, monkeypatch, write(tmp_path, text), base(), folder, 1, None, 'python launch.py')
     text = text.replace("add('heavy', **{'terms.r1.weight': 1.0})", "add('heavy', **{'terms.r1.weight': 2.0})")
-    text = text.replace("add(name='wild', **{'optimizer.critic.learning_rate': 1e30})", "add('new', flip_labels=0.1)")
+    text = text.replace("add(name='wild', **{'optimizer.critic.learning_rate': 1e30})", "add('new', flip_targets=0.1)")
     begun = []
     really = train.population
     monkeypatch.setattr(

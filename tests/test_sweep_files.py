@@ -14,7 +14,7 @@ import test_experiments
 from ml_collections import ConfigDict
 from test_configs import SECTIONS
 
-from gans.configs import flat, overridden, whole
+from gans.configs import apply_defaults, flatten, override
 from gans.core import Compute, TrainState
 from gans.data import load
 from gans.losses import GAMES
@@ -56,12 +56,12 @@ def rows(name: str) -> list[tuple[str, dict]]:
 
 
 def resolved(name: str, overrides: dict, variant: str = '') -> ConfigDict:
-    return overridden(whole(module(name).get_config(variant), f'of {name}'), overrides, 'of a row')
+    return override(apply_defaults(module(name).get_config(variant), f'of {name}'), overrides, 'of a row')
 
 
 def structure(config: ConfigDict) -> str:
     """What cannot be traced: all of the config but the values of its floats."""
-    kinds = {key: 'float' if isinstance(value, float) else value for key, value in flat(config).items()}
+    kinds = {key: 'float' if isinstance(value, float) else value for key, value in flatten(config).items()}
     return json.dumps(kinds, sort_keys=True, default=str)
 
 
@@ -85,7 +85,7 @@ def test_rows_have_names_of_their_own(name) -> None:
 
 @pytest.mark.parametrize('name', NAMES)
 def test_overrides_name_keys_of_the_config(name) -> None:
-    known = SECTIONS | flat(module(name).get_config())
+    known = SECTIONS | flatten(module(name).get_config())
     for row, overrides in rows(name):
         for key, value in overrides.items():
             assert key in known, f'{row}: {key}'
@@ -96,7 +96,7 @@ def test_overrides_name_keys_of_the_config(name) -> None:
 @pytest.mark.parametrize('name', NAMES)
 def test_smoke_is_the_same_made_tiny(name) -> None:
     full, smoke = (module(name).get_config(variant) for variant in ('', 'smoke'))
-    assert set(flat(full)) == set(flat(smoke))
+    assert set(flatten(full)) == set(flatten(smoke))
     assert smoke.train.steps <= 4 and smoke.train.batch_size <= 8
     for _, overrides in rows(name):
         assert resolved(name, overrides, 'smoke').train.steps == smoke.train.steps, 'a row that undoes smoke'
@@ -128,7 +128,9 @@ def test_every_row_is_built_and_every_structure_traced(name) -> None:
 
 
 def trace(config: ConfigDict) -> None:
-    floats = [key for key, value in flat(config).items() if isinstance(value, float) and key != 'data.on_device_max_mb']
+    floats = [
+        key for key, value in flatten(config).items() if isinstance(value, float) and key != 'data.on_device_max_mb'
+    ]
     spec = test_experiments.shape_only(config.data).spec
 
     def step(numbers: dict[str, float], batch: dict[str, jax.Array]) -> tuple[TrainState, TrainState, dict, jax.Array]:

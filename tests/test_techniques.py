@@ -12,7 +12,7 @@ from ml_collections import ConfigDict
 
 from experiments import common
 from gans import augment, losses, parts, replay, terms
-from gans.configs import overridden
+from gans.configs import override
 from gans.core import Compute, Spec
 from gans.errors import UserError
 from gans.latents import LATENTS
@@ -34,7 +34,7 @@ def made(shape=SHAPE, **overrides):
     for role in ('generator', 'critic'):
         config[role] = ConfigDict({'net': 'mlp', 'widths': (6,), 'init_std': 0.7})
     config.train.batch_size = SIZE
-    config = overridden(config, overrides, 'of a test')
+    config = override(config, overrides, 'of a test')
     return build(config, Spec(shape), Compute())
 
 
@@ -285,7 +285,7 @@ def test_every_example_of_a_pack_is_moved_by_draws_of_its_own(monkeypatch):
     monkeypatch.setitem(augment.AUGMENTS, 'test', scaled)
     term = terms.consistency(spec=Spec(SHAPE), weight=10.0, names='test', every=1)
     real, fake = np.random.default_rng(2).normal(size=(2, SIZE, *SHAPE)).astype(np.float32)
-    packs = [parts.packed(jnp.asarray(x), 2) for x in (real, fake)]
+    packs = [parts.pack_examples(jnp.asarray(x), 2) for x in (real, fake)]
     scene = scene_of(*packs, lambda x: (x**2).sum((1, 2, 3)), pack=2)
     value, wanted = term.value(scene, KEYS[::2])[0], 0.0
     for (x, factor), given in zip(seen, (real, fake), strict=True):

@@ -12,7 +12,7 @@ from ml_collections import ConfigDict
 
 from experiments import common, unrolled_ring8
 from experiments.sweeps import unrolled_ring8 as comparison
-from gans.configs import overridden
+from gans.configs import override
 from gans.core import Compute, Net, Spec
 from gans.errors import UserError
 from gans.latents import LATENTS
@@ -38,7 +38,7 @@ def made(net='mlp', shape=(2,), **overrides):
         config[role] = ConfigDict({'net': 'dirac'} if net == 'dirac' else {'net': 'mlp', 'widths': (8,)})
     if 'system' not in overrides:
         overrides = {'unrolled.steps': 3} | overrides
-    return build(overridden(config, overrides, 'of a test'), Spec(shape), Compute())
+    return build(override(config, overrides, 'of a test'), Spec(shape), Compute())
 
 
 def first(system):
@@ -278,7 +278,7 @@ def test_rows_of_the_comparison():
     'overrides, said',
     [
         ({'train.micro': 2}, 'train.micro=2'),
-        ({'terms.r1.every': 4}, "'r1' is due every 4 steps, but every unrolled update has all of the critic's loss"),
+        ({'terms.r1.every': 4}, "'r1' is due every 4 steps, but every unrolled update takes the critic's whole loss"),
         ({'terms.feature_matching.weight': 1.0}, "terms.feature_matching has no meaning in system 'unrolled'"),
         ({'top_k.share': 0.5}, "top_k.share has no meaning in system 'unrolled'"),
         ({'game': 'non_saturating'}, "game='non_saturating' cannot be unrolled"),

@@ -76,7 +76,7 @@ def test_reference_is_drawn_with_the_weights_and_stays() -> None:
 
 
 def test_other_systems_and_critics_have_none() -> None:
-    with pytest.raises(UserError, match=r"generator\.norm='virtual' is for the system gan"):
+    with pytest.raises(UserError, match=r"generator\.norm='virtual' works in system gan"):
         nets.generator({'net': 'mlp', 'norm': 'virtual'}, Spec((2,)), 5, Compute())
     net = nets.critic({'net': 'mlp', 'norm': 'virtual'}, Spec((2,)), Compute())
     with pytest.raises(UserError, match=r"unknown critic\.norm 'virtual'"):

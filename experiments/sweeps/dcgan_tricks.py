@@ -16,9 +16,9 @@ from ml_collections import ConfigDict
 from experiments import common, dcgan_fashion_mnist
 
 TRICKS = {
-    'smooth_one_sided': {'labels.real': 0.9},
-    'smooth_two_sided': {'labels.real': 0.9, 'labels.fake': 0.1},
-    'flip': {'flip_labels': 0.05},
+    'smooth_one_sided': {'targets.real': 0.9},
+    'smooth_two_sided': {'targets.real': 0.9, 'targets.fake': 0.1},
+    'flip': {'flip_targets': 0.05},
     'noise': {'instance_noise.sigma': 0.1},
     'ema': {'ema.decay': 0.999},
     'ttur': {'optimizer.generator.learning_rate': 1e-4, 'optimizer.critic.learning_rate': 4e-4},

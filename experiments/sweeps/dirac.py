@@ -38,7 +38,7 @@ METHODS = {
     'minimax': {'game': 'minimax'},
     'non_saturating': {'game': 'non_saturating'},
     'wasserstein': {'game': 'wasserstein'},
-    'least_squares': {'game': 'least_squares', 'labels.fake': -1.0},
+    'least_squares': {'game': 'least_squares', 'targets.fake': -1.0},
     'hinge': {'game': 'hinge'},
     'relativistic_pairing': {'game': 'relativistic_pairing'},
     'minimax_r1': {'game': 'minimax', 'terms.r1.weight': 0.5},

@@ -14,7 +14,7 @@ import jax.numpy as jnp
 import ml_collections
 
 from gans import kinds, terms
-from gans.configs import overridden
+from gans.configs import override
 from gans.core import TrainState, Tree, Update
 from gans.cost.describe import flops
 from gans.cost.stopwatch import (
@@ -29,7 +29,7 @@ from gans.cost.stopwatch import (
     report_seconds,
     timed,
 )
-from gans.cost.text import text
+from gans.cost.text import format_benchmark
 from gans.data import feed
 from gans.train import lock, program, workdir
 from gans.train.leaves import size_of
@@ -64,7 +64,7 @@ def benchmark(config: ml_collections.ConfigDict, folder: Path, profile: bool = F
             found.append(measure(experiment, own / 'files', traces, Effort()))
         if experiment.since:
             lines += ['', passes(experiments, experiment)]
-        lines += text(found[-1])
+        lines += format_benchmark(found[-1])
     if not primary:
         return ''
     stages = [{'stage': of.stage, 'begin': of.since, **each} for of, each in zip(experiments, found, strict=True)]
@@ -241,7 +241,7 @@ def _without_terms(experiment: Experiment) -> Experiment | None:
     if not experiment.config.terms:
         return None
     none = {f'terms.{name}': None for name in experiment.config.terms}
-    config = overridden(experiment.config, none, 'of a benchmark')
+    config = override(experiment.config, none, 'of a benchmark')
     return setup(config, experiment.devices, experiment.source)
 
 

@@ -163,7 +163,7 @@ def product_run(experiment: Experiment, side: int | None = None) -> tuple[Run, f
 
 def planned_bytes(calls: Sequence[Any]) -> int | None:
     """Bytes on a device while the largest of compiled calls runs, as XLA plans it; None where XLA does not say."""
-    return max((memory.planned(call) for call in dict.fromkeys(calls)), default=0) or None
+    return max((memory.planned_bytes(call) for call in dict.fromkeys(calls)), default=0) or None
 
 
 def device_bytes() -> int | None:

@@ -7,31 +7,31 @@ from typing import Any
 PREFIXES = ('', 'k', 'M', 'G', 'T', 'P')
 
 
-def text(found: Mapping[str, Any]) -> list[str]:
+def format_benchmark(found: Mapping[str, Any]) -> list[str]:
     """Lines that say what `gans.cost.benchmark.measure` has found."""
     about, build, speed, flops = (found[key] for key in ('experiment', 'compile', 'steps_per_second', 'flops'))
     cold, cached = (build['trace'] + build[key] for key in ('cold', 'cached'))
     peaks = {"XLA's plan": found['bytes']['planned_peak'], "the device's count": found['bytes']['device_peak']}
-    known = [f'{quantity(size, "B")} by {by}' for by, size in peaks.items() if size is not None]
+    known = [f'{format_quantity(size, "B")} by {by}' for by, size in peaks.items() if size is not None]
     examples = found['examples_per_second']['median']
-    windows = f'{len(speed["windows"])} windows of {_plural(speed["steps_per_window"], "step")}'
+    windows = f'{len(speed["windows"])} windows of {_format_count(speed["steps_per_window"], "step")}'
     lines = [
         f'experiment   system {about["system"]}, data {about["data"]}, batch {about["batch_size"]}, '
-        f'{about["precision"]}, {_plural(about["steps_per_call"], "step")} a call',
+        f'{about["precision"]}, {_format_count(about["steps_per_call"], "step")} a call',
         f'device       {found["device"]}, jax {found["packages"]["jax"]}',
         f'compile      {cold:.1f} s, with the compilation cache {cached:.1f} s '
-        f'({_plural(build["programs"], "program")}; {build["trace"]:.1f} s of both are Python)',
-        f'speed        {_spread(speed)} steps/s, {_number(examples)} {about["examples"]}/s '
+        f'({_format_count(build["programs"], "program")}; {build["trace"]:.1f} s of both are Python)',
+        f'speed        {_format_spread(speed)} steps/s, {_format_number(examples)} {about["examples"]}/s '
         f'(median, smallest and largest of {windows})',
-        f'FLOPs        {quantity(flops["step"], "FLOP")} a step, {_rate(flops)} of the '
-        f'{quantity(flops["matmul_per_second"], "FLOP/s")} of a {about["precision"]} matrix product here',
-        f'memory       state {quantity(found["bytes"]["state"], "B")}; at most {", ".join(known) or "unknown"}',
+        f'FLOPs        {format_quantity(flops["step"], "FLOP")} a step, {_format_rate(flops)} of the '
+        f'{format_quantity(flops["matmul_per_second"], "FLOP/s")} of a {about["precision"]} matrix product here',
+        f'memory       state {format_quantity(found["bytes"]["state"], "B")}; at most {", ".join(known) or "unknown"}',
         'share of time',
-        *_shares(found),
+        *_format_shares(found),
         'updates, each alone with its data',
     ]
     for name, update in found['updates'].items():
-        lines += _update(name, update)
+        lines += _format_update(name, update)
     if found['profile']:
         logs = Path(found['profile']).parents[3]
         lines += [
@@ -42,55 +42,55 @@ def text(found: Mapping[str, Any]) -> list[str]:
     return lines
 
 
-def _shares(found: Mapping[str, Any]) -> list[str]:
+def _format_shares(found: Mapping[str, Any]) -> list[str]:
     data = found['data']
     lines = [
-        f'  data         {_percent(data["share_waited"]):>7}  the host waits for it ({data["kind"]})',
-        f'               {_percent(data["share_in_program"]):>7}  in the program, '
-        f'{_number(data["in_program"] * 1e3)} ms a step if fetched alone',
+        f'  data         {_format_percent(data["share_waited"]):>7}  the host waits for it ({data["kind"]})',
+        f'               {_format_percent(data["share_in_program"]):>7}  in the program, '
+        f'{_format_number(data["in_program"] * 1e3)} ms a step if fetched alone',
     ]
     for name, each in found['beside'].items():
-        took = f'{_number(each["seconds"] * 1e3)} ms every {_plural(each["every"], "step")}'
-        lines.append(f'  {name:<12} {_percent(each["share"]):>7}  {took}')
+        took = f'{_format_number(each["seconds"] * 1e3)} ms every {_format_count(each["every"], "step")}'
+        lines.append(f'  {name:<12} {_format_percent(each["share"]):>7}  {took}')
     return [*lines, '  (from logs on: alone, while nothing trains; in a run they are written beside the steps)']
 
 
-def _update(name: str, update: Mapping[str, Any]) -> list[str]:
+def _format_update(name: str, update: Mapping[str, Any]) -> list[str]:
     when = 'every step' if update['every'] == 1 else f'every {update["every"]} steps'
     milliseconds = {key: 1e3 * update['seconds'][key] for key in ('median', 'min', 'max')}
     lines = [
-        f'  {name:<12} {_spread(milliseconds)} ms, {quantity(update["flops"], "FLOP")}, '
-        f'{_rate(update)} of a matrix product; {update["repeats"]} x, {when}'
+        f'  {name:<12} {_format_spread(milliseconds)} ms, {format_quantity(update["flops"], "FLOP")}, '
+        f'{_format_rate(update)} of a matrix product; {update["repeats"]} x, {when}'
     ]
     if update['terms']:
         terms = update['terms']
-        lines.append(f'    of it      {_number(terms["seconds"] * 1e3)} ms ({_percent(terms["share"])}) '
-                     f'and {quantity(terms["flops"], "FLOP")} for {", ".join(terms["names"])}')  # fmt: skip
+        lines.append(f'    of it      {_format_number(terms["seconds"] * 1e3)} ms ({_format_percent(terms["share"])}) '
+                     f'and {format_quantity(terms["flops"], "FLOP")} for {", ".join(terms["names"])}')  # fmt: skip
     return lines
 
 
-def _spread(values: Mapping[str, float]) -> str:
-    return f'{_number(values["median"])} ({_number(values["min"])}-{_number(values["max"])})'
+def _format_spread(values: Mapping[str, float]) -> str:
+    return f'{_format_number(values["median"])} ({_format_number(values["min"])}-{_format_number(values["max"])})'
 
 
-def _rate(found: Mapping[str, float]) -> str:
-    return f'{quantity(found["per_second"], "FLOP/s")}, {_percent(found["share_of_matmul"])}'
+def _format_rate(found: Mapping[str, float]) -> str:
+    return f'{format_quantity(found["per_second"], "FLOP/s")}, {_format_percent(found["share_of_matmul"])}'
 
 
-def _percent(share: float) -> str:
+def _format_percent(share: float) -> str:
     return f'{share * 100:.1f} %'
 
 
-def _plural(count: int, what: str) -> str:
+def _format_count(count: int, what: str) -> str:
     return f'{count:,} {what}' + ('s' if count != 1 else '')
 
 
-def _number(value: float) -> str:
+def _format_number(value: float) -> str:
     """Three digits without an exponent."""
     return f'{value:,.0f}' if abs(value) >= 100 else f'{value:.3g}'
 
 
-def quantity(value: float, unit: str) -> str:
+def format_quantity(value: float, unit: str) -> str:
     """Three digits and a prefix: '4.31 GFLOP'."""
     power = 0
     while power + 1 < len(PREFIXES) and float(f'{value / 1000**power:.3g}') >= 1000:

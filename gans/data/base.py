@@ -41,6 +41,7 @@ class Source(NamedTuple):
     # What `load` says of which examples these are, and in which order: 16 hex digits, the same wherever the set lies,
     # held or streamed, flipped or not; other examples, another digest. None: drawn, the name and arguments say all.
     digest: str | None = None
+    parts: Mapping[str, 'Source'] = {}  # of a set that joins others, each with its own size and order
 
 
 def digest(*parts: Any) -> str:

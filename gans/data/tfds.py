@@ -95,7 +95,7 @@ def tfds(
 
     def labels() -> np.ndarray:  # all records are read for them, once
         make = lambda: {'label': np.array([records[place]['label'] for place in range(len(records))], np.int32)}
-        return cache.arrays('labels', {'set': known}, make)['label']
+        return cache.load_or_make('labels', {'set': known}, make)['label']
 
     source = Source(Spec((size, size, channels), classes), finish, size=len(records), read=read, digest=known)
     return source._replace(labels=labels) if labelled else source

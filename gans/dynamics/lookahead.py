@@ -1,7 +1,7 @@
-"""Look-ahead minimax (Chavdarova 2021, 2006.14567, algorithm 1): of the path of all players only a part is kept.
+"""Look-ahead minimax (Chavdarova 2021, 2006.14567, algorithm 1): all players are pulled back to slow weights.
 
-Every k steps all players' nets theta go back toward their slow weights phi, where they were after the last return:
-theta and phi become phi + alpha (theta - phi). All return at once, after the last update, whatever n_critic is.
+Every k steps, the nets theta of all players and their slow weights phi become phi + alpha (theta - phi). All are pulled
+back simultaneously, after the last update, regardless of n_critic.
 """
 
 import jax.numpy as jnp
@@ -11,7 +11,7 @@ from gans.core import Aux, Player, System, Update
 
 
 def transform(system: System, *, every: int = 5, alpha: float = 0.5) -> System:
-    """The optimisers' states, and statistics such as batch norm's, do not go back.
+    """Optimizer states, and statistics such as those of batch norm, are not pulled back.
 
     Args:
       every: the paper's k, in generator steps.

@@ -1,5 +1,5 @@
-"""Both players moved at once, from the same point, as theory has it (the simultaneous gradient descent of Mescheder
-2017, 1705.10461, and 2018, 1801.04406).
+"""Simultaneous gradient descent: all players step at once from the same point, as theory assumes (Mescheder 2017,
+1705.10461, and 2018, 1801.04406).
 """
 
 from collections.abc import Iterator
@@ -13,27 +13,27 @@ from gans.ops import random
 
 
 def transform(system: System) -> System:
-    """One player owns the nets of all and takes one step down the sum of their losses, each of which sees the other
-    players' nets as constants. Each net keeps the optimiser of its own player.
+    """Merges all players into one that descends the sum of their losses, in each of which the other players' nets are
+    constants. Each net keeps the optimizer of its own player.
 
     Raises:
-      UserError: several critic steps or a lazy term, which need updates one after the other.
+      UserError: several critic steps or a lazy term, which need separate updates.
     """
     for update in system.updates:
         if update.repeats > 1:
             raise UserError(
-                f'train.n_critic={update.repeats}, but these dynamics move all players at once: set it to 1'
+                f'train.n_critic={update.repeats}, but these dynamics update all players simultaneously: set it to 1'
             )
         if update.every > 1:
-            raise UserError(f"'{update.name}' is due every {update.every} steps, but these dynamics move all players at"
-                            ' once: set its `every` to 1')  # fmt: skip
+            raise UserError(f"'{update.name}' is due every {update.every} steps, but these dynamics update all players"
+                            ' simultaneously: set its `every` to 1')  # fmt: skip
 
     def losses(params: Params, state: TrainState, batch: Batch, keys: Keys) -> tuple[Array, Aux]:
-        still = lax.stop_gradient(params)
+        constant = lax.stop_gradient(params)
         total, found = 0.0, Aux()
         for update, own_keys in with_keys(system.updates, keys):
             own = {net: params[net] for net in system.players[update.player].nets}
-            loss, aux = update.loss({**still, **own}, state, batch, own_keys)
+            loss, aux = update.loss({**constant, **own}, state, batch, own_keys)
             total += loss
             metrics = {f'{update.name}_{name}': value for name, value in {'loss': loss, **aux.metrics}.items()}
             found = Aux({**found.metrics, **metrics}, {**found.stats, **aux.stats}, {**found.memory, **aux.memory})
@@ -41,8 +41,8 @@ def transform(system: System) -> System:
 
     owned = [net for player in system.players.values() for net in player.nets]
     if len(owned) > len(set(owned)):
-        raise UserError(f'the players {", ".join(system.players)} share nets, and cannot move at once: name'
-                        ' simultaneous, extragradient or consensus before lookahead')  # fmt: skip
+        raise UserError(f'the players {", ".join(system.players)} share nets, and cannot be updated'
+                        ' simultaneously: list simultaneous, extragradient or consensus before lookahead')  # fmt: skip
     optimizers = {name: player.tx for name, player in system.players.items()}
     rates = {net: rate for player in system.players.values() for net, rate in player.rates.items()}
     owners = {net: name for name, player in system.players.items() for net in player.nets}
@@ -53,5 +53,5 @@ def transform(system: System) -> System:
 
 
 def with_keys(updates: tuple[Update, ...], keys: Keys) -> Iterator[tuple[Update, Keys]]:
-    """Each update and the keys of its loss, whoever asks for it."""
+    """Pairs each update with the keys of its loss, the same for all callers."""
     return zip(updates, random.split(keys, len(updates)), strict=True)

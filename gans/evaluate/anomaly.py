@@ -24,8 +24,8 @@ from gans.data.base import Source, class_number
 from gans.errors import UserError
 from gans.evaluate.run import real_examples
 from gans.metrics import protocol
-from gans.metrics.neighbours import nearest
-from gans.metrics.seen import content
+from gans.metrics.extract import content_hash
+from gans.metrics.neighbors import nearest
 from gans.ops.pixels import to_float
 from gans.ops.random import example_keys, split
 from gans.train import draw, sampling, workdir
@@ -163,7 +163,7 @@ def anomaly(config: ml_collections.ConfigDict, folder: Path, options: Options) -
     stamp = protocol.run(data, experiment.source, experiment.system)
     stamp |= {f'search {key}': value for key, value in options.search._asdict().items()}
     stamp |= {'held out': name, 'test images': len(images), 'of the class': int(novel.sum())}
-    stamp |= {'test hash': content(images), 'latents seed': options.seed, 'nearest of': len(known)}
+    stamp |= {'test hash': content_hash(images), 'latents seed': options.seed, 'nearest of': len(known)}
     by_class = {kind: float(found.score[labels == i].mean()) for i, kind in enumerate(test.spec.classes) if i in labels}
     entry = {'step': step, **{metric: {'value': auc, 'error': error} for metric, (auc, error) in aucs.items()}}
     workdir.write_json(folder / 'anomaly.json', entry | {'scores': by_class, 'protocol': stamp})
@@ -201,7 +201,9 @@ def _check(experiment: Experiment) -> None:
     if 'critic' not in nets or [x.shape[1:] for x in nets['critic'].inputs] != [shape] or len(shape) != 3:
         raise UserError('anomaly scores want a critic that judges single images without labels: pack=1, no condition')
     sampler = sampling.main_sampler(experiment.system)
-    inputs = jax.eval_shape(lambda: sampling.inputs_of(experiment, sampler, jax.random.key(0), 2))
+    if sampling.fields_read(sampler, experiment.source.spec):
+        raise UserError('anomaly scores want samples that are made from latents alone, not from labels or images')
+    inputs = jax.eval_shape(lambda: sampler.inputs({}, example_keys(jax.random.key(0), jnp.arange(2))))
     if not hasattr(inputs, 'shape'):
         raise UserError(f'anomaly scores want latents that are plain vectors, not {", ".join(inputs)}')
 

@@ -29,12 +29,12 @@ def cas(data: Mapping[str, Any], images: np.ndarray, labels: np.ndarray, common:
       labels: the classes that they were asked for, int [N].
       common: what all stamps of the evaluation have in common.
     """
-    train, test = classifier.splits({key: value for key, value in data.items() if value is not None})
+    train, test = classifier.load_splits({key: value for key, value in data.items() if value is not None})
     num = min(len(images), train.size)
     if num < len(images):
         workdir.say(f'cas: {num:,} of {len(images):,} samples are used: there are no more real images')
     fake = image_set(images[:num], labels[:num], train.spec.classes)
-    net, real_params = classifier.kept(first(train, num))
+    net, real_params = classifier.load_or_train(first(train, num))
     accuracies = {
         'cas': classifier.accuracy(net, classifier.fit(net, fake), test),
         'cas/real': classifier.accuracy(net, real_params, test),

@@ -16,7 +16,7 @@ from gans.errors import UserError
 from gans.evaluate import write
 from gans.evaluate.judge import HALVES, judged
 from gans.features import load
-from gans.metrics.seen import content, see, see_once
+from gans.metrics.extract import content_hash, extract, extract_cached
 from gans.train import workdir
 
 SMALLEST, LARGEST = 1e-100, 1e100  # points of such a size have squares, and sums of them, in float64
@@ -53,15 +53,15 @@ def compare(
     extractor = load.load(features, Spec(truth.shape[1:]), weights=weights)
     common: dict[str, Any] = {
         'data': Path(real).name,
-        'real hash': content(truth),
+        'real hash': content_hash(truth),
         'images': f'{size or "their own"} px',
     }
-    seen = see(extractor, samples, {'labels': labels})
+    seen = extract(extractor, samples, {'labels': labels})
     if labels is not None and extractor.name == 'classifier':
         last = seen.logits.shape[1] - 1
         if not 0 <= labels.min() <= labels.max() <= last:
             raise UserError(f"'{fake}' has labels {labels.min()}..{labels.max()}; the classifier's are 0..{last}")
-    known = see_once(extractor, truth)
+    known = extract_cached(extractor, truth)
     first, second = np.array_split(np.random.default_rng(0).permutation(len(truth)), 2)  # whatever the names' order
     pairs = {'': (known, seen), HALVES: (known.part(first), known.part(second))}
     results, warnings = judged(pairs, extractor, common)

@@ -12,15 +12,15 @@ from gans.data.base import Modes
 from gans.errors import UserError
 from gans.features.base import Extractor
 from gans.metrics import protocol
+from gans.metrics.extract import Extracted
 from gans.metrics.measure import measure
 from gans.metrics.protocol import Protocol, Result
-from gans.metrics.seen import Seen
 
 HALVES, UNTRAINED = '/real', '/untrained'  # what follows a metric's name
 
 
 def judged(
-    pairs: Mapping[str, tuple[Seen, Seen]], extractor: Extractor, common: Protocol, modes: Modes | None = None
+    pairs: Mapping[str, tuple[Extracted, Extracted]], extractor: Extractor, common: Protocol, modes: Modes | None = None
 ) -> tuple[list[Result], list[str]]:
     """All results, and warnings of one line each.
 
@@ -48,7 +48,7 @@ def judged(
     return results, warnings(pairs, extractor)
 
 
-def warnings(pairs: Mapping[str, tuple[Seen, Seen]], extractor: Extractor) -> list[str]:
+def warnings(pairs: Mapping[str, tuple[Extracted, Extracted]], extractor: Extractor) -> list[str]:
     """What a reader of the numbers must know."""
     for suffix, (real, fake) in pairs.items():
         features = real.features.shape[1]
@@ -62,6 +62,6 @@ def warnings(pairs: Mapping[str, tuple[Seen, Seen]], extractor: Extractor) -> li
     return []
 
 
-def _not_finite(metric: str, *sets: Seen) -> UserError:
+def _not_finite(metric: str, *sets: Extracted) -> UserError:
     largest = np.max([np.abs(seen.features).max() for seen in sets])  # NaN if one is
     return UserError(f'{metric} is not finite, of features up to {largest:.3g}: remove the examples that have them')

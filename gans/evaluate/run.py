@@ -16,10 +16,9 @@ from gans.evaluate import write
 from gans.evaluate.cas import cas
 from gans.evaluate.judge import HALVES, UNTRAINED, judged
 from gans.features import load
-from gans.metrics import protocol
-from gans.metrics.neighbours import nearest
+from gans.metrics.extract import Extracted, content_hash, extract, extract_cached
+from gans.metrics.neighbors import nearest
 from gans.metrics.score import halves
-from gans.metrics.seen import Seen, content, see, see_once
 from gans.metrics.spectrum import has_spectrum
 from gans.ops.pixels import to_float
 from gans.train import draw, sampling, workdir
@@ -48,24 +47,26 @@ def evaluate(config: ml_collections.ConfigDict, folder: Path, options: Options) 
     if options.num < 2:
         raise UserError(f'--num={options.num} must be at least 2')
     experiment, state, step = draw.restored(config, folder, options.step)
-    config, source, num = experiment.config, experiment.source, options.num
+    config = experiment.config
+    compared = sampling.truth(experiment)
+    source, num = compared.source, compared.most(options.num)
     features = options.features or config.eval.get('features') or 'auto'
     extractor = load.load(features, source.spec, config.data, options.weights)
     write.held(folder)  # a damaged file is told of before the work
     inputs = sampling.fixed_inputs(experiment, num, options.seed)  # first: there may not be the memory for so many
-    truth = real_examples(source, 2 * num)
+    truth = real_examples(source, 2 * num, compared.like)
     if len(truth) < 2:
         raise UserError(f"'{config.data.name}' has one example only: at least two are needed")
-    against = f'{min(num, len(truth)):,} real examples'
+    against = f'{min(num, len(truth)):,} {"held-out" if compared.split else "real"} examples'
     if source.size is not None and num < source.size:
         against += f' (a random part of {source.size:,}, always the same)'
     workdir.say(f'{folder}: step {step:,}, {num:,} samples against {against}, features {extractor.name}')
-    real = see_once(extractor, truth)
+    real = extract_cached(extractor, truth)
     asked = {metric: inputs[name] for name, metric in sampling.main_sampler(experiment.system).asked.items()}
-    fake = see(extractor, samples(experiment, state, inputs, step), asked)
-    untrained = see(extractor, samples(experiment, experiment.init(), inputs, 0), asked)
-    common = protocol.run(config.data, experiment.source, experiment.system)
-    common |= {'real hash': content(truth[:num]), 'latents seed': options.seed}
+    fake = extract(extractor, samples(experiment, state, inputs, step), asked)
+    untrained = extract(extractor, samples(experiment, experiment.init(), inputs, 0), asked)
+    common = sampling.protocol_of(experiment, compared)
+    common |= {'real hash': content_hash(truth[:num]), 'latents seed': options.seed}
     first, second = halves(len(truth), num)
     same = real.part(slice(num))
     pairs = {'': (same, fake), HALVES: (real.part(first), real.part(second)), UNTRAINED: (same, untrained)}
@@ -76,7 +77,7 @@ def evaluate(config: ml_collections.ConfigDict, folder: Path, options: Options) 
     for warning in warnings:
         workdir.say(warning)
     said = f'all in {folder / "evaluation.json"}'
-    if kinds.name_of(source.spec) == 'images':
+    if kinds.is_image(source.spec):
         place = folder / 'evaluation'
         pictures.save_png(place / f'nearest_step_{step:08d}.png', neighbours(same, fake))
         if has_spectrum(*source.spec.shape[:2]):
@@ -85,26 +86,26 @@ def evaluate(config: ml_collections.ConfigDict, folder: Path, options: Options) 
     return f'{write.table(f"{folder}, step {step:,}", results)}\n{said}'
 
 
-def real_examples(source: Source, num: int) -> np.ndarray:
-    """The first `num` real examples in a fixed order, or all: uint8 images or float32 points."""
+def real_examples(source: Source, num: int, like: str = 'real') -> np.ndarray:
+    """The first `num` real examples in a fixed order, or all, of one field: as they are stored."""
     num = num if source.size is None else min(num, source.size)
     found = feed.chunks(source, num, jax.random.fold_in(jax.random.key(0), SAMPLES))
-    return np.concatenate([kinds.kind_of(source.spec).store(some['real']) for some in found])
+    return np.concatenate([kinds.kind_of(source.spec).store(some[like]) for some in found])
 
 
 def samples(experiment: Experiment, state: TrainState, inputs: Tree, step: int) -> np.ndarray:
-    """Samples of a state, as they would be saved: uint8 images or float32 points; UserError if some are not finite."""
+    """Samples of a state, as they would be saved: UserError if some are not finite."""
     sample, found = sampling.make_sampler(experiment), []
     for start in range(0, len(jax.tree.leaves(inputs)[0]), PART):
         part = jax.tree.map(lambda x, start=start: x[start : start + PART], inputs)
         drawn = np.concatenate([np.asarray(chunk) for chunk in sample(state, part)])
         if not np.isfinite(drawn).all():
             raise UserError(f'step {step:,} gives samples that are not finite: it has diverged, take an earlier --step')
-        found.append(kinds.kind_of(experiment.source.spec).store(drawn))
+        found.append(kinds.kind_of(sampling.spec_made(experiment)).store(drawn))
     return np.concatenate(found)
 
 
-def neighbours(real: Seen, fake: Seen) -> np.ndarray:
+def neighbours(real: Extracted, fake: Extracted) -> np.ndarray:
     """A picture, uint8 [h, w, 3]: the samples nearest to real images, each with that one at its right."""
     places, distances = nearest(fake.features, real.features)
     closest = np.argsort(distances, kind='stable')[:PAIRS]

@@ -66,34 +66,34 @@ def classifier(data: Mapping[str, Any], spec: Spec) -> Extractor:
     stacked = options['name'] == 'stacked'
     if stacked:
         options = {'name': options.get('of', 'mnist'), 'size': options.get('size')}
-    train, test = splits(options)
-    if len(train.spec.classes) < 2 or kinds.name_of(train.spec) != 'images':
+    train, test = load_splits(options)
+    if len(train.spec.classes) < 2 or not kinds.is_image(train.spec):
         message = f"a classifier needs labelled images, and '{options['name']}' has none: take other features"
         raise UserError(message)
     wanted = (*train.spec.shape[:2], 3 if stacked else train.spec.shape[2])
     if spec.shape != wanted:
         shapes = ' x '.join(map(str, wanted)), ' x '.join(map(str, spec.shape))
         raise UserError(f"the classifier of '{data['name']}' takes images {shapes[0]}, not {shapes[1]}: see data.size")
-    net, params = kept(train)
+    net, params = load_or_train(train)
     weights = hashlib.sha256(b''.join(leaf.tobytes() for leaf in jax.tree.leaves(params))).hexdigest()[:16]
     notes = {'accuracy': accuracy(net, params, test), 'trained on': options['name']}
     apply = lambda params, images: net.apply(params, images)
     if stacked:
-        apply = lambda params, images: _joint(*net.apply(params, _channels(images)), images.shape[3])
+        apply = lambda params, images: _join_stacks(*net.apply(params, _split_channels(images)), images.shape[3])
     return Extractor('classifier', 'FD (classifier)', apply, params, weights, 'none', notes, 500)
 
 
-def kept(train: Source) -> tuple[Classifier, Tree]:
+def load_or_train(train: Source) -> tuple[Classifier, Tree]:
     """The classifier of a held, labelled set, and its parameters on the host; trained now if they are not kept."""
     net = Classifier(len(train.spec.classes))
     shapes = jax.eval_shape(net.init, jax.random.key(0), jnp.zeros((1, *train.spec.shape), jnp.uint8))
     names = [jax.tree_util.keystr(path, simple=True, separator='/') for path, _ in jax.tree.leaves_with_path(shapes)]
     key = {'shape': train.spec.shape, 'train': digest(train), 'training': TRAINING}
-    held = cache.arrays('classifiers', key, lambda: dict(zip(names, _trained(net, train), strict=True)))
+    held = cache.load_or_make('classifiers', key, lambda: dict(zip(names, _trained(net, train), strict=True)))
     return net, jax.tree.unflatten(jax.tree.structure(shapes), [held[name] for name in names])
 
 
-def splits(options: Mapping[str, Any]) -> tuple[Source, Source]:
+def load_splits(options: Mapping[str, Any]) -> tuple[Source, Source]:
     """The set's own training and test images; of a set without a test split a random eighth is held out."""
     if 'split' in load.arguments(options['name']):
         return tuple(load.load({**options, 'split': split, 'on_device_max_mb': np.inf}) for split in ('train', 'test'))
@@ -156,13 +156,13 @@ def _trained(net: Classifier, train: Source) -> list[np.ndarray]:
     return [np.asarray(leaf) for leaf in jax.tree.leaves(fit(net, train))]
 
 
-def _channels(images: Array) -> Array:
+def _split_channels(images: Array) -> Array:
     """Each channel as a grey image of its own: [B, H, W, C] -> [B * C, H, W, 1]."""
     b, h, w, c = images.shape
     return images.transpose(0, 3, 1, 2).reshape(b * c, h, w, 1)
 
 
-def _joint(features: Array, logits: Array, channels: int) -> tuple[Array, Array]:
+def _join_stacks(features: Array, logits: Array, channels: int) -> tuple[Array, Array]:
     """From the channels' features and logits [B * C, ...] to the stacks' [B, ...]."""
     batch = len(features) // channels
     logs = jax.nn.log_softmax(logits).reshape(batch, channels, -1)

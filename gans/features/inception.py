@@ -53,7 +53,7 @@ def inception_v3(variant: str = '', weights: str | None = None) -> Extractor:
     if variant not in VARIANTS:
         raise unknown('variant of inception_v3', variant, filter(None, VARIANTS))
     preprocess, resizing = VARIANTS[variant]
-    file = checked(Path(weights).expanduser() if weights else fetched())
+    file = verify(Path(weights).expanduser() if weights else fetch())
 
     def apply(params: Tree, images: Array) -> tuple[Array, Array]:
         images = jnp.broadcast_to(images, (*images.shape[:3], 3)).astype(jnp.float32)
@@ -71,7 +71,7 @@ def inception_v3(variant: str = '', weights: str | None = None) -> Extractor:
     )
 
 
-def fetched() -> Path:
+def fetch() -> Path:
     """The weights' file in the cache folder; downloaded where it is not there yet."""
     path = cache.home() / FILE
     if path.exists():
@@ -84,7 +84,7 @@ def fetched() -> Path:
         ):
             part = Path(folder, FILE)
             part.write_bytes(answer.read())
-            checked(part).rename(path)  # a file of that name is whole
+            verify(part).rename(path)  # a file of that name is whole
     except (OSError, HTTPException) as error:
         raise UserError(
             f'cannot fetch the weights of inception_v3 ({error}): download {URL}, and put the file at {path} or name '
@@ -93,7 +93,7 @@ def fetched() -> Path:
     return path
 
 
-def checked(path: Path) -> Path:
+def verify(path: Path) -> Path:
     """The path, if the file there has the SHA-256 of the official weights."""
     try:
         found = torch_file.sha256(path)
@@ -130,7 +130,7 @@ def convert(tensors: dict[str, np.ndarray]) -> Tree:
         kernel = expected['kernel'].shape
         if name == 'fc.':
             return {'kernel': state.take('fc.weight', kernel[::-1]).T}
-        return state.folded(f'{name}conv', f'{name}bn', kernel, epsilon=1e-3)
+        return state.fold(f'{name}conv', f'{name}bn', kernel, epsilon=1e-3)
 
     params = filled(shapes, '')
     state.finish()
@@ -151,10 +151,10 @@ class InceptionV3(nn.Module):
         x = conv(x, 'Conv2d_1a_3x3', 32, (3, 3), 2)
         x = conv(x, 'Conv2d_2a_3x3', 32, (3, 3), padding='VALID')
         x = conv(x, 'Conv2d_2b_3x3', 64, (3, 3))
-        x = seen(halved(x))  # [B, 73, 73, 64]
+        x = seen(max_pool(x))  # [B, 73, 73, 64]
         x = conv(x, 'Conv2d_3b_1x1', 80)
         x = conv(x, 'Conv2d_4a_3x3', 192, (3, 3), padding='VALID')
-        x = seen(halved(x))  # [B, 35, 35, 192]
+        x = seen(max_pool(x))  # [B, 35, 35, 192]
         x = BlockA(32, name='Mixed_5b')(x)
         x = BlockA(64, name='Mixed_5c')(x)
         x = BlockA(64, name='Mixed_5d')(x)
@@ -163,7 +163,7 @@ class InceptionV3(nn.Module):
             x = BlockC(width, name=f'Mixed_6{letter}')(x)
         x = seen(x)
         x = BlockD(name='Mixed_7a')(x)  # [B, 8, 8, 1280]
-        x = BlockE(average, name='Mixed_7b')(x)
+        x = BlockE(average_pool, name='Mixed_7b')(x)
         # The graph's own oddity, which other Inceptions do not share.
         x = BlockE(lambda x: nn.max_pool(x, (3, 3), padding='SAME'), name='Mixed_7c')(x)
         seen(x)
@@ -179,15 +179,15 @@ def conv(
     return nn.relu(nn.Conv(width, kernel, stride, padding, precision=lax.Precision.HIGHEST, name=name)(x))
 
 
-def halved(x: Array) -> Array:
+def max_pool(x: Array) -> Array:
     return nn.max_pool(x, (3, 3), (2, 2))
 
 
-def average(x: Array) -> Array:
+def average_pool(x: Array) -> Array:
     return nn.avg_pool(x, (3, 3), padding='SAME', count_include_pad=False)
 
 
-def joined(*branches: Array) -> Array:
+def concatenate(*branches: Array) -> Array:
     return jnp.concatenate(branches, -1)
 
 
@@ -204,7 +204,7 @@ class BlockA(nn.Module):
         c = conv(x, 'branch3x3dbl_1', 64)
         c = conv(c, 'branch3x3dbl_2', 96, (3, 3))
         c = conv(c, 'branch3x3dbl_3', 96, (3, 3))
-        return joined(a, b, c, conv(average(x), 'branch_pool', self.pooled))
+        return concatenate(a, b, c, conv(average_pool(x), 'branch_pool', self.pooled))
 
 
 class BlockB(nn.Module):
@@ -216,7 +216,7 @@ class BlockB(nn.Module):
         b = conv(x, 'branch3x3dbl_1', 64)
         b = conv(b, 'branch3x3dbl_2', 96, (3, 3))
         b = conv(b, 'branch3x3dbl_3', 96, (3, 3), 2)
-        return joined(a, b, halved(x))
+        return concatenate(a, b, max_pool(x))
 
 
 class BlockC(nn.Module):
@@ -235,7 +235,7 @@ class BlockC(nn.Module):
         c = conv(c, 'branch7x7dbl_3', self.width, (1, 7))
         c = conv(c, 'branch7x7dbl_4', self.width, (7, 1))
         c = conv(c, 'branch7x7dbl_5', 192, (1, 7))
-        return joined(a, b, c, conv(average(x), 'branch_pool', 192))
+        return concatenate(a, b, c, conv(average_pool(x), 'branch_pool', 192))
 
 
 class BlockD(nn.Module):
@@ -249,7 +249,7 @@ class BlockD(nn.Module):
         b = conv(b, 'branch7x7x3_2', 192, (1, 7))
         b = conv(b, 'branch7x7x3_3', 192, (7, 1))
         b = conv(b, 'branch7x7x3_4', 192, (3, 3), 2)
-        return joined(a, b, halved(x))
+        return concatenate(a, b, max_pool(x))
 
 
 class BlockE(nn.Module):
@@ -261,8 +261,8 @@ class BlockE(nn.Module):
     def __call__(self, x: Array) -> Array:
         a = conv(x, 'branch1x1', 320)
         b = conv(x, 'branch3x3_1', 384)
-        b = joined(conv(b, 'branch3x3_2a', 384, (1, 3)), conv(b, 'branch3x3_2b', 384, (3, 1)))
+        b = concatenate(conv(b, 'branch3x3_2a', 384, (1, 3)), conv(b, 'branch3x3_2b', 384, (3, 1)))
         c = conv(x, 'branch3x3dbl_1', 448)
         c = conv(c, 'branch3x3dbl_2', 384, (3, 3))
-        c = joined(conv(c, 'branch3x3dbl_3a', 384, (1, 3)), conv(c, 'branch3x3dbl_3b', 384, (3, 1)))
-        return joined(a, b, c, conv(self.pool(x), 'branch_pool', 192))
+        c = concatenate(conv(c, 'branch3x3dbl_3a', 384, (1, 3)), conv(c, 'branch3x3dbl_3b', 384, (3, 1)))
+        return concatenate(a, b, c, conv(self.pool(x), 'branch_pool', 192))

@@ -24,7 +24,7 @@ def resolve(features: str, spec: Spec) -> str:
         raise unknown('features', features, FEATURES)
     fit = kinds.kind_of(spec).features
     if name == 'auto':
-        return 'efficientnet_lite0' if 'efficientnet_lite0' in fit and efficientnet.installed() else fit[0]
+        return 'efficientnet_lite0' if 'efficientnet_lite0' in fit and efficientnet.is_installed() else fit[0]
     if name not in fit:
         raise UserError(f"features '{name}' are not for {kinds.name_of(spec)}: take {' or '.join(fit)}")
     if name == 'efficientnet_lite0':

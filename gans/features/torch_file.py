@@ -247,7 +247,7 @@ class StateDict:
             raise UserError(f"the weights' '{name}' has shape {value.shape}, not {shape}: they are of another net")
         return np.ascontiguousarray(value, np.float32)
 
-    def folded(self, conv: str, norm: str, shape: tuple[int, ...], epsilon: float) -> dict[str, np.ndarray]:
+    def fold(self, conv: str, norm: str, shape: tuple[int, ...], epsilon: float) -> dict[str, np.ndarray]:
         """A convolution without bias and the batch norm behind it, as one kernel [h, w, in, out] and bias [out]."""
         kernel = self.take(f'{conv}.weight', tuple(shape[axis] for axis in (3, 2, 0, 1))).transpose(2, 3, 1, 0)
         scale, bias, mean, variance = (

@@ -37,19 +37,19 @@ class Points(NamedTuple):
     blocks: list[Block]
 
 
-def _as_they_are(function: Callable) -> Callable:
+def _with_x64(function: Callable) -> Callable:
     """The function, within which float64 stays float64 on its way to the device."""
 
     @wraps(function)
-    def called(*args: Any, **options: Any) -> Any:
+    def wrapper(*args: Any, **options: Any) -> Any:
         with jax.enable_x64(True):
             return function(*args, **options)
 
-    return called
+    return wrapper
 
 
-@_as_they_are
-def points(*sets: np.ndarray) -> list[Points]:
+@_with_x64
+def to_points(*sets: np.ndarray) -> list[Points]:
     """Sets of features [n, d], each as blocks; of many features the mean of the first is taken from all of them.
 
     Raises:
@@ -66,13 +66,13 @@ def points(*sets: np.ndarray) -> list[Points]:
     return [Points(len(x), [_block(x[i : i + BLOCK] - mean, dtype) for i in rows if i < len(x)]) for x in sets]
 
 
-def finite(*sets: np.ndarray) -> bool:
+def all_finite(*sets: np.ndarray) -> bool:
     """Whether there is no NaN and no infinity in any of the arrays."""
     return all(np.isfinite(x).all() for x in sets)
 
 
-@_as_they_are
-def smallest(queries: Points, keys: Points, k: int, own: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
+@_with_x64
+def k_nearest(queries: Points, keys: Points, k: int, own: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
     """The k nearest keys of each query, nearest first.
 
     Args:
@@ -87,19 +87,23 @@ def smallest(queries: Points, keys: Points, k: int, own: np.ndarray | None = Non
     others = keys.count - (own is not None)
     if not 1 <= k <= others:
         raise ValueError(f'the {k} nearest of {others} other examples: there must be at least one, and so many')
-    own = _padded(np.full(queries.count, -1) if own is None else own, -1).astype(np.int32)
+    own = _pad(np.full(queries.count, -1) if own is None else own, -1).astype(np.int32)
     found = []
     for i, query in enumerate(queries.blocks):
         best = np.full((BLOCK, k), np.inf, query.x.dtype), np.full((BLOCK, k), -1, np.int32)
         for j, key in enumerate(keys.blocks):
-            best = _closer(*best, _squared(query, key), own[i * BLOCK : (i + 1) * BLOCK], np.int32(j * BLOCK))
+            best = _keep_nearest(
+                *best, _squared_distances(query, key), own[i * BLOCK : (i + 1) * BLOCK], np.int32(j * BLOCK)
+            )
         found.append(jax.device_get(best))
     squared, indices = (np.concatenate(parts)[: queries.count] for parts in zip(*found, strict=True))
     return squared, indices
 
 
-@_as_they_are
-def inside(x: Points, balls: Points, squared_radii: np.ndarray, open_balls: bool) -> tuple[np.ndarray, np.ndarray]:
+@_with_x64
+def count_inside(
+    x: Points, balls: Points, squared_radii: np.ndarray, open_balls: bool
+) -> tuple[np.ndarray, np.ndarray]:
     """Counts of examples in balls around other examples.
 
     Args:
@@ -110,29 +114,29 @@ def inside(x: Points, balls: Points, squared_radii: np.ndarray, open_balls: bool
       the number of balls that hold each x [n], the number of x that each ball holds [m].
     """
     held, holding = np.zeros(len(x.blocks) * BLOCK, int), np.zeros(len(balls.blocks) * BLOCK, int)
-    limits = _padded(squared_radii, -1).reshape(-1, BLOCK)
+    limits = _pad(squared_radii, -1).reshape(-1, BLOCK)
     for block, row in zip(x.blocks, held.reshape(-1, BLOCK), strict=True):
-        squared = (_squared(block, ball) for ball in balls.blocks)
-        counts = [_inside(*pair, open_balls) for pair in zip(squared, limits, strict=True)]
+        squared = (_squared_distances(block, ball) for ball in balls.blocks)
+        counts = [_count_inside(*pair, open_balls) for pair in zip(squared, limits, strict=True)]
         for column, (of_row, of_column) in zip(holding.reshape(-1, BLOCK), jax.device_get(counts), strict=True):
             row += of_row
             column += of_column
     return held[: x.count], holding[: balls.count]
 
 
-def _padded(x: np.ndarray, value: float) -> np.ndarray:
+def _pad(x: np.ndarray, value: float) -> np.ndarray:
     """x [n, ...] with rows of a value after it, up to a multiple of BLOCK."""
     return np.concatenate([x, np.full((-len(x) % BLOCK, *x.shape[1:]), value, x.dtype)])
 
 
 def _block(x: np.ndarray, dtype: np.dtype) -> Block:
     """At most BLOCK rows, padded."""
-    squares = _padded(np.square(x).sum(1), np.inf)
-    return Block(jnp.asarray(_padded(x, 0), dtype), jnp.asarray(squares, dtype))
+    squares = _pad(np.square(x).sum(1), np.inf)
+    return Block(jnp.asarray(_pad(x, 0), dtype), jnp.asarray(squares, dtype))
 
 
 @jax.jit
-def _squared(x: Block, y: Block) -> Array:
+def _squared_distances(x: Block, y: Block) -> Array:
     """[BLOCK, BLOCK], infinite where either is padding. A program of its own: fused, it would round as its users do."""
     sums = x.squares[:, None] + y.squares
     if x.x.shape[1] <= FEW:
@@ -144,7 +148,7 @@ def _squared(x: Block, y: Block) -> Array:
 
 
 @jax.jit
-def _closer(best: Array, indices: Array, squared: Array, own: Array, first: Array) -> tuple[Array, Array]:
+def _keep_nearest(best: Array, indices: Array, squared: Array, own: Array, first: Array) -> tuple[Array, Array]:
     """The k nearest of those found so far [BLOCK, k] and one more block of keys, whose first has the index `first`."""
     index = first + jnp.arange(BLOCK, dtype=jnp.int32)
     squared = jnp.where(own[:, None] == index, jnp.inf, squared)
@@ -159,6 +163,6 @@ def _closer(best: Array, indices: Array, squared: Array, own: Array, first: Arra
 
 
 @partial(jax.jit, static_argnames='open_balls')
-def _inside(squared: Array, limits: Array, open_balls: bool) -> tuple[Array, Array]:
+def _count_inside(squared: Array, limits: Array, open_balls: bool) -> tuple[Array, Array]:
     within = squared < limits if open_balls else squared <= limits
     return within.sum(1), within.sum(0)

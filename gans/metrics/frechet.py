@@ -69,7 +69,7 @@ def finish(running: Running) -> Moments:
       ValueError: there are fewer than two examples, whose covariance is not defined.
     """
     running = jax.device_get(running)
-    count = _several(int(running.count))
+    count = _require_two(int(running.count))
     mean, second = (s.value.astype(np.float64) + s.error for s in (running.first, running.second))
     mean /= count
     return Moments(count, running.shift + mean, (second - count * np.outer(mean, mean)) / (count - 1))
@@ -81,14 +81,14 @@ def moments(features: np.ndarray) -> Moments:
     Raises:
       ValueError: see `finish`.
     """
-    found = _in_float64(features) if features.dtype == np.float64 else _streamed(features)
+    found = _moments_in_float64(features) if features.dtype == np.float64 else _stream_moments(features)
     if found.count > len(found.mean):
         return found
     centred = features.astype(np.float64) - features.mean(0, dtype=np.float64)
     return found._replace(factor=centred.T / np.sqrt(found.count - 1))
 
 
-def _streamed(features: np.ndarray) -> Moments:
+def _stream_moments(features: np.ndarray) -> Moments:
     running = start(features.shape[1])
     for i in range(0, len(features), BATCH):
         x = np.asarray(features[i : i + BATCH], np.float32)
@@ -97,14 +97,14 @@ def _streamed(features: np.ndarray) -> Moments:
     return finish(running)
 
 
-def _in_float64(features: np.ndarray) -> Moments:
+def _moments_in_float64(features: np.ndarray) -> Moments:
     """Of numbers whose squares, or whose small deviations from a large mean, float32 does not hold."""
-    count, mean = _several(len(features)), features.mean(0)
+    count, mean = _require_two(len(features)), features.mean(0)
     centred = (features[i : i + BATCH] - mean for i in range(0, count, BATCH))
     return Moments(count, mean, sum(x.T @ x for x in centred) / (count - 1))
 
 
-def _several(count: int) -> int:
+def _require_two(count: int) -> int:
     if count < 2:
         raise ValueError(f'a covariance needs at least 2 examples, not {count}')
     return count
@@ -133,7 +133,7 @@ def frechet(a: Moments, b: Moments) -> float:
     return float(max(distance, 0))  # rounding may take it below
 
 
-def singular(moments: Moments) -> bool:
+def is_singular(moments: Moments) -> bool:
     """Whether there are too few examples for a covariance of full rank; the distance is then biased strongly."""
     return moments.count <= len(moments.mean)
 

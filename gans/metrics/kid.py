@@ -4,7 +4,7 @@ from math import nan
 
 import numpy as np
 
-from gans.metrics.distances import BLOCK, finite
+from gans.metrics.distances import BLOCK, all_finite
 
 
 def subset_size(n: int, m: int, most: int = 1000) -> int:
@@ -39,7 +39,7 @@ def kid(
     if not 2 <= size <= min(len(real), len(fake)) or subsets < 1:
         numbers = f'{subsets} of {size} from {len(real)} and {len(fake)}'
         raise ValueError(f'at least 1 subset of 2 examples is needed, and no more than there are, not {numbers}')
-    if not finite(real, fake):
+    if not all_finite(real, fake):
         return nan, nan
     rng = np.random.default_rng(seed)
     draw = lambda x: x[rng.choice(len(x), size, replace=False)].astype(np.float64)

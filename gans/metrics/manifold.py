@@ -8,7 +8,7 @@ from math import nan
 
 import numpy as np
 
-from gans.metrics.distances import Points, finite, inside, points, smallest
+from gans.metrics.distances import Points, all_finite, count_inside, k_nearest, to_points
 
 
 def radii(x: np.ndarray, k: int) -> np.ndarray:
@@ -17,9 +17,9 @@ def radii(x: np.ndarray, k: int) -> np.ndarray:
     Raises:
       ValueError: there are not k others.
     """
-    if not finite(x):
+    if not all_finite(x):
         return np.full(len(x), nan)
-    (cut,) = points(x)
+    (cut,) = to_points(x)
     return np.sqrt(_squared_radii(cut, k))
 
 
@@ -38,11 +38,11 @@ def precision_recall(real: np.ndarray, fake: np.ndarray, k: int = 3) -> tuple[fl
     Raises:
       ValueError: one of the sets has not more than k examples.
     """
-    if not finite(real, fake):
+    if not all_finite(real, fake):
         return nan, nan
-    real, fake = points(real, fake)
-    precise, _ = inside(fake, real, _squared_radii(real, k), open_balls=False)
-    recalled, _ = inside(real, fake, _squared_radii(fake, k), open_balls=False)
+    real, fake = to_points(real, fake)
+    precise, _ = count_inside(fake, real, _squared_radii(real, k), open_balls=False)
+    recalled, _ = count_inside(real, fake, _squared_radii(fake, k), open_balls=False)
     return float((precise > 0).mean()), float((recalled > 0).mean())
 
 
@@ -63,14 +63,14 @@ def density_coverage(real: np.ndarray, fake: np.ndarray, k: int = 5) -> tuple[fl
     Raises:
       ValueError: there are not more than k real examples.
     """
-    if not finite(real, fake):
+    if not all_finite(real, fake):
         return nan, nan
-    real, fake = points(real, fake)
-    _, counts = inside(fake, real, _squared_radii(real, k), open_balls=True)
+    real, fake = to_points(real, fake)
+    _, counts = count_inside(fake, real, _squared_radii(real, k), open_balls=True)
     return float(counts.sum() / (k * fake.count)), float((counts > 0).mean())
 
 
 def _squared_radii(x: Points, k: int) -> np.ndarray:
     if not 1 <= k < x.count:
         raise ValueError(f'the nearest neighbour number {k} of {x.count} examples: give more examples, or a lower k')
-    return smallest(x, x, k, own=np.arange(x.count))[0][:, -1]
+    return k_nearest(x, x, k, own=np.arange(x.count))[0][:, -1]

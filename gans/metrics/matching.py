@@ -12,7 +12,7 @@ class Matching(NamedTuple):
     meaning: np.ndarray  # int [K]: the class of each code, -1 of a code that is left over
 
 
-def matched(codes: np.ndarray, classes: np.ndarray, num_codes: int, num_classes: int) -> Matching:
+def match(codes: np.ndarray, classes: np.ndarray, num_codes: int, num_classes: int) -> Matching:
     """The best one-to-one matching of codes and classes, and its error, as InfoGAN (1606.03657, section 7.2) tells
     digits apart by its categorical code: 5 % error on MNIST.
 

@@ -7,9 +7,9 @@ import numpy as np
 
 from gans.data.base import Modes
 from gans.features.base import Extractor
-from gans.metrics import kid, manifold, matching, neighbours, probabilities, protocol, spectrum, ssim, toys
+from gans.metrics import kid, manifold, matching, neighbors, probabilities, protocol, spectrum, ssim, toys
+from gans.metrics.extract import Extracted
 from gans.metrics.frechet import frechet
-from gans.metrics.seen import Seen
 from gans.metrics.sliced import sliced_wasserstein
 
 NEIGHBOURS = {'precision_recall': 3, 'density_coverage': 5}  # k, as their papers have them
@@ -27,7 +27,7 @@ class Value(NamedTuple):
 
 
 def measure(
-    real: Seen, fake: Seen, extractor: Extractor, modes: Modes | None = None, only: bool = False
+    real: Extracted, fake: Extracted, extractor: Extractor, modes: Modes | None = None, only: bool = False
 ) -> dict[str, Value]:
     """Every metric that can be had of these examples; what needs more of them, or more pixels, is left out.
 
@@ -53,11 +53,11 @@ def measure(
             values = function(real.features, fake.features, k)
             found |= {part: Value(v, {'k': k}) for part, v in zip(name.split('_'), values, strict=True)}
     if fake.logits is not None:
-        found |= _classes(fake, extractor)
-    return found | (_images(real, fake) if images else _points(real.features, fake.features, modes))
+        found |= _measure_classes(fake, extractor)
+    return found | (_measure_images(real, fake) if images else _measure_points(real.features, fake.features, modes))
 
 
-def _classes(fake: Seen, extractor: Extractor) -> dict[str, Value]:
+def _measure_classes(fake: Extracted, extractor: Extractor) -> dict[str, Value]:
     """Of the samples' class probabilities."""
     name = protocol.inception_score(extractor)
     splits = SPLITS if len(fake.logits) >= SPLITS * PART else 1
@@ -71,25 +71,25 @@ def _classes(fake: Seen, extractor: Extractor) -> dict[str, Value]:
         found |= {key: Value(value, {'confidence': CONFIDENCE}) for key, value in counts.items()}
         if fake.codes is not None:
             num = int(fake.codes.max()) + 1
-            error = matching.matched(fake.codes, fake.logits.argmax(1), num, fake.logits.shape[1]).error
+            error = matching.match(fake.codes, fake.logits.argmax(1), num, fake.logits.shape[1]).error
             found['code_error'] = Value(error, {'codes': num})
         if fake.labels is not None:
             found['accuracy'] = Value(probabilities.accuracy(fake.logits, fake.labels))
     return found
 
 
-def _images(real: Seen, fake: Seen) -> dict[str, Value]:
+def _measure_images(real: Extracted, fake: Extracted) -> dict[str, Value]:
     (height, width), found = fake.examples.shape[1:3], {}
     if min(height, width) >= ssim.SMALLEST:
         pairs = {'scales': ssim.scales(height, width), 'pairs': PAIRS}
         found['ms_ssim'] = Value(ssim.diversity(fake.examples, PAIRS), pairs)
     if spectrum.has_spectrum(height, width):
         found['spectrum_distance'] = Value(spectrum.spectrum_distance(real.examples, fake.examples))
-    found['memorised'] = Value(neighbours.memorised(fake.features, real.features))
+    found['memorised'] = Value(neighbors.memorization(fake.features, real.features))
     return found
 
 
-def _points(real: np.ndarray, fake: np.ndarray, modes: Modes | None) -> dict[str, Value]:
+def _measure_points(real: np.ndarray, fake: np.ndarray, modes: Modes | None) -> dict[str, Value]:
     found = {'sliced_wasserstein': Value(sliced_wasserstein(fake, real))}
     if real.shape[1] == 1:
         found |= {name: Value(value) for name, value in toys.moments(fake).items()}

@@ -9,9 +9,9 @@ from gans.data.base import Source
 from gans.errors import UserError
 from gans.features.base import Extractor
 from gans.metrics import protocol
-from gans.metrics.frechet import frechet, moments, singular
+from gans.metrics.extract import extract, extract_cached
+from gans.metrics.frechet import frechet, is_singular, moments
 from gans.metrics.protocol import Protocol
-from gans.metrics.seen import see, see_once
 from gans.metrics.sliced import sliced_wasserstein
 from gans.metrics.toys import mode_counts
 from gans.metrics.toys import moments as mean_and_std
@@ -33,7 +33,7 @@ def better(metric: str) -> str | None:
     return 'higher' if name in HIGHER or (name.startswith('is_') and not name.endswith('_std')) else None
 
 
-def deciding(names: Mapping[str, Any]) -> str:
+def selection_metric(names: Mapping[str, Any]) -> str:
     """Which of a run's scores says which checkpoint is the best: the Fréchet distance if there is one."""
     return next((name for name in names if name == f'{PREFIX}fid' or name.startswith(f'{PREFIX}fd_')), SLICED)
 
@@ -62,12 +62,12 @@ class Scorer:
             if len(distinct) < 4:  # two in each half
                 count = f'{len(distinct)} image{"s" * (len(distinct) > 1)}'
                 raise UserError(f'a Fréchet distance wants at least 4 images, this set has {count}: eval.features=None')
-            features = see_once(extractor, to_uint8(distinct[: 2 * num])).features
+            features = extract_cached(extractor, to_uint8(distinct[: 2 * num])).features
             first, second = halves(len(features), num)
             self._moments = moments(features[:num])
             self._name = PREFIX + protocol.frechet(extractor)
             self.floor = {self._name: frechet(moments(features[first]), moments(features[second]))}
-            if singular(self._moments) or num <= features.shape[1]:
+            if is_singular(self._moments) or num <= features.shape[1]:
                 self.warning = (
                     f'{self._name}: {self._moments.count:,} real and {num:,} generated images are too few for '
                     f'{features.shape[1]:,} features (singular covariances): compare with the same numbers only'
@@ -78,7 +78,7 @@ class Scorer:
         bad = not np.isfinite(samples).all()
         found = {SLICED: float('nan') if bad else sliced_wasserstein(samples, self._real)}
         if self._extractor:
-            features = None if bad else see(self._extractor, to_uint8(samples)).features
+            features = None if bad else extract(self._extractor, to_uint8(samples)).features
             found[self._name] = float('nan') if bad else frechet(self._moments, moments(features))
         if not bad and self._source.spec.shape == (1,):
             found |= {PREFIX + name: value for name, value in mean_and_std(samples).items()}

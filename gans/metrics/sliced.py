@@ -20,10 +20,10 @@ def sliced_wasserstein(a: np.ndarray, b: np.ndarray, directions: int = 256, seed
     theta = np.random.default_rng(seed).standard_normal((dimensions, directions)).astype(np.float32)
     theta = np.ones((1, 1), np.float32) if dimensions == 1 else theta / np.linalg.norm(theta, axis=0)
     a, b = np.sort(a @ theta, axis=0), np.sort(b @ theta, axis=0)
-    return float(np.abs(a - b).mean()) if len(a) == len(b) else _between_quantiles(a, b)
+    return float(np.abs(a - b).mean()) if len(a) == len(b) else _area_between_quantiles(a, b)
 
 
-def _between_quantiles(a: np.ndarray, b: np.ndarray) -> float:
+def _area_between_quantiles(a: np.ndarray, b: np.ndarray) -> float:
     """Mean over columns of the area between the quantile functions of sorted a [N, D] and b [M, D]."""
     n, m = len(a), len(b)
     ends = np.union1d(np.arange(1, n + 1) * m, np.arange(1, m + 1) * n)  # of the steps of both, in units of 1 / NM

@@ -35,7 +35,7 @@ def ssim(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     Raises:
       ValueError: the shapes differ, or are none of images.
     """
-    return _in_batches(a, b, levels=1)
+    return _map_batches(a, b, levels=1)
 
 
 def ms_ssim(a: np.ndarray, b: np.ndarray) -> np.ndarray:
@@ -46,7 +46,7 @@ def ms_ssim(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     `scales` says, with the first weights made to sum to 1; of one, it is `ssim`. Of several scales, what is
     negative counts as 0. The mean over channels. Arguments and errors are those of `ssim`.
     """
-    return _in_batches(a, b, levels=scales(*a.shape[1:3]))
+    return _map_batches(a, b, levels=scales(*a.shape[1:3]))
 
 
 def diversity(images: np.ndarray, pairs: int = 1000, seed: int = 0) -> float:
@@ -70,7 +70,7 @@ def diversity(images: np.ndarray, pairs: int = 1000, seed: int = 0) -> float:
     return float(np.concatenate([ms_ssim(images[one[at]], images[other[at]]) for at in blocks]).mean())
 
 
-def _in_batches(a: np.ndarray, b: np.ndarray, levels: int) -> np.ndarray:
+def _map_batches(a: np.ndarray, b: np.ndarray, levels: int) -> np.ndarray:
     if a.shape != b.shape or a.ndim != 4 or not a.size:
         raise ValueError(f'pairs of images are [B, H, W, C] both, not {a.shape} and {b.shape}')
     padded = lambda x: np.pad(x, ((0, -len(x) % BATCH), (0, 0), (0, 0), (0, 0)))
@@ -89,7 +89,7 @@ def _similarity(a: Array, b: Array, levels: int) -> Array:
     for level, weight in enumerate(weights):
         whole, contrast = _terms(a, b)
         product *= jnp.maximum(whole if level == levels - 1 else contrast, 0) ** weight
-        a, b = _half(a), _half(b)
+        a, b = _halve(a), _halve(b)
     return product.mean(-1)
 
 
@@ -123,7 +123,7 @@ def _window(length: int, size: int) -> np.ndarray:
     return np.where(inside, (weights / weights.sum())[offset.clip(0, size - 1)], 0).astype(np.float32)
 
 
-def _half(x: Array) -> Array:
+def _halve(x: Array) -> Array:
     """Means of 2 x 2 pixels, [B, H // 2, W // 2, C]."""
     batch, height, width, channels = x.shape
     x = x[:, : height // 2 * 2, : width // 2 * 2]

@@ -1,10 +1,8 @@
-"""From a config to nets: `config.generator.net` names a file of this folder, the other keys are its arguments."""
+"""From a config to nets: `config.generator.net` names a file of this package, the other keys are its arguments."""
 
 import dataclasses
 import functools
 import importlib
-import inspect
-import pkgutil
 from collections.abc import Callable, Mapping
 from numbers import Integral, Real
 from types import NoneType, UnionType
@@ -14,27 +12,25 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-import gans.nets
 from gans.core import Array, Compute, Keys, Net, Spec, Tree
 from gans.errors import UserError, unknown
 from gans.ops import labels
 from gans.ops.layers import PRODUCT
-from gans.ops.virtual import Referenced
+from gans.ops.virtual import WithReferenceBatch
 from gans.ranges import COUNT
+from gans.signatures import files
 
-HELPERS = ('build', 'recognition')  # files of this folder that are no family of nets
 
-
-def _whole(value: Any) -> bool:
+def _is_count(value: Any) -> bool:
     return isinstance(value, Integral) and not isinstance(value, bool) and 0 < value <= COUNT
 
 
-# What the options of nets may be annotated with: what that means, and whether a value is such.
+# Annotations that options of nets may have: what they mean in words, and whether a value fits.
 KINDS: dict[Any, tuple[str, Callable[[Any], bool]]] = {
-    int: (f'a whole number in [1, {COUNT}]', _whole),
+    int: (f'a whole number in [1, {COUNT}]', _is_count),
     tuple[int, ...]: (
         f'whole numbers in [1, {COUNT}], as (64, 64)',
-        lambda v: isinstance(v, tuple) and all(map(_whole, v)),
+        lambda v: isinstance(v, tuple) and all(map(_is_count, v)),
     ),
     float: ('a number', lambda v: isinstance(v, Real | Array) and not isinstance(v, bool)),
     bool: ('True or False', lambda v: isinstance(v, bool)),
@@ -44,17 +40,17 @@ KINDS: dict[Any, tuple[str, Callable[[Any], bool]]] = {
 
 
 def from_linen(module: nn.Module, *inputs: jax.ShapeDtypeStruct) -> Net:
-    """Makes pure functions of a linen module, which hides `mutable=` and `rngs=`.
+    """Makes pure functions of a linen module, and hides its `mutable=`.
 
-    With `compute.remat`, what a gradient needs and is no layer's product with its kernel (norms, activations, enlarged
-    images) is not kept but computed again (Chen 2016, 1604.06174); no such product is, except in penalties. A
-    checkpoint around each residual block keeps still less, but does nothing for nets without blocks.
+    With `compute.remat`, only the layers' products with their kernels are saved for the backward pass; norms,
+    activations and upsampled images are recomputed (Chen 2016, 1604.06174). Products are recomputed in penalties only.
+    A checkpoint around each residual block would save less, but does nothing for nets without blocks.
 
     Args:
-      module: `__call__(*inputs, train)`; all its non-trainable variables are statistics, except what it tells of itself
-        in the collection 'features'. Where its class says `batchwise = False`, it treats each example of a batch
-        alone (but for norms with statistics), so that real and fake examples may share a batch.
-      inputs: shapes of the inputs, with a batch of any size.
+      module: `__call__(*inputs, train)`. Its non-trainable variables are statistics, except for what it sows into the
+        collection 'features'. `batchwise = False` in its class promises that it processes each example independently
+        (apart from norms with statistics), so that real and fake examples may share a batch.
+      inputs: shapes of the inputs, for any batch size.
     """
 
     def init(rng: Array) -> tuple[Tree, Tree]:
@@ -62,22 +58,23 @@ def from_linen(module: nn.Module, *inputs: jax.ShapeDtypeStruct) -> Net:
         return variables['params'], {k: value for k, value in variables.items() if k not in ('params', 'features')}
 
     def apply(
-        params: Tree, stats: Tree, *inputs: Array, train: bool, rng: Array | None = None, features: bool = False
+        params: Tree, stats: Tree, *inputs: Array, train: bool, features: bool = False
     ) -> tuple[Array | tuple[Array, Array], Tree]:
-        rngs = None if rng is None else {'noise': rng}
         mutable = (list(stats) if train else []) + ['features'] * features
-        out, changed = module.apply({'params': params, **stats}, *inputs, train=train, rngs=rngs, mutable=mutable)
-        told = jax.tree.leaves(changed.pop('features', ()))
-        if features and not told:
-            raise UserError(f"the net '{type(module).__module__.rpartition('.')[2]}' tells no features: take another")
-        return (out, told[0]) if features else out, {**stats, **changed}
+        out, changed = module.apply({'params': params, **stats}, *inputs, train=train, mutable=mutable)
+        sown = jax.tree.leaves(changed.pop('features', ()))
+        if features and not sown:
+            raise UserError(
+                'this net does not expose the features that a term or a head asks for: set another critic.net'
+            )
+        return (out, sown[0]) if features else out, {**stats, **changed}
 
-    def apply_again(params: Tree, stats: Tree, *inputs: Array, **how: Any) -> tuple[Array | tuple[Array, Array], Tree]:
+    def apply_remat(params: Tree, stats: Tree, *inputs: Array, **how: Any) -> tuple[Array | tuple[Array, Array], Tree]:
         policy = jax.checkpoint_policies.save_only_these_names(PRODUCT)
         return jax.checkpoint(functools.partial(apply, **how), policy=policy)(params, stats, *inputs)
 
     batchwise = getattr(module, 'batchwise', True)
-    return Net(init, apply_again if module.compute.remat else apply, module, inputs, batchwise)
+    return Net(init, apply_remat if module.compute.remat else apply, module, inputs, batchwise)
 
 
 def generator(
@@ -87,74 +84,83 @@ def generator(
     compute: Compute,
     draw: Callable[[Keys], Array] | None = None,
 ) -> Net:
-    """The net latents [B, latents], and labels [B] if it is conditional -> examples [B, *spec.shape] that the config
-    describes.
+    """Builds the generator: (latents [B, latents], labels [B] if conditional) -> examples [B, *spec.shape].
 
     Args:
-      latents: how many numbers.
-      draw: keys [B] -> latents, which only virtual batch norm wants.
+      latents: dimension of the latent space.
+      draw: keys [B] -> latents [B, latents]; needed for virtual batch norm only.
     """
-    config, condition, embedding = _condition(config, 'generator', spec, labels.GENERATOR)
-    module = of_config('Generator', config, 'generator', shape=spec.shape, compute=compute)
-    net = _labelled(module, condition, embedding, spec, jax.ShapeDtypeStruct((2, latents), jnp.float32))
+    config, condition, embedding = _split_condition(config, 'generator', spec, labels.GENERATOR)
+    module = make_module('Generator', config, 'generator', shape=spec.shape, compute=compute)
+    z = jax.ShapeDtypeStruct((2, latents), jnp.float32)
+    net = _make_net(config['net'], module, condition, embedding, spec, z)
     if config.get('norm') != 'virtual':
         return net
     if draw is None:
-        raise UserError("generator.norm='virtual' is for the system gan and what is built on it: take another norm")
-    return from_linen(Referenced(net.module, draw, len(spec.classes)), *net.inputs)
+        raise UserError(
+            "generator.norm='virtual' works in system gan and systems built on it only: choose another norm"
+        )
+    return from_linen(WithReferenceBatch(net.module, draw, len(spec.classes)), *net.inputs)
 
 
 def critic(config: Mapping[str, Any], spec: Spec, compute: Compute) -> Net:
-    """The net examples [B, *spec.shape], and labels [B] if it is conditional -> scores [B] that the config has."""
-    config, condition, embedding = _condition(config, 'critic', spec, labels.CRITIC)
-    shape = labels.told(spec.shape, condition, len(spec.classes) if embedding is None else embedding)
-    module = of_config('Critic', config, 'critic', shape=shape, compute=compute)
-    return _labelled(module, condition, embedding, spec, jax.ShapeDtypeStruct((2, *spec.shape), jnp.float32))
+    """Builds the critic: (examples [B, *spec.shape], labels [B] if conditional) -> scores [B]."""
+    config, condition, embedding = _split_condition(config, 'critic', spec, labels.CRITIC)
+    shape = labels.input_shape(spec.shape, condition, len(spec.classes) if embedding is None else embedding)
+    module = make_module('Critic', config, 'critic', shape=shape, compute=compute)
+    x = jax.ShapeDtypeStruct((2, *spec.shape), jnp.float32)
+    return _make_net(config['net'], module, condition, embedding, spec, x)
 
 
 def autoencoder(config: Mapping[str, Any], spec: Spec, compute: Compute) -> Net:
-    """The net examples [B, *spec.shape] -> reconstructions of that shape that the critic's config describes."""
-    module = of_config('Autoencoder', config, 'critic', shape=spec.shape, compute=compute)
+    """Builds a critic that is an autoencoder: examples [B, *spec.shape] -> reconstructions of the same shape."""
+    module = make_module('Autoencoder', config, 'critic', shape=spec.shape, compute=compute)
     return from_linen(module, jax.ShapeDtypeStruct((2, *spec.shape), jnp.float32))
 
 
-def _condition(
+def _split_condition(
     config: Mapping[str, Any], role: str, spec: Spec, known: tuple[str, ...]
 ) -> tuple[dict[str, Any], str | None, int | None]:
-    """The net's own options, and apart from them how it is told labels: `condition` and `embedding`."""
+    """The net's own options, and separately how labels enter it: `condition` and `embedding`."""
     options = dict(config)
     condition, embedding = (options.pop(key, None) for key in ('condition', 'embedding'))
     if condition not in (None, *known):
         raise unknown(f'{role}.condition', condition, known)
     if condition and not spec.classes:
-        raise UserError(f"{role}.condition='{condition}' wants labels, and this set has none: see data.name")
+        raise UserError(f"{role}.condition='{condition}' needs labels, and this data set has none: see data.name")
     if embedding is not None and condition not in ('concat', 'planes'):
         raise UserError(f'{role}.embedding={embedding} has no meaning with condition={condition}: leave it off')
     return options, condition, embedding
 
 
-def _labelled(
-    module: nn.Module, condition: str | None, embedding: int | None, spec: Spec, x: jax.ShapeDtypeStruct
+def _make_net(
+    name: str, module: nn.Module, condition: str | None, embedding: int | None, spec: Spec, x: jax.ShapeDtypeStruct
 ) -> Net:
     """The pure functions of a net of x, or of x and labels."""
     if condition is None:
         return from_linen(module, x)
-    if condition in ('norm', 'projection') and 'label' not in inspect.signature(type(module).__call__).parameters:
-        net = type(module).__module__.rpartition('.')[2]
-        raise UserError(f"condition='{condition}' cannot be had of the net '{net}': take 'concat', or another net")
-    told = labels.Labelled(module, len(spec.classes), condition, embedding)
-    return from_linen(told, x, jax.ShapeDtypeStruct((2,), jnp.int32))
+    if condition in labels.IN_NET and condition not in getattr(module, 'conditions', ()):
+        raise UserError(f"condition='{condition}' is not supported by the net '{name}': set 'concat', or another net")
+    labeled = labels.Labeled(module, len(spec.classes), condition, embedding)
+    return from_linen(labeled, x, jax.ShapeDtypeStruct((2,), jnp.int32))
 
 
-def of_config(kind: str, config: Mapping[str, Any], role: str, **given: Any) -> nn.Module:
+def make_module(kind: str, config: Mapping[str, Any], role: str, **given: Any) -> nn.Module:
+    """The linen module of class `kind` (Generator, Critic, ...) in the file that `config['net']` names.
+
+    Args:
+      config: `net`, and fields of the class.
+      role: the section of the config, for errors.
+      given: fields that the config cannot set.
+    """
     options = dict(config)
     name = options.pop('net', None)
-    known = [module.name for module in pkgutil.iter_modules(gans.nets.__path__) if module.name not in HELPERS]
+    known = files('gans.nets')
     if name not in known:
         raise unknown(f'{role}.net', name, known)
     cls = getattr(importlib.import_module(f'gans.nets.{name}'), kind, None)
     if cls is None:
-        raise UserError(f"{role}.net='{name}' has no {kind}; take another net")
+        raise UserError(f"{role}.net='{name}' has no {kind}; choose another net")
     fields = {field.name: field.type for field in dataclasses.fields(cls)}
     known = [field for field in fields if field not in ('parent', 'name', *given)]
     options = {key: tuple(value) if isinstance(value, list) else value for key, value in options.items()}
@@ -164,7 +170,7 @@ def of_config(kind: str, config: Mapping[str, Any], role: str, **given: Any) -> 
         kinds = [KINDS[kind] for kind in _alternatives(fields[key])]
         if not any(fits(value) for _, fits in kinds):
             wanted = ' or '.join(words for words, _ in kinds)
-            raise UserError(f"{role}.{key}={value!r} does not fit: the net '{name}' wants {wanted} there")
+            raise UserError(f"{role}.{key}={value!r} does not fit: the net '{name}' expects {wanted}")
     return cls(**given, **options)
 
 

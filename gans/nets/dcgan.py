@@ -68,6 +68,8 @@ class Generator(nn.Module):
     init_std: float | None = 0.02
     noise: bool = False
 
+    conditions = ('norm',)
+
     @nn.compact
     def __call__(self, z: Array, label: Array | None = None, train: bool = True) -> Array:
         act, init, bias = activation(self.activation), initializer(self.init_std), self.norm == 'none'
@@ -120,6 +122,8 @@ class Critic(nn.Module):
     activation: str = 'leaky_relu'
     init_std: float | None = 0.02
     minibatch: str | None = None
+
+    conditions = ('projection',)
 
     @property
     def batchwise(self) -> bool:

@@ -35,7 +35,7 @@ class _Layers(nn.Module):
 
     batchwise = False
 
-    def normed(self, x: Array, layer: str, train: bool) -> Array:
+    def norm_act(self, x: Array, layer: str, train: bool) -> Array:
         x = norm(self.norm, x, train, name=f'norm_{layer}', compute=self.compute)
         return activation(self.activation)(x)
 
@@ -46,12 +46,12 @@ class _Layers(nn.Module):
 
     def dense(self, x: Array, units: int, layer: str, train: bool) -> Array:
         """Dense layer, norm, activation: [B, d] -> [B, units]."""
-        return self.normed(Dense(units, *self.options(True), name=layer)(x, train), layer, train)
+        return self.norm_act(Dense(units, *self.options(True), name=layer)(x, train), layer, train)
 
     def down(self, x: Array, layer: str, channels: int, normed: bool, train: bool) -> Array:
         """Half the size, activated: [B, H, W, C] -> [B, H/2, W/2, channels]."""
         x = Conv(channels, *self.options(normed), kernel=4, stride=2, padding=1, name=layer)(x, train)
-        return self.normed(x, layer, train) if normed else activation(self.activation)(x)
+        return self.norm_act(x, layer, train) if normed else activation(self.activation)(x)
 
     def images(self, x: Array, train: bool, prefix: str = '') -> Array:
         """From features to images in (-1, 1): [B, d] -> [B, *shape]."""
@@ -60,7 +60,7 @@ class _Layers(nn.Module):
         x = x.reshape(-1, size // 4, size // 4, 2 * self.width)
         middle, last = f'{prefix}block_{size // 2}', f'{prefix}block_{size}'
         x = ConvTranspose(self.width, *self.options(True), size=size // 2, name=middle)(x, train)
-        x = self.normed(x, middle, train)
+        x = self.norm_act(x, middle, train)
         x = ConvTranspose(channels, *self.options(False), size=size, name=last)(x, train)
         return jnp.tanh(x.astype(jnp.float32))
 
@@ -76,6 +76,8 @@ class Generator(_Layers):
 
 class Critic(_Layers):
     """Images [B, H, W, C] -> scores [B]."""
+
+    conditions = ('projection',)
 
     @nn.compact
     def __call__(self, x: Array, label: Array | None = None, train: bool = True) -> Array:

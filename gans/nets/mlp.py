@@ -49,6 +49,8 @@ class Generator(nn.Module):
     init_std: float | None = None
     noise: bool = False
 
+    conditions = ('norm',)
+
     @nn.compact
     def __call__(self, z: Array, label: Array | None = None, train: bool = True) -> Array:
         if self.norm not in GENERATOR_NORMS:
@@ -75,6 +77,8 @@ class Critic(nn.Module):
     init_std: float | None = None
     pieces: int = 1
     minibatch: str | None = None
+
+    conditions = ('projection',)
 
     @property
     def batchwise(self) -> bool:

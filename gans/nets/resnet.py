@@ -106,6 +106,8 @@ class Generator(nn.Module):
     width: int = 64
     norm: str = 'batch'
 
+    conditions = ('norm',)
+
     @nn.compact
     def __call__(self, z: Array, label: Array | None = None, train: bool = True) -> Array:
         if self.norm not in GENERATOR_NORMS:
@@ -133,6 +135,7 @@ class Critic(nn.Module):
     width: int = 64
     norm: str = 'spectral'
 
+    conditions = ('projection',)
     batchwise = False
 
     @nn.compact

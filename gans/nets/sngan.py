@@ -32,6 +32,8 @@ class Generator(nn.Module):
     norm: str = 'batch'
     init_std: float | None = 0.02
 
+    conditions = ('norm',)
+
     @nn.compact
     def __call__(self, z: Array, label: Array | None = None, train: bool = True) -> Array:
         if self.norm not in GENERATOR_NORMS:
@@ -65,6 +67,7 @@ class Critic(nn.Module):
     norm: str = 'spectral'
     init_std: float | None = 0.02
 
+    conditions = ('projection',)
     batchwise = False
 
     @nn.compact

@@ -1,4 +1,4 @@
-"""Nets that are told the class of each example."""
+"""Nets conditioned on the class of each example."""
 
 import math
 
@@ -10,15 +10,19 @@ from gans.core import Array, Compute
 
 GENERATOR = ('concat', 'norm')
 CRITIC = ('concat', 'planes', 'projection')
+IN_NET = (
+    'norm',
+    'projection',
+)  # what the net must implement itself, and lists as `conditions`; others extend its input
 
 
-class Labelled(nn.Module):
-    """(x [B, ...], label int32 [B]) -> what `net` makes of them.
+class Labeled(nn.Module):
+    """(x [B, ...], label int32 [B]) -> output of `net`.
 
-    condition: how the net learns the label, a one-hot vector or an `embedding` of so many numbers:
-      'concat': behind the latents, or behind the example as one flat vector (Mirza & Osindero 2014, 1411.1784);
-      'planes': as images of one value, behind the example's channels (Reed 2016, 1605.05396);
-      'norm': each class has its own scales and shifts of batch norm (Dumoulin 2017, 1610.07629);
+    condition: how the label enters the net, as a one-hot vector or as an `embedding` of that many dimensions:
+      'concat': concatenated to the latents, or to the flattened example (Mirza & Osindero 2014, 1411.1784);
+      'planes': as constant planes, concatenated to the example's channels (Reed 2016, 1605.05396);
+      'norm': batch norm with scales and shifts of each class (Dumoulin 2017, 1610.07629);
       'projection': the inner product of the critic's features and the class's vector (Miyato 2018, 1802.05637).
     """
 
@@ -38,7 +42,7 @@ class Labelled(nn.Module):
     @nn.compact
     def __call__(self, x: Array, label: Array, train: bool = True) -> Array:
         vector = jax.nn.one_hot(label, self.classes)  # [B, K]
-        if self.condition in ('norm', 'projection'):
+        if self.condition in IN_NET:
             return self.net(x, vector, train=train)
         if self.embedding is not None:
             normal = nn.initializers.normal(1.0)
@@ -50,8 +54,8 @@ class Labelled(nn.Module):
         return self.net(jnp.concatenate([x, vector.astype(x.dtype)], -1), train=train)
 
 
-def told(shape: tuple[int, ...], condition: str | None, numbers: int) -> tuple[int, ...]:
-    """The shape of an example together with the label's `numbers`, as the net sees it."""
+def input_shape(shape: tuple[int, ...], condition: str | None, numbers: int) -> tuple[int, ...]:
+    """The shape of an example together with the label's `numbers`, as the net gets it."""
     if condition == 'planes':
         return (*shape[:-1], shape[-1] + numbers)
     return (math.prod(shape) + numbers,) if condition == 'concat' else shape

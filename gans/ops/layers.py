@@ -14,8 +14,8 @@ from jax.ad_checkpoint import checkpoint_name
 
 from gans.core import Array, Compute
 from gans.errors import UserError, unknown
+from gans.ops.batch_check import check_batch
 from gans.ops.conv import conv, conv_transpose
-from gans.ops.several import several
 from gans.ops.virtual import VirtualBatchNorm
 
 Initializer = Callable[..., Array]
@@ -62,14 +62,14 @@ class _Kernel(nn.Module):
     spectral: bool = False
     kernel_init: Initializer = nn.linear.default_kernel_init
 
-    def parameters_of(self, shape: tuple[int, ...], train: bool) -> tuple[Array, Array | float]:
+    def make_parameters(self, shape: tuple[int, ...], train: bool) -> tuple[Array, Array | float]:
         kernel = self.param('kernel', self.kernel_init, shape)
         if self.spectral:
-            kernel = self.normalise(kernel, train)
+            kernel = self.normalize(kernel, train)
         bias = self.param('bias', nn.initializers.zeros, (self.features,)) if self.use_bias else jnp.zeros(())
         return kernel.astype(self.compute.dtype), bias.astype(self.compute.dtype)
 
-    def normalise(self, kernel: Array, train: bool) -> Array:
+    def normalize(self, kernel: Array, train: bool) -> Array:
         matrix = kernel.reshape(-1, kernel.shape[-1])  # [fan in, features]
         unit = lambda x: x / (jnp.linalg.norm(x) + 1e-12)
         first = lambda: unit(jax.random.normal(self.make_rng('params'), (self.features,)))
@@ -85,7 +85,7 @@ class Dense(_Kernel):
 
     @nn.compact
     def __call__(self, x: Array, train: bool = True) -> Array:
-        kernel, bias = self.parameters_of((x.shape[-1], self.features), train)
+        kernel, bias = self.make_parameters((x.shape[-1], self.features), train)
         return checkpoint_name(x.astype(self.compute.dtype) @ kernel + bias, PRODUCT)
 
 
@@ -101,7 +101,7 @@ class Score(_Kernel):
     @nn.compact
     def __call__(self, x: Array, train: bool = True, label: Array | None = None) -> Array:
         self.sow('features', 'told', x.astype(jnp.float32))
-        kernel, bias = self.parameters_of((x.shape[-1], 1), train)
+        kernel, bias = self.make_parameters((x.shape[-1], 1), train)
         scores = (x.astype(self.compute.dtype) @ kernel + bias)[:, 0]
         if label is not None:
             vectors = Dense(x.shape[-1], self.compute, False, self.spectral, self.kernel_init, name='projection')
@@ -118,7 +118,7 @@ class Conv(_Kernel):
 
     @nn.compact
     def __call__(self, x: Array, train: bool = True) -> Array:
-        kernel, bias = self.parameters_of((self.kernel, self.kernel, x.shape[-1], self.features), train)
+        kernel, bias = self.make_parameters((self.kernel, self.kernel, x.shape[-1], self.features), train)
         padding = [(self.padding, self.padding)] * 2 if isinstance(self.padding, int) else self.padding
         x = conv(x.astype(self.compute.dtype), kernel, self.stride, padding, form=self.compute.conv) + bias
         return checkpoint_name(x, PRODUCT)
@@ -135,7 +135,7 @@ class ConvTranspose(_Kernel):
 
     @nn.compact
     def __call__(self, x: Array, train: bool = True) -> Array:
-        kernel, bias = self.parameters_of((self.kernel, self.kernel, x.shape[-1], self.features), train)
+        kernel, bias = self.make_parameters((self.kernel, self.kernel, x.shape[-1], self.features), train)
         low = self.kernel - 1 - (self.kernel - 1) // 2
         pads = [(low, self.size - ((n - 1) * self.stride + 1) + self.kernel - 1 - low) for n in x.shape[1:3]]
         x = conv_transpose(x.astype(self.compute.dtype), kernel, self.stride, pads, form=self.compute.conv) + bias
@@ -166,7 +166,7 @@ def norm(
         return VirtualBatchNorm(compute, scale, name=name)(x)
     if kind == 'batch':
         if train:
-            several('batch norm', len(x), compute.axis_name)
+            check_batch('batch norm', len(x), compute.axis_name)
         x = nn.BatchNorm(
             use_running_average=not train,
             momentum=0.9,

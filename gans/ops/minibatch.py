@@ -5,7 +5,7 @@ import jax.numpy as jnp
 
 from gans.core import Array
 from gans.errors import unknown
-from gans.ops.several import several
+from gans.ops.batch_check import check_batch
 
 
 def minibatch(kind: str | None, x: Array) -> Array:
@@ -13,7 +13,7 @@ def minibatch(kind: str | None, x: Array) -> Array:
     None; 'std'; or 'discrimination', as a layer of the calling module.
     """
     if kind is not None:
-        several(f"critic.minibatch='{kind}'", len(x))
+        check_batch(f"critic.minibatch='{kind}'", len(x))
     if kind == 'std':
         x = with_std(x)
     flat = x.reshape(len(x), -1)

@@ -43,7 +43,7 @@ class VirtualBatchNorm(nn.Module):
         return ((numbers - mean) * lax.rsqrt(variance + 1e-5) * scale + shift).astype(self.compute.dtype)
 
 
-class Referenced(nn.Module):
+class WithReferenceBatch(nn.Module):
     """A generator whose layers are shown a reference batch before the latents: (z [B, d], ...) -> examples [B, ...].
 
     draw: keys [B] -> latents z [B, d]; the reference latents are drawn with the weights, and are a statistic.

@@ -150,15 +150,15 @@ def _split(rows: Axis, columns: Axis, x: jax.Array) -> Grid:
     x = x.reshape(b, rows.blocks, columns.blocks, -1)
     if max(rows.stride, columns.stride) > 1:  # XLA would write a transpose into each of its many uses, but for a pad
         x = lax.pad(x, zero, [none, (0, 1, 0), (0, 1, 0), none])
-    return _tiled(rows, columns, rows.matrices[0], columns.matrices[0], x)
+    return _tile(rows, columns, rows.matrices[0], columns.matrices[0], x)
 
 
-def _tiled(rows: Axis, columns: Axis, left: np.ndarray, right: np.ndarray, x: jax.Array) -> Grid:
+def _tile(rows: Axis, columns: Axis, left: np.ndarray, right: np.ndarray, x: jax.Array) -> Grid:
     """left @ tile @ right^T of tiles of x [B, H, W, C], each m blocks after the last: -> [B tiles, C] at each point."""
     end = lambda axis: axis.m * (axis.tiles - 1) + 1
     strips = _sums(left, [x[:, i : i + end(rows) : rows.m] for i in range(left.shape[1])])
     border = int(rows.m > 2)  # of few terms the sums are not worth writing
-    strips = [_bordered(strip, 2) for strip in strips] if border else strips
+    strips = [_add_border(strip, 2) for strip in strips] if border else strips
     starts = range(border, border + right.shape[1])
     grid = [_sums(right, [strip[:, :, j : j + end(columns) : columns.m] for j in starts]) for strip in strips]
     return [[part.reshape(-1, part.shape[3]) for part in row] for row in grid]
@@ -168,15 +168,15 @@ def _join(rows: Axis, columns: Axis, grid: Grid, b: int) -> jax.Array:
     """The transpose of `_split`: -> [B, H, W, C]. Tiles overlap."""
     grid = [[part.reshape(b, rows.tiles, columns.tiles, -1) for part in row] for row in grid]
     left, right = rows.matrices[0].T, columns.matrices[0].T
-    strips = [_overlap(columns, 2, [_bordered(part, 2) for part in _sums(right, row)]) for row in grid]
-    x = _overlap(rows, 1, _sums(left, [_bordered(strip, 1) for strip in strips]))
+    strips = [_overlap(columns, 2, [_add_border(part, 2) for part in _sums(right, row)]) for row in grid]
+    x = _overlap(rows, 1, _sums(left, [_add_border(strip, 1) for strip in strips]))
     x = x.reshape(b, rows.blocks, columns.blocks, rows.stride, columns.stride, -1).transpose(0, 1, 3, 2, 4, 5)
     x = x.reshape(b, rows.blocks * rows.stride, columns.blocks * columns.stride, -1)
     back = [(0, 0, 0), *((-low, -high, 0) for low, high, _ in (rows.pads, columns.pads)), (0, 0, 0)]
     return lax.pad(x, jnp.zeros((), x.dtype), back)
 
 
-def _bordered(x: jax.Array, dim: int) -> jax.Array:
+def _add_border(x: jax.Array, dim: int) -> jax.Array:
     """With a zero at both ends of a dimension, so that XLA writes it once, and not its sum into each of its uses."""
     return lax.pad(x, jnp.zeros((), x.dtype), [(int(i == dim), int(i == dim), 0) for i in range(x.ndim)])
 
@@ -210,7 +210,7 @@ def _spread(rows: Axis, columns: Axis, y: jax.Array) -> Grid:
     """A y: outputs [B, h, w, F] -> [B tiles, F] at each point."""
     over = [(0, axis.tiles * axis.m - axis.out, 0) for axis in (rows, columns)]
     y = lax.pad(y, jnp.zeros((), y.dtype), [(0, 0, 0), *over, (0, 0, 0)])
-    return _tiled(rows, columns, rows.matrices[2].T, columns.matrices[2].T, y)
+    return _tile(rows, columns, rows.matrices[2].T, columns.matrices[2].T, y)
 
 
 def _outputs(rows: Axis, columns: Axis, grid: Grid, b: int) -> jax.Array:

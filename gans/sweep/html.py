@@ -12,7 +12,7 @@ import numpy as np
 
 from gans.metrics.score import PREFIX, better
 from gans.sweep import plots
-from gans.sweep.results import WHENS, Row, Sweep, differing, show
+from gans.sweep.results import WHENS, Row, Sweep, differing_keys, format_value
 from gans.sweep.statistics import RULE
 from gans.sweep.table import Cell, Column, Table, notes, protocols, table
 
@@ -28,7 +28,7 @@ def html(sweeps: list[Sweep]) -> str:
     return template.substitute(title=escape(title), body='\n'.join(body))
 
 
-def product(names: list[str]) -> tuple[list[str], list[str], str] | None:
+def split_product(names: list[str]) -> tuple[list[str], list[str], str] | None:
     """Lines, columns and separator of names 'A+B' (or 'A/B') that are all pairs of two or more A and two or more B."""
     for separator in '+/':
         pairs = [name.partition(separator)[::2] for name in names]
@@ -55,18 +55,18 @@ def _table(whole: Table) -> str:
     over = ''.join(
         f'<th colspan="{len(WHENS)}" class="first" scope="colgroup">{escape(title[m])}</th>' for m in metrics
     )
-    heads = [_sortable(0, 'row'), _sortable(1, 'seeds done', 'class="text"')]
+    heads = [_sortable_header(0, 'row'), _sortable_header(1, 'seeds done', 'class="text"')]
     for i, column in enumerate(whole.columns, 2):
         first = 'ascending' if better(column.metric) == 'lower' else 'descending'
         edge = 'class="first"' if column.when == WHENS[0] else ''
-        heads.append(_sortable(i, column.place, f'data-number {edge}', first))
+        heads.append(_sortable_header(i, column.place, f'data-number {edge}', first))
     lines = []
     for row in whole.rows:
-        cells = [f'<th scope="row">{escape(row.name)}</th><td class="text">{escape(row.standing())}</td>']
+        cells = [f'<th scope="row">{escape(row.name)}</th><td class="text">{escape(row.progress())}</td>']
         for column in whole.columns:
             cell = whole.cell(row, column)
             kind = f'{"first" if column.when == WHENS[0] else ""} {cell.mark}'.strip()
-            cells.append(f'<td class="{kind}" data-value="{_value(cell)}">{_marked(cell, cell.text)}</td>')
+            cells.append(f'<td class="{kind}" data-value="{_value(cell)}">{_emphasize(cell, cell.text)}</td>')
         lines.append(f'<tr>{"".join(cells)}</tr>')
     lost = ''.join(f'<li><code>{escape(name)}</code>: {escape(text)}</li>' for name, text in notes(whole.rows))
     lost = f'<details open><summary>Not in the means</summary><ul class="soft">{lost}</ul></details>' if lost else ''
@@ -82,8 +82,8 @@ def _table(whole: Table) -> str:
 
 def _charts(whole: Table) -> str:
     """For each metric: the matrix of a cross product, the seeds, the curves."""
-    names = plots.drawable(whole.rows)
-    shape = product([row.name for row in whole.rows])
+    names = plots.plottable(whole.rows)
+    shape = split_product([row.name for row in whole.rows])
     options = ''.join(f'<option value="{escape(name)}">{escape(name.removeprefix(PREFIX))}</option>' for name in names)
     parts = [
         f'<h2>By metric</h2><div class="bar" hidden><label>metric <select id="metric">{options}</select></label></div>'
@@ -105,7 +105,7 @@ def _charts(whole: Table) -> str:
 def _curves(rows: tuple[Row, ...], metric: str, key: str) -> str:
     axes, own = plots.curves(rows, metric)
     panels = [
-        f'<figure><figcaption>{_name(row)}</figcaption><svg viewBox="{axes.box}"><use href="#{key}"/>'
+        f'<figure><figcaption>{_breakable_name(row)}</figcaption><svg viewBox="{axes.box}"><use href="#{key}"/>'
         f'{svg.inner}</svg></figure>'
         for row, svg in zip(rows, own, strict=True)
     ]
@@ -120,19 +120,19 @@ def _matrix(whole: Table, column: Column, lines: list[str], heads: list[str], se
     """A table of lines x heads, the deeper its blue the better."""
     cells = {row.name: whole.cell(row, column) for row in whole.rows}
     means = np.array([cell.mean for cell in cells.values() if cell.n and cell.mark != 'apart'])
-    scale = np.log if plots.logarithmic(means) else np.asarray
+    scale = np.log if plots.needs_log_scale(means) else np.asarray
     low, high = (scale(means.min()), scale(means.max())) if len(means) else (0.0, 0.0)
 
     def box(cell: Cell, row: Row) -> str:
         if not cell.n:
-            return f'<td title="{escape(row.standing())}">–</td>'
+            return f'<td title="{escape(row.progress())}">–</td>'
         depth = 0.0
         if cell.mark != 'apart':
             depth = (scale(cell.mean) - low) / (high - low) if high > low else 0.0
             depth = 1 - depth if better(column.metric) == 'lower' else depth
         lost = '*' if cell.n < len(row.runs) else ''
-        title = f'{row.name}: {cell.text}, {row.standing()}'
-        text = _marked(cell, f'{cell.mean:.3g}{cell.sign}{lost}')
+        title = f'{row.name}: {cell.text}, {row.progress()}'
+        text = _emphasize(cell, f'{cell.mean:.3g}{cell.sign}{lost}')
         return f'<td style="background:rgba(24,100,171,{0.45 * depth:.3f})" title="{escape(title)}">{text}</td>'
 
     rows = {row.name: row for row in whole.rows}
@@ -152,12 +152,12 @@ def _matrix(whole: Table, column: Column, lines: list[str], heads: list[str], se
 def _samples(rows: tuple[Row, ...]) -> str:
     figures = []
     for row in rows:
-        found = [(run, picture) for run in row.runs if (picture := _last(run.folder / 'samples'))]
+        found = [(run, picture) for run in row.runs if (picture := _last_picture(run.folder / 'samples'))]
         if found:
             run, path = found[0]
             where = f'seed {run.seed}, step {int(path.stem.removeprefix("step_")):,}'
             alt = escape(f'samples of {row.name}, {where}')
-            figures.append(f'<figure><figcaption>{_name(row)} <span class="soft">{where}</span></figcaption>'
+            figures.append(f'<figure><figcaption>{_breakable_name(row)} <span class="soft">{where}</span></figcaption>'
                            f'<img alt="{alt}" src="{_data_uri(path)}"></figure>')  # fmt: skip
     if not figures:
         return ''
@@ -168,27 +168,27 @@ theirs have one size). A click enlarges.</p>
 
 
 def _settings(rows: tuple[Row, ...]) -> str:
-    keys = differing(list(rows))
+    keys = differing_keys(list(rows))
     heads = ''.join(
-        _sortable(i, key, 'class="text"') for i, key in enumerate(['row', *keys, 'command of the row alone'])
+        _sortable_header(i, key, 'class="text"') for i, key in enumerate(['row', *keys, 'command of the row alone'])
     )
     lines = []
     for row in rows:
-        values = ''.join(f'<td class="text key">{escape(show(row.settings.get(key)))}</td>' for key in keys)
+        values = ''.join(f'<td class="text key">{escape(format_value(row.settings.get(key)))}</td>' for key in keys)
         command = f'<td class="text"><code>{escape(row.command)}</code></td>'
-        lines.append(f'<tr><th scope="row">{_name(row)}</th>{values}{command}</tr>')
+        lines.append(f'<tr><th scope="row">{_breakable_name(row)}</th>{values}{command}</tr>')
     return f"""<h2>Rows</h2><p class="soft">What differs between them in the config; - is off.</p>
 <div class="wide"><table><thead><tr>{heads}</tr></thead><tbody>
 {chr(10).join(lines)}
 </tbody></table></div>"""
 
 
-def _name(row: Row) -> str:
+def _breakable_name(row: Row) -> str:
     """A row's name that may be broken after its separators."""
     return re.sub(r'([_+/])', r'\1<wbr>', escape(row.name))
 
 
-def _sortable(column: int, text: str, attributes: str = '', first: str = 'ascending') -> str:
+def _sortable_header(column: int, text: str, attributes: str = '', first: str = 'ascending') -> str:
     label = escape(text).replace('.', '.<wbr>')
     return f'<th scope="col" data-column="{column}" data-first="{first}" {attributes}><button>{label}</button></th>'
 
@@ -197,11 +197,11 @@ def _value(cell: Cell) -> str:
     return '' if math.isnan(cell.mean) else repr(cell.mean)
 
 
-def _marked(cell: Cell, text: str) -> str:
+def _emphasize(cell: Cell, text: str) -> str:
     return f'<b>{escape(text)}</b>' if cell.mark == 'best' else escape(text)
 
 
-def _last(folder: Path) -> Path | None:
+def _last_picture(folder: Path) -> Path | None:
     return max(folder.glob('step_*.png'), default=None)
 
 

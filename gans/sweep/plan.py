@@ -8,7 +8,8 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from gans.configs import flat
+from gans import kinds
+from gans.configs import flatten
 from gans.core import Tree
 from gans.data import feed
 from gans.errors import UserError
@@ -84,7 +85,7 @@ def _groups(members: Sequence[Member], experiments: dict[str, Stages], fixed: fr
         found.setdefault(json.dumps(structure, sort_keys=True), []).append(member)
     for group in found.values():
         stages = list(zip(*(experiments[member.row] for member in group), strict=True))
-        numbers = tuple(_differing([flat(each.config) for each in stage]) for stage in stages)
+        numbers = tuple(_differing([flatten(each.config) for each in stage]) for stage in stages)
         culprits = frozenset().union(*(_untraceable(stage[0], of) for stage, of in zip(stages, numbers, strict=True)))
         if culprits:
             yield from _groups(group, experiments, fixed | culprits)
@@ -100,7 +101,7 @@ def _structure(experiment: Experiment, fixed: frozenset[str]) -> dict[str, str]:
     """
     drawn = experiment.source.size is None
     free = lambda key, value: isinstance(value, float) and key not in fixed and (drawn or not key.startswith('data.'))
-    shape = {key: 'a float' if free(key, value) else repr(value) for key, value in flat(experiment.config).items()}
+    shape = {key: 'a float' if free(key, value) else repr(value) for key, value in flatten(experiment.config).items()}
     return {key: value for key, value in shape.items() if key != 'seed'}
 
 
@@ -137,7 +138,8 @@ def trace(experiment: Experiment, numbers: tuple[str, ...]) -> Tree:
 
     def call(state: Tree, numbers: population.Numbers, raw: Tree) -> Tree:
         member = population.overlay(experiment, numbers)
-        inputs = sampling.inputs_of(member, sampling.main_sampler(member.system), state.rng, 2)
+        batch = jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), kinds.shapes(experiment.source.spec, 2))
+        inputs = sampling.inputs_of(sampling.main_sampler(member.system), batch, state.rng, 2)
         sampling.sample(member, state, inputs)
         return population.advance(experiment, state, numbers, raw, jnp.zeros((), jnp.int32), ((due, 1),))
 

@@ -104,12 +104,12 @@ def strips(rows: tuple[Row, ...], metric: str, whens: dict[str, str]) -> Svg:
     return _svg(figure, f'{metric} strips')
 
 
-def logarithmic(values: np.ndarray) -> bool:
+def needs_log_scale(values: np.ndarray) -> bool:
     """Whether values ask for a logarithmic axis: positive, and over more than a factor of 10."""
     return bool(len(values) and values.min() > 0 and values.max() > 10 * values.min())
 
 
-def drawable(rows: tuple[Row, ...]) -> list[str]:
+def plottable(rows: tuple[Row, ...]) -> list[str]:
     """The metrics whose curves are worth a look: scores, then losses."""
     names = dict.fromkeys(name for row in rows for run in row.runs for name in run.metrics)
     wanted = [name for name in names if name.startswith(PREFIX)] + [name for name in names if name.endswith('/loss')]
@@ -123,7 +123,7 @@ def _scale(axis: Any, which: str, values: np.ndarray) -> None:
         'y': (axis.yaxis, axis.set_ylim, axis.set_yscale),
     }[which]
     low, high, usual = values.min(), values.max(), np.median(np.abs(values))
-    if logarithmic(values):
+    if needs_log_scale(values):
         set_scale('log')
         set_limits(low / 1.2, high * 1.2)
         subs = (1, 2, 5) if high < 100 * low else (1,)

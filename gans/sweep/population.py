@@ -83,12 +83,12 @@ def population(members: Sequence[Experiment], numbers: dict[str, np.ndarray]) ->
     width = -(-count // (len(devices) * blocks))  # members that are mapped over at once
     filled = np.minimum(np.arange(len(devices) * blocks * width), count - 1)  # up with the last one
     share = lambda tree: jax.tree.map(lambda x: x[filled].reshape(len(devices), -1, *x.shape[1:]), tree)
-    merge = lambda tree: jax.tree.map(lambda x: x.reshape(-1, *x.shape[2:])[:count], memory.fetched(tree))
+    merge = lambda tree: jax.tree.map(lambda x: x.reshape(-1, *x.shape[2:])[:count], memory.fetch(tree))
     pmap = partial(jax.pmap, devices=devices)
     numbers = {key: np.asarray(values, np.float32) for key, values in numbers.items()}
     keys = _keys([member.config.seed for member in members])
     # On the devices as pmap leaves its results, lest the first call be compiled apart.
-    place = lambda tree: pmap(lambda tree: tree)(share(memory.fetched(tree)))
+    place = lambda tree: pmap(lambda tree: tree)(share(memory.fetch(tree)))
     shared_keys, shared = place((keys, numbers))
 
     def init() -> TrainState:
@@ -124,11 +124,13 @@ def population(members: Sequence[Experiment], numbers: dict[str, np.ndarray]) ->
 
     @cache
     def inputs(num: int) -> Tree:
-        def draw(key: Array, numbers: Numbers) -> Tree:
-            member = overlay(first, numbers)
-            return sampling.inputs_of(member, sampling.main_sampler(member.system), key, num)
+        batch = sampling.batch_of(first, sampling.main_sampler(first.system), num)
 
-        return memory.fetched(pmap(jax.vmap(draw))(shared_keys, shared))  # where cutting them compiles nothing
+        def draw(key: Array, numbers: Numbers) -> Tree:
+            sampler = sampling.main_sampler(overlay(first, numbers).system)
+            return sampling.inputs_of(sampler, batch, key, num)
+
+        return memory.fetch(pmap(jax.vmap(draw))(shared_keys, shared))  # where cutting them compiles nothing
 
     def samples(state: TrainState, num: int) -> Callable[[], np.ndarray]:
         cut = lambda start: jax.tree.map(lambda x: x[:, :, start : start + CHUNK], inputs(num))

@@ -14,10 +14,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from gans.configs import flat, section_of
+from gans.configs import flatten, section_of
 from gans.errors import UserError
 from gans.metrics.protocol import Protocol
-from gans.metrics.score import EVALUATED, PREFIX, deciding
+from gans.metrics.score import EVALUATED, PREFIX, selection_metric
 from gans.train import workdir
 from gans.train.logs import read_metrics
 from gans.train.stages import begin_of
@@ -61,7 +61,7 @@ class Row(NamedTuple):
         found = [run.stamps.get(metric, {}) for run in self.runs if any(name == metric for name, _ in run.scores)]
         return [stamp for i, stamp in enumerate(found) if stamp not in found[:i]]
 
-    def standing(self) -> str:
+    def progress(self) -> str:
         """How many seeds are done, and what became of the others: '3/5, 1 stopped, 1 missing'."""
         states = [run.status for run in self.runs]
         others = [f'{states.count(state)} {state}' for state in ('stopped', 'unfinished', 'missing') if state in states]
@@ -110,13 +110,13 @@ def metrics(sweeps: list[Sweep]) -> list[str]:
     return list(dict.fromkeys([*names, *(name for run in runs for name, _ in run.scores)]))
 
 
-def differing(rows: list[Row]) -> list[str]:
+def differing_keys(rows: list[Row]) -> list[str]:
     """The keys of the config in which some of the rows differ, sorted; seeds are none of them."""
     keys = sorted({key for row in rows for key in row.settings} - {'seed'})
-    return [key for key in keys if len({show(row.settings.get(key)) for row in rows if row.settings}) > 1]
+    return [key for key in keys if len({format_value(row.settings.get(key)) for row in rows if row.settings}) > 1]
 
 
-def show(value: Any) -> str:
+def format_value(value: Any) -> str:
     """A value of the config as one types it; None is '-'."""
     return '-' if value is None else value if isinstance(value, str) else json.dumps(value)
 
@@ -132,7 +132,7 @@ def to_csv(sweeps: list[Sweep]) -> str:
     writer = csv.writer(text, lineterminator='\n')
     writer.writerow(['sweep'] * many + header)
     for row in (row for sweep in sweeps for row in sweep.rows):
-        overrides = ['' if row.overrides.get(key) is None else show(row.overrides[key]) for key in keys]
+        overrides = ['' if row.overrides.get(key) is None else format_value(row.overrides[key]) for key in keys]
         for run in row.runs:
             line = [row.own_name, run.seed, run.status, run.steps, run.seconds, run.best_step]
             line += [run.scores.get(column) for column in columns]
@@ -152,7 +152,7 @@ def _rows(folder: Path, head: dict[str, Any], sweep: str, many: bool) -> tuple[R
     for entry in head['rows']:
         runs = tuple(_run(folder / 'rows' / entry['name'] / f'seed_{seed}', seed) for seed in head['seeds'])
         configs = [run.folder / 'config.json' for run in runs if (run.folder / 'config.json').is_file()]
-        settings = flat(workdir.read_config(configs[0])) if configs else {}
+        settings = flatten(workdir.read_config(configs[0])) if configs else {}
         command = f'{head["command"]} --row={shlex.quote(entry["name"])}'
         name = f'{sweep}/{entry["name"]}' if many else entry['name']
         rows.append(Row(name, sweep, entry['name'], entry['overrides'], settings, command, runs))
@@ -171,7 +171,7 @@ def _run(folder: Path, seed: int) -> Run:
     note = summary.get('stopped', '')
     status = 'stopped' if note else 'done' if summary else 'unfinished' if folder.is_dir() else 'missing'
     lines = len(columns.get('step', ()))
-    ranked = columns.get(deciding(columns), np.array([]))
+    ranked = columns.get(selection_metric(columns), np.array([]))
     # Scores of an earlier stage do not compare with those of the last; step 0 has no checkpoint.
     begin = begin_of(workdir.read_config(folder / 'config.json'), columns['step'][-1]) if lines else 0
     scored = [i for i in np.flatnonzero(np.isfinite(ranked)) if columns['step'][i] > begin]

@@ -41,7 +41,7 @@ class Sweep(NamedTuple):
         if seeds < 1:
             raise UserError(f'--seeds={seeds} must be at least 1')
         ranges.check_one(f'the last of --seeds={seeds}, seed', self.base.seed + seeds - 1, ranges.SEED)
-        return tuple(Member(row.name, _seeded(row.config, i)) for row in self.rows for i in range(seeds))
+        return tuple(Member(row.name, _with_seed(row.config, i)) for row in self.rows for i in range(seeds))
 
 
 def load(path: Path, base: ml_collections.ConfigDict) -> Sweep:
@@ -64,19 +64,19 @@ def load(path: Path, base: ml_collections.ConfigDict) -> Sweep:
             raise UserError(f"{path}: two rows are named '{name}': give each its own name")
         if 'seed' in overrides:
             raise UserError(f"{path}: row '{name}' sets the seed, which is the sweep's: use --seeds and --config.seed")
-        rows[name] = Row(name, overrides, configs.overridden(base, overrides, f"of row '{name}'"))
+        rows[name] = Row(name, overrides, configs.override(base, overrides, f"of row '{name}'"))
 
     if not callable(getattr(module, 'sweep', None)):
         raise UserError(
             f'{path} is no sweep: it defines no `def sweep(add)`; an experiment is run with --config={path}'
         )
-    config_file.guarded(path, lambda: module.sweep(add))
+    config_file.run_user_code(path, lambda: module.sweep(add))
     if not rows:
         raise UserError(f'{path}: sweep(add) adds no row: call add(name, **{{key: value}}) at least once')
     return Sweep(path.stem, (module.__doc__ or '').strip(), base, tuple(rows.values()))
 
 
-def _seeded(config: ml_collections.ConfigDict, offset: int) -> ml_collections.ConfigDict:
+def _with_seed(config: ml_collections.ConfigDict, offset: int) -> ml_collections.ConfigDict:
     config = config.copy_and_resolve_references()
     config.seed += offset
     return config

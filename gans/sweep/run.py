@@ -18,13 +18,13 @@ def run(path: Path, base: ml_collections.ConfigDict, folder: Path, seeds: int, r
 
     A row is trained by one process at a time: UserError if another is at it.
     """
-    sweep, groups, sources = _planned(path, base, seeds, row)
+    sweep, groups, sources = _plan(path, base, seeds, row)
     about = {
         'name': folder.name,
         'doc': sweep.doc,
         'command': command,
         'seeds': [base.seed + i for i in range(seeds)],
-        'rows': [{'name': each.name, 'overrides': _plain(each.overrides)} for each in sweep.rows],
+        'rows': [{'name': each.name, 'overrides': _to_json(each.overrides)} for each in sweep.rows],
     }
     # Launches with --row take turns where they see to what they share, and then keep their rows to themselves.
     with lock.held(folder / 'rows', wait=True), contextlib.ExitStack() as stack:
@@ -40,11 +40,11 @@ def run(path: Path, base: ml_collections.ConfigDict, folder: Path, seeds: int, r
 
 def dry_run(path: Path, base: ml_collections.ConfigDict, seeds: int, row: str | None) -> str:
     """What `run` would train: rows, groups, programs, seeds, memory."""
-    sweep, groups, _ = _planned(path, base, seeds, row)
+    sweep, groups, _ = _plan(path, base, seeds, row)
     return f'{sweep.name}: {len(sweep.rows)} rows\n' + plan.describe(groups, base.population.max_size)
 
 
-def across(folders: Sequence[Path], out: Path | None) -> str:
+def rewrite_report(folders: Sequence[Path], out: Path | None) -> str:
     """Writes the report of one sweep again, or one of several sweeps."""
     for folder in folders:
         if not (folder / 'sweep.json').is_file():
@@ -54,7 +54,7 @@ def across(folders: Sequence[Path], out: Path | None) -> str:
     return report(list(folders), out or default)
 
 
-def _planned(path: Path, base: ml_collections.ConfigDict, seeds: int, row: str | None) -> tuple:
+def _plan(path: Path, base: ml_collections.ConfigDict, seeds: int, row: str | None) -> tuple:
     """Everything that can be wrong is, before anything is trained."""
     sweep, sources = rows.load(path, base), plan.Sources()
     groups = plan.plan(sweep.members(seeds), sources)
@@ -66,7 +66,7 @@ def _planned(path: Path, base: ml_collections.ConfigDict, seeds: int, row: str |
     return sweep, [group for group in chosen if group.members], sources
 
 
-def _plain(overrides: dict) -> dict:
+def _to_json(overrides: dict) -> dict:
     """As JSON holds them."""
     plain = lambda value: value.to_dict() if isinstance(value, ml_collections.ConfigDict) else value
     return {key: plain(value) for key, value in overrides.items()}

@@ -76,12 +76,12 @@ def welch(a: np.ndarray, b: np.ndarray, average: float = 0.0, freedom: int = 1) 
     return student((a.mean() - b.mean()) / math.sqrt(u + v), (u + v) ** 2 / (u**2 / df_u + v**2 / df_v))
 
 
-def separated(n: int, m: int) -> float:
+def permutation_test(n: int, m: int) -> float:
     """Two-sided p of the exact permutation test of n equal values against m equal values of another size."""
     return (2 if n == m else 1) / math.comb(n + m, n)
 
 
-def adjusted(p: np.ndarray) -> np.ndarray:
+def adjust(p: np.ndarray) -> np.ndarray:
     """Benjamini and Yekutieli's adjusted p of p [k]; those below alpha have a false discovery rate below alpha."""
     k, order = len(p), np.argsort(p)[::-1]  # the largest first
     ranks = np.arange(k, 0, -1)
@@ -90,7 +90,7 @@ def adjusted(p: np.ndarray) -> np.ndarray:
     return result
 
 
-def against(best: np.ndarray, others: list[np.ndarray]) -> np.ndarray:
+def compare(best: np.ndarray, others: list[np.ndarray]) -> np.ndarray:
     """Adjusted p [k] of the differences between a row's values [n] and those of k others; 1 for ties. See the module.
 
     Args:
@@ -101,7 +101,7 @@ def against(best: np.ndarray, others: list[np.ndarray]) -> np.ndarray:
     freedom = sum(len(group) - 1 for group in groups)
     average = sum((len(group) - 1) * variance(group) for group in groups) / freedom
     result = np.ones(len(others))
-    test = lambda other: welch(best, other, average, freedom) if average else separated(len(best), len(other))
+    test = lambda other: welch(best, other, average, freedom) if average else permutation_test(len(best), len(other))
     compared = [i for i, other in enumerate(others) if np.ptp(np.concatenate([best, other])) > 0]
-    result[compared] = adjusted(np.array([test(others[i]) for i in compared]))
+    result[compared] = adjust(np.array([test(others[i]) for i in compared]))
     return result

@@ -7,8 +7,8 @@ import numpy as np
 
 from gans.metrics.protocol import Protocol, differences
 from gans.metrics.score import PREFIX, better
-from gans.sweep.results import WHENS, Row, Run, Sweep, metrics, show
-from gans.sweep.statistics import ALPHA, RULE, against, variance
+from gans.sweep.results import WHENS, Row, Run, Sweep, format_value, metrics
+from gans.sweep.statistics import ALPHA, RULE, compare, variance
 
 ARROWS = {'lower': ' ↓', 'higher': ' ↑', None: ''}
 
@@ -40,7 +40,7 @@ class Cell(NamedTuple):
     @property
     def text(self) -> str:
         few = f' (n = {self.n})' if self.n < self.of else ''
-        return (number(self.mean, self.std) if self.n else '–') + few + self.sign
+        return (format_number(self.mean, self.std) if self.n else '–') + few + self.sign
 
     @property
     def sign(self) -> str:
@@ -67,7 +67,7 @@ def table(sweeps: list[Sweep]) -> Table:
     return Table(rows, columns, cells)
 
 
-def number(mean: float, std: float) -> str:
+def format_number(mean: float, std: float) -> str:
     """'0.0592 ± 0.0021': two digits of the deviation, and the mean to the same place; four digits without one."""
     if not std > 0:
         return f'{mean:.4g}' + (' ± 0' if std == 0 else '')
@@ -85,7 +85,7 @@ def markdown(sweeps: list[Sweep]) -> str:
     for row in whole.rows:
         cells = [whole.cell(row, column) for column in whole.columns]
         texts = [f'**{cell.text}**' if cell.mark == 'best' else cell.text for cell in cells]
-        lines.append([_code(row.name), row.standing(), *texts])
+        lines.append([_code(row.name), row.progress(), *texts])
     parts = [f'# {", ".join(sweep.name for sweep in sweeps)}']
     parts += [f'```text\n{_plain(sweep.doc)}\n\n$ {_plain(sweep.command)}\n```' for sweep in sweeps]
     parts.append('\n'.join(f'| {" | ".join(line)} |' for line in lines))
@@ -100,7 +100,7 @@ def markdown(sweeps: list[Sweep]) -> str:
 def notes(rows: tuple[Row, ...]) -> list[tuple[str, str]]:
     """Of each row that is not complete: its name, and what became of the seeds that are missing in its means."""
     lost = {row.name: [run for run in row.runs if run.status != 'done'] for row in rows}
-    return [(name, _fates(runs)) for name, runs in lost.items() if runs]
+    return [(name, _describe_seeds(runs)) for name, runs in lost.items() if runs]
 
 
 def protocols(whole: Table) -> list[tuple[str, str]]:
@@ -108,20 +108,20 @@ def protocols(whole: Table) -> list[tuple[str, str]]:
     found = []
     for metric in dict.fromkeys(column.metric for column in whole.columns):
         some = [stamp for row in whole.rows for stamp in row.stamps(metric)]
-        differ = [f'{key} {" or ".join(map(show, values))}' for key, values in differences(some).items()]
+        differ = [f'{key} {" or ".join(map(format_value, values))}' for key, values in differences(some).items()]
         if differ:
             found.append((metric.removeprefix(PREFIX), f'protocols differ: {"; ".join(differ)}'))
     return found
 
 
-def _usual(rows: tuple[Row, ...], metric: str) -> Protocol | None:
+def _majority_stamp(rows: tuple[Row, ...], metric: str) -> Protocol | None:
     """The stamp that more than half of the rows with this score have; None if there is no such."""
     stamps = [row.stamps(metric) for row in rows]
     stamps = [found[0] if len(found) == 1 else None for found in stamps if found]
     return next((stamp for stamp in stamps if stamp is not None and 2 * stamps.count(stamp) > len(stamps)), None)
 
 
-def _fates(runs: list[Run]) -> str:
+def _describe_seeds(runs: list[Run]) -> str:
     """'seed 3 stopped at step 1,234: critic/loss is nan; seeds 4, 5 missing'."""
     seeds: dict[str, list[str]] = {}
     for run in runs:
@@ -133,7 +133,7 @@ def _fates(runs: list[Run]) -> str:
 def _cells(rows: tuple[Row, ...], column: Column) -> list[Cell]:
     """The cells of a column, with the marks that RULE explains."""
     values = [row.values(*column) for row in rows]
-    usual = _usual(rows, column.metric)
+    usual = _majority_stamp(rows, column.metric)
     apart = [any(stamp != usual for stamp in row.stamps(column.metric)) for row in rows]
     cells = [_cell(row, v, odd) for row, v, odd in zip(rows, values, apart, strict=True)]
     order = better(column.metric)
@@ -142,7 +142,7 @@ def _cells(rows: tuple[Row, ...], column: Column) -> list[Cell]:
         return cells
     best = (min if order == 'lower' else max)(rivals, key=lambda i: cells[i].mean)
     others = [i for i in rivals if i != best]
-    p = dict(zip(others, against(values[best], [values[i] for i in others]), strict=True))
+    p = dict(zip(others, compare(values[best], [values[i] for i in others]), strict=True))
     group = [i for i in others if p[i] >= ALPHA]
     marks = dict.fromkeys([best, *group], 'group') if group else {best: 'best'}
     return [cell._replace(mark=marks.get(i, cell.mark)) for i, cell in enumerate(cells)]

@@ -16,7 +16,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from gans.configs import flat
+from gans.configs import flatten
 from gans.core import TrainState, Tree
 from gans.errors import UserError
 from gans.sweep.plan import Group, Sources, experiments_of, slices
@@ -122,7 +122,7 @@ def _train_stage(
     failures = {int(m): NotFinite(said) for m, said in restored.notes['failures'].items()}
     if done == first.end or len(failures) == len(stage):
         return restored
-    configs = [flat(each.config) for each in stage]
+    configs = [flatten(each.config) for each in stage]
     program = population(stage, {key: np.array([config[key] for config in configs]) for key in keys})
     yet = kept if done > first.since else None  # states of one stage do not compare with those of another
     state = program.place(kept['state']) if yet else program.pass_on(kept['state']) if kept else program.init()
@@ -214,7 +214,7 @@ def _set_aside(folder: Path, members: Sequence[Member]) -> None:
 def _changed(folder: Path, member: Member) -> bool:
     """Whether the run that is there is of another config, in whatever key: the members of a program share them all."""
     path = folder / member.folder / 'config.json'
-    return path.is_file() and bool(workdir.differing(flat(workdir.read_config(path)), flat(member.config)))
+    return path.is_file() and bool(workdir.differing(flatten(workdir.read_config(path)), flatten(member.config)))
 
 
 def _done(folder: Path, member: Member) -> bool:
@@ -227,7 +227,7 @@ def _resumed(folder: Path, group: Group, sources: Sources) -> list[Group]:
     found = []
     for path in sorted((folder / 'populations').glob('*/members.json')):
         there = workdir.read_json(path)
-        same = lambda who: not workdir.differing(who['config'], flat(wanted[who['folder']].config))
+        same = lambda who: not workdir.differing(who['config'], flatten(wanted[who['folder']].config))
         going = [i for i, who in enumerate(there) if who['folder'] in wanted and same(who)]
         members = tuple(wanted.pop(there[i]['folder']) for i in going)
         if not members:
@@ -245,7 +245,7 @@ def _waits(folder: Path, who: dict[str, Any]) -> bool:
     path = folder / who['folder']
     if (path / 'summary.json').is_file() or not (path / 'config.json').is_file():
         return False
-    return not workdir.differing(flat(workdir.read_config(path / 'config.json')), who['config'])
+    return not workdir.differing(flatten(workdir.read_config(path / 'config.json')), who['config'])
 
 
 def _divide(
@@ -273,5 +273,5 @@ def _place(folder: Path, members: Sequence[dict[str, Any]]) -> Path:
 
 def _who(member: Member) -> dict[str, Any]:
     # Without how many train at a time, which may change between launches and must not change a population's folder.
-    config = {key: value for key, value in flat(member.config).items() if not key.startswith('population.')}
+    config = {key: value for key, value in flatten(member.config).items() if not key.startswith('population.')}
     return {'folder': str(member.folder), 'config': config}

@@ -1,20 +1,20 @@
-"""Critics that are autoencoders: what they score is how badly they reconstruct an example."""
+"""Critics that are autoencoders, whose score is minus the reconstruction error of an example."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import ml_collections
 
-from gans.core import Array, Compute, Net, Params, Spec, System, Tree
+from gans.core import Array, Compute, Net, Spec, System, Tree
 from gans.latents import make_latents
 from gans.nets import build as nets
 from gans.optimizers import ema
 from gans.parts import Pair, Term
-from gans.systems._players import Sides, pack_spec, refuse, two_players
+from gans.systems._players import Sides, make_generate, pack_spec, refuse, two_players
 
 
 def scorer(autoencoder: Net, error: Callable[[Array], Array]) -> Net:
-    """The net examples [B, ...] -> scores [B], minus the mean error of the reconstruction; its features are codes."""
+    """The net examples [B, ...] -> scores [B], minus the mean reconstruction error; its features are the codes."""
 
     def apply(params: Tree, stats: Tree, x: Array, *, train: bool, features: bool = False) -> tuple[Any, Tree]:
         out, stats = autoencoder.apply(params, stats, x, train=train, features=features)
@@ -33,25 +33,22 @@ def build(
     own: Sides,
     generator_terms: Mapping[str, Term] = {},
 ) -> System:
-    """The system of a generator and a critic that is an autoencoder, with a game of their own.
+    """Builds the system of a generator and an autoencoder as critic.
 
     Args:
-      error: of differences, elementwise, such as the square.
+      error: elementwise, of differences, such as the square.
+      own: the system's game.
       generator_terms: the system's own terms of the generator's loss.
     """
     for net in ('generator', 'critic'):
-        refuse(config, f'{net}.condition', 'the nets are given no labels')
+        refuse(config, f'{net}.condition', 'the nets take no labels')
     generator = nets.generator(config.generator, spec, config.latents.size, compute)
     autoencoder = nets.autoencoder(config.critic, pack_spec(spec, config.pack), compute)
     latents = make_latents(config.latents)
 
-    def generate(params: Params, stats: Params, inputs: Tree, train: bool) -> tuple[Array, Params]:
-        fakes, now = generator.apply(params['generator'], stats['generator'], inputs, train=train)
-        return fakes, {'generator': now}
-
     pair = Pair(
         spec,
-        generate,
+        make_generate(generator),
         scorer(autoencoder, error),
         lambda batch, keys: latents(keys),
         generator_terms=generator_terms,

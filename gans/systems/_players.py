@@ -1,13 +1,13 @@
-"""From pairs to a system: each critic against its generator, in turn, with all that the config adds to their losses."""
+"""From pairs to a system: critics and generators take turns, with everything that the config adds to their losses."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import jax
 import ml_collections
 
 from gans import defaults, losses, optimizers, replay, terms, views
-from gans.core import Array, Aux, Batch, Keys, Loss, Net, Params, Player, Spec, System, TrainState, Update
+from gans.core import Array, Aux, Batch, Keys, Loss, Net, Params, Player, Spec, System, TrainState, Tree, Update
 from gans.errors import UserError
 from gans.ops import random
 from gans.parts import Pair, Scene, Term
@@ -20,14 +20,26 @@ class Sides(NamedTuple):
     generator: Term
 
 
+def make_generate(
+    net: Net, arguments: Callable[[Tree], tuple] = lambda inputs: (inputs,), name: str = 'generator'
+) -> Callable[[Params, Params, Tree, bool], tuple[Array, Params]]:
+    """Makes `Pair.generate` for one net. arguments: inputs of the pair -> arguments of the net."""
+
+    def generate(params: Params, stats: Params, inputs: Tree, train: bool) -> tuple[Array, Params]:
+        fakes, updated = net.apply(params[name], stats[name], *arguments(inputs), train=train)
+        return fakes, {name: updated}
+
+    return generate
+
+
 def pack_spec(spec: Spec, pack: int) -> Spec:
     """The spec of packs of examples."""
     return spec._replace(shape=(*spec.shape[:-1], pack * spec.shape[-1]))
 
 
 def sides(config: ml_collections.ConfigDict) -> Sides:
-    """The game that the config names."""
-    game = losses.game(config.game, losses.Labels(**config.labels))
+    """The game that `config.game` names, as terms."""
+    game = losses.game(config.game, losses.Targets(**config.targets))
 
     def critic(scene: Scene, keys: Keys) -> tuple[Array, Aux]:
         return game.critic(scene.real_scores, scene.fake_scores), Aux()
@@ -51,14 +63,14 @@ def two_players(
     """The system in which critics and generators take turns, as the config says.
 
     Args:
-      pairs: whose nets are called critic and generator, or critic_NAME and generator_NAME, as are their players.
-      own: the system's own game; then config.game and its targets have no meaning.
-      together: all pairs have one critic player and one generator player, whose losses are the sums of theirs.
-      with_critic, with_generator: other nets that the players own.
-      given: the other fields of `System`.
+      pairs: their nets and players are called critic and generator, or critic_NAME and generator_NAME.
+      own: the system's own game, which replaces config.game and its targets.
+      together: one critic player and one generator player for all pairs, with the sums of their losses.
+      with_critic, with_generator: further nets that the players own.
+      given: other fields of `System`.
 
     Raises:
-      UserError: options of the config that do not fit.
+      UserError: options that do not fit each other or the system.
     """
     if own is not None:
         _refuse_game(config)
@@ -67,10 +79,10 @@ def two_players(
     players, updates, memory = {}, [], dict(given.pop('memory', {}))
     for group in [pairs] if together else [[pair] for pair in pairs]:
         for role, more in (('critic', with_critic), ('generator', with_generator)):
-            name = role if together else group[0].called(role)
+            name = role if together else group[0].qualify(role)
             lazy = [(pair, term) for pair in group for term, each in _terms(pair, role).items() if each.every > 1]
             every = [_terms(pair, role)[term].every for pair, term in lazy]
-            nets_owned = (*(pair.called(role) for pair in group), *more)
+            nets_owned = (*(pair.qualify(role) for pair in group), *more)
             rate = optimizers.rate(config.optimizer[role], role)
             rates = {} if rate is None else dict.fromkeys(nets_owned, rate)
             players[name] = Player(nets_owned, optimizers.build(config.optimizer[role], role, every), rates)
@@ -80,12 +92,12 @@ def two_players(
             updates.append(Update(name, name, loss, repeats=repeats, micro=config.train.micro))
             for (pair, term), k in zip(lazy, every, strict=True):
                 alone = _lazy_loss(pair, role, term)
-                updates.append(Update(pair.called(term), name, alone, every=k, micro=config.train.micro))
+                updates.append(Update(pair.qualify(term), name, alone, every=k, micro=config.train.micro))
     memory |= {**game.critic.memory, **game.generator.memory}
     for pair in pairs:
         if game.generator.memory and any(term.alone for term in pair.generator_terms.values()):
             raise UserError(f"terms.feature_matching.alone has no meaning in system '{config.system}', where the"
-                            " generator's game keeps a balance: set it to False")  # fmt: skip
+                            " generator's game controls a balance: set it to False")  # fmt: skip
         memory |= {} if pair.view is None else pair.view.memory
         memory |= replay.memory(config, pair)
         for term in (*pair.critic_terms.values(), *pair.generator_terms.values()):
@@ -98,7 +110,7 @@ def _terms(pair: Pair, role: str) -> Mapping[str, Term]:
 
 
 def _sum(of: Mapping[str, Loss]) -> Loss:
-    """The sum of the losses of several pairs, each with keys of its own and its name before its metrics."""
+    """The sum of the losses of several pairs, with separate keys and metrics prefixed with the pair's name."""
     if len(of) == 1:
         return next(iter(of.values()))
 
@@ -114,17 +126,17 @@ def _sum(of: Mapping[str, Loss]) -> Loss:
 
 
 def _equip(config: ml_collections.ConfigDict, pair: Pair) -> Pair:
-    """The pair with what the config adds to it."""
+    """The pair with the terms, view and replay of the config."""
     own = {role: getattr(pair, f'{role}_terms') for role in ('critic', 'generator')}
     known = {'critic': terms.CRITIC, 'generator': terms.GENERATOR}
     more = {role: terms.build(config.terms, known[role], pair.name, pair.spec) for role in own}
     if config.top_k.share is not None and any(term.alone for term in more['generator'].values()):
-        raise UserError(f'top_k.share={config.top_k.share} has no meaning with terms.feature_matching.alone, where the'
-                        ' generator has no game: turn one of them off')  # fmt: skip
+        raise UserError(f'top_k.share={config.top_k.share} has no meaning with terms.feature_matching.alone, which'
+                        ' replaces the game of the generator: turn one of them off')  # fmt: skip
     return pair._replace(
         critic_terms={**own['critic'], **more['critic']},
         generator_terms={**own['generator'], **more['generator']},
-        view=views.chain(pair.view, views.build(config, pair.spec, pair.called('augment'))),
+        view=views.chain(pair.view, views.build(config, pair.spec, pair.qualify('augment'))),
         replay=replay.mix(config, pair),
     )
 
@@ -138,14 +150,14 @@ def _critic_loss(config: ml_collections.ConfigDict, pair: Pair, game: Term) -> L
         scene, stats, _ = pair.scene(params, state, batch, k_scene, past=True, features=features)
         aux = Aux({'real_score': scene.real_scores.mean(), 'fake_score': scene.fake_scores.mean()})
         played = scene
-        if config.flip_labels is not None:
-            flipped = losses.flip(k_flip[:: pair.pack], config.flip_labels, scene.real_scores, scene.fake_scores)
+        if config.flip_targets is not None:
+            flipped = losses.flip(k_flip[:: pair.pack], config.flip_targets, scene.real_scores, scene.fake_scores)
             played = scene._replace(real_scores=flipped[0], fake_scores=flipped[1])
         value, more = game.value(played, k_terms[:: pair.pack])
         value, more = add_terms(scene.mean(value), more, now, scene, k_terms[:: pair.pack])
         learned = Aux() if pair.view is None else pair.view.learn(state, scene.real_scores)
         pool = replay.update(config, pair, params, state)
-        return value, join(aux, more, Aux(stats={pair.called('critic'): stats}), learned, pool)
+        return value, join(aux, more, Aux(stats={pair.qualify('critic'): stats}), learned, pool)
 
     return loss
 
@@ -153,11 +165,11 @@ def _critic_loss(config: ml_collections.ConfigDict, pair: Pair, game: Term) -> L
 def _generator_loss(config: ml_collections.ConfigDict, pair: Pair, game: Term) -> Loss:
     now = {name: term for name, term in pair.generator_terms.items() if term.every == 1}
     alone = any(term.alone for term in now.values())
-    asked = [*now.values(), *(() if alone else (game,))]
-    real, features = any(term.real for term in asked), any(term.features for term in asked)
+    parts = [*now.values(), *(() if alone else (game,))]
+    real, features = any(term.real for term in parts), any(term.features for term in parts)
 
     def loss(params: Params, state: TrainState, batch: Batch, keys: Keys) -> tuple[Array, Aux]:
-        scene, _, made = pair.scene(params, state, batch, keys, real=real, features=features)
+        scene, _, stats = pair.scene(params, state, batch, keys, real=real, features=features)
         value, more = 0.0, Aux()
         if not alone:
             played = scene
@@ -167,13 +179,13 @@ def _generator_loss(config: ml_collections.ConfigDict, pair: Pair, game: Term) -
             values, more = game.value(played, keys[:: pair.pack])
             value = played.mean(values)
         value, more = add_terms(value, more, now, scene, keys[:: pair.pack], game=not alone)
-        return value, join(more, Aux(stats=made))
+        return value, join(more, Aux(stats=stats))
 
     return loss
 
 
 def _lazy_loss(pair: Pair, role: str, name: str) -> Loss:
-    """The loss of a term that is an update of its own."""
+    """The loss of a lazy term, which is an update of its own."""
     term, past = _terms(pair, role)[name], role == 'critic'
 
     def loss(params: Params, state: TrainState, batch: Batch, keys: Keys) -> tuple[Array, Aux]:
@@ -188,7 +200,7 @@ def _lazy_loss(pair: Pair, role: str, name: str) -> Loss:
 def add_terms(
     loss: Array, aux: Aux, now: Mapping[str, Term], scene: Scene, keys: Keys, game: bool = True
 ) -> tuple[Array, Aux]:
-    """A loss and the weighted terms, [], and what all of them have to say. `game`: whether the loss is a game's."""
+    """Adds weighted terms to a loss [], and merges their `Aux`. game: whether the loss is that of a game."""
     found = [aux, Aux({'game': loss} if now and game else {})]
     for name, term in now.items():
         value, more = term.value(scene, random.fold(keys, name))  # adding a term changes the draws of no other
@@ -199,23 +211,23 @@ def add_terms(
 
 
 def join(*found: Aux) -> Aux:
-    """All of them in one."""
-    merge = lambda parts: {key: value for part in parts for key, value in part.items()}
-    return Aux(*map(merge, zip(*found, strict=True)))
+    """Merges them, field by field; later ones win."""
+    return Aux(*({key: x for part in parts for key, x in part.items()} for parts in zip(*found, strict=True)))
 
 
 def _refuse_game(config: ml_collections.ConfigDict) -> None:
-    """Raises UserError for what only a game of gans/losses.py would read."""
-    read = lambda config: {'game': config.game} | {f'labels.{key}': value for key, value in config.labels.items()}
-    usual = read(defaults.get_config())
-    for key, value in read(config).items():
-        if not isinstance(value, jax.core.Tracer) and value != usual[key]:
-            raise UserError(f'{key}={value!r} has no meaning in system {config.system!r}, which has a game of its own:'
-                            ' leave it off')  # fmt: skip
+    """Raises UserError for options that only the games of gans/losses.py read."""
+    default = defaults.get_config()
+    options = [('game', config.game, default.game)]
+    options += [(f'targets.{key}', value, default.targets[key]) for key, value in config.targets.items()]
+    for key, value, usual in options:
+        if not isinstance(value, jax.core.Tracer) and value != usual:
+            raise UserError(f'{key}={value!r} has no meaning in system {config.system!r}, which has its own game: leave'
+                            ' it off')  # fmt: skip
 
 
 def refuse(config: ml_collections.ConfigDict, key: str, why: str) -> None:
-    """Raises UserError if an option of the config that this system could not obey is on."""
+    """Raises UserError if an option that this system cannot honor is on."""
     section, _, last = key.rpartition('.')
     value = (config[section] if section else config).get(last)
     if value not in (None, 1):

@@ -1,59 +1,56 @@
-"""From a config to a system: `config.system` names a file of this folder, `config.dynamics` files of gans/dynamics/."""
+"""From a config to a system: `config.system` names a file of this package, `config.dynamics` some of gans/dynamics/."""
 
 import importlib
-import pkgutil
 from collections.abc import Mapping
 from types import ModuleType
 from typing import Any
 
 import ml_collections
 
-import gans.dynamics
-import gans.systems
 from gans import defaults
 from gans.core import Compute, Spec, System
 from gans.errors import UserError, unknown
+from gans.signatures import files
+
+PACKAGES = {'system': 'systems', 'dynamics': 'dynamics'}  # of gans
 
 
 def build(config: ml_collections.ConfigDict, spec: Spec, compute: Compute) -> System:
     """Builds the system that the config describes, for data of that spec.
 
-    A system's or a dynamic's own options are the section of its name, which are the keyword arguments of its function.
+    A system's own options, and those of dynamics, are the section of its name: the keyword arguments of its function.
 
-    May run while tracing: any float of the config may be a tracer (a sweep's row), so nothing branches on one.
+    May run while tracing: any float of the config may be a tracer (in a sweep), so nothing may branch on one.
 
     Raises:
       UserError: an unknown name, a section that nothing reads, and what the systems raise.
     """
     dynamics = config.dynamics.split(',') if config.dynamics else []
-    system = _find('system', config.system, gans.systems, ('build',))
-    moves = {name: _find('dynamics', name, gans.dynamics) for name in dynamics}
+    system = _find('system', config.system)
+    transforms = {name: _find('dynamics', name) for name in dynamics}
     for section, moved in defaults.MOVED.items():
         if section in config:
-            raise UserError(f'{section} in the config: it is {moved} now')
+            raise UserError(f'there is no key {section} any more: it is {moved} now')
     for section in defaults.systems():
         if section in config and section not in (config.system, *dynamics):
             raise UserError(f"the section {section} has no meaning in system '{config.system}': leave it off, or set"
                             ' system or dynamics')  # fmt: skip
-    made = system.build(config, spec, compute, **_section(config, config.system))
+    result = system.build(config, spec, compute, **_section(config, config.system))
     for name in dynamics:
-        made = moves[name].transform(made, **_section(config, name))
-    return made
+        result = transforms[name].transform(result, **_section(config, name))
+    return result
 
 
-def _find(kind: str, name: str, package: ModuleType, helpers: tuple[str, ...] = ()) -> ModuleType:
-    known = [each for each in _names(package) if each not in helpers and not each.startswith('_')]
-    if name not in known and package is gans.systems and name in _names(gans.dynamics):
-        raise UserError(f"system='{name}': it is dynamics='{name}' now, of any system")
+def _find(kind: str, name: str) -> ModuleType:
+    package = f'gans.{PACKAGES[kind]}'
+    known = files(package)
+    if kind == 'system' and name not in known and name in files('gans.dynamics'):
+        raise UserError(f"system='{name}' is no system any more: set dynamics='{name}', which any system can have")
     if name not in known:
         raise unknown(kind, name, known)
-    return importlib.import_module(f'{package.__name__}.{name}')
-
-
-def _names(package: ModuleType) -> list[str]:
-    return [module.name for module in pkgutil.iter_modules(package.__path__)]
+    return importlib.import_module(f'{package}.{name}')
 
 
 def _section(config: ml_collections.ConfigDict, name: str) -> Mapping[str, Any]:
-    """The arguments that the config has for a system or for dynamics."""
+    """The config's arguments of a system or of dynamics."""
     return dict(config.get(name, {}))

@@ -1,7 +1,8 @@
-"""EBGAN, the energy-based GAN (Zhao 2017, 1609.03126): the critic is an autoencoder, and its error an energy.
+"""EBGAN, the energy-based GAN (Zhao 2017, 1609.03126): the critic is an autoencoder, and its
+reconstruction error an energy.
 
-The critic gives low energy E to real examples and pushes fake ones up to a margin m, the generator goes downhill
-(eqs. 1 and 2). A repelling term, the pulling-away term of the encoder's codes, keeps its images apart (eq. 4).
+The critic assigns low energy E to real examples and pushes that of fakes up to a margin m; the generator minimizes the
+energy of fakes (eqs. 1 and 2). The pulling-away term keeps the codes of different fakes apart (eq. 4).
 """
 
 import jax
@@ -9,7 +10,7 @@ import jax.numpy as jnp
 import ml_collections
 
 from gans.core import Array, Aux, Compute, Keys, Spec, System
-from gans.ops.several import several
+from gans.ops.batch_check import check_batch
 from gans.parts import Scene, Term
 from gans.systems import _energies
 from gans.systems._players import Sides
@@ -23,12 +24,12 @@ def build(
     margin: float = 1.0,
     pull_away: float | None = 0.1,
 ) -> System:
-    """The critic's net is one with an `Autoencoder`. An energy is the mean squared error of an example's numbers, so
-    that margins mean the same for images of all sizes.
+    """critic.net must be a net with an `Autoencoder`. Energies are mean squared errors, so that margins do not depend
+    on the size of images.
 
     Args:
       margin: m.
-      pull_away: weight of the repelling term; None: there is none.
+      pull_away: weight of the pulling-away term; None turns it off.
     """
 
     def critic(scene: Scene, keys: Keys) -> tuple[Array, Aux]:
@@ -47,16 +48,16 @@ def build(
 
 
 def margin_loss(real: Array, fake: Array, margin: float | Array) -> Array:
-    """E(x) + max(0, m - E(G(z))) of each pair of energies, [B] (eq. 1)."""
+    """E(x) + max(0, m - E(G(z))) per pair of energies, [B] (eq. 1)."""
     return real + jax.nn.relu(margin - fake)
 
 
 def pulling_away(code: Array) -> Array:
-    """The mean squared cosine of all pairs of different codes [B, d], B at least 2: 1 if all are alike, 0 if all are
-    orthogonal (eq. 4). Of a batch that is cut, over devices or micro-batches, the pairs within the pieces.
+    """Mean squared cosine similarity over all pairs of different codes [B, d], B at least 2: 1 if all are parallel, 0
+    if all are orthogonal (eq. 4). Devices and micro-batches see the pairs within their own part of the batch.
     """
-    several('the pulling-away term', len(code))
-    unit = code * jax.lax.rsqrt((code**2).sum(1, keepdims=True) + 1e-12)  # a code of zeros has no direction
+    check_batch('the pulling-away term', len(code))
+    unit = code * jax.lax.rsqrt((code**2).sum(1, keepdims=True) + 1e-12)  # an all-zero code has no direction
     cosines = unit @ unit.T
     different = 1 - jnp.eye(len(code))
     return (cosines**2 * different).sum() / different.sum()

@@ -1,8 +1,8 @@
-"""InfoGAN (Chen 2016, 1606.03657): the generator is told codes, and keeps them readable in what it makes.
+"""InfoGAN (Chen 2016, 1606.03657): the generator gets latent codes, which can be read back from its images.
 
-A head on the critic's features, the recognition net Q, reads the codes c back from the generator's images. Then
-L_I = E log Q(c | x) + H(c) bounds the mutual information of code and image from below (eq. 5), and both players'
-objectives have it, weighted (eq. 6).
+A head on the critic's features, the recognition net Q, predicts the codes c from the generator's images. Then
+L_I = E log Q(c | x) + H(c) is a lower bound of the mutual information of code and image (eq. 5), and both players
+maximize it, weighted (eq. 6).
 """
 
 import math
@@ -11,17 +11,17 @@ import jax
 import jax.numpy as jnp
 import ml_collections
 
-from gans.core import Array, Aux, Batch, Compute, Keys, Params, Spec, System, Tree
-from gans.kinds import name_of
+from gans.core import Array, Aux, Batch, Compute, Keys, Spec, System, Tree
+from gans.kinds import is_image
 from gans.latents import make_latents
 from gans.nets import build as nets
-from gans.nets.recognition import head
+from gans.nets._heads import head
 from gans.ops import random
 from gans.optimizers import ema
 from gans.parts import Pair, Scene, Term
-from gans.systems._players import refuse, two_players
+from gans.systems._players import make_generate, refuse, two_players
 
-REACH, STEPS = 2.0, 10  # of the pictures of codes, twice as far as they are drawn in training (the paper's figure 2)
+REACH, STEPS = 2.0, 10  # of code traversals: twice the range of training, as in the paper's figure 2
 
 Latents = dict[str, Array]  # z [B, d]; category int32 [B]; codes [B, c] in [-1, 1)
 
@@ -40,19 +40,19 @@ def build(
 ) -> System:
     """
     Args:
-      categories: of the one categorical code.
-      codes: how many continuous ones.
+      categories: number of values of the one categorical code.
+      codes: number of continuous codes.
       category_weight, code_weight: of their bounds.
       widths, norm: of the recognition net.
 
-    The generator's player moves the recognition net too. The critic's loss has the bound as well, as in the authors'
-    code, so that the body that both share learns to read codes.
+    The generator's player trains the recognition net as well. The critic's loss includes the bound, as in the authors'
+    code, so that the shared body learns features that predict codes.
 
     Raises:
-      UserError: nets that are given labels, packs.
+      UserError: conditional nets, packs.
     """
     for net in ('generator', 'critic'):
-        refuse(config, f'{net}.condition', 'codes take the place of labels')
+        refuse(config, f'{net}.condition', 'codes replace labels')
     refuse(config, 'pack', 'a pack has several codes')
     size = config.latents.size + categories + codes
     generator = nets.generator(config.generator, spec, size, compute)
@@ -65,53 +65,50 @@ def build(
         drawn = random.uniform(k_codes, (codes,), -1.0, 1.0)
         return {'z': noise(k_noise), 'category': random.integers(k_category, categories), 'codes': drawn}
 
-    def generate(params: Params, stats: Params, inputs: Latents, train: bool) -> tuple[Array, Params]:
-        category = jax.nn.one_hot(inputs['category'], categories)
-        given = jnp.concatenate([inputs['z'], category, inputs['codes']], 1)
-        fakes, now = generator.apply(params['generator'], stats['generator'], given, train=train)
-        return fakes, {'generator': now}
+    def concatenate(inputs: Latents) -> tuple[Array]:
+        return (jnp.concatenate([inputs['z'], jax.nn.one_hot(inputs['category'], categories), inputs['codes']], 1),)
 
     def bound(scene: Scene, keys: Keys) -> tuple[Array, Aux]:
-        """The weighted sum of the bounds; the bounds themselves in nats."""
+        """The weighted sum of the bounds; the bounds themselves, in nats, are metrics."""
         stats = scene.state.stats['recognition']
-        answers, stats = recognition.apply(scene.params['recognition'], stats, scene.fake_features, train=True)
-        of_category, of_codes = (value.mean(0) for value in information(answers, scene.inputs))
+        predictions, stats = recognition.apply(scene.params['recognition'], stats, scene.fake_features, train=True)
+        of_category, of_codes = (value.mean(0) for value in information(predictions, scene.inputs))
         metrics = {'category_information': of_category}
         metrics |= {f'code_{i}_information': of_codes[i] for i in range(codes)}
         return category_weight * of_category + code_weight * of_codes.sum(), Aux(metrics, {'recognition': stats})
 
-    def bound_alone(scene: Scene, keys: Keys) -> tuple[Array, Aux]:
-        """The same for the critic, which does not move the recognition net."""
+    def critic_bound(scene: Scene, keys: Keys) -> tuple[Array, Aux]:
+        """The same for the critic, which does not train the recognition net."""
         return bound(scene, keys)[0], Aux()
 
-    def each_category(batch: Batch, keys: Keys) -> Latents:
-        """Rows of all categories, whose noise and codes are the row's."""
-        rows = repeated(inputs(batch, keys), categories)
+    def traverse_categories(batch: Batch, keys: Keys) -> Latents:
+        """Rows that run through all categories, with the same noise and codes within a row."""
+        rows = repeat_rows(inputs(batch, keys), categories)
         return {**rows, 'category': jnp.tile(jnp.arange(categories), len(keys))}
 
-    def each_code(batch: Batch, keys: Keys) -> Latents:
-        """Rows along which one code goes from -REACH to REACH: first all rows of the first code; row i is of category
-        i, and the rest is the row's.
+    def traverse_codes(batch: Batch, keys: Keys) -> Latents:
+        """Rows along which one code runs from -REACH to REACH: all rows of the first code, then of the next. Row i has
+        category i; everything else is constant within a row.
         """
         rows = {**inputs(batch, keys), 'category': jnp.arange(len(keys)) % categories}
-        rows, values = repeated(rows, STEPS), jnp.tile(jnp.linspace(-REACH, REACH, STEPS), len(keys))
+        rows, values = repeat_rows(rows, STEPS), jnp.tile(jnp.linspace(-REACH, REACH, STEPS), len(keys))
         parts = [{**rows, 'codes': rows['codes'].at[:, i].set(values)} for i in range(codes)]
         return jax.tree.map(lambda *x: jnp.concatenate(x), *parts)
 
     pair = Pair(
         spec,
-        generate,
+        make_generate(generator, concatenate),
         critic,
         inputs,
-        critic_terms={'information': Term(bound_alone, -1.0, features=True)},
+        critic_terms={'information': Term(critic_bound, -1.0, features=True)},
         generator_terms={'information': Term(bound, -1.0, features=True)},
         replayable=False,
     )
     samplers = {'samples': pair.sampler(asked={'category': 'codes'})}
-    if name_of(spec) == 'images':
-        samplers['categories'] = samplers['samples']._replace(inputs=each_category, columns=categories)
+    if is_image(spec):
+        samplers['categories'] = samplers['samples']._replace(inputs=traverse_categories, columns=categories)
         if codes:
-            samplers['codes'] = samplers['samples']._replace(inputs=each_code, columns=STEPS)
+            samplers['codes'] = samplers['samples']._replace(inputs=traverse_codes, columns=STEPS)
     return two_players(
         config,
         [pair],
@@ -122,25 +119,25 @@ def build(
     )
 
 
-def information(answers: Array, latents: Latents) -> tuple[Array, Array]:
-    """log Q(c | x) + H(c) in nats of each example's category [B] and codes [B, c]; their means are the bounds L_I.
+def information(predictions: Array, latents: Latents) -> tuple[Array, Array]:
+    """log Q(c | x) + H(c) in nats, of the category [B] and the codes [B, c]; their means are L_I.
 
-    The category's is at most log K. A code's has no upper limit: a Gaussian Q of standard deviation s around the true
-    code, which is uniform over a length of 2, tells log 2 - log s - (1 + log 2 pi) / 2.
+    That of the category is at most log K. That of a code has no upper limit: a Gaussian Q of standard deviation s
+    around the true code, which is uniform over a length of 2, gives log 2 - log s - (1 + log 2 pi) / 2.
 
     Args:
-      answers: [B, K + 2 c] of the recognition net: K logits, then c means, then c logarithms of standard deviations.
-      latents: with category int [B] and codes [B, c], which were given to the generator.
+      predictions: [B, K + 2 c] of the recognition net: K logits, c means, c logarithms of standard deviations.
+      latents: with category int [B] and codes [B, c], as the generator got them.
     """
     codes = latents['codes']
     num = codes.shape[1]
-    categories = answers.shape[1] - 2 * num
-    logits, mean, log_std = jnp.split(answers, (categories, categories + num), 1)
+    categories = predictions.shape[1] - 2 * num
+    logits, mean, log_std = jnp.split(predictions, (categories, categories + num), 1)
     log_q = jnp.take_along_axis(jax.nn.log_softmax(logits), latents['category'][:, None], 1)[:, 0]
     log_density = -0.5 * ((codes - mean) * jnp.exp(-log_std)) ** 2 - log_std - 0.5 * math.log(2 * math.pi)
     return log_q + math.log(categories), log_density + math.log(2)
 
 
-def repeated(rows: Tree, columns: int) -> Tree:
-    """Each row so many times in a row: leaves [N, ...] -> [N * columns, ...]."""
+def repeat_rows(rows: Tree, columns: int) -> Tree:
+    """Repeats each row `columns` times: leaves [N, ...] -> [N * columns, ...]."""
     return jax.tree.map(lambda x: jnp.repeat(x, columns, 0), rows)

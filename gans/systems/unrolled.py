@@ -1,8 +1,8 @@
-"""The unrolled GAN (Metz 2017, 1611.02163): the generator plays against the critic of k updates from now.
+"""The unrolled GAN (Metz 2017, 1611.02163): the generator plays against the critic k updates ahead.
 
-Both players share one objective f, of which the critic's loss is -f. The critic ascends f as ever; the generator
-descends f_K, which is f at the parameters that the critic would have after k more updates (eqs. 2 to 5). These updates
-answer to the generator, so its gradient passes through all of them, and through the optimiser's arithmetic (eq. 6).
+Both players share one objective f; the critic's loss is -f. The critic ascends f as usual; the generator descends f_K,
+which is f at the parameters that the critic would have after k more updates (eqs. 2 to 5). These updates depend on the
+generator, so its gradient passes through all of them, and through the arithmetic of the optimizer (eq. 6).
 
 The generator minimizes minus the critic's own loss, as in the authors' notebook. The generator loss of the system 'gan'
 lacks the term of the real examples, which depends on the generator once the critic is unrolled.
@@ -28,20 +28,20 @@ TINY = 1e-30
 def build(config: ml_collections.ConfigDict, spec: Spec, compute: Compute, *, steps: int = 5) -> System:
     """The keys are those of the system 'gan'; `steps` is the k of the paper, and k = 0 is that system itself.
 
-    Each unrolled update sees the same real batch and the same latents, and starts where the critic and its optimiser
-    stand; it is forgotten after the generator's step. Whatever else is in the critic's loss (smoothed or flipped
-    labels, noise, terms) is in f. The critic may take several steps of its own for one of the generator's
-    (train.n_critic). Each device unrolls on its own share of the batch.
+    All unrolled updates see the same real batch and the same latents, start from the current critic and its optimizer
+    state, and are discarded after the generator's step. Everything else in the critic's loss (smoothed or flipped
+    targets, noise, terms) is part of f. The critic may take several steps of its own per generator step
+    (train.n_critic). Each device unrolls on its own part of the batch.
 
     Raises:
-      UserError: a game in which the generator does not minimize what the critic maximizes; a lazy term; terms of the
-        generator's loss; micro-batches, each of which would unroll a critic of its own.
+      UserError: a game that is not zero-sum; a lazy term; terms of the generator's loss; micro-batches, each of which
+        would unroll a critic of its own.
     """
     system = gan.build(config, spec, compute)
     if steps == 0:
         return system
     if config.game not in ZERO_SUM:
-        raise UserError(f"game='{config.game}' cannot be unrolled, its players have two objectives: choose one of"
+        raise UserError(f"game='{config.game}' cannot be unrolled, since it is not zero-sum: choose one of"
                         f" {', '.join(ZERO_SUM)}")  # fmt: skip
     lazy = [update for update in system.updates if update.every > 1]
     if lazy:
@@ -67,8 +67,8 @@ def build(config: ml_collections.ConfigDict, spec: Spec, compute: Compute, *, st
 
 
 def look_ahead(update: Update, player: Player, steps: int) -> Callable[..., tuple[dict[str, Tree], TrainState]]:
-    """Makes ahead(params, state, batch, keys) -> (params, state) after so many updates of a player on one batch, as the
-    train step would do them: statistics advance too. Can be differentiated in the other players' parameters.
+    """Makes ahead(params, state, batch, keys) -> (params, state) after `steps` updates of a player on one batch, as the
+    train step would do them, statistics included. Differentiable in the other players' parameters.
     """
 
     def ahead(
@@ -90,9 +90,9 @@ def look_ahead(update: Update, player: Player, steps: int) -> Callable[..., tupl
 
 
 def _off_zero(leaf: Array) -> Array:
-    """Zeros of an optimiser's state moved to TINY. Adam divides by the root of a mean square, which is 0 at first and
-    for units that are dead, and there the root has no derivative: a NaN for all. The root of TINY is far below Adam's
-    epsilon, so the update stays what it was, to rounding.
+    """Replaces zeros of an optimizer state by TINY. Adam divides by the root of a mean square, which is 0 at first and
+    for dead units, where the root has no derivative and would turn everything into NaN. The root of TINY is far below
+    Adam's epsilon, so that the update stays the same up to rounding.
     """
     if not jnp.issubdtype(leaf.dtype, jnp.inexact):
         return leaf

@@ -3,14 +3,17 @@
 import math
 from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 import jax
 import ml_collections
 import numpy as np
 
 from gans import kinds, memory, pictures
-from gans.core import Array, Sampler, TrainState, Tree
+from gans.core import TrainState, Tree
+from gans.data import load
 from gans.data.base import class_number
+from gans.data.files import pictures_in
 from gans.errors import UserError
 from gans.train import paths, sampling, save, workdir
 from gans.train.checkpoints import Checkpoints
@@ -18,47 +21,79 @@ from gans.train.leaves import size_of
 from gans.train.setup import Experiment, all_data, setup_stages
 from gans.train.stages import at
 
+NUM = 64  # samples
 STRIPS = 8  # of an interpolation, and rows or more of a system's own picture
 
 
 def sample(
     config: ml_collections.ConfigDict,
     folder: Path,
-    num: int,
+    num: int | None,
     seed: int,
     step: str,
     out: str | None,
     label: str | None = None,
+    given: str | None = None,
 ) -> str:
     """Draws `num` samples of fresh latents, and the system's other pictures; returns lines that say where they are.
 
     Args:
+      num: by default `NUM`, or all images of the folder `given`.
       label: the class of all samples, by name or number; by default all classes in turn.
+      given: a folder of images that samples are made from, in place of held-out examples.
     """
-    if num < 1:
+    if num is not None and num < 1:
         raise UserError(f'--num={num} must be at least 1')
     experiment, state, done = restored(config, folder, step)
-    _check_memory(experiment, num)
     chosen = None if label is None else _number_of(label, experiment)
-    inputs, spec, columns = sampling.fixed_inputs(experiment, num, seed, chosen), experiment.source.spec, None
-    if label is None and (not out or Path(out).suffix == '.png'):
-        columns = sampling.columns(experiment)
-    samples = _apply(experiment, state, inputs)
-    labels = np.asarray(inputs['label']) if sampling.asks_for_classes(experiment.system) else None
-    said = save.save_samples(out or folder / f'samples_seed{seed}.png', samples, spec, labels, columns)
+    images = _read_input(experiment, given) if given else None
+    num = min(num or len(images.names), len(images.names)) if images else num or NUM
+    _check_memory(experiment, num)
+    main = sampling.main_sampler(experiment.system)
+    batch = sampling.batch_of(experiment, main, num, chosen, images.batch if images else None)
+    samples = _apply(experiment, state, sampling.fixed_inputs(experiment, num, seed, batch))
+    labels = np.asarray(batch['label']) if sampling.asks_for_classes(experiment.system) else None
+
+    def draw() -> np.ndarray:
+        columns = sampling.columns(experiment) if label is None else None
+        real = sampling.truth(experiment).examples(num) if batch.keys() - {'label'} and not images else None
+        return sampling.picture(experiment, samples, real, batch, columns)
+
+    place, names = out or folder / f'samples_seed{seed}.png', images.names if images else None
+    said = save.save_samples(place, samples, sampling.spec_made(experiment), labels, names, draw)
     lines = [f'{num} samples of step {done:,}: {said}']
     _, *others = experiment.system.samplers.items()
-    for name, sampler in others if not out else ():
+    for name, sampler in others if not (out or images) else ():
         path = folder / f'{name}_seed{seed}.png'
-        images = memory.fetched(jax.jit(partial(_picture, experiment, sampler))(state, jax.random.key(seed)))
-        pictures.save_png(path, pictures.grid(images, sampler.columns))
+        inputs = sampling.fixed_inputs(experiment, STRIPS, seed, sampler=sampler)
+        make = jax.jit(lambda state, inputs, sampler=sampler: sampler.make(sampling.averaged(state), inputs))
+        pictures.save_png(path, pictures.grid(memory.fetch(make(state, inputs)), sampler.columns))
         lines.append(f'{name}: {path}')
     return '\n'.join(lines)
 
 
-def _picture(experiment: Experiment, sampler: Sampler, state: TrainState, key: Array) -> Array:
-    """The images of a sampler, from averaged weights if there are any."""
-    return sampler.make(sampling.averaged(state), sampling.inputs_of(experiment, sampler, key, STRIPS))
+class Input(NamedTuple):
+    """Images of the user's, which samples are made from."""
+
+    names: list[str]  # of the files, without their suffixes, as they lie below the folder
+    batch: dict[str, np.ndarray]  # the field that they are
+
+
+def _read_input(experiment: Experiment, place: str) -> Input:
+    """The images in a folder, as the field that the main sampler is made from."""
+    spec = experiment.source.spec
+    read = sampling.fields_read(sampling.main_sampler(experiment.system), spec)
+    fields = [name for name in sorted(read) if name in spec.fields and kinds.is_image(spec.fields[name])]
+    if len(fields) != 1 or read - {*fields, 'label'}:
+        of = ' and '.join(sorted(read)) or 'latents alone'
+        raise UserError(f'--input={place}: samples of this system are made from {of}, not from an image: leave it off')
+    height, width, channels = spec.fields[fields[0]].shape
+    if height != width:
+        raise UserError(f'--input={place}: this system takes images of {height} x {width} pixels, folders give squares')
+    names = [str(name.with_suffix('')) for name in pictures_in(Path(place).expanduser()).names]
+    source = load.load({'name': f'folder:{place}', 'size': height, 'channels': channels, 'strict': True})
+    raw = source.read(np.arange(source.size)) if source.arrays is None else source.arrays
+    return Input(names, {fields[0]: kinds.kind_of(spec.fields[fields[0]]).finish(np.asarray(raw['real']))})
 
 
 def _number_of(label: str, experiment: Experiment) -> int:
@@ -78,9 +113,11 @@ def interpolate(
     if out.suffix != '.png':
         raise UserError(f'--out={out}: an interpolation is a picture, name a FILE.png')
     experiment, state, done = restored(config, folder, step)
-    kind = kinds.name_of(experiment.source.spec)
-    if kind != 'images':
-        raise UserError(f"there is nothing to see between {kind}: '{experiment.config.data.name}' has no images")
+    spec = sampling.spec_made(experiment)
+    if not kinds.is_image(spec):
+        raise UserError(
+            f"there is nothing to see between {kinds.name_of(spec)}: '{experiment.config.data.name}' has no images"
+        )
     _check_memory(experiment, STRIPS * num)
     ends = sampling.fixed_inputs(experiment, 2 * STRIPS, seed)
     between = jax.tree.map(partial(_between, num=num, path=path), ends)  # leaves [STRIPS * num, ...]
@@ -115,11 +152,11 @@ def restored(config: ml_collections.ConfigDict, folder: Path, which: str) -> tup
 
 def _check_memory(experiment: Experiment, num: int) -> None:
     """Latents are held at once, samples twice: in pieces, and joined."""
-    sampler = sampling.main_sampler(experiment.system)
-    inputs = jax.eval_shape(lambda: sampling.inputs_of(experiment, sampler, jax.random.key(0), num))
-    needed = size_of(inputs) + 8 * num * math.prod(experiment.source.spec.shape)
+    sampler, batch = sampling.main_sampler(experiment.system), kinds.shapes(experiment.source.spec, num)
+    inputs = jax.eval_shape(lambda batch: sampling.inputs_of(sampler, batch, jax.random.key(0), num), batch)
+    needed = size_of(inputs) + 8 * num * math.prod(sampling.spec_made(experiment).shape)
     memory.check(needed, f'to draw {num:,} samples', '--num', on_host=True)
 
 
 def _apply(experiment: Experiment, state: TrainState, inputs: Tree) -> np.ndarray:
-    return np.concatenate(memory.fetched(sampling.make_sampler(experiment)(state, inputs)))
+    return np.concatenate(memory.fetch(sampling.make_sampler(experiment)(state, inputs)))

@@ -45,17 +45,17 @@ def solo(experiment: Experiment) -> Program:
 
     def samples(state: TrainState, num: int) -> Callable[[], np.ndarray]:
         chunks = sample(one(experiment, state), inputs(num))
-        return lambda: np.concatenate(memory.fetched(chunks))[None]
+        return lambda: np.concatenate(memory.fetch(chunks))[None]
 
     return Program(
         members=(experiment,),
         init=lambda: place(experiment, experiment.init()),
         pass_on=lambda old: place(experiment, experiment.pass_on(old)),
         place=partial(place, experiment),
-        fetch=lambda state: memory.fetched(one(experiment, state)),
+        fetch=lambda state: memory.fetch(one(experiment, state)),
         call=call,
         raws=partial(raws, experiment),
-        metrics=lambda tree: jax.tree.map(lambda x: x[None], memory.fetched(one(experiment, tree))),
+        metrics=lambda tree: jax.tree.map(lambda x: x[None], memory.fetch(one(experiment, tree))),
         samples=samples,
     )
 
@@ -140,7 +140,7 @@ def build(experiment: Experiment, lowered: jax.stages.Lowered) -> jax.stages.Com
     """Compiles a call; raises UserError if it takes more memory than there is."""
     compiled, train = lowered.compile(), experiment.config.train
     lower = f'train.batch_size={train.batch_size}, or raise train.micro={train.micro}'
-    memory.check(memory.planned(compiled), 'a step', lower)
+    memory.check(memory.planned_bytes(compiled), 'a step', lower)
     return compiled
 
 

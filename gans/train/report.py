@@ -11,21 +11,16 @@ from functools import cache, partial
 from pathlib import Path
 from typing import NamedTuple
 
-import jax
 import numpy as np
 
 from gans import kinds, pictures
-from gans.core import SAMPLES
-from gans.data import feed
 from gans.features import load
 from gans.features.base import Extractor
-from gans.metrics import protocol
-from gans.metrics.score import Scorer, deciding, stamps
-from gans.train import workdir
+from gans.metrics.score import Scorer, selection_metric, stamps
+from gans.train import sampling, workdir
 from gans.train.logs import Logs
 from gans.train.program import Program, Schedule
 from gans.train.progress import Progress
-from gans.train.sampling import columns
 from gans.train.setup import Experiment
 
 ROWS = 8  # of a picture whose columns are classes
@@ -39,7 +34,8 @@ class _Run(NamedTuple):
     experiment: Experiment
     folder: Path
     logs: Logs
-    real: np.ndarray  # [N, ...], the same for all runs of a set
+    truth: sampling.Truth  # the same for all runs of a set
+    real: np.ndarray  # [N, ...], its first examples
     scorer: Callable[[], Scorer]  # which the worker makes first, once
 
 
@@ -58,25 +54,28 @@ class Reporter:
         """
         self.failures = dict(failures or {})
         self._program, self._config = program, program.members[0].config
-        self._columns = columns(program.members[0])
-        self._pictured = self._columns * ROWS if self._columns else kinds.kind_of(program.members[0].source.spec).shown
+        first = program.members[0]
+        self._columns = sampling.columns(first)
+        self._pictured = self._columns * ROWS if self._columns else kinds.kind_of(sampling.spec_made(first)).shown
+        self._given = sampling.batch_of(first, sampling.main_sampler(first.system), self._pictured)
         self._worker = ThreadPoolExecutor(1)
         sets: dict[int, tuple] = {}  # real examples, scorer and extractor by source, which members may share
         for member in program.members:
             if id(member.source) not in sets:
                 sets[id(member.source)] = self._set(member)
         self._runs = [
-            _Run(member, folder, Logs(folder, -1 if done is None else done), *sets[id(member.source)][:2])
+            _Run(member, folder, Logs(folder, -1 if done is None else done), *sets[id(member.source)][:3])
             for member, folder in zip(program.members, folders, strict=True)
         ]
-        self._waiting: list[Callable] = [partial(self._stamp, *found[1:]) for found in sets.values()]
+        self._scored = self._runs[0].truth.most(self._config.eval.samples)
+        self._waiting: list[Callable] = [partial(self._stamp, *found[2:]) for found in sets.values()]
         self._jobs: list[Future] = []
         self._scores: tuple[int, list[float | None]] = 0, []  # of the last report: its step, and each member's
         self._pending: list[tuple[int, Schedule, list]] = []  # metrics of the calls since the last report
 
     def begin(self, state: object) -> None:
         """Scores the untrained generators: where the training starts, and the ceiling of any distance."""
-        num = self._config.eval.samples
+        num = self._scored
         self._waiting.append(partial(self._work, 0, [], self._program.samples(state, num), num, 0, False))
 
     def report(self, step: int, schedule: Schedule, metrics: list, state: object, progress: Progress) -> None:
@@ -89,7 +88,7 @@ class Reporter:
         config = self._config
         self._pending.append((step - config.train.steps_per_call, schedule, metrics))
         due = lambda every: step % every == 0 or step == config.train.steps
-        num = config.eval.samples if due(config.eval.every) else 0
+        num = self._scored if due(config.eval.every) else 0
         pictured = self._pictured if due(config.train.sample_every) else 0
         log = due(config.train.log_every)
         if not (num or pictured or log):
@@ -149,8 +148,8 @@ class Reporter:
                 if progress:
                     run.logs.timing(step, {'steps_per_second': progress.rate()})
             if pictured:
-                spec = run.experiment.source.spec
-                picture = kinds.kind_of(spec).draw(drawn[i, :pictured], run.real[:pictured], self._columns)
+                shown = drawn[i, :pictured], run.real[:pictured], self._given, self._columns
+                picture = sampling.picture(run.experiment, *shown)
                 pictures.save_png(run.folder / 'samples' / f'step_{step:08d}.png', picture)
                 run.logs.image(step, 'samples', picture)
             run.logs.flush()
@@ -159,16 +158,17 @@ class Reporter:
             mean = lambda name: np.mean([values.get(name, np.nan) for values in told.values()])
             progress.show(step, {name: float(mean(name)) for name in names})
         scores = [told.get(i, {}) for i in range(len(self._runs))]
-        self._scores = step, [found.get(deciding(found)) for found in scores]
+        self._scores = step, [found.get(selection_metric(found)) for found in scores]
 
-    def _set(self, experiment: Experiment) -> tuple[np.ndarray, Callable[[], Scorer], Extractor | None]:
-        """The real examples of a member's set, what makes its scorer, and what that looks through."""
-        config, source, num = experiment.config, experiment.source, self._config.eval.samples
-        extractor = load.load(config.eval.features, source.spec, config.data) if config.eval.features else None
+    def _set(self, experiment: Experiment) -> tuple[sampling.Truth, np.ndarray, Callable[[], Scorer], Extractor | None]:
+        """What a member is compared with, the first examples of it, what makes its scorer, what that looks through."""
+        config, truth = experiment.config, sampling.truth(experiment)
+        num = truth.most(config.eval.samples)
+        extractor = load.load(config.eval.features, truth.source.spec, config.data) if config.eval.features else None
         if extractor and extractor.apply is None:  # of points the sliced distance says it all
             extractor = None
-        real = feed.examples(source, max(2 * num, self._pictured), jax.random.fold_in(jax.random.key(0), SAMPLES))
-        return real['real'], cache(partial(Scorer, source, real['real'], num, extractor)), extractor
+        real = truth.examples(max(2 * num, self._pictured))
+        return truth, real, cache(partial(Scorer, truth.source, real, num, extractor)), extractor
 
     def _stamp(self, scorer: Callable[[], Scorer], extractor: Extractor | None) -> None:
         """In the worker: writes what the scores of a set's runs mean."""
@@ -177,9 +177,8 @@ class Reporter:
             workdir.say(made.warning)
         for run in self._runs:
             if run.scorer is scorer:
-                config, source, system = run.experiment.config, run.experiment.source, run.experiment.system
-                common = protocol.run(config.data, source, system) | {'latents seed': 'config.seed'}
-                found = stamps(common, source, self._config.eval.samples, extractor)
+                common = sampling.protocol_of(run.experiment, run.truth) | {'latents seed': 'config.seed'}
+                found = stamps(common, run.truth.source, self._scored, extractor)
                 lines = {name: {'protocol': stamp, 'floor': made.floor.get(name)} for name, stamp in found.items()}
                 workdir.write_json(run.folder / 'stamps.json', lines)
 

@@ -1,23 +1,107 @@
-"""What a run makes: samples and pictures of fixed inputs, the same for the same seed."""
+"""What a run makes: samples and pictures of fixed inputs, the same for the same seed.
 
-from collections.abc import Callable
+A sampler makes its inputs from a batch of examples, as in training. Of a system that reads no more than labels (or
+nothing at all) the batch is made up: classes in turn, or as the data have them. One that reads other fields, such as
+the image that it translates, is given held-out examples, and compared with them.
+"""
+
+from collections import UserDict
+from collections.abc import Callable, Mapping
 from functools import partial
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
-from gans import memory
-from gans.core import SAMPLES, Array, Sampler, System, TrainState, Tree
+from gans import kinds, memory, pictures
+from gans.core import SAMPLES, Array, Batch, Sampler, Spec, System, TrainState, Tree
+from gans.data import feed, load
+from gans.data.base import Source
+from gans.errors import unknown
+from gans.metrics import protocol
+from gans.metrics.protocol import Protocol
 from gans.ops.random import example_keys
 from gans.train.setup import Experiment
 
 CHUNK = 250  # samples at a time
 COLUMNS = 16  # the most classes that are shown side by side
+CLASSES = ('in_turn', 'as_data')  # config.eval.classes
+
+
+class _Watched(UserDict):
+    """A batch that remembers which of its fields were read."""
+
+    def __init__(self, batch: Batch) -> None:
+        super().__init__(batch)
+        self.read: set[str] = set()
+
+    def __getitem__(self, name: str) -> Array:
+        self.read.add(name)
+        return super().__getitem__(name)
 
 
 def main_sampler(system: System) -> Sampler:
     """The sampler that is scored, ranked and kept as best: the first."""
     return next(iter(system.samplers.values()))
+
+
+def fields_read(sampler: Sampler, spec: Spec) -> frozenset[str]:
+    """The fields of examples that a sampler's inputs are made from."""
+    seen: set[str] = set()
+
+    def watch() -> Tree:
+        batch = _Watched({name: jnp.zeros(x.shape, x.dtype) for name, x in kinds.shapes(spec, 2).items()})
+        inputs = sampler.inputs(batch, example_keys(jax.random.key(0), jnp.arange(2)))
+        seen.update(batch.read)
+        return inputs
+
+    jax.eval_shape(watch)
+    return frozenset(seen)
+
+
+def is_given_examples(experiment: Experiment) -> bool:
+    """Whether the main sampler reads more of an example than its label."""
+    return bool(fields_read(main_sampler(experiment.system), experiment.source.spec) - {'label'})
+
+
+def spec_made(experiment: Experiment) -> Spec:
+    """What the main sampler's output looks like."""
+    spec, like = experiment.source.spec, main_sampler(experiment.system).like
+    return spec if like == 'real' else spec.fields[like]
+
+
+class Truth(NamedTuple):
+    """The real examples that samples are compared with."""
+
+    source: Source
+    like: str  # the field of them
+    split: str | None  # of the data, where it is not the one that is trained on
+
+    def most(self, num: int) -> int:
+        """`num` samples, or as many as there are held-out examples to make them from."""
+        return num if self.split is None or self.source.size is None else min(num, self.source.size)
+
+    def examples(self, num: int) -> np.ndarray:
+        """The first `num` of them in a fixed order, the same for all seeds."""
+        return feed.examples(self.source, num, jax.random.fold_in(jax.random.key(0), SAMPLES))[self.like]
+
+
+def truth(experiment: Experiment) -> Truth:
+    """What the main sampler is compared with: held-out examples if it is given some of their fields."""
+    like, split = main_sampler(experiment.system).like, 'test' if is_given_examples(experiment) else None
+    source = load.split(experiment.config.data, split) if split else experiment.source
+    if like in source.parts:
+        return Truth(source.parts[like], 'real', split)
+    return Truth(source._replace(spec=spec_made(experiment)), like, split)
+
+
+def protocol_of(experiment: Experiment, truth: Truth) -> Protocol:
+    """The stamp of a run's scores."""
+    data = {**experiment.config.data, **({'split': truth.split} if truth.split else {})}
+    common = protocol.run(data, truth.source, experiment.system)
+    given = asks_for_classes(experiment.system) and experiment.config.eval.classes != 'in_turn'
+    return common | ({'classes': experiment.config.eval.classes} if given else {})
 
 
 def make_sampler(experiment: Experiment) -> Callable[[TrainState, Tree], list[Array]]:
@@ -47,31 +131,95 @@ def averaged(state: TrainState) -> TrainState:
     return state.replace(params=params, stats=stats)
 
 
-def fixed_inputs(experiment: Experiment, num: int, seed: int | None = None, label: int | None = None) -> Tree:
-    """The inputs of a run's pictures and scores, on the host: the same for the same seed (default: the run's)."""
-    key = jax.random.key(experiment.config.seed if seed is None else seed)
-    draw = jax.jit(lambda: inputs_of(experiment, main_sampler(experiment.system), key, num, label))
-    what, lower = f'to draw {num:,} latents', '--num, eval.samples or latents.size'
-    return memory.fetched(memory.run(draw, (), what, lower))
+def batch_of(
+    experiment: Experiment,
+    sampler: Sampler,
+    num: int,
+    label: int | None = None,
+    images: Mapping[str, np.ndarray] | None = None,
+) -> dict[str, np.ndarray]:
+    """The `num` examples that a sampler is given, as far as it reads them, on the host: the same for all seeds.
 
+    Classes come in turn, 0, 1, ..., so that scores see all of them alike, and the columns of a grid are classes; or as
+    `config.eval.classes` says; or all are of the class `label`.
 
-def inputs_of(experiment: Experiment, sampler: Sampler, key: Array, num: int, label: int | None = None) -> Tree:
-    """The inputs of a sampler for `num` examples, for the run with this base key; pure.
-
-    Classes come in turn, 0, 1, ..., so that scores see all of them alike, and the columns of a grid are classes; or
-    all are of the class `label`.
+    Args:
+      images: in place of held-out examples, leaves [num or more, ...].
     """
-    classes = len(experiment.source.spec.classes)
-    index = jnp.arange(num)
-    batch = {'label': index % classes if label is None else jnp.full_like(index, label)} if classes else {}
-    return sampler.inputs(batch, example_keys(jax.random.fold_in(key, SAMPLES), index))
+    spec, data = experiment.source.spec, jax.random.fold_in(jax.random.key(0), SAMPLES)
+    read, wanted = fields_read(sampler, spec), experiment.config.eval.classes
+    if wanted not in CLASSES:
+        raise unknown('eval.classes', wanted, CLASSES)
+    if images is not None:
+        batch = {name: array[:num] for name, array in images.items()}
+    elif read - {'label'}:
+        found = feed.examples(load.split(experiment.config.data, 'test'), num, data)
+        batch = {name: found[name] for name in read}
+    elif read and wanted == 'as_data':
+        batch = {'label': feed.examples(experiment.source, num, data)['label']}
+    else:
+        batch = {}
+    if 'label' in read and (label is not None or 'label' not in batch):
+        classes = len(spec.classes)
+        batch['label'] = (np.arange(num) % classes if label is None else np.full(num, label)).astype(np.int32)
+    return batch
+
+
+def inputs_of(sampler: Sampler, batch: Mapping[str, Array], key: Array, num: int) -> Tree:
+    """The inputs of a sampler for `num` examples, for the run with this base key; pure."""
+    return sampler.inputs(batch, example_keys(jax.random.fold_in(key, SAMPLES), jnp.arange(num)))
+
+
+def fixed_inputs(
+    experiment: Experiment,
+    num: int,
+    seed: int | None = None,
+    batch: Mapping[str, np.ndarray] | None = None,
+    sampler: Sampler | None = None,
+) -> Tree:
+    """The inputs of a run's pictures and scores, on the host: the same for the same seed (default: the run's).
+
+    Args:
+      batch: examples that they are made from (default: see `batch_of`).
+      sampler: whose (default: the main sampler's).
+    """
+    sampler = sampler or main_sampler(experiment.system)
+    batch = batch_of(experiment, sampler, num) if batch is None else batch
+    key = jax.random.key(experiment.config.seed if seed is None else seed)
+    draw = jax.jit(lambda batch: inputs_of(sampler, batch, key, num))
+    what, lower = f'to draw {num:,} latents', '--num, eval.samples or latents.size'
+    return memory.fetch(memory.run(draw, (batch,), what, lower))
 
 
 def columns(experiment: Experiment) -> int | None:
-    """Of a picture of samples: the number of classes, if the system asks for classes and they are few."""
+    """Of a picture of samples: the number of classes, if the system is given classes in turn and they are few."""
     classes = len(experiment.source.spec.classes)
-    return classes if asks_for_classes(experiment.system) and classes <= COLUMNS else None
+    in_turn = asks_for_classes(experiment.system) and experiment.config.eval.classes == 'in_turn'
+    return classes if in_turn and not is_given_examples(experiment) and classes <= COLUMNS else None
 
 
 def asks_for_classes(system: System) -> bool:
     return 'label' in main_sampler(system).asked
+
+
+def picture(
+    experiment: Experiment,
+    samples: np.ndarray,
+    real: np.ndarray | None,
+    batch: Mapping[str, np.ndarray] | None = None,
+    columns: int | None = None,
+) -> np.ndarray:
+    """A picture of the main sampler's samples, uint8 [h, w, 3]: between the images that they were made from and, where
+    examples are pairs, the real ones that they should look like; otherwise by themselves, points over real ones.
+
+    Args:
+      samples: [N, *shape].
+      real: [M, *shape] or None.
+      batch: the examples that the sampler was given, leaves [N, ...].
+    """
+    spec, kind = experiment.source.spec, kinds.kind_of(spec_made(experiment))
+    images = [x for name, x in (batch or {}).items() if name in spec.fields and kinds.is_image(spec.fields[name])]
+    if not images:
+        return kind.draw(samples, real, columns)
+    paired = [real[: len(samples)]] if real is not None and not experiment.source.parts else []
+    return pictures.side_by_side([*images, samples, *paired])

@@ -1,5 +1,6 @@
 """The files that samples go to."""
 
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -10,14 +11,20 @@ from gans.errors import UserError
 
 
 def save_samples(
-    out: Path, samples: np.ndarray, spec: Spec, labels: np.ndarray | None = None, columns: int | None = None
+    out: Path | str,
+    samples: np.ndarray,
+    spec: Spec,
+    labels: np.ndarray | None = None,
+    names: Sequence[str] | None = None,
+    draw: Callable[[], np.ndarray] | None = None,
 ) -> str:
     """Writes samples, float [N, *spec.shape], in the form that the ending of `out` asks for.
 
-    - `NAME.png`: one picture of the samples alone;
+    - `NAME.png`: one picture, that of `draw`, by default of the samples alone;
     - `NAME.npz`: array 'samples', uint8 [N, H, W, C] for images, float32 [N, d] for points; and 'labels', int32 [N],
       the classes that were asked for, if any;
-    - `FOLDER/`: one PNG an image, 000000.png and so on; of a conditional system in a folder a class, FOLDER/CLASS/.
+    - `FOLDER/`: one PNG per image, 000000.png and so on, or `names`; of a conditional system in a folder per class,
+      FOLDER/CLASS/.
 
     Returns:
         What was written, in a line.
@@ -32,10 +39,10 @@ def save_samples(
             raise UserError(f"'{out}' is a folder of images, but samples are {name} {spec.shape}: use NAME.npz or .png")
         for i, example in enumerate(kind.store(samples)):
             place = path if labels is None else path / spec.classes[labels[i]].replace('/', '-')
-            kind.save(place / f'{i:06}', example)
+            kind.save(place / (names[i] if names else f'{i:06}'), example)
         return f'{len(samples)} images in {path}/'
     if path.suffix == '.png':
-        pictures.save_png(path, kind.draw(samples, None, columns))
+        pictures.save_png(path, draw() if draw else kind.draw(samples, None, None))
         return f'a picture of {len(samples)} samples in {path}'
     if path.suffix == '.npz':
         array = kind.store(samples)

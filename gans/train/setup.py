@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import ml_collections
 
 from gans import memory, ranges
-from gans.configs import flat
+from gans.configs import flatten
 from gans.core import Compute, Spec, System, TrainState
 from gans.data import feed, load
 from gans.data.base import Source, digest
@@ -82,7 +82,7 @@ class Sources:
         self._held: dict[str, Source] = {}
 
     def of(self, config: ml_collections.ConfigDict) -> Source:
-        key = json.dumps(flat(config.data), sort_keys=True)
+        key = json.dumps(flatten(config.data), sort_keys=True)
         if key not in self._held:
             self._held[key] = load.load(config.data)
         return self._held[key]

@@ -12,7 +12,7 @@ import ml_collections
 import numpy as np
 
 from gans import files
-from gans.configs import flat, of_stage
+from gans.configs import flatten, of_stage
 from gans.data.base import Source
 from gans.errors import UserError
 from gans.train.stages import begin_of, stages
@@ -64,7 +64,7 @@ def check(folder: Path, config: ml_collections.ConfigDict, source: Source, done:
     """
     if done is None or not (folder / 'config.json').exists():
         return  # a new run, or one that has nothing to go on from
-    held, wanted = _flat(folder), flat(config)
+    held, wanted = _flat(folder), flatten(config)
     other = [key for key in differing(held, wanted) if not _may_change(key, held, wanted)]
     if other:
         raise UserError(
@@ -85,7 +85,7 @@ def claim(folder: Path, config: ml_collections.ConfigDict, source: Source, done:
     A run without a checkpoint has nothing to go on from: if it is of another config or other data, all that it has left
     is moved to `replaced/`. Arguments as of `check`, which has been called.
     """
-    path, wanted = folder / 'config.json', flat(config)
+    path, wanted = folder / 'config.json', flatten(config)
     held = _flat(folder) if path.exists() else None
     if done is None and held is not None and (differing(held, wanted) or not same_data(folder, source)):
         target = made(spare(folder))
@@ -116,7 +116,7 @@ def claim(folder: Path, config: ml_collections.ConfigDict, source: Source, done:
 
 def agree(folder: Path, config: ml_collections.ConfigDict) -> None:
     """Raises UserError unless the run in a folder has this config."""
-    held, wanted = _flat(folder), flat(config)
+    held, wanted = _flat(folder), flatten(config)
     differ = differing(held, wanted)
     if differ:
         raise UserError(
@@ -167,7 +167,7 @@ def spare(folder: Path, name: str = '') -> Path:
 
 
 def _flat(folder: Path) -> dict[str, Any]:
-    return flat(read_config(folder / 'config.json'))
+    return flatten(read_config(folder / 'config.json'))
 
 
 def _may_change(key: str, held: dict[str, Any], wanted: dict[str, Any]) -> bool:

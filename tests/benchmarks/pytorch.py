@@ -38,7 +38,7 @@ from benchmarks.peers.train import Peer
 from ml_collections import ConfigDict
 
 from experiments import dcgan_celeba, gan_mlp_mnist, gan_ring8, pacgan_grid25, sngan_resnet_cifar10, wgan_gp_mnist
-from gans.configs import whole
+from gans.configs import apply_defaults
 from gans.devices import keep_memory
 from gans.train import program
 from gans.train.setup import Experiment, setup
@@ -115,7 +115,7 @@ CASES = {
 
 def config_of(case: str, precision: str = 'float32', batch: int | None = None) -> ConfigDict:
     """The case's experiment, without what peers have not: averages and instance noise."""
-    config = whole(CASES[case].config(), f'of {case}')
+    config = apply_defaults(CASES[case].config(), f'of {case}')
     config.train.batch_size = batch or config.train.batch_size
     config.ema.decay = config.instance_noise.sigma = None
     config.train.precision = precision

@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 import pytest
 
-from gans.configs import overridden
+from gans.configs import override
 from gans.errors import UserError
 from gans.ops.layers import norm
 from gans.train.setup import setup
@@ -20,7 +20,7 @@ class _Norm(nn.Module):
 
 def checked(devices: int = 1, **changes: object) -> None:
     config = gan_ring8.get_config('smoke')
-    setup(overridden(config, {key.replace('__', '.'): value for key, value in changes.items()}, 'of a test'), devices)
+    setup(override(config, {key.replace('__', '.'): value for key, value in changes.items()}, 'of a test'), devices)
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from jax import lax
 from gans.errors import UserError
 
 
-def several(what: str, examples: int, axis_name: str | None = None) -> None:
+def check_batch(what: str, examples: int, axis_name: str | None = None) -> None:
     """Raises UserError where statistics would be of one example, which no longer says anything once they are taken out
     of it: a mean is the example, a deviation 0. To be called while tracing, where they are taken.
 

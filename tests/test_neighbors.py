@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from gans.metrics.distances import BLOCK
-from gans.metrics.neighbours import memorised, nearest
+from gans.metrics.neighbors import memorization, nearest
 
 
 def features(n: int, d: int = 6, seed: int = 0, mean: float = 0.0) -> np.ndarray:
@@ -52,10 +52,10 @@ def test_of_equal_keys_the_first():
 
 def test_copies_are_memorised():
     train = features(600, 20)
-    assert memorised(train[100:300] + 0.01 * features(200, 20, seed=1), train) == 1
-    assert memorised(np.repeat(train, 2, 0), np.repeat(train, 2, 0)) == 1  # exact, of examples that stand twice
+    assert memorization(train[100:300] + 0.01 * features(200, 20, seed=1), train) == 1
+    assert memorization(np.repeat(train, 2, 0), np.repeat(train, 2, 0)) == 1  # exact, of examples that stand twice
     half = np.concatenate([train[:100], features(100, 20, mean=9)])
-    assert memorised(half, train) == pytest.approx(0.5, abs=0.02)
+    assert memorization(half, train) == pytest.approx(0.5, abs=0.02)
 
 
 @pytest.mark.parametrize(('d', 'share'), [(1, 2 / 3), (2, 6 * np.pi / (8 * np.pi + 3 * np.sqrt(3)))])
@@ -67,11 +67,11 @@ def test_new_samples_of_the_true_distribution(d, share):
     """
     rng = np.random.default_rng(0)
     train, fake = rng.random((8000, d)), rng.random((8000, d))
-    np.testing.assert_allclose(memorised(fake, train), share, atol=0.02)
+    np.testing.assert_allclose(memorization(fake, train), share, atol=0.02)
 
 
 def test_samples_of_a_wider_distribution_are_not_memorised():
-    assert memorised(3 * features(500, 20, seed=1), features(500, 20)) == 0
+    assert memorization(3 * features(500, 20, seed=1), features(500, 20)) == 0
 
 
 def test_a_nan_gives_nan():
@@ -79,15 +79,15 @@ def test_a_nan_gives_nan():
     bad[3, 2] = np.nan
     for pair in ((bad, features(20)), (features(20), bad)):
         indices, distances = nearest(*pair)
-        assert (indices == -1).all() and np.isnan(distances).all() and np.isnan(memorised(*pair))
+        assert (indices == -1).all() and np.isnan(distances).all() and np.isnan(memorization(*pair))
 
 
 def test_errors():
     with pytest.raises(ValueError, match='no other example among 1'):
         nearest(features(1), features(1), exclude_same=True)
     with pytest.raises(ValueError, match='not 5 and 1'):
-        memorised(features(5), features(1))
+        memorization(features(5), features(1))
     with pytest.raises(ValueError, match='not 0 and 5'):
-        memorised(features(0), features(5))
+        memorization(features(0), features(5))
     with pytest.raises(ValueError, match='one d for all'):
         nearest(features(5, 2), features(5, 3))

@@ -4,7 +4,7 @@ from math import nan
 
 import numpy as np
 
-from gans.metrics.distances import BLOCK, finite, points, smallest
+from gans.metrics.distances import BLOCK, all_finite, k_nearest, to_points
 
 CANDIDATES = 4  # the nearest in float32, of which float64 chooses: else rounding would choose among near duplicates
 
@@ -27,7 +27,7 @@ def nearest(queries: np.ndarray, keys: np.ndarray, exclude_same: bool = False) -
     return _nearest(queries, keys, np.arange(len(queries)) if exclude_same else None)
 
 
-def memorised(fake: np.ndarray, train: np.ndarray) -> float:
+def memorization(fake: np.ndarray, train: np.ndarray) -> float:
     """Share of samples at least as near to their nearest training example as that one is to any other of them.
 
     One minus authenticity (Alaa 2022, 2102.08921). Copies with a little noise give 1; new samples of the true
@@ -55,13 +55,13 @@ def memorised(fake: np.ndarray, train: np.ndarray) -> float:
 
 def _nearest(queries: np.ndarray, keys: np.ndarray, own: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
     """As `nearest`; `own` [n] is the index of each query's own key."""
-    if not finite(queries, keys):
+    if not all_finite(queries, keys):
         return np.full(len(queries), -1), np.full(len(queries), nan)
     others = len(keys) - (own is not None)
     if others < 1:
         raise ValueError(f'there is no other example among {len(keys)} to be the nearest')
-    key_points, query_points = points(keys, queries)
-    _, found = smallest(query_points, key_points, min(CANDIDATES, others), own)
+    key_points, query_points = to_points(keys, queries)
+    _, found = k_nearest(query_points, key_points, min(CANDIDATES, others), own)
     rows = (slice(i, i + BLOCK) for i in range(0, len(queries), BLOCK))
     exact = np.concatenate([_distances(queries[row], keys[found[row]]) for row in rows])  # [n, candidates]
     best = exact.argmin(1)[:, None]
