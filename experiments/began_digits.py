@@ -1,13 +1,13 @@
-"""BEGAN on the 8x8 digits of scikit-learn: an autoencoder for a critic, and its errors held in balance.
+"""BEGAN on the 8x8 digits of scikit-learn: an autoencoder as critic, whose errors are kept in balance.
 
 Paper: Berthelot 2017 (1703.10717).
 Command: python launch.py --config=experiments/began_digits.py
 Hardware and cost: two CPU cores, 48 to 64 s.
-Expected: seed 0: FD (pixels) 2.3, of two halves of the real data 0.08, of the untrained generator 11.5: legible
-  digits, but few kinds of them, and fewer the smaller gamma (0.5: 3.3, nearly all of them 1, 3, 5, 7 and 9).
-  ebgan_digits, whose critic is the same, ends at 0.24.
-Deviations: InfoGAN's nets made small in place of the paper's, whose images are faces; Adam with beta1 0.5; the rate of
-  k is ten times the paper's, since the run is short; gamma 0.9, where the paper has 0.3 to 0.7.
+Expected: seed 0: FD (pixels) 2.3 (two halves of the real data: 0.08, untrained generator: 11.5): legible digits, but
+  little diversity, and less with smaller gamma (0.5: 3.3, nearly all of them 1, 3, 5, 7 and 9). ebgan_digits, with the
+  same critic, reaches 0.24.
+Deviations: small versions of InfoGAN's nets in place of the paper's, whose images are faces; Adam with beta1 0.5; the
+  rate of k is ten times the paper's, since the run is short; gamma 0.9, where the paper has 0.3 to 0.7.
 """
 
 from ml_collections import ConfigDict

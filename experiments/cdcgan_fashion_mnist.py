@@ -1,12 +1,11 @@
-"""The conditional DCGAN on Fashion-MNIST: the label behind the latents, and as planes beside the image's channel.
+"""The conditional DCGAN on Fashion-MNIST: the label is concatenated to the latents, and to the image as planes.
 
 Paper: Mirza & Osindero 2014 (1411.1784), with the nets of Radford 2016 (1511.06434).
 Command: python launch.py --config=experiments/cdcgan_fashion_mnist.py
-  then --mode=evaluate: 'accuracy' is the share of samples that a classifier gives the class that was asked for
-Hardware and cost: two CPU cores that others used too, 4 to 6 steps a second: 23 minutes.
-Expected: seed 0, 10,000 samples: accuracy 86.0 % (of real test images the classifier knows 90.8 %), FD (classifier)
-  4.46, of two halves of the real data 0.32; precision 0.60, recall 0.69. The columns of the pictures are the ten
-  classes; sandals come out broken.
+  then --mode=evaluate: 'accuracy' is the fraction of samples that a classifier assigns to the requested class
+Hardware and cost: two shared CPU cores, 4 to 6 steps per second: 23 minutes.
+Expected: seed 0, 10,000 samples: accuracy 86.0 % (real test images: 90.8 %), FD (classifier) 4.46 (two halves of the
+  real data: 0.32); precision 0.60, recall 0.69. The columns of the pictures are the ten classes; sandals are broken.
 Deviations: half the width of DCGAN.
 """
 

@@ -1,4 +1,4 @@
-"""What experiments share: the defaults, which are gans/defaults.py's, and how a variant is made."""
+"""Shared parts of experiments: the defaults of gans/defaults.py, and variants."""
 
 from pathlib import Path
 from typing import Any
@@ -10,23 +10,23 @@ from gans.errors import unknown
 
 __all__ = ['FOLDER', 'adam', 'every', 'finish', 'get_config', 'rmsprop', 'sgd']
 
-# A folder of images that is always there, for the smoke variants of experiments on a folder.
+# A folder of images that always exists, for the smoke variants of experiments on folders.
 FOLDER = f'folder:{Path(__file__).resolve().parent.parent / "gans" / "data" / "openmoji_atlas"}'
 
 
 def every(config: ConfigDict, steps: int) -> None:
-    """Pictures, scores and checkpoints every so many steps."""
+    """Sets the period of pictures, scores and checkpoints, in steps."""
     config.train.sample_every = config.train.checkpoint_every = config.eval.every = steps
 
 
 def finish(config: ConfigDict, variant: str, file: str, smoke: dict[str, Any] | None = None) -> ConfigDict:
-    """The variant of an experiment's config: '' is the config as it is, 'smoke' the same system made tiny.
+    """The variant of an experiment's config: '' is the config itself, 'smoke' a tiny version of the same system.
 
     Args:
-      config: of the full size.
-      variant: what stands behind the colon on the command line.
+      config: at full size.
+      variant: the part after the colon on the command line.
       file: the experiment's `__file__`.
-      smoke: what else is tiny in it, by dotted key: a stand-in of the same shape for data that may be absent.
+      smoke: further overrides of the smoke variant by dotted key, such as other data of the same shape.
     """
     if variant not in ('', 'smoke'):
         raise unknown(f'variant of {Path(file).stem}', variant, ['smoke'])

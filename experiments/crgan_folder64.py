@@ -1,12 +1,12 @@
-"""Conditional relativistic average least squares DCGAN at 64 x 64, on a folder with a sub-folder a class.
+"""Conditional relativistic average least squares DCGAN at 64 x 64, on a folder with one sub-folder per class.
 
 Paper: Jolicoeur-Martineau 2018 (1807.00734), conditional as in Mirza & Osindero 2014 (1411.1784).
 Command: python launch.py --config=experiments/crgan_folder64.py --config.data.name=folder:PATH
-  One class alone: --mode=sample --label=NAME
-Hardware and cost: DCGAN at width 128: on two CPU cores about 5 s a step, for an accelerator.
+  Only one class: --mode=sample --label=NAME
+Hardware and cost: DCGAN at width 128: on two CPU cores about 5 s per step, for an accelerator.
 Expected: untested at full size.
-Deviations: neither paper has this combination; settings are those of experiments/rgan_folder64.py, labels as an
-  embedding of 50 numbers.
+Deviations: neither paper has this combination; settings are those of experiments/rgan_folder64.py, labels as
+  50-dimensional embeddings.
 """
 
 from ml_collections import ConfigDict

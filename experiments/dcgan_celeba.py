@@ -1,13 +1,13 @@
 """DCGAN on CelebA at 64 x 64, with the paper's settings.
 
-Paper: Radford 2016 (1511.06434): latents U(-1, 1)^100, Adam 2e-4 with beta1 0.5, batch 128, weights
-  N(0, 0.02^2), slope 0.2.
+Paper: Radford 2016 (1511.06434): latents U(-1, 1)^100, Adam 2e-4 with beta1 0.5, batch 128, weights N(0, 0.02^2), slope
+  0.2.
 Command: python launch.py --config=experiments/dcgan_celeba.py
-Hardware and cost: on two CPU cores 3.8 s a step, so two days: for an accelerator.
+Hardware and cost: on two CPU cores 3.8 s per step, so two days; meant for an accelerator.
 Expected: untested at full size. Lucic 2018 (1711.10337) report FID 55.0+-3.3 for a non-saturating GAN on CelebA, with
   smaller nets.
-Deviations: CelebA, aligned, cut to 140 x 140, in place of the paper's own collection of faces; kernels of 4 in place
-  of 5, width 64 in place of 128, both as in PyTorch's DCGAN example.
+Deviations: CelebA, aligned and cropped to 140 x 140, in place of the paper's own collection of faces; kernels of 4 in
+  place of 5, width 64 in place of 128, both as in PyTorch's DCGAN example.
 """
 
 from ml_collections import ConfigDict

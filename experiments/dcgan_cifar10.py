@@ -2,9 +2,9 @@
 
 Paper: Radford 2016 (1511.06434).
 Command: python launch.py --config=experiments/dcgan_cifar10.py
-Hardware and cost: on two CPU cores 0.5 s a step, so 14 hours: for an accelerator.
+Hardware and cost: on two CPU cores 0.5 s per step, so 14 hours; meant for an accelerator.
 Expected: untested at full size. Others' DCGANs reach FID 48.29 (PyTorch-StudioGAN, 50k/50k, best of a run) and 28.95
-  (mimicry, 10k/10k, 5 critic steps): each with its own protocol, so neither is a target.
+  (mimicry, 10k/10k, 5 critic steps): with different protocols, so neither is a target.
 Deviations: the paper uses CIFAR-10 only to test features; three halvings in place of four.
 """
 

@@ -1,8 +1,8 @@
 """DCGAN at 128 x 128 on a folder of images, with one-sided label smoothing.
 
-Paper: Radford 2016 (1511.06434); smoothing is of Salimans 2016 (1606.03498).
+Paper: Radford 2016 (1511.06434); smoothing is from Salimans 2016 (1606.03498).
 Command: python launch.py --config=experiments/dcgan_folder128.py --config.data.name=folder:PATH
-Hardware and cost: on two CPU cores 10 s a step, so six days: for an accelerator.
+Hardware and cost: on two CPU cores 10 s per step, so six days; meant for an accelerator.
 Expected: untested at full size.
 Deviations: one halving more than the paper's 64 pixels (channels 64, 128, 256, 512, 1024), 128 normal latents,
   smoothing 0.9.

@@ -2,9 +2,9 @@
 
 Paper: Radford 2016 (1511.06434).
 Command: python launch.py --config=experiments/dcgan_mnist.py
-Hardware and cost: on two CPU cores 0.24 s a step, so 1.3 hours.
+Hardware and cost: on two CPU cores 0.24 s per step, so 1.3 hours.
 Expected: untested at full size. Lucic 2018 (1711.10337) report FID 6.8+-0.5 for a non-saturating GAN, the best of 100
-  settings, with nets close to these (InfoGAN's).
+  settings, with similar nets (InfoGAN's).
 Deviations: two halvings in place of four, because the images are small; otherwise the paper's settings.
 """
 

@@ -1,19 +1,19 @@
-"""A small DCGAN of Fashion-MNIST at 32 pixels, whose nets then begin the training on OpenMoji's line drawings.
+"""A small DCGAN on Fashion-MNIST at 32 pixels, which is then fine-tuned on OpenMoji's line drawings.
 
 Paper: freezeD is Mo 2020 (2002.10964), fine-tuning of GANs Wang 2018 (1805.01677); nets of DCGAN (1511.06434) with the
   spectral norm of Miyato 2018 (1802.05957).
 Command: python launch.py --config=experiments/finetune_openmoji_fashion.py
-  then, from there to the emoji, in a folder of its own:
+  then fine-tune it on the emoji, in another folder:
   python launch.py --config=experiments/finetune_openmoji_fashion.py --mode=finetune \\
     --from=runs/finetune_openmoji_fashion --workdir=runs/finetune_openmoji --config.data.name=openmoji \\
     --config.data.style=line
-  With the critic's lowest block as it was: --config.finetune.freeze="('block_32',)"
-  sweeps/finetune_openmoji_fashion.py measures both against a training from scratch.
-Hardware and cost: two CPU cores, 20 to 35 steps a second, so about a minute; measured while others used them.
-Expected: seed 0, 1,000 samples: FD (pixels) 4.4 on Fashion-MNIST, of the untrained generator 43; blurred shirts, shoes
-  and bags. Of the emoji no more than grey marks on white in this time: see the sweep.
-Deviations: 60,000 images to 1,580, as in the papers, but from light on black to black on white, so that 200 steps go by
-  before the nets of the one draw like the other; 16 channels in place of 64, 64 latents, batch 32, faster Adam.
+  With the critic's lowest block frozen: --config.finetune.freeze="('block_32',)"
+  sweeps/finetune_openmoji_fashion.py compares both to training from scratch.
+Hardware and cost: two CPU cores, 20 to 35 steps per second, so about a minute; measured on shared cores.
+Expected: seed 0, 1,000 samples: FD (pixels) 4.4 on Fashion-MNIST (untrained generator: 43); blurred shirts, shoes and
+  bags. The emoji are only gray marks on white in this time: see the sweep.
+Deviations: from 60,000 images to 1,580, as in the papers, but from light on black to black on white, which takes 200
+  steps to adapt to; 16 channels in place of 64, 64 latents, batch 32, faster Adam.
 """
 
 from ml_collections import ConfigDict

@@ -3,8 +3,9 @@
 Paper: Goodfellow 2014 (1406.2661).
 Command: python launch.py --config=experiments/gan_mlp_mnist.py
   Fashion-MNIST instead: --config.data.name=fashion_mnist
-Hardware and cost: on two CPU cores 13 ms a step, so about 11 minutes.
-Expected: untested at full size; digits (or clothes) with a grain of single pixels, since nothing ties neighbours.
+Hardware and cost: on two CPU cores 13 ms per step, so about 11 minutes.
+Expected: untested at full size; digits (or clothes) with pixel noise, since the nets know nothing of neighboring
+  pixels.
 Deviations: leaky ReLU, Adam 5e-5 with beta1 0.5 and no dropout in place of the paper's maxout, momentum and dropout.
 """
 

@@ -1,10 +1,10 @@
-"""Hinge loss and spectral normalisation (SN-GAN) on CIFAR-10, with DCGAN's nets.
+"""Hinge loss and spectral normalization (SN-GAN) on CIFAR-10, with DCGAN's nets.
 
-Paper: Miyato 2018 (1802.05957); the hinge is of Lim & Ye 2017 (1705.02894).
+Paper: Miyato 2018 (1802.05957); the hinge loss is from Lim & Ye 2017 (1705.02894).
 Command: python launch.py --config=experiments/hinge_sn_cifar10.py
-Hardware and cost: on two CPU cores 0.26 s a step, so 7 hours: for an accelerator.
-Expected: untested at full size. The paper reports inception score 7.58 and FID 25.5 (10k real against 5k fake) for its
-  hinge and its seven-layer convolutional critic.
+Hardware and cost: on two CPU cores 0.26 s per step, so 7 hours; meant for an accelerator.
+Expected: untested at full size. The paper reports inception score 7.58 and FID 25.5 (10k real, 5k fake) with the hinge
+  loss and its seven-layer convolutional critic.
 Deviations: DCGAN's critic of three strided convolutions in place of the paper's seven layers; its setting C: Adam 2e-4
   (0.5, 0.999), 1 critic step.
 """

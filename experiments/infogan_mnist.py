@@ -1,17 +1,17 @@
-"""InfoGAN on MNIST: ten categories and two codes that nobody labelled.
+"""InfoGAN on MNIST: ten categories and two continuous codes, without supervision.
 
-Paper: Chen 2016 (1606.03657), appendix C.1, with what its authors' code (openai/InfoGAN) adds: 62 noise variables
-  U(-1, 1), one code of ten categories, two codes U(-1, 1); Adam 2e-4 for the critic and 1e-3 for the generator; batch
-  128, 5,000 steps; weight 1 of the category's bound.
+Paper: Chen 2016 (1606.03657), appendix C.1, with what its authors' code (openai/InfoGAN) adds: 62 noise variables U(-1,
+  1), one code of ten categories, two codes U(-1, 1); Adam 2e-4 for the critic and 1e-3 for the generator; batch 128,
+  5,000 steps; weight 1 of the category's bound.
 Command: python launch.py --config=experiments/infogan_mnist.py
-  --mode=sample also draws each category, and what each code changes.
-Hardware and cost: two CPU cores some 40 minutes, by the count of losses_fashion_mnist, whose nets these are.
-Expected: untested at full size; infogan_digits is its small relative. generator/category_information, at most log 10 =
-  2.303 nats, should come close to that. In the paper the category tells digits apart with 5 % error.
-Deviations: the recognition net is moved with the generator (eq. 6 of the paper), where the code moves it with the
-  critic. Its Gaussians learn their deviations, as the paper has it, where the code fixes them to 1; so the codes'
-  bounds have no upper limit, and weigh 0.1. Leaky ReLU of slope 0.2 in place of 0.1; images in (-1, 1) by tanh in
-  place of (0, 1) by sigmoid.
+  --mode=sample also draws each category, and the effect of each code.
+Hardware and cost: two CPU cores, about 40 minutes, estimated from losses_fashion_mnist, which has the same nets.
+Expected: untested at full size; infogan_digits is a small version. generator/category_information, at most log 10 =
+  2.303 nats, should come close to that. In the paper the category classifies digits with 5 % error.
+Deviations: the recognition net is trained with the generator (eq. 6 of the paper), in the code with the critic. Its
+  Gaussians learn their deviations, as in the paper, where the code fixes them to 1; so the codes' bounds have no upper
+  limit, and have weight 0.1. Leaky ReLU of slope 0.2 in place of 0.1; images in (-1, 1) by tanh in place of (0, 1) by
+  sigmoid.
 """
 
 from ml_collections import ConfigDict

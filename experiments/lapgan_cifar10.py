@@ -1,13 +1,14 @@
-"""LAPGAN on CIFAR-10, told the class: 8, 16 and 32 pixels.
+"""Class-conditional LAPGAN on CIFAR-10: 8, 16 and 32 pixels.
 
 Paper: Denton 2015 (1506.05751), section 4.1, class-conditional; widths and kernels from its authors' code.
 Command: python launch.py --config=experiments/lapgan_cifar10.py
-Hardware and cost: for an accelerator: at 32 pixels the generator alone takes 1.7 GFLOP an image, forwards.
-Expected: untested at full size. In the paper's test people took 40 % of its samples for real, 10 % of a plain GAN's.
-Deviations: images are whole, so levels are 8, 16 and 32 pixels; the paper has crops, of 8, 14 and 28. Adam and fixed
-  rates; there SGD, whose momentum grows and whose rate falls. No dropout in the critics. The coarsest generator ends in
-  a tanh. Convolutions of critics are padded. All levels learn in one run, and fakes come with the real images'
-  own smaller versions and classes.
+Hardware and cost: for an accelerator: at 32 pixels the generator alone takes 1.7 GFLOP per image in the forward pass.
+Expected: untested at full size. In the paper's human evaluation, 40 % of its samples were taken for real, and 10 % of a
+  plain GAN's.
+Deviations: whole images, so levels are 8, 16 and 32 pixels; the paper has crops of 8, 14 and 28. Adam with constant
+  rates in place of SGD with growing momentum and decaying rate. No dropout in the critics. The coarsest generator ends
+  in a tanh. Convolutions of critics are padded. All levels are trained in one run, with fakes conditioned on the real
+  images' own smaller versions and classes.
 """
 
 from ml_collections import ConfigDict

@@ -2,16 +2,16 @@
 
 Paper: Denton 2015 (1506.05751).
 Command: python launch.py --config=experiments/lapgan_openmoji64.py
-Hardware and cost: two CPU cores, 3.2 steps a second: some 40 minutes; measured while others used them.
-  At 32 pixels, two levels, three times as fast: --config.data.size=32
+Hardware and cost: two CPU cores, 3.2 steps per second: some 40 minutes; measured on shared cores. At 32 pixels, two
+  levels, three times as fast: --config.data.size=32
 Expected: seed 0, 8,000 steps: two of three samples are outlined faces of many expressions, the rest hearts, devils and
-  smears; the coarsest level has drawn them all, and the finer two sharpen it (`--mode=sample` also draws
-  levels_seed0.png, a row for each sample). FD (EfficientNet-Lite0) of 1,000 samples 565, of two halves of the 171
-  images 176, untrained 638: pale specks in the background weigh much in it. It was 910 after 1,000 steps, when stripes
-  lay over all, and least, 539, after 3,000; sliced Wasserstein 0.70, 0.155, 0.076, and 0.069 from 5,000 on.
+  smears; the coarsest level determines the content, and the finer two sharpen it (`--mode=sample` also draws
+  levels_seed0.png, one row per sample). FD (EfficientNet-Lite0) of 1,000 samples 565 (two halves of the 171 images:
+  176, untrained: 638): it is sensitive to pale specks in the background. It was 910 after 1,000 steps, with stripes
+  everywhere, and lowest, 539, after 3,000; sliced Wasserstein 0.70, 0.155, 0.076, and 0.069 from 5,000 on.
 Deviations: other data; the coarsest level is a DCGAN of 16 pixels; 16 channels, small kernels; Adam, R1 and averaged
-  weights, in place of SGD and dropout; a slope in the critics' ReLU. All levels learn in one run, and a critic's fakes
-  come with the smaller versions of the real images beside them.
+  weights, in place of SGD and dropout; leaky ReLU in the critics. All levels are trained in one run, and a critic's
+  fakes are conditioned on smaller versions of the real images.
 """
 
 from ml_collections import ConfigDict

@@ -2,10 +2,10 @@
 
 Paper: Mao 2017 (1611.04076): targets 1 for real, 0 for fake, 1 for the generator (its eq. 9).
 Command: python launch.py --config=experiments/lsgan_celeba.py
-Hardware and cost: on two CPU cores 3.8 s a step, so two days: for an accelerator.
+Hardware and cost: on two CPU cores 3.8 s per step, so two days; meant for an accelerator.
 Expected: untested at full size. Lucic 2018 (1711.10337) report FID 53.9+-2.8 on CelebA, the best of 100 settings, with
   smaller nets.
-Deviations: nets and optimiser are those of dcgan_celeba, so that the two differ in the game alone.
+Deviations: nets and optimizer are those of dcgan_celeba, so that the two differ only in the game.
 """
 
 from ml_collections import ConfigDict

@@ -1,11 +1,12 @@
-"""PacGAN on a grid of 25 Gaussians: a critic that sees several samples at once notices when they are too alike.
+"""PacGAN on a grid of 25 Gaussians: a critic that sees several samples at once can detect a lack of diversity.
 
-Paper: Lin 2018 (1712.04086), section 4.1 and the code of its authors. --config.pack=1 is the GAN that it compares with.
+Paper: Lin 2018 (1712.04086), section 4.1 and the code of its authors. --config.pack=1 is the GAN that it is compared
+  with.
 Command: python launch.py --config=experiments/pacgan_grid25.py
-Hardware and cost: 400,000 steps are hours on two CPU cores.
-Expected: untested at full size. The paper, 10 trials of packs of 1, 2, 3, 4: modes 17.3, 23.8, 24.6, 24.8 of 25; high
-  quality 94.8, 91.3, 94.2, 93.6 %; reverse KL 0.70, 0.13, 0.06, 0.04.
-Deviations: examples are drawn anew, not from 100,000 fixed points.
+Hardware and cost: 400,000 steps take hours on two CPU cores.
+Expected: untested at full size. In the paper, 10 trials with packs of 1, 2, 3, 4: modes 17.3, 23.8, 24.6, 24.8 of 25;
+  high quality 94.8, 91.3, 94.2, 93.6 %; reverse KL 0.70, 0.13, 0.06, 0.04.
+Deviations: fresh examples in each batch, not from 100,000 fixed points.
 """
 
 from ml_collections import ConfigDict
@@ -15,7 +16,7 @@ from experiments import common
 
 def get_config(variant: str = '') -> ConfigDict:
     config = common.get_config()
-    config.dynamics = 'simultaneous'  # as the authors' code moves both
+    config.dynamics = 'simultaneous'  # as in the authors' code
     config.data.name = 'grid'
     config.latents.size = 2
     config.generator = ConfigDict({'net': 'mlp', 'widths': (400,) * 4, 'norm': 'batch', 'init_std': 0.02})

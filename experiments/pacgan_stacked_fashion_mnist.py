@@ -1,14 +1,14 @@
-"""PacGAN on stacked Fashion-MNIST: three grey images in the channels of one, 1,000 modes that a classifier counts.
+"""PacGAN on stacked Fashion-MNIST: three grayscale images as the channels of one, 1,000 modes counted by a classifier.
 
 Paper: Lin 2018 (1712.04086), section 4.2, whose nets and settings are those of Unrolled GAN (Metz 2017, 1611.02163).
 Command: python launch.py --config=experiments/pacgan_stacked_fashion_mnist.py
-  --config.pack=1 --config.train.batch_size=128 is the DCGAN that it compares with. Then --mode=evaluate --num=25600:
+  --config.pack=1 --config.train.batch_size=128 is the DCGAN that it is compared with. Then --mode=evaluate --num=25600:
   'modes' and 'reverse_kl'
 Hardware and cost: 500,000 steps of small nets, for an accelerator.
 Expected: untested at full size; after 6,000 steps 786 modes of 1,000 (reverse KL 1.20) without packs, 819 (1.21) with
-  packs of 2, of little quality yet. The paper, on stacked MNIST, with a critic of half the generator's width, of 1,000
-  modes: DCGAN 487.7 (reverse KL 2.24), packs of 2, 3, 4: 840.7 (1.00), 866.6 (0.90), 820.2 (1.15).
-Deviations: other clothes for digits; the generator's last convolution is its last doubling; images 4, 7, 14, 28.
+  packs of 2, of low quality still. In the paper, on stacked MNIST, with a critic of half the generator's width, of
+  1,000 modes: DCGAN 487.7 (reverse KL 2.24), packs of 2, 3, 4: 840.7 (1.00), 866.6 (0.90), 820.2 (1.15).
+Deviations: clothes in place of digits; the generator's last convolution is the last upsampling; images 4, 7, 14, 28.
 """
 
 from ml_collections import ConfigDict

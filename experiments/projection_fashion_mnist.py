@@ -2,9 +2,9 @@
 
 Paper: Miyato & Koyama 2018 (1802.05637), eq. 3.
 Command: python launch.py --config=experiments/projection_fashion_mnist.py
-Hardware and cost: two CPU cores, some 5 minutes (6 of CPU time).
-Expected: accuracy of 10,000 samples 88 %, Fréchet distance (classifier) 6.8 (two halves of the data 0.32), CAS 0.79
-  (real images 0.88); the columns of the pictures are the ten classes.
+Hardware and cost: two CPU cores, about 5 minutes (6 of CPU time).
+Expected: accuracy of 10,000 samples 88 %, Fréchet distance (classifier) 6.8 (two halves of the data: 0.32), CAS 0.79
+  (real images: 0.88); the columns of the pictures are the ten classes.
 Deviations: DCGAN's nets at half their width in place of ResNets for 128 x 128 pixels; one critic step in place of five.
 """
 

@@ -1,18 +1,18 @@
-"""DCGAN on emoji: recognisable faces and hearts in 3.5 minutes on two CPU cores.
+"""DCGAN on emoji: recognizable faces and hearts in 3.5 minutes on two CPU cores.
 
-Paper: Radford 2016 (1511.06434), with R1 (Mescheder 2018, 1801.04406), lazily (Karras 2020, 1912.04958).
+Paper: Radford 2016 (1511.06434), with lazy R1 (Mescheder 2018, 1801.04406; Karras 2020, 1912.04958).
 Command: python launch.py --config=experiments/quickstart.py
   Another group of OpenMoji: --config.data.group=animals-nature (or food-drink, objects, ...)
-Hardware and cost: two CPU cores, 16 steps a second; 210 s from command to end, compilation included. With the extra
-  `features`, whose net then scores the samples, 270 s.
-Expected: sliced Wasserstein distance 0.05 to 0.07 (seed 0 in three versions of the convolutions: 0.054, 0.055, 0.068;
-  rounding alone moves it), FD (EfficientNet-Lite0) 421, of two halves of the real data 195, of the untrained generator
-  680. In samples/ yellow faces on white from step 800 on, later with eyes, brows and mouths that differ, and a few
-  hearts. About three in ten are smears: the rarer kinds. All of OpenMoji, with similar settings, gave coloured blobs
-  after 5,000 steps.
-Deviations: 32 x 32 pixels, batch 32, no batch norm in the critic, R1 of weight 1 every 4 steps, faster optimisers, and
-  averaged weights: all to save time. The 171 images of one group are few, but it does not repeat them: of 2,000
-  samples 0.6 % count as memorised (--mode=evaluate; of real images against each other 24 %).
+Hardware and cost: two CPU cores, 16 steps per second; 210 s in total, compilation included. With the extra `features`,
+  whose net then scores the samples, 270 s.
+Expected: sliced Wasserstein distance 0.05 to 0.07 (seed 0 with three versions of the convolutions: 0.054, 0.055, 0.068;
+  it depends on rounding), FD (EfficientNet-Lite0) 421 (two halves of the real data: 195, untrained generator: 680). In
+  samples/ yellow faces on white from step 800 on, later with different eyes, brows and mouths, and a few hearts. About
+  three in ten are smears: the rarer kinds. All of OpenMoji, with similar settings, gave colored blobs after 5,000
+  steps.
+Deviations: 32 x 32 pixels, batch 32, no batch norm in the critic, R1 of weight 1 every 4 steps, faster optimizers, and
+  averaged weights: all to save time. There are only 171 images in the group, but they are not memorized: of 2,000
+  samples 0.6 % count as such (--mode=evaluate; 24 % of real images).
 """
 
 from ml_collections import ConfigDict

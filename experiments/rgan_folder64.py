@@ -2,10 +2,10 @@
 
 Paper: Jolicoeur-Martineau 2018 (1807.00734).
 Command: python launch.py --config=experiments/rgan_folder64.py --config.data.name=folder:PATH
-Hardware and cost: on two CPU cores 4.9 s a step, so six days: for an accelerator.
-Expected: untested at full size. The paper's code reports FID 11.97, the lowest of a run, for RaLSGAN on its cats
-  of 64 x 64.
-Deviations: DCGAN's nets of width 128 and Adam 1e-4 (0.5, 0.999); on a folder of yours no published number applies.
+Hardware and cost: on two CPU cores 4.9 s per step, so six days; meant for an accelerator.
+Expected: untested at full size. The paper's code reports FID 11.97, the lowest of a run, for RaLSGAN on its cats of 64
+  x 64.
+Deviations: DCGAN's nets of width 128 and Adam 1e-4 (0.5, 0.999); no published result applies to other folders.
 """
 
 from ml_collections import ConfigDict

@@ -1,12 +1,12 @@
-"""SN-GAN's standard CNN, narrow, on all of OpenMoji in colour: spectral norm where two CPU cores can watch it work.
+"""SN-GAN's standard CNN, narrow, on all of OpenMoji in color: spectral norm at the scale of two CPU cores.
 
 Paper: Miyato 2018 (1802.05957), table 3, setting C of table 1.
 Command: python launch.py --config=experiments/sngan_openmoji32.py
   One group of the emoji: --config.data.group=smileys-emotion (or animals-nature, food-drink, objects, ...)
-Hardware and cost: two CPU cores, 0.13 s of CPU time a step (measured while they were busy), so about 22 minutes.
+Hardware and cost: two CPU cores, 0.13 s of CPU time a step (measured on busy cores), so about 22 minutes.
 Expected: after 6,000 of 20,000 steps outlined, shaded shapes without meaning, Fréchet distance (EfficientNet-Lite0) 477
-  (two halves of the data 104, untrained 721); the largest singular values of five of the eight normalised kernels
-  within 1 % of 1, the others at 1.01, 1.03 and 1.06: flat spectra, which one power iteration a pass follows slowly.
+  (two halves of the data: 104, untrained: 721); the largest singular values of five of the eight normalized kernels
+  within 1 % of 1, the others at 1.01, 1.03 and 1.06: flat spectra, which one power iteration per step tracks slowly.
 Deviations: other data; a quarter of the paper's width, batch 32, averaged weights.
 """
 

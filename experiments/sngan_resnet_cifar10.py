@@ -1,14 +1,14 @@
-"""SN-GAN's ResNet on CIFAR-10: spectral norm in all of the critic's layers, and the hinge loss.
+"""SN-GAN's ResNet on CIFAR-10: spectral norm in all layers of the critic, and the hinge loss.
 
 Paper: Miyato 2018 (1802.05957), table 4 and appendix B.2.
 Command: python launch.py --config=experiments/sngan_resnet_cifar10.py
   48 pixels (table 5): --config.data.name=folder:PATH --config.data.size=48
-Hardware and cost: about 2.7 TFLOP a step (counted, not measured): for an accelerator.
-Expected: untested at full size. The paper reports inception score 8.22 and FID 21.7 (10k real against 5k fake); mimicry
-  16.77 (50k against 50k) with linear decay, and nets that differ in bilinear upsampling.
-Deviations: the learning rate is constant for the paper's 100,000 generator updates; the authors' published settings let
-  it fall linearly to 0 over 50,000, mimicry over 100,000. The generator's batch is 64 as the critic's, 128 in the
-  authors' settings. The critic's last layer has a bias.
+Hardware and cost: about 2.7 TFLOP per step (counted, not measured): for an accelerator.
+Expected: untested at full size. The paper reports inception score 8.22 and FID 21.7 (10k real, 5k fake); mimicry 16.77
+  (50k, 50k) with linear decay, and nets that differ in bilinear upsampling.
+Deviations: the learning rate is constant for the paper's 100,000 generator updates; it decays linearly to 0 over 50,000
+  in the authors' published settings, over 100,000 in mimicry. The generator's batch is 64, like the critic's, and 128
+  in the authors' settings. The critic's last layer has a bias.
 """
 
 from ml_collections import ConfigDict

@@ -1,16 +1,16 @@
 """An unrolled GAN on a ring of 8 Gaussians: tanh nets and no penalty.
 
-Paper: Metz 2017 (1611.02163), section 3.1, with the settings of its authors' notebook: 256 latents, tanh nets of
-  128 x 2, Adam 1e-3 for the generator and 1e-4 for the critic, batch 512, 25,000 steps, k = 5 unrolled updates.
+Paper: Metz 2017 (1611.02163), section 3.1, with the settings of its authors' notebook: 256 latents, tanh nets of 128 x
+  2, Adam 1e-3 for the generator and 1e-4 for the critic, batch 512, 25,000 steps, k = 5 unrolled updates.
 Command: python launch.py --config=experiments/unrolled_ring8.py
   (--config.unrolled.steps=0 is the plain GAN; sweeps/unrolled_ring8.py compares k = 0, 1, 5, 10)
-Hardware and cost: two busy CPU cores, 54 to 95 ms a step (k = 0: 5 to 15), so 23 to 40 minutes.
-Expected: untested at full size. After 3,000 steps, seed 0: 8 of 8 modes, 11.8 % of high quality, reverse KL 0.066.
-  k = 0, the plain GAN, after as many: 8, 4.3 %, 0.156; after 10,000: 8, 57.1 %, 0.033. So here the plain GAN does not
-  collapse, as the paper's does; after equal steps the unrolled one is ahead, by a single seed.
-Deviations: weights are drawn from N(0, 0.124^2), in place of orthogonal matrices of gain 1.4, whose entries are of that
-  size in layers of 128. The ring, of radius 2 and sigma 0.02, is twice the notebook's in size, whose eight centres are
-  seven, because the first is the last. The critic moves before the generator.
+Hardware and cost: two busy CPU cores, 54 to 95 ms per step (k = 0: 5 to 15), so 23 to 40 minutes.
+Expected: untested at full size. After 3,000 steps, seed 0: 8 of 8 modes, 11.8 % high quality, reverse KL 0.066. k = 0,
+  the plain GAN, after the same number: 8, 4.3 %, 0.156; after 10,000: 8, 57.1 %, 0.033. So unlike in the paper, the
+  plain GAN does not collapse here; after equal steps the unrolled one is better, for a single seed.
+Deviations: weights are initialized from N(0, 0.124^2) in place of orthogonal matrices of gain 1.4, whose entries have
+  that deviation in layers of 128. The ring, of radius 2 and sigma 0.02, is twice the size of the notebook's, whose
+  eight centers are only seven, because the first equals the last. The critic is updated before the generator.
 """
 
 from ml_collections import ConfigDict

@@ -3,11 +3,12 @@
 Paper: Gulrajani 2017 (1704.00028), algorithm 1: lambda 10, 5 critic steps, no batch norm in the critic.
 Command: python launch.py --config=experiments/wgan_gp_mnist.py
   Fashion-MNIST instead: --config.data.name=fashion_mnist
-Hardware and cost: on two CPU cores 0.48 s a step, so 2.7 hours: for an accelerator, or --config.train.steps=2000.
+Hardware and cost: on two CPU cores 0.48 s per step, so 2.7 hours; meant for an accelerator, or
+  --config.train.steps=2000.
 Expected: untested at full size. Lucic 2018 (1711.10337) report FID 20.3+-5.0 on MNIST and 24.5+-2.1 on Fashion-MNIST
   for the best of 100 settings, with other nets.
-Deviations: latents U(-1, 1), batch 128 and Adam 2e-4 (0.5, 0.9), as DCGAN would have them; the paper's images took Adam
-  1e-4 (0, 0.9).
+Deviations: latents U(-1, 1), batch 128 and Adam 2e-4 (0.5, 0.9), as in DCGAN; the paper uses Adam 1e-4 (0, 0.9) for
+  images.
 """
 
 from ml_collections import ConfigDict

@@ -3,8 +3,8 @@
 Paper: Arjovsky 2017 (1701.07875), algorithm 1: RMSProp 5e-5, weights clipped to 0.01, 5 critic steps, batch 64.
 Command: python launch.py --config=experiments/wgan_mnist.py
   Fashion-MNIST instead: --config.data.name=fashion_mnist
-Hardware and cost: on two CPU cores 35 ms a step, so about 12 minutes.
-Expected: untested at full size. The estimate of the distance, minus critic/loss, falls as the samples get better; Lucic
+Hardware and cost: on two CPU cores 35 ms per step, so about 12 minutes.
+Expected: untested at full size. The estimated distance, minus critic/loss, decreases as the samples get better; Lucic
   2018 (1711.10337) report FID 6.7+-0.4 on MNIST and 21.5+-1.6 on Fashion-MNIST for the best of 100 settings, with other
   nets (convolutional ones).
 Deviations: MNIST and fully connected nets in place of the paper's bedrooms and DCGAN.

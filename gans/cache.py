@@ -32,8 +32,8 @@ def load_or_make(kind: str, key: Mapping[str, Any], make: Callable[[], Arrays]) 
     digest = hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()[:32]
     path = home() / kind / f'{digest}.npz'
     try:
-        with np.load(path, allow_pickle=False) as held:
-            return dict(held)
+        with np.load(path, allow_pickle=False) as file:
+            return dict(file)
     except FileNotFoundError:
         pass
     except Exception as error:  # a damaged file may raise anything

@@ -55,27 +55,27 @@ def parse(argv: Sequence[str]) -> tuple[list[str], Overrides]:
         rest = flags.FLAGS([argv[0], *words])[1:]
     except flags.Error as error:
         raise UserError(' '.join(str(error).split())) from error
-    asked = flags.FLAGS
-    if not (asked.config or asked.sweep or asked.report or asked.mode == COMPARE):
+    given = flags.FLAGS
+    if not (given.config or given.sweep or given.report or given.mode == COMPARE):
         raise UserError(
             f'which experiment? set --config=experiments/NAME.py, with {", ".join(_experiment_names(EXPERIMENTS))}'
         )
-    if overrides and not (asked.config or asked.sweep):
+    if overrides and not (given.config or given.sweep):
         raise UserError(
             f'--config.{overrides[0][0]} overrides a key of which config? set --config=FILE or --sweep=FILE'
         )
-    if asked['from'].present and asked.mode != 'finetune':
+    if given['from'].present and given.mode != 'finetune':
         raise UserError('--from is for --mode=finetune only; rows of a sweep set finetune.run')
-    if asked['profile'].present and asked.mode != 'benchmark':
+    if given['profile'].present and given.mode != 'benchmark':
         raise UserError('--profile is for --mode=benchmark only')
-    if asked.sweep:
-        if asked.config or asked.report or asked['sweep'].present > 1:
-            raise UserError(f'--sweep={asked.sweep} has its own config: leave out --config, --report and other sweeps')
-        if asked.mode != 'train':
+    if given.sweep:
+        if given.config or given.report or given['sweep'].present > 1:
+            raise UserError(f'--sweep={given.sweep} has its own config: leave out --config, --report and other sweeps')
+        if given.mode != 'train':
             raise UserError('--sweep only trains; for other modes set --config, and --workdir to a run in its rows/')
-    if rest and not asked.report:
+    if rest and not given.report:
         raise UserError(f"unexpected argument '{rest[0]}': flags are --NAME=VALUE")
-    ranges.check_one('--seed', asked.seed, ranges.SEED)
+    ranges.check_one('--seed', given.seed, ranges.SEED)
     return rest, overrides
 
 

@@ -42,7 +42,7 @@ class Net(NamedTuple):
     """A pair of pure functions. Made from a linen module by `gans.nets.build.from_linen`."""
 
     init: Callable[[Array], tuple[Tree, Tree]]  # (rng) -> (params, stats)
-    # (params, stats, *inputs, train, rng=None) -> (out, stats); with features=True ((out, features [B, f]), stats)
+    # (params, stats, *inputs, train) -> (out, stats); with features=True ((out, features [B, f]), stats)
     apply: Callable[..., tuple[Array | tuple[Array, Array], Tree]]
     module: nn.Module  # the same net and the shapes of its inputs, for tables
     inputs: tuple[jax.ShapeDtypeStruct, ...]

@@ -156,7 +156,7 @@ def get_config() -> ConfigDict:
     config.eval = ConfigDict()
     config.eval.every = 1_000
     config.eval.samples = 2_000
-    config.eval.classes = 'in_turn'  # that samples are asked for; 'as_data': as often as the data have them
+    config.eval.classes = 'in_turn'  # of conditional samples; 'as_data': with the frequencies of the data
     config.eval.features = config_dict.placeholder(str)  # of the Fréchet distance of images; None turns it off
     config.eval.features = 'auto'  # the best of the cheap ones that are installed; all: gans/features/load.py
     return config

@@ -80,7 +80,7 @@ def _explain_no_devices(error: Exception, distributed: bool) -> str:
     name = socket.gethostname()
     if distributed and not _resolves(name):
         return (
-            f"this host's own name '{name}', which processes connect to, does not resolve: add it to the hosts file "
+            f"this host's own name '{name}' does not resolve, but processes connect to it: add it to the hosts file "
             f"(/etc/hosts), as '127.0.0.1 {name}' if all processes are on this host, else with its address"
         )
     asked = os.environ.get('JAX_PLATFORMS')

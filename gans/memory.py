@@ -34,7 +34,7 @@ def check(needed: int, what: str, lower: str, on_host: bool = False) -> None:
     available = _host_bytes() if on_host else _device_bytes()
     if needed > available:
         needed, available = _format_bytes(needed), _format_bytes(available)
-        raise UserError(f'not enough memory: {what} takes {needed} of {available}; lower {lower}')
+        raise UserError(f'not enough memory: {what} takes {needed}, but only {available} are available; lower {lower}')
 
 
 def run(function: Any, args: tuple, what: str, lower: str) -> Any:

@@ -137,28 +137,30 @@ class Pair(NamedTuple):
             shown, conditions = self.view.show(unpack_examples(x, self.pack), conditions, keys, state)
             return pack_examples(shown, self.pack), conditions
 
-        def judge(x: Array, conditions: Conditions, stats: Tree) -> tuple[Array, Array | None, Tree]:
+        def apply_critic(x: Array, conditions: Conditions, stats: Tree) -> tuple[Array, Array | None, Tree]:
             out, stats = self.critic.apply(net, stats, x, *conditions, train=True, features=features)
             return (*out, stats) if features else (out, None, stats)
 
         def score(x: Array) -> Array:
-            return judge(*show(x, conditions, k_real), stats)[0]
+            return apply_critic(*show(x, conditions, k_real), stats)[0]
 
         shown_real, shown_fake = show(reals, conditions, k_real), show(fakes, conditions, k_fake)
         real_scores = real_features = None
         if not real:
-            fake_scores, fake_features, after = judge(*shown_fake, stats)
+            fake_scores, fake_features, after = apply_critic(*shown_fake, stats)
         elif stats or self.critic.batchwise:  # statistics advance in turn, or examples of a batch interact
-            real_scores, real_features, after = judge(*shown_real, stats)
-            fake_scores, fake_features, after = judge(*shown_fake, after)
+            real_scores, real_features, after = apply_critic(*shown_real, stats)
+            fake_scores, fake_features, after = apply_critic(*shown_fake, after)
         else:  # one batch is faster, and equivalent
-            scores, found, after = judge(*jax.tree.map(lambda *x: jnp.concatenate(x), shown_real, shown_fake), stats)
+            scores, found, after = apply_critic(
+                *jax.tree.map(lambda *x: jnp.concatenate(x), shown_real, shown_fake), stats
+            )
             real_scores, fake_scores = jnp.split(scores, 2)
             real_features, fake_features = jnp.split(found, 2) if features else (None, None)
         scene = Scene(
             reals, fakes, score, real_scores, fake_scores, real_features, fake_features, weights,
-            lambda x: judge(x, shown_real[1], stats)[0], (shown_real[0], shown_fake[0]), self.pack, batch, inputs,
-            params, state,
+            lambda x: apply_critic(x, shown_real[1], stats)[0], (shown_real[0], shown_fake[0]), self.pack, batch,
+            inputs, params, state,
         )  # fmt: skip
         return scene, after, generator_stats
 

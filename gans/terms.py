@@ -80,8 +80,8 @@ def consistency(*, spec: Spec, weight: float = 10.0, names: str = 'flip_shift', 
 
 
 def lecam(*, name: str, weight: float = 0.3, decay: float = 0.99) -> Term:
-    """LeCam regularization (Tseng 2021, 2104.03310, eqs. 3 and 4): pulls real scores toward the moving average of
-    the fake ones and vice versa. The averages start at 0, so early on both are pulled toward 0.
+    """LeCam regularization (Tseng 2021, 2104.03310, eqs. 3 and 4): pulls real scores toward the moving average of the
+    fake ones and vice versa. The averages start at 0, so early on both are pulled toward 0.
 
     name: of the averages in the memory. decay: of the averages, per call.
     """

@@ -39,7 +39,7 @@ def checked(devices: int = 1, **changes: object) -> None:
     ],
 )
 def test_statistics_of_one_example_are_refused(devices: int, changes: dict, said: str) -> None:
-    with pytest.raises(UserError, match='batch statistics of one example; at least 2 per piece and device') as error:
+    with pytest.raises(UserError, match='needs at least 2 examples per micro-batch and device') as error:
         checked(devices, **changes)
     assert said in str(error.value)
 
@@ -64,7 +64,7 @@ def test_batch_norm_samples_one_example() -> None:
     x = jnp.ones((1, 3))
     apply = lambda train: jax.eval_shape(lambda: _Norm().init_with_output(jax.random.key(0), x, train))
     assert apply(False)[0].shape == (1, 3)
-    with pytest.raises(UserError, match='batch norm would have'):
+    with pytest.raises(UserError, match='batch norm needs at least 2 examples'):
         apply(True)
 
 

@@ -63,7 +63,7 @@ def run(config: Path, capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyP
         (('--config=CONFIG', '--config.train.stepz=3'), "did you mean 'train.steps'?"),
         (('--config=CONFIG', '--config.train.stepz', '3'), "did you mean 'train.steps'?"),
         (('--config=CONFIG', '--config.zebra=3'), "unknown key on the command line 'zebra'"),
-        (('--config.pack=3', '--report=x'), '--config.pack is a key of which config?'),
+        (('--config.pack=3', '--report=x'), '--config.pack overrides a key of which config?'),
         (('--config=CONFIG', '--config.critic.nrm=spectral'), "unknown key of critic for the net 'mlp' 'nrm'; did you"),
         (('--config=CONFIG', '--config.data.colour=red'), "unknown key of the data set 'openmoji' 'colour'"),
         (('--config=CONFIG', '--config.train.steps=many'), 'many'),
@@ -76,7 +76,10 @@ def run(config: Path, capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyP
         ),
         (('--config=CONFIG', '--config.dynamics=lookahed'), "unknown dynamics 'lookahed'; did you mean 'lookahead'"),
         (('--config=CONFIG', '--config.lookahead.every=3'), "the section lookahead has no meaning in system 'gan'"),
-        (('--config=CONFIG', '--config.critic.norm=None'), "critic.norm=None does not fit: the net 'mlp' wants a name"),
+        (
+            ('--config=CONFIG', '--config.critic.norm=None'),
+            "critic.norm=None does not fit: the net 'mlp' expects a name",
+        ),
         (
             ('--config=CONFIG', '--config.critic.widths=(8, 0)'),
             'expects whole numbers in [1, 2147483647], as (64, 64)',
@@ -119,13 +122,13 @@ def run(config: Path, capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyP
         (('--config=CONFIG', '--mode=sample'), 'contains no run'),
         (('--config=CONFIG', '--distributed=here'), '--distributed=here'),
         (('--sweep=experiments/sweeps/losses_ring.py',), "did you mean 'experiments/sweeps/losses_ring8.py'"),
-        (('--sweep=CONFIG',), 'is no sweep: it defines no `def sweep(add)`'),
+        (('--sweep=CONFIG',), 'is not a sweep: it has no `def sweep(add)`'),
         (('--sweep=CONFIG', '--config=CONFIG'), 'has its own config'),
         (('--sweep=CONFIG', '--sweep=CONFIG'), 'has its own config'),
         (('--sweep=CONFIG', '--mode=sample'), '--sweep only trains; for other modes set --config'),
         (('--sweep=CONFIG', '--mode=benchmark'), '--sweep only trains; for other modes set --config'),
         (('--sweep=CONFIG', '--distributed=auto'), 'a sweep runs in one process'),
-        (('--report=nowhere',), 'nowhere holds no sweep'),
+        (('--report=nowhere',), 'nowhere contains no sweep'),
     ],
 )
 def test_mistakes(run, tmp_path: Path, args: tuple[str, ...], said: str) -> None:

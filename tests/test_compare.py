@@ -45,11 +45,11 @@ def test_all_examples_take_part_in_any_order(two_classes, tmp_path: Path) -> Non
 
 
 def test_halves_are_disjoint_and_all_there_is(tmp_path: Path) -> None:
-    """Of an odd number one half has one more. Each picture stands there once: none is memorised."""
+    """Of an odd number one half has one more. Each picture stands there once: none is memorized."""
     images = RNG.integers(0, 256, (101, 4, 4, 1), np.uint8)
     place = npz(tmp_path / 'a.npz', x=images)
     found = results(place, place, tmp_path, features='pixels')
-    assert found['memorised']['value'] == 1 and found['memorised/real']['value'] < 0.9
+    assert found['memorized']['value'] == 1 and found['memorized/real']['value'] < 0.9
     assert [found['recall/real']['protocol'][kind] for kind in ('real', 'fake')] == [51, 50]
     again = results(place, place, tmp_path, features='pixels')
     assert again == found and 'real halves of 51 and 50' in compare(place, place, 'pixels')
@@ -104,7 +104,7 @@ def test_other_numbers_of_points_all_take_part(tmp_path: Path) -> None:
     [
         ((), 2, 'compare what? set --real=PATH and --fake=PATH'),
         (('--real=REAL', '--fake=REAL', '--out=a.txt'), 2, 'name a FILE.json'),
-        (('--real=REAL', '--fake=REAL', '--features=classifier'), 2, "of which set's labels? give features"),
+        (('--real=REAL', '--fake=REAL', '--features=classifier'), 2, "a classifier of which data set? set features"),
         (('--real=REAL', '--fake=REAL', '--features=pixels'), 0, ''),
     ],
 )

@@ -22,7 +22,7 @@ def test_a_folder_and_an_array_of_the_same_images(tmp_path: Path) -> None:
     fakes = npz(tmp_path / 'fake.npz', samples=emoji(), labels=np.arange(60))
     table = compare(str(real), fakes, 'pixels', out=str(out))
     found = values(out)
-    assert found['fd_pixels'] < 1e-6 and found['precision'] == found['recall'] == found['memorised'] == 1
+    assert found['fd_pixels'] < 1e-6 and found['precision'] == found['recall'] == found['memorized'] == 1
     assert found['fd_pixels/real'] > 0.1 and 'fd_pixels/untrained' not in found and str(out) in table
     entry = json.loads(out.read_text())[0]
     assert set(entry) == {'metric', 'value', 'protocol'}

@@ -127,7 +127,7 @@ def test_features_are_told_by_every_critic() -> None:
         ({'generator': {'condition': 'nrm'}}, "unknown generator.condition 'nrm'"),
         ({'critic': {'condition': 'norm'}}, "unknown critic.condition 'norm'"),
         ({'critic': {'condition': None}}, 'critic.condition is not set'),
-        ({'generator': {'norm': 'layer', 'condition': 'norm'}}, "wants generator.norm='batch', not 'layer'"),
+        ({'generator': {'norm': 'layer', 'condition': 'norm'}}, "needs generator.norm='batch', not 'layer'"),
         ({'critic': {'condition': 'projection', 'embedding': 3}}, 'critic.embedding=3 has no meaning'),
         ({'replay': {'size': 8}}, 'replay.size=8, but in this system a fake is scored with its inputs'),
         ({'data': {'labels': False}}, "generator.condition='concat' needs labels, and this data set has none"),

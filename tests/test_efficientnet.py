@@ -92,7 +92,7 @@ def test_weights_of_another_net_are_refused():
     tensors = torch_file.read(efficientnet.weights_file())
     with pytest.raises(UserError, match=r"no '_blocks\.3\._bn1\.running_var'"):
         efficientnet.convert({name: value for name, value in tensors.items() if name != '_blocks.3._bn1.running_var'})
-    with pytest.raises(UserError, match=r"hold '_blocks\.16\._bn2\.bias'"):
+    with pytest.raises(UserError, match=r"unknown '_blocks\.16\._bn2\.bias'"):
         efficientnet.convert(tensors | {'_blocks.16._bn2.bias': np.zeros(3)})
 
 
@@ -112,5 +112,5 @@ def test_without_the_package(monkeypatch):
 
 @pytest.mark.parametrize('variant', ['0', '-8', '1.5', 'large', '²', ' 64'])
 def test_a_side_that_is_none(variant):
-    with pytest.raises(UserError, match=f"'{variant}' is no side in pixels"):
+    with pytest.raises(UserError, match=f"'{variant}' is not a size in pixels"):
         efficientnet_lite0(variant)

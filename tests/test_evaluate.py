@@ -148,7 +148,7 @@ def test_evaluate(evaluated) -> None:
     assert {'fd_pixels', 'fd_pixels/real', 'fd_pixels/untrained', 'kid', 'kid_std', 'precision', 'recall'} <= set(
         values
     )
-    assert {'density', 'coverage', 'ms_ssim', 'spectrum_distance', 'memorised'} <= set(values)
+    assert {'density', 'coverage', 'ms_ssim', 'spectrum_distance', 'memorized'} <= set(values)
     assert values['fd_pixels/real'] < values['fd_pixels'] and 0 <= values['precision/real'] <= 1
     stamp = next(entry['protocol'] for entry in entries if entry['metric'] == 'fd_pixels')
     wanted = {
@@ -267,7 +267,7 @@ def test_metrics_that_need_more_pixels_are_left_out(height: int, width: int, the
     images = np.random.default_rng(0).integers(0, 256, (8, height, width, 3), np.uint8)
     seen = extract(pixels.pixels(), images)
     found = measure(seen, seen, pixels.pixels())
-    assert {'spectrum_distance', 'ms_ssim'} & set(found) == there and {'fd_pixels', 'kid', 'memorised'} <= set(found)
+    assert {'spectrum_distance', 'ms_ssim'} & set(found) == there and {'fd_pixels', 'kid', 'memorized'} <= set(found)
     assert all(np.isfinite(value.value) for value in found.values())
 
 
@@ -300,5 +300,5 @@ def test_stamps_and_how_they_differ() -> None:
 
 def test_a_set_of_too_few_images_for_a_distance() -> None:
     images = np.zeros((3, 4, 4, 3), np.uint8)
-    with pytest.raises(UserError, match=r'at least 4 images, this set has 3 images: eval\.features=None'):
+    with pytest.raises(UserError, match=r'at least 4 images, this data set has 3 images: set eval\.features=None'):
         Scorer(image_set(images), images, 2, pixels.pixels())

@@ -44,8 +44,8 @@ def test_names() -> None:
     'name, spec, said',
     [
         ('inceptoin_v3', IMAGES, "unknown features 'inceptoin_v3'; did you mean 'inception_v3'"),
-        ('identity', IMAGES, "features 'identity' are not for images"),
-        ('pixels', POINTS, "features 'pixels' are not for points: take identity"),
+        ('identity', IMAGES, "features 'identity' do not support images"),
+        ('pixels', POINTS, "features 'pixels' do not support points: use identity"),
         ('classifier', IMAGES, "'classifier:NAME'"),
         ('pixels:8', IMAGES, "features 'pixels' have no variants: leave out ':8'"),
         ('classifier:ring', IMAGES, "'ring' has none"),
@@ -58,12 +58,12 @@ def test_wrong_names(name: str, spec: Spec, said: str) -> None:
 
 
 def test_weights_are_for_inception_alone() -> None:
-    with pytest.raises(UserError, match=r"--weights=x\.pth is for inception_v3; features 'pixels' have their own"):
+    with pytest.raises(UserError, match=r"--weights=x\.pth is for inception_v3 only; features 'pixels' have their own"):
         load.load('pixels', IMAGES, weights='x.pth')
 
 
 def test_a_missing_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(efficientnet, 'installed', lambda: False)
+    monkeypatch.setattr(efficientnet, 'is_installed', lambda: False)
     assert load.resolve('auto', IMAGES) == 'pixels'
     monkeypatch.setattr('importlib.util.find_spec', lambda name: None)
     with pytest.raises(UserError, match='pip install'):
@@ -110,7 +110,7 @@ def test_what_is_held_out_does_not_hang_on_the_order_of_a_folder(tmp_path) -> No
 
 def test_the_classifier_is_kept_and_made_the_same_again(of_digits, monkeypatch: pytest.MonkeyPatch, tmp_path) -> None:
     with monkeypatch.context() as patch:
-        patch.setattr(classifier, '_trained', lambda *args: pytest.fail('trained again'))
+        patch.setattr(classifier, 'fit', lambda *args: pytest.fail('trained again'))
         assert classifier.classifier(DIGITS, GREY).weights == of_digits.weights
     monkeypatch.setenv('XDG_CACHE_HOME', str(tmp_path))
     assert classifier.classifier(DIGITS, GREY).weights == of_digits.weights
@@ -162,11 +162,13 @@ def test_a_damaged_or_unwritable_cache_costs_time_only(
     cache.load_or_make('kind', {'key': 1}, make)
     (file,) = (tmp_path / 'gans' / 'kind').iterdir()
     file.write_bytes(file.read_bytes()[:20])
-    assert cache.load_or_make('kind', {'key': 1}, make)['x'].tolist() == [0, 1, 2] and 'made anew' in caplog.text
+    assert (
+        cache.load_or_make('kind', {'key': 1}, make)['x'].tolist() == [0, 1, 2] and 'it will be replaced' in caplog.text
+    )
     monkeypatch.setenv('XDG_CACHE_HOME', str(file))  # a file where a folder should be
     with caplog.at_level(logging.WARNING):
         assert cache.load_or_make('kind', {'key': 2}, make)['x'].tolist() == [0, 1, 2]
-    assert 'cannot keep' in caplog.text
+    assert 'cannot write' in caplog.text
 
 
 # Damage

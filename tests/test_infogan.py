@@ -88,7 +88,7 @@ def test_spectral_norm_bounds_every_layer_of_the_critic():
 
 @pytest.mark.parametrize('shape', [(30, 30, 1), (28, 32, 1), (2,)])
 def test_wrong_sizes_are_refused(shape):
-    with pytest.raises(UserError, match='size divides by 4'):
+    with pytest.raises(UserError, match='size is divisible by 4'):
         weights(nets(shape)[1])
 
 

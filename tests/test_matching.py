@@ -49,10 +49,10 @@ def test_codes_or_classes_left_over_are_errors():
 @pytest.mark.parametrize(
     'codes, classes, said',
     [
-        ([], [], 'not 0 and 0'),
-        ([0, 1], [0], 'not 2 and 1'),
-        ([0, 3], [0, 1], r'a code of 0\.\.3 is not among the 2'),
-        ([0, 1], [-1, 1], r'a class of -1\.\.1 is not among the 2'),
+        ([], [], 'there are 0 and 0'),
+        ([0, 1], [0], 'there are 2 and 1'),
+        ([0, 3], [0, 1], r'a code in 0\.\.3 is not among the 2'),
+        ([0, 1], [-1, 1], r'a class in -1\.\.1 is not among the 2'),
     ],
 )
 def test_mistakes(codes, classes, said):

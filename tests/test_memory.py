@@ -37,13 +37,15 @@ def made(**changes: object) -> Experiment:
 @pytest.fixture
 def gigabytes(monkeypatch: pytest.MonkeyPatch) -> None:
     """There are eight of them, wherever the tests run."""
-    monkeypatch.setattr(memory, '_of_host', lambda: 8e9)
+    monkeypatch.setattr(memory, '_host_bytes', lambda: 8e9)
 
 
 def test_a_batch_that_is_too_large_is_told_before_it_is_computed(gigabytes: None) -> None:
     experiment = made(train__batch_size=30_000_000)
     call = program.ahead(experiment, program.make_call(experiment), 0)
-    with pytest.raises(UserError, match=r'a step takes 1\d\.\d GB, and there are 8\.0 GB; lower train\.batch_size=300'):
+    with pytest.raises(
+        UserError, match=r'a step takes 1\d\.\d GB, but only 8\.0 GB are available; lower train\.batch_size=300'
+    ):
         call(experiment.init(), {}, program.schedule(experiment, 0))
 
 
@@ -57,7 +59,10 @@ def test_a_batch_that_is_too_large_is_told_before_it_is_computed(gigabytes: None
             lambda: feed.examples(made().source, 2_000_000_000, jax.random.key(0)),
             'to hold .* real examples takes 16.0 .* lower eval.samples',
         ),
-        (lambda: made(replay__size=2_000_000_000), 'replay.size=2000000000 takes 16.0 GB, and there are 8.0 GB'),
+        (
+            lambda: made(replay__size=2_000_000_000),
+            'replay.size=2000000000 takes 16.0 GB, but only 8.0 GB are available',
+        ),
     ],
 )
 def test_what_is_too_large_is_told(gigabytes: None, fails: object, said: str) -> None:
@@ -99,7 +104,7 @@ def test_limits_of_control_groups_and_processes(tmp_path: Path, monkeypatch: pyt
     (tmp_path / 'limit').write_text('4096\n')
     numbers = [memory._read_limit(tmp_path / name) for name in ('memory.max', 'limit', 'nowhere')]
     assert numbers == [float('inf'), 4096, float('inf')]
-    monkeypatch.setattr(memory, '_control_groups', lambda: [tmp_path / 'limit'])
+    monkeypatch.setattr(memory, '_cgroup_files', lambda: [tmp_path / 'limit'])
     assert memory._host_bytes() == 4096
 
 

@@ -1,4 +1,4 @@
-"""Nearest neighbours against brute force; the memorisation ratio against what geometry says of new samples."""
+"""Nearest neighbors against brute force; the memorization ratio against what geometry says of new samples."""
 
 import numpy as np
 import pytest
@@ -83,7 +83,7 @@ def test_a_nan_gives_nan():
 
 
 def test_errors():
-    with pytest.raises(ValueError, match='no other example among 1'):
+    with pytest.raises(ValueError, match='1 examples have no other example'):
         nearest(features(1), features(1), exclude_same=True)
     with pytest.raises(ValueError, match='not 5 and 1'):
         memorization(features(5), features(1))

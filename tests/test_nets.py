@@ -260,11 +260,11 @@ def test_a_critic_without_norm_has_no_statistics():
 @pytest.mark.parametrize(
     'shape, options, match',
     [
-        ((10, 10, 3), {}, 'cannot make 10 pixels'),
-        ((96, 96, 3), {}, 'cannot make 96 pixels'),
-        ((28, 28, 1), {'base': 6}, 'with base=6 cannot make 28'),
-        ((4, 4, 1), {}, 'cannot make 4 pixels'),
-        ((16, 32, 3), {}, 'makes square images'),
+        ((10, 10, 3), {}, 'does not support 10 pixels'),
+        ((96, 96, 3), {}, 'does not support 96 pixels'),
+        ((28, 28, 1), {'base': 6}, 'with base=6 does not support 28'),
+        ((4, 4, 1), {}, 'does not support 4 pixels'),
+        ((16, 32, 3), {}, 'supports square images'),
         ((2,), {}, "use the net 'mlp'"),
     ],
 )

@@ -78,13 +78,13 @@ def test_a_nan_gives_nan():
 
 
 def test_errors():
-    with pytest.raises(ValueError, match='5 samples cannot be cut into 10 parts'):
+    with pytest.raises(ValueError, match='cannot split 5 samples into 10 parts'):
         inception_score(logits(5, 3))
     with pytest.raises(ValueError, match='at least 2 samples'):
         inception_score(logits(1, 3), 1)
     with pytest.raises(ValueError, match='not 4 and 5'):
         accuracy(logits(5, 3), np.zeros(4, int))
-    with pytest.raises(ValueError, match='not 0 and 0'):
+    with pytest.raises(ValueError, match='there are 0 and 0'):
         class_modes(np.zeros(0, int), np.zeros(0), 3)
     with pytest.raises(ValueError, match=r'0..3 is not among the 3'):
         class_modes(np.arange(4), np.ones(4), 3)

@@ -171,12 +171,12 @@ def test_the_same_sweep_gives_the_same_bytes(tmp_path) -> None:
 def test_errors(tmp_path) -> None:
     with pytest.raises(UserError, match='which sweep'):
         report([], tmp_path)
-    with pytest.raises(UserError, match=r'nothing holds no sweep'):
+    with pytest.raises(UserError, match=r'nothing contains no sweep'):
         report([tmp_path / 'nothing'], tmp_path)
     empty = tmp_path / 'empty'
     write_head(empty, {'a': {}}, 2)
     (empty / 'rows/a/seed_0').mkdir(parents=True)
-    with pytest.raises(UserError, match=r'empty holds no results yet: .*--sweep=experiments/sweeps/empty.py'):
+    with pytest.raises(UserError, match=r'empty contains no results yet: .*--sweep=experiments/sweeps/empty.py'):
         report([empty], tmp_path)
     write_run(empty / 'rows/a/seed_1', {BEST: [np.nan]}, {'stopped': 'step 7: critic/loss is nan'}, {})
     report([empty], tmp_path)  # that all has diverged is a result
@@ -188,7 +188,7 @@ def test_errors(tmp_path) -> None:
     with pytest.raises(UserError, match='is no JSON'):
         report([empty], tmp_path)
     same = [write(tmp_path / part / 'sweep', {'a': [0.1, 0.2]}) for part in 'xy']
-    with pytest.raises(UserError, match='two of the sweeps are called sweep'):
+    with pytest.raises(UserError, match='two of the sweeps have the name sweep'):
         report(same, tmp_path)
     (tmp_path / 'file').write_text('')
     with pytest.raises(UserError, match=r'cannot write to .*file'):

@@ -118,5 +118,5 @@ def test_what_has_no_meaning_is_refused(overrides, said):
 
 def test_dirac_nets_refuse_images():
     config = dirac.get_config()
-    with pytest.raises(UserError, match=r'points on the line \[1\], not \(2,\)'):
+    with pytest.raises(UserError, match=r'points \[1\] on the line, not \(2,\)'):
         init_state(build(config, Spec((2,)), Compute()), jax.random.key(0))

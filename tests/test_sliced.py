@@ -28,7 +28,7 @@ def test_large_points() -> None:
 
 
 def test_errors() -> None:
-    with pytest.raises(ValueError, match='of the same shape'):
+    with pytest.raises(ValueError, match='must have the same shape'):
         sliced_wasserstein(np.zeros((3, 2)), np.zeros((3, 4)))
     with pytest.raises(ValueError, match='at least one of each'):
         sliced_wasserstein(np.zeros((3, 2)), np.zeros((0, 2)))

@@ -310,7 +310,7 @@ def test_16_bits(net):
 
 
 @pytest.mark.parametrize('make', [generator, critic])
-@pytest.mark.parametrize('net, size, said', [('sngan', 28, 'divides by 8'), ('resnet', 64, '32x32 or 48x48')])
+@pytest.mark.parametrize('net, size, said', [('sngan', 28, 'divisible by 8'), ('resnet', 64, '32x32 or 48x48')])
 def test_impossible_images(make, net, size, said):
     with pytest.raises(UserError, match=said):
         weights(make(net, size))

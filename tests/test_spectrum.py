@@ -86,7 +86,7 @@ def test_a_nan_gives_nan():
 def test_errors():
     with pytest.raises(ValueError, match='at least one'):
         spectrum(noise(0, 8, 8))
-    with pytest.raises(ValueError, match='of one size'):
+    with pytest.raises(ValueError, match='the same size'):
         spectrum_distance(noise(2, 8, 8), noise(2, 8, 9))
-    with pytest.raises(ValueError, match='of 2 x 2 pixels or more'):
+    with pytest.raises(ValueError, match='at least 2 x 2 pixels'):
         spectrum_distance(noise(2, 16, 1), noise(2, 16, 1))

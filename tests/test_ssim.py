@@ -145,7 +145,7 @@ def test_a_nan_gives_nan_for_its_picture():
 
 
 def test_errors():
-    with pytest.raises(ValueError, match='not 1; and'):
+    with pytest.raises(ValueError, match='not 1 and'):
         diversity(pictures(1, 12, 12))
-    with pytest.raises(ValueError, match=r'\[B, H, W, C\] both'):
+    with pytest.raises(ValueError, match=r'must both be \[B, H, W, C\]'):
         ssim(pictures(2, 12, 12), pictures(2, 12, 13))

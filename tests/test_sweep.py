@@ -61,10 +61,10 @@ def groups_of(path: Path, config: ConfigDict, seeds: int = 2) -> list[plan.Group
 @pytest.mark.parametrize(
     'text, said',
     [
-        ('x = 1', 'it defines no `def sweep(add)`'),
+        ('x = 1', 'it has no `def sweep(add)`'),
         ('def sweep(add):\n    pass', 'adds no row'),
         ("def sweep(add):\n    add('a')\n    add('a')", "two rows are named 'a'"),
-        ("def sweep(add):\n    add('a/b')", "row 'a/b' names a folder"),
+        ("def sweep(add):\n    add('a/b')", "row 'a/b' must be a valid folder name"),
         (
             "def sweep(add):\n    add('a', **{'terms.r1.wait': 1.0})",
             "unknown key of row 'a' 'terms.r1.wait'; did you mean 'terms.r1.weight'",
@@ -99,7 +99,7 @@ def test_other_mistakes(tmp_path: Path) -> None:
         groups_of(path, base(), 0)
     with pytest.raises(UserError, match=r"unknown row of .* 'heavi'; did you mean 'heavy'"):
         run.dry_run(path, base(), 1, 'heavi')
-    with pytest.raises(UserError, match='holds no sweep'):
+    with pytest.raises(UserError, match='contains no sweep'):
         run.rewrite_report([tmp_path], None)
     with pytest.raises(UserError, match=r'population.max_size=0 must be at least 1'):
         groups_of(path, override(base(), {'population.max_size': 0}, 'of a test'))

@@ -97,7 +97,7 @@ def tanh_nets(role, *sizes):
         draw = np.random.default_rng(len(role))
         return [(draw.normal(size=(a, b)), draw.normal(size=b)) for a, b in itertools.pairwise(sizes)], {}
 
-    def apply(params, stats, x, train, rng=None, features=False):
+    def apply(params, stats, x, train, features=False):
         out = tanh_net(x, params)
         return (out[:, 0] if role == 'critic' else out), stats
 

@@ -2,10 +2,10 @@
 
 Paper: Miyato 2018 (1802.05957), section 4.1 and figure 1.
 Command: python launch.py --sweep=experiments/sweeps/adam_settings_sngan.py --seeds=3
-Hardware and cost: on two CPU cores some 1.3 s a step of one critic update: for an accelerator.
-Expected: untested. In the paper spectral norm trains well at all six, while WGAN-GP fails at the high rates and
-  momenta of D, E and F.
-Deviations: those of sngan_cifar10, whose nets and 100,000 generator updates these are.
+Hardware and cost: on two CPU cores about 1.3 s per step with one critic update; meant for an accelerator.
+Expected: untested. In the paper spectral norm trains well at all six, while WGAN-GP fails at the high rates and momenta
+  of D, E and F.
+Deviations: those of sngan_cifar10, with the same nets and 100,000 generator updates.
 """
 
 from ml_collections import ConfigDict

@@ -1,13 +1,13 @@
-"""A DCGAN on a tenth of Fashion-MNIST: what helps a critic that learns 6,000 images by heart?
+"""A DCGAN on a tenth of Fashion-MNIST: what helps if the critic can memorize all 6,000 images?
 
 Paper: DiffAugment: Zhao 2020 (2006.10738), which trains on 10 % of CIFAR-10; ADA: Karras 2020 (2006.06676); balanced
   consistency: Zhao 2021 (2002.04724); LeCam: Tseng 2021 (2104.03310).
 Command: python launch.py --sweep=experiments/sweeps/augment_fashion_mnist.py --seeds=3
-Hardware and cost: untested; a plain step is that of sweeps/dcgan_tricks.py at twice the width.
-Expected: untested. In the papers every one of these is ahead of the plain GAN, the more so the fewer images there are,
-  and LeCam adds to DiffAugment. Scores are against the 6,000 images that are trained on.
-Deviations: DCGAN's nets with 32 channels in place of StyleGAN2 or BigGAN, and 10,000 steps of 64 images, which show the
-  critic each image 107 times. ADA's images are grey, so its colours are brightness and contrast; its p can come to 1
+Hardware and cost: untested; a plain step is like that of sweeps/dcgan_tricks.py at twice the width.
+Expected: untested. In the papers each of these improves on the plain GAN, the more the fewer images there are, and
+  LeCam improves DiffAugment further. Scores compare with the 6,000 training images.
+Deviations: DCGAN's nets with 32 channels in place of StyleGAN2 or BigGAN, and 10,000 steps of 64 images, so that the
+  critic sees each image 107 times. Images are grayscale, so ADA's colors are brightness and contrast; its p can reach 1
   in 100,000 images in place of 500,000, because the run is short.
 """
 

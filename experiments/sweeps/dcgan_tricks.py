@@ -1,14 +1,14 @@
-"""What the tricks of the trade do to a plain DCGAN on Fashion-MNIST, one at a time and all at once.
+"""The effect of common tricks on a plain DCGAN on Fashion-MNIST, one at a time and all at once.
 
 Paper: DCGAN 1511.06434; one-sided label smoothing: Salimans 2016 (1606.03498), section 3.4; instance noise: Sonderby
   2017 (1610.04490); averaged weights: Yazici 2019 (1806.04498); two learning rates: Heusel 2017 (1706.08500), with
-  SAGAN's 1e-4 and 4e-4 (1805.08318). Two-sided smoothing and flipped labels are folklore ('GAN hacks').
+  SAGAN's 1e-4 and 4e-4 (1805.08318). Two-sided smoothing and label flipping are folklore ('GAN hacks').
 Command: python launch.py --sweep=experiments/sweeps/dcgan_tricks.py --seeds=3
-Hardware and cost: two CPU cores, 0.036 s a run and step while others used them, so 45 minutes at most for the 24
-  runs in 5 programs.
-Expected: untested. The score is the sliced Wasserstein distance of pixels, lower is better; averaged weights are
-  judged by their own samples.
-Deviations: DCGAN's nets with 16 channels in place of 64 and 3,000 steps, so that two CPU cores can.
+Hardware and cost: two CPU cores, 0.036 s per run and step on shared cores, so at most 45 minutes for the 24 runs in 5
+  programs.
+Expected: untested. The score is the sliced Wasserstein distance of pixels, lower is better; averaged weights are scored
+  by their own samples.
+Deviations: DCGAN's nets with 16 channels in place of 64 and 3,000 steps, to run on two CPU cores.
 """
 
 from ml_collections import ConfigDict

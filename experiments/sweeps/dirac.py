@@ -1,11 +1,11 @@
-"""The Dirac-GAN: nine methods x three schedules, which converge to the one equilibrium, which circle, which leave?
+"""The Dirac-GAN: nine methods x three schedules: which converge to the equilibrium, which cycle, which diverge?
 
-Paper: Mescheder 2018 (1801.04406), section 2, and its notebook: data are the point 0, the generator is a point theta,
+Paper: Mescheder 2018 (1801.04406), section 2, and its notebook: the data are the point 0, the generator a point theta,
   the critic the line psi x; gradient descent with h = 0.2, 500 steps from (theta, psi) = (1, 1).
 Command: python launch.py --sweep=experiments/sweeps/dirac.py --seeds=1
-  (nothing is drawn at random, so all seeds give the same)
-Hardware and cost: two CPU cores, 75 s for one seed while others used them: 27 programs, most of it compilation.
-Expected: near (0, 0) one step multiplies (theta, psi) by a matrix, whose largest eigenvalue has this size:
+  (nothing is random, so all seeds give the same)
+Hardware and cost: two CPU cores, 75 s for one seed on shared cores, mostly compilation of 27 programs.
+Expected: near (0, 0) one step multiplies (theta, psi) by a matrix, whose spectral radius is:
 
   method                       simultaneous  alternating  alternating5
   minimax                            1.0050       1.0000        1.0000
@@ -18,16 +18,16 @@ Expected: near (0, 0) one step multiplies (theta, psi) by a matrix, whose larges
   relativistic_pairing_r1_r2         0.9732       0.9740        0.9749
   wasserstein_gp0                    0.9165       0.8944        0.7647
 
-  Below 1 the method converges: |theta|, which is eval/sliced_wasserstein, ends below 1e-5. At 1 what is beyond the
-  matrix decides: minimax, Wasserstein and hinge circle for ever, with (theta, psi) 0.8 to 2.4 from the equilibrium;
-  non-saturating, least squares and pairing come nearer like 1 / sqrt(step), to 0.06 to 0.32 in 500 steps. Above 1 the
-  equilibrium repels: Wasserstein flies off, to 25,000, the others end on a circle of 0.6 to 4 around it.
-  `tests/test_dirac_sweep.py` derives the numbers and holds our train step to them, to 1e-4, and to these words.
-Deviations: what has no such matrix is left out. WGAN's clipping and WGAN-GP's norm 1 have a kink where psi = 0;
-  instance noise is drawn at random, so only its mean has one. Least squares has the labels (real, fake, generator) =
-  (1, -1, 1): with the paper's (1, 0, 1) or (1, -1, 0) one force vanishes near 0, because a line through 0 scores the
-  real point 0 whatever psi is, and a whole line of points, psi = 0 or theta = 0, is at rest. The gradient penalty is
-  centred at 0 (gp0), not 1. Near the equilibrium scores are far from the hinges' kinks at +-1: hinge is Wasserstein.
+  Below 1 the method converges: |theta|, which is eval/sliced_wasserstein, ends below 1e-5. At 1 higher-order terms
+  decide: minimax, Wasserstein and hinge cycle forever, with (theta, psi) at 0.8 to 2.4 from the equilibrium;
+  non-saturating, least squares and pairing converge like 1 / sqrt(step), to 0.06 to 0.32 in 500 steps. Above 1 the
+  equilibrium is repelling: Wasserstein diverges, to 25,000, the others end on a cycle at 0.6 to 4 around it.
+  `tests/test_dirac_sweep.py` derives these numbers, and checks our train step against them to 1e-4.
+Deviations: methods without such a matrix are left out: WGAN's clipping and WGAN-GP's norm 1 have a kink at psi = 0, and
+  instance noise is random. Least squares has the targets (real, fake, generator) = (1, -1, 1): with the paper's (1, 0,
+  1) or (1, -1, 0) one force vanishes near 0, because a line through 0 scores the real point 0 for any psi, and a whole
+  line of points, psi = 0 or theta = 0, is stationary. The gradient penalty is centered at 0 (gp0), not 1. Near the
+  equilibrium, scores are far from the hinges' kinks at +-1, so hinge equals Wasserstein.
 """
 
 from ml_collections import ConfigDict

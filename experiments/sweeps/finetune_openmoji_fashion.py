@@ -1,12 +1,12 @@
-"""OpenMoji's line drawings from scratch, from the nets of a run on Fashion-MNIST, and with freezeD: how many steps each
+"""OpenMoji's line drawings from scratch, fine-tuned from a run on Fashion-MNIST, and with freezeD: how many steps each
 takes to the same distance.
 
 Paper: freezeD: Mo 2020 (2002.10964); fine-tuning of GANs: Wang 2018 (1805.01677).
 Command: python launch.py --sweep=experiments/sweeps/finetune_openmoji_fashion.py --seeds=3 --config.train.steps=600
-  Before it, the run from which two of the rows begin:
+  First, the run from which two of the rows start:
   python launch.py --config=experiments/finetune_openmoji_fashion.py
-Hardware and cost: two CPU cores that others used as well, 14 minutes for 9 runs in 3 programs; the other run 2 minutes.
-Expected: steps until a distance was first reached (evaluated every 50; mean of seeds 0 to 2), and it after 600 steps:
+Hardware and cost: two shared CPU cores, 14 minutes for 9 runs in 3 programs; 2 minutes for the other run.
+Expected: steps until a distance was first reached (evaluated every 50; mean of seeds 0 to 2), and its value after 600:
 
                               FD (pixels)                     sliced Wasserstein
               10     8     6     5   4.5   at 600          0.4  0.35   0.3   at 600
@@ -14,12 +14,13 @@ Expected: steps until a distance was first reached (evaluated every 50; mean of 
     finetune 267   300   333   350   467   4.01 +- 0.11    300   450     -   0.299 +- 0.019
     freezeD  250   250   300   333   400   4.05 +- 0.08    250   333   567   0.296 +- 0.018
 
-  '-': not by all seeds. So by the FD fine-tuning takes about two thirds of the steps to 5 and 6, freezeD fewer yet, in
-  each of three seeds, although the first 200 go to the change from light on black to black on white. By the sliced
-  Wasserstein distance they are ahead to 0.35 only, and behind at the end: their samples look more alike.
-  The other way, from 1,500 steps of the emoji to Fashion-MNIST, is slower than from scratch (seed 0: FD 5 after 650
-  steps, from scratch 500): it is the easier set, and is learnt before the change to light on black is made up for.
-Deviations: small nets and a small budget, in which nobody's emoji can be recognised yet; features of pixels.
+  '-': not reached by all seeds. By FD, fine-tuning takes about two thirds of the steps to 5 and 6, and freezeD even
+  fewer, for each of three seeds, although the first 200 steps are spent on the change from light on black to black on
+  white. By the sliced Wasserstein distance they are ahead only up to 0.35, and behind at the end: samples are less
+  diverse. The other direction, from 1,500 steps of the emoji to Fashion-MNIST, is slower than from scratch (seed 0: FD
+  5 after 650 steps, from scratch 500): this data set is easier, and learned before the change to light on black pays
+  off.
+Deviations: small nets and a small budget, with which no emoji are recognizable yet; pixel features.
 """
 
 from ml_collections import ConfigDict
@@ -36,7 +37,7 @@ def get_config(variant: str = '') -> ConfigDict:
 
 
 def sweep(add) -> None:
-    begin = {'finetune.run': SOURCE}
-    add('freezeD', **begin, **{'finetune.freeze': ['block_32']})
-    add('finetune', **begin)
+    start = {'finetune.run': SOURCE}
+    add('freezeD', **start, **{'finetune.freeze': ['block_32']})
+    add('finetune', **start)
     add('scratch')

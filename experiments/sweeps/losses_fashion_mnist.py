@@ -1,20 +1,20 @@
 """The seven GANs of 'Are GANs created equal?' on Fashion-MNIST, each at the settings of its own paper.
 
 Paper: Lucic 2018 (1711.10337). Nets and settings are the defaults of the study's code, google/compare_gan in 2018
-  (params.py, abstract_gan.py, BEGAN.py; read there, not checked against the text): Adam with beta2 0.999 for all, WGAN
-  too; batch 64, 64 latents U(-1, 1), batch norm in the critic but for WGAN-GP and BEGAN.
+  (params.py, abstract_gan.py, BEGAN.py; not checked against the text): Adam with beta2 0.999 for all, including WGAN;
+  batch 64, 64 latents U(-1, 1), batch norm in the critic except for WGAN-GP and BEGAN.
 Command: python launch.py --sweep=experiments/sweeps/losses_fashion_mnist.py --seeds=5
-Hardware and cost: for an accelerator: by count a step with one critic update is 21 GFLOP, so an hour a run on two CPU
-  cores, three and more with five critic updates, and some three days for all 35 runs. A run's state is 160 MB.
+Hardware and cost: for an accelerator: a step with one critic update is 21 GFLOP (counted), so an hour per run on two
+  CPU cores, three or more with five critic updates, and about three days for all 35 runs. A run's state is 160 MB.
 Expected: untested at full size. The paper's FID, each the best of 100 settings (not these defaults): minimax 29.6+-1.6,
   non-saturating 26.5+-1.6, LSGAN 30.7+-2.2, WGAN 21.5+-1.6, WGAN-GP 24.5+-2.1, DRAGAN 27.7+-1.2, BEGAN 22.9+-0.9. The
-  report here has the sliced Wasserstein distance of pixels, which need not rank alike.
+  report here has the sliced Wasserstein distance of pixels, which may rank differently.
 Deviations: 15,625 generator updates for all, where the code counts critic updates, so that its WGAN, WGAN-GP and BEGAN,
   with five of them, had 3,125; images in (-1, 1) by tanh in place of (0, 1) by sigmoid, so that BEGAN's errors are
-  twice as large and k moves twice as fast; batch norm's momentum 0.9 and epsilon 1e-5 in place of 0.999 and 1e-3; new
-  latents for the generator's update, where the code has the critic's but for WGAN-GP. LSGAN's scores and the critic
-  that DRAGAN's penalty differentiates are before the sigmoid, as in their papers; the code takes them after it. k is
-  kept in [0, 1] and moves once a generator update, as in BEGAN's paper; the code moves it with every critic update.
+  twice as large and k changes twice as fast; batch norm's momentum 0.9 and epsilon 1e-5 in place of 0.999 and 1e-3; new
+  latents for the generator's update, where the code reuses the critic's except for WGAN-GP. LSGAN's scores and the
+  critic that DRAGAN's penalty differentiates are before the sigmoid, as in their papers; the code takes them after it.
+  k is kept in [0, 1] and updated once per generator update, as in BEGAN's paper; the code updates it with the critic.
 """
 
 from ml_collections import ConfigDict

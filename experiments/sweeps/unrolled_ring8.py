@@ -1,8 +1,9 @@
-"""How far must a generator look ahead? Unrolled GANs of k = 0 (the plain GAN), 1, 5 and 10 on a ring of 8 Gaussians.
+"""How far does a generator have to look ahead? Unrolled GANs of k = 0 (the plain GAN), 1, 5 and 10 on a ring of 8
+Gaussians.
 
 Paper: Metz 2017 (1611.02163), section 3.1.
 Command: python launch.py --sweep=experiments/sweeps/unrolled_ring8.py --seeds=5
-Hardware and cost: two busy CPU cores, 5, 20, 55 and 170 ms a step of k = 0, 1, 5, 10 alone: 100 minutes a seed.
+Hardware and cost: two busy CPU cores, 5, 20, 55 and 170 ms per step for k = 0, 1, 5, 10: 100 minutes per seed.
 Expected: untested at full size. After 2,000 of 25,000 steps, 3 seeds: k = 0, 1, 5, 10 have sliced Wasserstein distances
   of 0.196, 0.186, 0.170, 0.170 (+- 0.01) and 7.3, 7.3, 7.7, 7.7 modes of 8.
 Deviations: those of unrolled_ring8. The paper shows pictures, no numbers.

@@ -2,11 +2,12 @@
 
 Paper: Gulrajani 2017 (1704.00028): 5 and 10 for images, the toys of its code 5 and 0.1.
 Command: python launch.py --sweep=experiments/sweeps/wgan_gp_ncritic_lambda.py --seeds=5
-Hardware and cost: two CPU cores, 0.004 to 0.018 s a run and step for 1 to 5 critic updates while others used them, so
-  50 minutes at most for the 60 runs in 3 programs.
+Hardware and cost: two CPU cores, 0.004 to 0.018 s per run and step for 1 to 5 critic updates on shared cores, so at
+  most 50 minutes for the 60 runs in 3 programs.
 Expected: untested. wgan_gp_grid25, which is n5+lambda0.1 with batch 256 and 8,000 steps, has 25 of 25 modes, 85 to 90 %
-  of high quality and a reverse KL of 0.007 to 0.016.
-Deviations: batch 128 and 5,000 steps for time. All rows have as many generator updates, so n5 sees 5 times the data.
+  high quality and a reverse KL of 0.007 to 0.016.
+Deviations: batch 128 and 5,000 steps for time. All rows have the same number of generator updates, so n5 sees 5 times
+  the data.
 """
 
 from ml_collections import ConfigDict

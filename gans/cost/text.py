@@ -1,4 +1,4 @@
-"""A benchmark as text for a terminal."""
+"""Formats a benchmark for the terminal."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -8,7 +8,7 @@ PREFIXES = ('', 'k', 'M', 'G', 'T', 'P')
 
 
 def format_benchmark(found: Mapping[str, Any]) -> list[str]:
-    """Lines that say what `gans.cost.benchmark.measure` has found."""
+    """The results of `gans.cost.benchmark.measure` as lines of text."""
     about, build, speed, flops = (found[key] for key in ('experiment', 'compile', 'steps_per_second', 'flops'))
     cold, cached = (build['trace'] + build[key] for key in ('cold', 'cached'))
     peaks = {"XLA's plan": found['bytes']['planned_peak'], "the device's count": found['bytes']['device_peak']}
@@ -17,13 +17,13 @@ def format_benchmark(found: Mapping[str, Any]) -> list[str]:
     windows = f'{len(speed["windows"])} windows of {_format_count(speed["steps_per_window"], "step")}'
     lines = [
         f'experiment   system {about["system"]}, data {about["data"]}, batch {about["batch_size"]}, '
-        f'{about["precision"]}, {_format_count(about["steps_per_call"], "step")} a call',
+        f'{about["precision"]}, {_format_count(about["steps_per_call"], "step")} per call',
         f'device       {found["device"]}, jax {found["packages"]["jax"]}',
         f'compile      {cold:.1f} s, with the compilation cache {cached:.1f} s '
-        f'({_format_count(build["programs"], "program")}; {build["trace"]:.1f} s of both are Python)',
+        f'({_format_count(build["programs"], "program")}; {build["trace"]:.1f} s of both in Python)',
         f'speed        {_format_spread(speed)} steps/s, {_format_number(examples)} {about["examples"]}/s '
         f'(median, smallest and largest of {windows})',
-        f'FLOPs        {format_quantity(flops["step"], "FLOP")} a step, {_format_rate(flops)} of the '
+        f'FLOPs        {format_quantity(flops["step"], "FLOP")} per step, {_format_rate(flops)} of the '
         f'{format_quantity(flops["matmul_per_second"], "FLOP/s")} of a {about["precision"]} matrix product here',
         f'memory       state {format_quantity(found["bytes"]["state"], "B")}; at most {", ".join(known) or "unknown"}',
         'share of time',
@@ -36,7 +36,7 @@ def format_benchmark(found: Mapping[str, Any]) -> list[str]:
         logs = Path(found['profile']).parents[3]
         lines += [
             f'trace        {found["profile"]}',
-            '             open it on https://ui.perfetto.dev, which keeps it in the browser; or',
+            '             open it at https://ui.perfetto.dev, where it stays in the browser; or',
             f'             pip install xprof, and tensorboard --logdir={logs}',
         ]
     return lines
@@ -47,12 +47,12 @@ def _format_shares(found: Mapping[str, Any]) -> list[str]:
     lines = [
         f'  data         {_format_percent(data["share_waited"]):>7}  the host waits for it ({data["kind"]})',
         f'               {_format_percent(data["share_in_program"]):>7}  in the program, '
-        f'{_format_number(data["in_program"] * 1e3)} ms a step if fetched alone',
+        f'{_format_number(data["in_program"] * 1e3)} ms per step if fetched alone',
     ]
     for name, each in found['beside'].items():
         took = f'{_format_number(each["seconds"] * 1e3)} ms every {_format_count(each["every"], "step")}'
         lines.append(f'  {name:<12} {_format_percent(each["share"]):>7}  {took}')
-    return [*lines, '  (from logs on: alone, while nothing trains; in a run they are written beside the steps)']
+    return [*lines, '  (from logs on: measured without training; in a run they overlap with the steps)']
 
 
 def _format_update(name: str, update: Mapping[str, Any]) -> list[str]:

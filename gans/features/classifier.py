@@ -1,7 +1,7 @@
-"""A small classifier of a labelled set: features and class probabilities for sets that ImageNet knows nothing of.
+"""A small classifier of a labeled data set: features and class probabilities for data unlike ImageNet.
 
-It is trained once on the set's training images, the same way each time, and kept; its accuracy on images that it has
-not seen stands in the stamp of each number, beside the hash of its weights.
+It is trained once on the training images, deterministically, and cached. Its accuracy on held-out images is part of the
+stamp of each result, with the hash of its weights.
 """
 
 import hashlib
@@ -17,6 +17,7 @@ import numpy as np
 import optax
 
 from gans import cache, kinds
+from gans.configs import drop_none
 from gans.core import Array, Compute, Spec, Tree
 from gans.data import load
 from gans.data.base import Source
@@ -26,9 +27,9 @@ from gans.ops.layers import Conv, Dense
 from gans.ops.pixels import to_float
 
 FEATURES = 128
-SMALLEST = 7  # pixels: convolutions of stride 2 go down to here
-BATCH, EPOCHS, STEPS = 128, 5, 1_000  # small sets are seen more often: at least so many steps
-TRAINING = 1  # raise it with any change here that changes the weights
+SMALLEST = 7  # pixels, to which convolutions of stride 2 reduce images
+BATCH, EPOCHS, STEPS = 128, 5, 1_000  # at least that many steps, for small data sets
+TRAINING = 1  # version: increment it with any change of this file that changes the weights
 
 
 class Classifier(nn.Module):
@@ -48,28 +49,25 @@ class Classifier(nn.Module):
 
 
 def classifier(data: Mapping[str, Any], spec: Spec) -> Extractor:
-    """The classifier of the set that `config.data` describes, trained now if it is not kept.
+    """The classifier of the data set that `config.data` describes, trained unless it is cached.
 
-    For a stacked set it is that of the set of its channels, asked once a channel: features [B, 3 * 128], and as logits
-    the logarithms of the joint probabilities [B, classes^3], in the order of the set's labels.
+    For a stacked set it is that of the channels' data set, applied to each channel: features [B, 3 * 128], and as
+    logits the logarithms of the joint probabilities [B, classes^3], in the order of the set's labels.
 
     Args:
       data: `config.data`, or a part of it.
-      spec: of the images that are to be classified.
+      spec: of the images to classify.
 
     Raises:
-      UserError: the set has no labels, or images of another shape.
+      UserError: the data set has no labels, or images of another shape.
     """
-    options = {
-        key: value for key, value in data.items() if value is not None and key not in ('flip', 'on_device_max_mb')
-    }
+    options = {key: x for key, x in drop_none(data).items() if key not in ('flip', 'on_device_max_mb')}
     stacked = options['name'] == 'stacked'
     if stacked:
         options = {'name': options.get('of', 'mnist'), 'size': options.get('size')}
     train, test = load_splits(options)
     if len(train.spec.classes) < 2 or not kinds.is_image(train.spec):
-        message = f"a classifier needs labelled images, and '{options['name']}' has none: take other features"
-        raise UserError(message)
+        raise UserError(f"a classifier needs labeled images, and '{options['name']}' has none: choose other features")
     wanted = (*train.spec.shape[:2], 3 if stacked else train.spec.shape[2])
     if spec.shape != wanted:
         shapes = ' x '.join(map(str, wanted)), ' x '.join(map(str, spec.shape))
@@ -84,32 +82,34 @@ def classifier(data: Mapping[str, Any], spec: Spec) -> Extractor:
 
 
 def load_or_train(train: Source) -> tuple[Classifier, Tree]:
-    """The classifier of a held, labelled set, and its parameters on the host; trained now if they are not kept."""
+    """The classifier of a labeled set in memory, and its parameters on the host; trained unless they are cached."""
     net = Classifier(len(train.spec.classes))
     shapes = jax.eval_shape(net.init, jax.random.key(0), jnp.zeros((1, *train.spec.shape), jnp.uint8))
     names = [jax.tree_util.keystr(path, simple=True, separator='/') for path, _ in jax.tree.leaves_with_path(shapes)]
     key = {'shape': train.spec.shape, 'train': digest(train), 'training': TRAINING}
-    held = cache.load_or_make('classifiers', key, lambda: dict(zip(names, _trained(net, train), strict=True)))
+    leaves = lambda: map(np.asarray, jax.tree.leaves(fit(net, train)))
+    held = cache.load_or_make('classifiers', key, lambda: dict(zip(names, leaves(), strict=True)))
     return net, jax.tree.unflatten(jax.tree.structure(shapes), [held[name] for name in names])
 
 
 def load_splits(options: Mapping[str, Any]) -> tuple[Source, Source]:
-    """The set's own training and test images; of a set without a test split a random eighth is held out."""
+    """The data set's training and test images; without a test split a random eighth is held out."""
     if 'split' in load.arguments(options['name']):
         return tuple(load.load({**options, 'split': split, 'on_device_max_mb': np.inf}) for split in ('train', 'test'))
     source = load.load({**options, 'on_device_max_mb': np.inf})
     if not source.arrays:
         return source, source
-    order = np.random.default_rng(0).permutation(source.size)  # names and classes may come in any regular order
+    order = np.random.default_rng(0).permutation(source.size)  # examples may be sorted by class
     held_out = max(1, source.size // 8)
-    part = lambda index: source._replace(
-        size=len(index), arrays={name: array[index] for name, array in source.arrays.items()}
-    )
+
+    def part(index: np.ndarray) -> Source:
+        return source._replace(size=len(index), arrays={name: array[index] for name, array in source.arrays.items()})
+
     return part(np.sort(order[held_out:])), part(np.sort(order[:held_out]))
 
 
 def digest(source: Source) -> str:
-    """SHA-256 of a held set: its images and labels."""
+    """SHA-256 of the images and labels of a set in memory."""
     content = hashlib.sha256()
     for name in sorted(source.arrays):
         content.update(np.ascontiguousarray(source.arrays[name]))
@@ -117,16 +117,16 @@ def digest(source: Source) -> str:
 
 
 def accuracy(net: Classifier, params: Tree, test: Source) -> float:
-    """The share of the test images that are recognised, to four digits."""
+    """Accuracy on the test images, rounded to four digits."""
     predict = jax.jit(lambda images: net.apply(params, images)[1].argmax(-1))
     images, labels = test.arrays['real'], test.arrays['label']
     cuts = range(0, len(images), 1000)
-    right = sum(int((np.asarray(predict(images[i : i + 1000])) == labels[i : i + 1000]).sum()) for i in cuts)
-    return round(right / len(images), 4)
+    correct = sum(int((np.asarray(predict(images[i : i + 1000])) == labels[i : i + 1000]).sum()) for i in cuts)
+    return round(correct / len(images), 4)
 
 
 def fit(net: Classifier, train: Source) -> Tree:
-    """The parameters for a held, labelled set: Adam with a learning rate that falls to 0, on shuffled batches."""
+    """Trains on a labeled set in memory: Adam with a cosine decay of the learning rate, on shuffled batches."""
     images, labels = train.arrays['real'], train.arrays['label']
     batch = min(BATCH, len(images))
     per_epoch = len(images) // batch
@@ -152,18 +152,14 @@ def fit(net: Classifier, train: Source) -> Tree:
     return params
 
 
-def _trained(net: Classifier, train: Source) -> list[np.ndarray]:
-    return [np.asarray(leaf) for leaf in jax.tree.leaves(fit(net, train))]
-
-
 def _split_channels(images: Array) -> Array:
-    """Each channel as a grey image of its own: [B, H, W, C] -> [B * C, H, W, 1]."""
+    """Channels as grayscale images: [B, H, W, C] -> [B * C, H, W, 1]."""
     b, h, w, c = images.shape
     return images.transpose(0, 3, 1, 2).reshape(b * c, h, w, 1)
 
 
 def _join_stacks(features: Array, logits: Array, channels: int) -> tuple[Array, Array]:
-    """From the channels' features and logits [B * C, ...] to the stacks' [B, ...]."""
+    """Combines features and logits of the channels [B * C, ...] into those of the stacks [B, ...]."""
     batch = len(features) // channels
     logs = jax.nn.log_softmax(logits).reshape(batch, channels, -1)
     joint = logs[:, 0]

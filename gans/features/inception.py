@@ -36,7 +36,7 @@ def pytorch_fid(images: Array) -> Array:
     return 2 * bilinear(images / 255, SIZE) - 1
 
 
-# By variant: the preprocessing, and its words for the stamp.
+# By variant: the preprocessing, and its description for the stamp.
 VARIANTS = {
     '': (tf1, 'TF1 bilinear to 299, no antialias'),
     'pytorch_fid': (pytorch_fid, 'bilinear to 299, half-pixel centres, no antialias'),
@@ -44,11 +44,11 @@ VARIANTS = {
 
 
 def inception_v3(variant: str = '', weights: str | None = None) -> Extractor:
-    """The extractor of FID: 2,048 features, and the 1,008 logits without their bias of the Inception Score.
+    """The extractor of FID: 2,048 features, and the 1,008 logits, without bias, of the Inception Score.
 
     Args:
       variant: '' for the TensorFlow graph's resize, 'pytorch_fid' for that of pytorch-fid.
-      weights: the official file, if it is not to be looked for in the cache folder or fetched.
+      weights: the official file; by default it is taken from the cache folder, or downloaded.
     """
     if variant not in VARIANTS:
         raise unknown('variant of inception_v3', variant, filter(None, VARIANTS))
@@ -72,7 +72,7 @@ def inception_v3(variant: str = '', weights: str | None = None) -> Extractor:
 
 
 def fetch() -> Path:
-    """The weights' file in the cache folder; downloaded where it is not there yet."""
+    """The file of the weights in the cache folder, downloaded if missing."""
     path = cache.home() / FILE
     if path.exists():
         return path
@@ -84,55 +84,55 @@ def fetch() -> Path:
         ):
             part = Path(folder, FILE)
             part.write_bytes(answer.read())
-            verify(part).rename(path)  # a file of that name is whole
+            verify(part).rename(path)  # under its final name a file is complete
     except (OSError, HTTPException) as error:
         raise UserError(
-            f'cannot fetch the weights of inception_v3 ({error}): download {URL}, and put the file at {path} or name '
-            'it with --weights=PATH'
+            f'cannot download the weights of inception_v3 ({error}): download {URL}, and save it as {path} or set '
+            '--weights=PATH'
         ) from error
     return path
 
 
 def verify(path: Path) -> Path:
-    """The path, if the file there has the SHA-256 of the official weights."""
+    """Returns the path if the file has the SHA-256 of the official weights."""
     try:
         found = torch_file.sha256(path)
     except OSError as error:
         raise UserError(f'cannot read the weights of inception_v3, {path}: {error.strerror}') from error
     if found != SHA256:
-        raise UserError(f'{path} is not the official Inception: its SHA-256 is {found}, not {SHA256}; take {URL}')
+        raise UserError(f'{path} is not the official Inception: its SHA-256 is {found}, not {SHA256}; use {URL}')
     return path
 
 
 def features(params: Tree, images: Array) -> dict[str, Array]:
-    """Spatial means at the four places that are in use, and the logits.
+    """Spatial means after the four layers that are in use, and the logits.
 
     Args:
-      params: of `convert`.
+      params: from `convert`.
       images: preprocessed, float32 [B, 299, 299, 3].
 
     Returns:
-      '64', '192', '768' and '2048': float32 [B, that many]; 'logits': [B, 1008], without bias.
+      '64', '192', '768' and '2048': float32 [B, 64] and so on; 'logits': [B, 1008], without bias.
     """
     return InceptionV3().apply({'params': params}, images)
 
 
 def convert(tensors: dict[str, np.ndarray]) -> Tree:
-    """The parameters from the state dict of the official file, its batch norms folded into the convolutions."""
+    """Converts the state dict of the official file, with batch norms folded into the convolutions."""
     spec = jax.ShapeDtypeStruct((1, SIZE, SIZE, 3), jnp.float32)
     shapes = jax.eval_shape(InceptionV3().init, jax.random.key(0), spec)['params']
     state = torch_file.StateDict(tensors)
     state.take('fc.bias', (CLASSES,))
 
-    def filled(expected: Tree, name: str) -> Tree:
+    def fill(expected: Tree, name: str) -> Tree:
         if 'kernel' not in expected:
-            return {key: filled(below, f'{name}{key}.') for key, below in expected.items()}
+            return {key: fill(below, f'{name}{key}.') for key, below in expected.items()}
         kernel = expected['kernel'].shape
         if name == 'fc.':
             return {'kernel': state.take('fc.weight', kernel[::-1]).T}
         return state.fold(f'{name}conv', f'{name}bn', kernel, epsilon=1e-3)
 
-    params = filled(shapes, '')
+    params = fill(shapes, '')
     state.finish()
     return params
 
@@ -144,29 +144,29 @@ class InceptionV3(nn.Module):
     def __call__(self, x: Array) -> dict[str, Array]:  # [B, 299, 299, 3]
         found = {}
 
-        def seen(x: Array) -> Array:
+        def record(x: Array) -> Array:
             found[str(x.shape[-1])] = x.mean((1, 2))
             return x
 
         x = conv(x, 'Conv2d_1a_3x3', 32, (3, 3), 2)
         x = conv(x, 'Conv2d_2a_3x3', 32, (3, 3), padding='VALID')
         x = conv(x, 'Conv2d_2b_3x3', 64, (3, 3))
-        x = seen(max_pool(x))  # [B, 73, 73, 64]
+        x = record(max_pool(x))  # [B, 73, 73, 64]
         x = conv(x, 'Conv2d_3b_1x1', 80)
         x = conv(x, 'Conv2d_4a_3x3', 192, (3, 3), padding='VALID')
-        x = seen(max_pool(x))  # [B, 35, 35, 192]
+        x = record(max_pool(x))  # [B, 35, 35, 192]
         x = BlockA(32, name='Mixed_5b')(x)
         x = BlockA(64, name='Mixed_5c')(x)
         x = BlockA(64, name='Mixed_5d')(x)
         x = BlockB(name='Mixed_6a')(x)  # [B, 17, 17, 768]
         for letter, width in zip('bcde', (128, 160, 160, 192), strict=True):
             x = BlockC(width, name=f'Mixed_6{letter}')(x)
-        x = seen(x)
+        x = record(x)
         x = BlockD(name='Mixed_7a')(x)  # [B, 8, 8, 1280]
         x = BlockE(average_pool, name='Mixed_7b')(x)
-        # The graph's own oddity, which other Inceptions do not share.
+        # A peculiarity of this graph, unlike other Inceptions.
         x = BlockE(lambda x: nn.max_pool(x, (3, 3), padding='SAME'), name='Mixed_7c')(x)
-        seen(x)
+        record(x)
         logits = nn.Dense(CLASSES, use_bias=False, precision=lax.Precision.HIGHEST, name='fc')(found['2048'])
         return {**found, 'logits': logits}
 
@@ -174,7 +174,7 @@ class InceptionV3(nn.Module):
 def conv(
     x: Array, name: str, width: int, kernel: tuple[int, int] = (1, 1), stride: int = 1, padding: str = ''
 ) -> Array:
-    """Convolution, bias (the folded batch norm) and ReLU; by default it keeps the size, or halves it unpadded."""
+    """Convolution, bias (the folded batch norm) and ReLU; by default padded for stride 1, unpadded for stride 2."""
     padding = padding or ('SAME' if stride == 1 else 'VALID')
     return nn.relu(nn.Conv(width, kernel, stride, padding, precision=lax.Precision.HIGHEST, name=name)(x))
 
@@ -253,7 +253,7 @@ class BlockD(nn.Module):
 
 
 class BlockE(nn.Module):
-    """8 x 8: 1x1, a 3x3 split in two, another behind a 3x3, pool."""
+    """8 x 8: 1x1, a 3x3 split in two, another after a 3x3, pool."""
 
     pool: Callable[[Array], Array]
 

@@ -12,10 +12,10 @@ FEATURES = ('auto', 'inception_v3', 'efficientnet_lite0', 'classifier', 'pixels'
 
 
 def resolve(features: str, spec: Spec) -> str:
-    """The name that stands for `features` with such examples; 'auto' is the best that is here and costs little.
+    """Resolves 'auto' to the best of the cheap features that are installed; other names are checked and returned.
 
     Raises:
-      UserError: there are no such features, or they are not for such examples, or a package is missing.
+      UserError: unknown features, features for other kinds of examples, or a missing package.
     """
     from gans.features import efficientnet
 
@@ -26,7 +26,7 @@ def resolve(features: str, spec: Spec) -> str:
     if name == 'auto':
         return 'efficientnet_lite0' if 'efficientnet_lite0' in fit and efficientnet.is_installed() else fit[0]
     if name not in fit:
-        raise UserError(f"features '{name}' are not for {kinds.name_of(spec)}: take {' or '.join(fit)}")
+        raise UserError(f"features '{name}' do not support {kinds.name_of(spec)}: use {' or '.join(fit)}")
     if name == 'efficientnet_lite0':
         efficientnet.weights_file()
     return features
@@ -38,15 +38,15 @@ def load(features: str, spec: Spec, data: Mapping[str, Any] | None = None, weigh
     Args:
       features: NAME or NAME:VARIANT; inception_v3[:pytorch_fid], efficientnet_lite0[:SIDE], classifier[:DATA SET].
       spec: of the examples.
-      data: `config.data`, for the classifier of that set.
-      weights: a file of Inception's weights.
+      data: `config.data`, for the classifier of that data set.
+      weights: a file with Inception's weights.
 
     Raises:
-      UserError: see `resolve`; weights that are not there or are others; a classifier without labels.
+      UserError: see `resolve`; missing or wrong weights; a classifier without labels.
     """
     name, _, variant = resolve(features, spec).partition(':')
     if weights and name != 'inception_v3':
-        raise UserError(f"--weights={weights} is for inception_v3; features '{name}' have their own")
+        raise UserError(f"--weights={weights} is for inception_v3 only; features '{name}' have their own")
     if name == 'inception_v3':
         from gans.features.inception import inception_v3
 
@@ -60,7 +60,9 @@ def load(features: str, spec: Spec, data: Mapping[str, Any] | None = None, weigh
 
         data = {'name': variant} if variant else data
         if data is None:
-            raise UserError("of which set's labels? give features 'classifier:NAME', such as classifier:fashion_mnist")
+            raise UserError(
+                "a classifier of which data set? set features to 'classifier:NAME', such as classifier:fashion_mnist"
+            )
         return classifier(data, spec)
     if variant:
         raise UserError(f"features '{name}' have no variants: leave out ':{variant}'")

@@ -1,4 +1,4 @@
-"""Features without a net: the pixels of small versions of images, and the coordinates of points."""
+"""Features without a net: pixels of downsampled images, and coordinates of points."""
 
 import jax
 import jax.numpy as jnp
@@ -6,14 +6,14 @@ import jax.numpy as jnp
 from gans.core import Array
 from gans.features.base import Extractor
 
-SIDE = 16  # pixels: enough for layout and colour, few enough for a covariance
+SIDE = 16  # pixels: enough for layout and color, few enough for a covariance
 
 
 def pixels() -> Extractor:
-    """Images shrunk to at most 16 x 16 pixels (the means of what each covers), in [0, 1]: [B, H * W * C] features.
+    """Images downsampled to at most 16 x 16 pixels (with antialiasing), in [0, 1]: [B, H * W * C] features.
 
-    Distances of pixels rank runs of one experiment and see no meaning; they are for machines without the weights of a
-    net.
+    Pixel distances can rank runs of one experiment, but are blind to content; they are for machines without the weights
+    of a net.
     """
 
     def apply(params: tuple, images: Array) -> tuple[Array, None]:
@@ -27,5 +27,5 @@ def pixels() -> Extractor:
 
 
 def identity() -> Extractor:
-    """Points as they are; their Fréchet distance is the squared Wasserstein-2 distance of two Gaussians."""
+    """Points, unchanged; their Fréchet distance is the squared Wasserstein-2 distance of two Gaussians."""
     return Extractor('identity', 'FD (identity)', apply=None)

@@ -1,8 +1,8 @@
-"""Reads the tensors of PyTorch files without unpickling: a pickle is a program, and nobody else's program runs here.
+"""Reads the tensors of PyTorch files without unpickling, since unpickling may run arbitrary code.
 
-Both formats of torch.save are known: the zip archive (PyTorch >= 1.6) and the legacy stream. The pickle inside is
-read operation by operation (`pickletools.genops`), and its few callables are taken as data; anything that a plain
-state dict does not need is refused.
+Both formats of torch.save are supported: the zip archive (PyTorch >= 1.6) and the legacy stream. The pickle inside is
+interpreted operation by operation (`pickletools.genops`), with its few callables treated as data; anything that a plain
+state dict does not need is rejected.
 """
 
 import hashlib
@@ -17,7 +17,7 @@ import numpy as np
 
 from gans.errors import UserError
 
-MAGIC, PROTOCOL = 0x1950A86A20F9469CFC6C, 1001  # what a legacy stream begins with
+MAGIC, PROTOCOL = 0x1950A86A20F9469CFC6C, 1001  # start of a legacy stream
 LEGACY_START = b'\x80\x02\x8a\x0a'  # the pickle of MAGIC: protocol 2, an integer of ten bytes
 
 DICT, TENSOR, PARAMETER = (
@@ -45,7 +45,7 @@ class Global(NamedTuple):
 
 
 class Storage(NamedTuple):
-    """Raw numbers that stand elsewhere in the file."""
+    """Raw numbers, stored elsewhere in the file."""
 
     dtype: str
     key: str
@@ -68,10 +68,10 @@ def sha256(path: Path) -> str:
 
 
 def read(path: Path) -> dict[str, np.ndarray]:
-    """The tensors of a state dict that torch.save wrote, by name, as read-only views of the file's bytes.
+    """The tensors of a state dict written by torch.save, by name, as read-only views of the file's bytes.
 
-    Raises UserError where there is no file, where it is damaged or no file of PyTorch, and where it holds anything but
-    tensors by name: objects, nested dicts (checkpoints of a whole training), plain numbers.
+    Raises UserError if the file is missing, damaged or not from PyTorch, or if it contains anything but named tensors:
+    objects, nested dicts (training checkpoints), plain numbers.
     """
     try:
         data = Path(path).read_bytes()
@@ -81,13 +81,13 @@ def read(path: Path) -> dict[str, np.ndarray]:
         raise UserError(f'{path} is empty')
     legacy = data.startswith(LEGACY_START)
     if not legacy and not zipfile.is_zipfile(io.BytesIO(data)):
-        raise UserError(f'{path} is no file of torch.save, or is cut short: its beginning is {data[:8]!r}')
+        raise UserError(f'{path} is not a file of torch.save, or truncated: it starts with {data[:8]!r}')
     try:
         return (_read_legacy if legacy else _read_zip)(data)
     except UserError as error:
         raise UserError(f'{path}: {error}') from error
-    except Exception as error:  # a short read, a missing name, nonsense for a number: the file's fault in any case
-        raise UserError(f'{path} is damaged, or no state dict: {type(error).__name__}: {error}') from error
+    except Exception as error:  # truncated data, missing names, invalid numbers: in any case the file is at fault
+        raise UserError(f'{path} is damaged, or not a state dict: {type(error).__name__}: {error}') from error
 
 
 def _read_zip(data: bytes) -> dict[str, np.ndarray]:
@@ -95,7 +95,7 @@ def _read_zip(data: bytes) -> dict[str, np.ndarray]:
         names = archive.namelist()
         top = next((name.removesuffix('data.pkl') for name in names if name.endswith('data.pkl')), None)
         if top is None:
-            raise UserError('it is an archive without data.pkl: no file of torch.save')
+            raise UserError('it is an archive without data.pkl, not a file of torch.save')
         order = '>' if f'{top}byteorder' in names and archive.read(f'{top}byteorder') == b'big' else '<'
         tensors = _state_dict(interpret(io.BytesIO(archive.read(f'{top}data.pkl'))))
         return _views(tensors, {key: archive.read(f'{top}data/{key}') for key in _storages(tensors)}, order)
@@ -105,7 +105,7 @@ def _read_legacy(data: bytes) -> dict[str, np.ndarray]:
     stream = io.BytesIO(data)
     if (interpret(stream), interpret(stream)) != (MAGIC, PROTOCOL):
         raise ValueError('not the legacy format of torch.save')
-    interpret(stream)  # the machine that wrote it; the numbers are little-endian on any
+    interpret(stream)  # the machine that wrote it; numbers are always little-endian
     tensors = _state_dict(interpret(stream))
     storages, raw = _storages(tensors), {}
     for key in interpret(stream):
@@ -117,9 +117,9 @@ def _read_legacy(data: bytes) -> dict[str, np.ndarray]:
 
 
 def interpret(stream: BinaryIO) -> Any:
-    """The object that the next pickle of the stream describes, with `Tensor` and `Storage` for PyTorch's own.
+    """Interprets the next pickle of the stream, with `Tensor` and `Storage` for those of PyTorch.
 
-    Leaves the stream behind the pickle. Raises UserError for operations and names that a state dict does not need.
+    The stream is left after the pickle. Raises UserError for operations and names that a state dict does not need.
     """
     stack, marks, memo = [], [], {}
 
@@ -162,7 +162,7 @@ def interpret(stream: BinaryIO) -> Any:
                 stack.append(memo[value])
             case 'GLOBAL':
                 if value not in DTYPES and value not in (DICT, TENSOR, PARAMETER):
-                    raise UserError(f"it wants to run '{value.replace(' ', '.')}': not a plain state dict")
+                    raise UserError(f"it would run '{value.replace(' ', '.')}': not a plain state dict")
                 stack.append(Global(value))
             case 'REDUCE':
                 arguments = stack.pop()
@@ -170,18 +170,18 @@ def interpret(stream: BinaryIO) -> Any:
             case 'BINPERSID':
                 stack.append(_storage(*stack.pop()))
             case 'BUILD':
-                stack.pop()  # attributes of the dict below: versions of modules
+                stack.pop()  # attributes of the dict: versions of modules
             case 'STOP':
                 return stack.pop()
             case name:
                 raise UserError(f'it needs the pickle operation {name}: not a plain state dict')
-    raise EOFError('a pickle without an end')
+    raise EOFError('the pickle is truncated')
 
 
 def _pairs(items: list[Any]) -> list[tuple[str, Any]]:
     pairs = list(zip(items[::2], items[1::2], strict=True))
     if not all(isinstance(name, str) for name, _ in pairs):
-        raise UserError('it holds a dict whose keys are no names: not a plain state dict')
+        raise UserError('it has a dict whose keys are not names: not a plain state dict')
     return pairs
 
 
@@ -193,21 +193,21 @@ def _call(function: Global, arguments: tuple[Any, ...]) -> Any:
             return Tensor(storage, offset, shape, strides)
         case Global(name), (Tensor() as tensor, *_) if name == PARAMETER:
             return tensor
-    raise UserError('it calls a function as torch.save does not: not a plain state dict')
+    raise UserError('it calls a function unlike torch.save: not a plain state dict')
 
 
 def _storage(kind: str, dtype: Global, key: str, place: str, size: int, view: None = None) -> Storage:
     if kind != 'storage' or view is not None:
-        raise UserError('it refers to something else than plain storages of numbers')
+        raise UserError('it refers to something other than plain storages of numbers')
     return Storage(DTYPES[dtype.name], key, size)
 
 
 def _state_dict(found: Any) -> dict[str, Tensor]:
     if not isinstance(found, dict):
-        raise UserError('it is no dict of tensors: not a plain state dict')
+        raise UserError('it is not a dict of tensors: not a plain state dict')
     odd = [name for name, value in found.items() if not isinstance(value, Tensor)]
     if odd:
-        raise UserError(f"its entry '{odd[0]}' is no tensor: not a plain state dict")
+        raise UserError(f"its entry '{odd[0]}' is not a tensor: not a plain state dict")
     return found
 
 
@@ -225,15 +225,15 @@ def _view(tensor: Tensor, raw: bytes, order: str) -> np.ndarray:
     if len(flat) != size:
         raise ValueError(f'storage {key} has {len(flat)} elements, not {size}')
     last = sum((n - 1) * stride for n, stride in zip(shape, strides, strict=True))
-    # as_strided believes what it is told
+    # as_strided does not check bounds
     if min(0, offset, *shape, *strides) < 0 or (0 not in shape and offset + last >= size):
-        raise ValueError(f'a tensor reaches beyond its storage {key}')
+        raise ValueError(f'a tensor exceeds its storage {key}')
     steps = [stride * flat.itemsize for stride in strides]
     return np.lib.stride_tricks.as_strided(flat[offset:], shape, steps, writeable=False)
 
 
 class StateDict:
-    """A state dict out of which a net takes its parameters; UserError for what is missing, misshapen or left over."""
+    """A state dict from which a net takes its parameters; UserError for missing, misshapen or unused tensors."""
 
     def __init__(self, tensors: dict[str, np.ndarray]) -> None:
         self.left = {name: value for name, value in tensors.items() if not name.endswith('.num_batches_tracked')}
@@ -241,14 +241,14 @@ class StateDict:
     def take(self, name: str, shape: tuple[int, ...]) -> np.ndarray:
         """The tensor of that name and shape, in float32."""
         if name not in self.left:
-            raise UserError(f"the weights have no '{name}': they are of another net")
+            raise UserError(f"the weights have no '{name}': they belong to another net")
         value = self.left.pop(name)
         if value.shape != shape:
-            raise UserError(f"the weights' '{name}' has shape {value.shape}, not {shape}: they are of another net")
+            raise UserError(f"the weights' '{name}' has shape {value.shape}, not {shape}: they belong to another net")
         return np.ascontiguousarray(value, np.float32)
 
     def fold(self, conv: str, norm: str, shape: tuple[int, ...], epsilon: float) -> dict[str, np.ndarray]:
-        """A convolution without bias and the batch norm behind it, as one kernel [h, w, in, out] and bias [out]."""
+        """A convolution without bias and the batch norm after it, as one kernel [h, w, in, out] and bias [out]."""
         kernel = self.take(f'{conv}.weight', tuple(shape[axis] for axis in (3, 2, 0, 1))).transpose(2, 3, 1, 0)
         scale, bias, mean, variance = (
             self.take(f'{norm}.{name}', shape[3:]).astype(np.float64)
@@ -258,6 +258,6 @@ class StateDict:
         return {'kernel': (kernel * scale).astype(np.float32), 'bias': (bias - mean * scale).astype(np.float32)}
 
     def finish(self) -> None:
-        """Raises UserError if something was not taken."""
+        """Raises UserError if tensors are unused."""
         if self.left:
-            raise UserError(f"the weights hold '{min(self.left)}', which is not known: they are of another net")
+            raise UserError(f"the weights have an unknown '{min(self.left)}': they belong to another net")

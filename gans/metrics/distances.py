@@ -1,11 +1,10 @@
-"""Distances between the examples of two sets, in blocks: no matrix here is larger than BLOCK x BLOCK.
+"""Distances between the examples of two sets, computed in blocks: no matrix is larger than BLOCK x BLOCK.
 
-All is in the features' own precision: float32 of images, float64 of points, whose numbers may be of any size. Few
-features are subtracted from each other. Of many, from which one mean is taken first, |x|^2 + |y|^2 - 2 x.y takes a
-matmul's time; in float32 it is off by some 1e-7 of |x|^2 + |y|^2, so what is below ROUNDING of that is no distance but
-rounding, and counts as 0. So duplicates are at distance 0 exactly, and neighbours of many features that are nearer than
-about 1/350 of their distance from the centre are as well. Equal pairs give equal numbers wherever they stand: ties are
-ties.
+Everything is in the precision of the features: float32 for images, float64 for points, which may have any scale. For
+few features, differences are computed directly. For many, after subtracting a common mean, |x|^2 + |y|^2 - 2 x.y takes
+only a matmul; in float32 its error is about 1e-7 of |x|^2 + |y|^2, so that anything below ROUNDING of that counts as 0.
+Duplicates thus have distance 0 exactly, and so have neighbors closer than about 1/350 of their distance from the
+center. Equal pairs give equal numbers at any position, so that ties are exact.
 """
 
 from collections.abc import Callable
@@ -20,25 +19,25 @@ from gans.core import Array
 
 BLOCK = 1024
 FEW = 16  # features
-ROUNDING = 4e-6  # of float32; that of float64 is less by as much as its epsilon is
+ROUNDING = 4e-6  # for float32; scaled by the ratio of epsilons for float64
 
 
 class Block(NamedTuple):
-    """BLOCK rows of features on the device; those that pad the last block are infinitely far from everything."""
+    """BLOCK rows of features on the device; padding rows are infinitely far from everything."""
 
     x: Array  # [BLOCK, d] float
     squares: Array  # [BLOCK], |x|^2
 
 
 class Points(NamedTuple):
-    """A set of examples, cut into blocks."""
+    """A set of examples, split into blocks."""
 
     count: int
     blocks: list[Block]
 
 
 def _with_x64(function: Callable) -> Callable:
-    """The function, within which float64 stays float64 on its way to the device."""
+    """Decorator: float64 stays float64 on the device."""
 
     @wraps(function)
     def wrapper(*args: Any, **options: Any) -> Any:
@@ -50,10 +49,10 @@ def _with_x64(function: Callable) -> Callable:
 
 @_with_x64
 def to_points(*sets: np.ndarray) -> list[Points]:
-    """Sets of features [n, d], each as blocks; of many features the mean of the first is taken from all of them.
+    """Splits sets of features [n, d] into blocks; for many features, subtracts the mean of the first set from all.
 
     Raises:
-      ValueError: the shapes do not fit, or a set is empty.
+      ValueError: shapes do not match, or a set is empty.
     """
     widths = [x.shape[1:] for x in sets]
     if len(set(widths)) > 1 or len(widths[0]) != 1:
@@ -67,7 +66,7 @@ def to_points(*sets: np.ndarray) -> list[Points]:
 
 
 def all_finite(*sets: np.ndarray) -> bool:
-    """Whether there is no NaN and no infinity in any of the arrays."""
+    """Whether no array contains NaN or infinity."""
     return all(np.isfinite(x).all() for x in sets)
 
 
@@ -76,17 +75,19 @@ def k_nearest(queries: Points, keys: Points, k: int, own: np.ndarray | None = No
     """The k nearest keys of each query, nearest first.
 
     Args:
-      own: the index [n] of each query's own key, which is no neighbour of it; None: there are none.
+      own: the index [n] of each query's own key, which is excluded; None: there are none.
 
     Returns:
       squared distances [n, k], indices [n, k].
 
     Raises:
-      ValueError: there are not k keys.
+      ValueError: there are fewer than k keys.
     """
     others = keys.count - (own is not None)
     if not 1 <= k <= others:
-        raise ValueError(f'the {k} nearest of {others} other examples: there must be at least one, and so many')
+        raise ValueError(
+            f'cannot find the {k} nearest of {others} other examples: k must be at least 1, and at most their number'
+        )
     own = _pad(np.full(queries.count, -1) if own is None else own, -1).astype(np.int32)
     found = []
     for i, query in enumerate(queries.blocks):
@@ -104,40 +105,40 @@ def k_nearest(queries: Points, keys: Points, k: int, own: np.ndarray | None = No
 def count_inside(
     x: Points, balls: Points, squared_radii: np.ndarray, open_balls: bool
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Counts of examples in balls around other examples.
+    """Counts examples in balls around other examples.
 
     Args:
-      squared_radii: [m], as `smallest` gives them.
-      open_balls: an example on the surface itself is not inside.
+      squared_radii: [m], as from `k_nearest`.
+      open_balls: examples on the surface are not inside.
 
     Returns:
-      the number of balls that hold each x [n], the number of x that each ball holds [m].
+      the number of balls around each x [n], the number of x in each ball [m].
     """
-    held, holding = np.zeros(len(x.blocks) * BLOCK, int), np.zeros(len(balls.blocks) * BLOCK, int)
+    per_example, per_ball = np.zeros(len(x.blocks) * BLOCK, int), np.zeros(len(balls.blocks) * BLOCK, int)
     limits = _pad(squared_radii, -1).reshape(-1, BLOCK)
-    for block, row in zip(x.blocks, held.reshape(-1, BLOCK), strict=True):
+    for block, row in zip(x.blocks, per_example.reshape(-1, BLOCK), strict=True):
         squared = (_squared_distances(block, ball) for ball in balls.blocks)
         counts = [_count_inside(*pair, open_balls) for pair in zip(squared, limits, strict=True)]
-        for column, (of_row, of_column) in zip(holding.reshape(-1, BLOCK), jax.device_get(counts), strict=True):
+        for column, (of_row, of_column) in zip(per_ball.reshape(-1, BLOCK), jax.device_get(counts), strict=True):
             row += of_row
             column += of_column
-    return held[: x.count], holding[: balls.count]
+    return per_example[: x.count], per_ball[: balls.count]
 
 
 def _pad(x: np.ndarray, value: float) -> np.ndarray:
-    """x [n, ...] with rows of a value after it, up to a multiple of BLOCK."""
+    """Pads x [n, ...] with rows of a value to a multiple of BLOCK."""
     return np.concatenate([x, np.full((-len(x) % BLOCK, *x.shape[1:]), value, x.dtype)])
 
 
 def _block(x: np.ndarray, dtype: np.dtype) -> Block:
-    """At most BLOCK rows, padded."""
+    """A block from at most BLOCK rows."""
     squares = _pad(np.square(x).sum(1), np.inf)
     return Block(jnp.asarray(_pad(x, 0), dtype), jnp.asarray(squares, dtype))
 
 
 @jax.jit
 def _squared_distances(x: Block, y: Block) -> Array:
-    """[BLOCK, BLOCK], infinite where either is padding. A program of its own: fused, it would round as its users do."""
+    """[BLOCK, BLOCK], infinite for padding. Compiled on its own: fused into its users, rounding would differ."""
     sums = x.squares[:, None] + y.squares
     if x.x.shape[1] <= FEW:
         found = sum(jnp.square(a[:, None] - b) for a, b in zip(x.x.T, y.x.T, strict=True))
@@ -149,17 +150,17 @@ def _squared_distances(x: Block, y: Block) -> Array:
 
 @jax.jit
 def _keep_nearest(best: Array, indices: Array, squared: Array, own: Array, first: Array) -> tuple[Array, Array]:
-    """The k nearest of those found so far [BLOCK, k] and one more block of keys, whose first has the index `first`."""
+    """Merges the k nearest so far [BLOCK, k] with one more block of keys, which starts at index `first`."""
     index = first + jnp.arange(BLOCK, dtype=jnp.int32)
     squared = jnp.where(own[:, None] == index, jnp.inf, squared)
     squared = jnp.concatenate([best, squared], 1)
     indices = jnp.concatenate([indices, jnp.broadcast_to(index, (BLOCK, BLOCK))], 1)
-    columns, nearest, places = jnp.arange(squared.shape[1], dtype=jnp.int32), [], []
-    for _ in range(best.shape[1]):  # of float64 lax.top_k sorts everything, 30 times as slow on a CPU
+    columns, nearest, positions = jnp.arange(squared.shape[1], dtype=jnp.int32), [], []
+    for _ in range(best.shape[1]):  # lax.top_k sorts float64 fully, 30 times slower on a CPU
         nearest.append(squared.min(1, keepdims=True))
-        places.append(jnp.where(squared == nearest[-1], columns, len(columns)).min(1, keepdims=True))
-        squared = jnp.where(columns == places[-1], jnp.inf, squared)
-    return jnp.concatenate(nearest, 1), jnp.take_along_axis(indices, jnp.concatenate(places, 1), 1)
+        positions.append(jnp.where(squared == nearest[-1], columns, len(columns)).min(1, keepdims=True))
+        squared = jnp.where(columns == positions[-1], jnp.inf, squared)
+    return jnp.concatenate(nearest, 1), jnp.take_along_axis(indices, jnp.concatenate(positions, 1), 1)
 
 
 @partial(jax.jit, static_argnames='open_balls')

@@ -1,4 +1,4 @@
-"""Examples as a feature extractor sees them."""
+"""Runs feature extractors on sets of examples."""
 
 import hashlib
 from collections.abc import Callable, Mapping
@@ -8,22 +8,22 @@ from typing import NamedTuple
 import jax
 import numpy as np
 
-from gans import cache as kept
+from gans import cache as disk
 from gans.features.base import Extractor
 from gans.metrics.frechet import Moments, moments
 
 
 class Extracted(NamedTuple):
-    """A set of examples, and what an extractor makes of it."""
+    """A set of examples with their features."""
 
     examples: np.ndarray  # uint8 images [N, H, W, C], or float points [N, d]
     features: np.ndarray  # float32 [N, f] of images, float64 of points
     logits: np.ndarray | None  # float32 [N, K]
-    labels: np.ndarray | None = None  # int32 [N]: the classes that conditional samples were asked for
-    codes: np.ndarray | None = None  # int32 [N]: the categories that samples were drawn from, which nobody labelled
+    labels: np.ndarray | None = None  # int32 [N]: the requested classes of conditional samples
+    codes: np.ndarray | None = None  # int32 [N]: the unsupervised categories that samples were drawn with
 
     def part(self, index: slice | np.ndarray) -> 'Extracted':
-        """Some of the examples."""
+        """A subset of the examples."""
         return Extracted(*(None if x is None else x[index] for x in self))
 
     @property
@@ -33,10 +33,10 @@ class Extracted(NamedTuple):
 
 
 def extract(extractor: Extractor, examples: np.ndarray, asked: Mapping[str, np.ndarray] | None = None) -> Extracted:
-    """Runs the extractor on all examples, batch by batch; the last batch is filled up, so that one program serves.
+    """Runs the extractor on all examples, in batches; the last one is padded, so that one program suffices.
 
     Args:
-      asked: what samples were asked for: 'labels' or 'codes', see `Extracted`.
+      asked: the requested 'labels' or 'codes' of samples, see `Extracted`.
     """
     if extractor.apply is None:
         return Extracted(examples, examples.astype(np.float64, copy=False), None, **(asked or {}))
@@ -44,9 +44,9 @@ def extract(extractor: Extractor, examples: np.ndarray, asked: Mapping[str, np.n
     params, parts = jax.device_put(extractor.params), []
     for start in range(0, len(examples), size):
         batch = examples[start : start + size]
-        filled = np.concatenate([batch, np.repeat(batch[-1:], size - len(batch), 0)])
-        made = jax.device_get(apply(params, filled))
-        parts.append(jax.tree.map(lambda x, n=batch: x[: len(n)], made))
+        padded = np.concatenate([batch, np.repeat(batch[-1:], size - len(batch), 0)])
+        found = jax.device_get(apply(params, padded))
+        parts.append(jax.tree.map(lambda x, n=batch: x[: len(n)], found))
     features, logits = jax.tree.map(lambda *some: np.concatenate(some), *parts)
     return Extracted(examples, features, logits, **(asked or {}))
 
@@ -62,7 +62,7 @@ def extract_cached(extractor: Extractor, examples: np.ndarray) -> Extracted:
         found = extract(extractor, examples)._asdict()
         return {name: array for name, array in found.items() if name in ('features', 'logits') and array is not None}
 
-    held = kept.load_or_make('features', key, make)
+    held = disk.load_or_make('features', key, make)
     return Extracted(examples, held['features'], held.get('logits'))
 
 

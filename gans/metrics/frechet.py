@@ -1,4 +1,4 @@
-"""The Fréchet distance of two Gaussians, and the streaming moments that it needs."""
+"""The Fréchet distance of two Gaussians, and the streaming moments for it."""
 
 from functools import partial
 from math import nan
@@ -18,36 +18,39 @@ class Moments(NamedTuple):
 
     count: int
     mean: np.ndarray  # float64 [d]
-    cov: np.ndarray  # float64 [d, d], unbiased: of count - 1 degrees of freedom
-    factor: np.ndarray | None = None  # F [d, count] with F F^T = cov, of fewer examples than features
+    cov: np.ndarray  # float64 [d, d], unbiased
+    factor: np.ndarray | None = None  # F [d, count] with F F^T = cov, if there are fewer examples than features
 
 
 class Sum(NamedTuple):
-    """A float32 sum, and the rounding errors that it has left out so far."""
+    """A float32 sum, and its accumulated rounding errors."""
 
     value: Array
     error: Array
 
 
 class Running(NamedTuple):
-    """Sums over the examples seen so far, on the device, of features from which a constant is taken."""
+    """Sums of shifted features over the examples so far, on the device."""
 
     count: Array  # int32 []
-    shift: Array  # [d], the mean of the first batch: large means would cost the digits of small deviations
+    shift: Array  # [d], the mean of the first batch: a large mean would cost precision
     first: Sum  # [d], sum of x - shift
     second: Sum  # [d, d], sum of (x - shift)(x - shift)^T
 
 
 def start(d: int) -> Running:
-    """Sums over no examples yet, of d features."""
-    zeros = lambda *shape: Sum(jnp.zeros(shape, jnp.float32), jnp.zeros(shape, jnp.float32))
+    """Empty sums of d features."""
+
+    def zeros(*shape: int) -> Sum:
+        return Sum(jnp.zeros(shape, jnp.float32), jnp.zeros(shape, jnp.float32))
+
     return Running(jnp.zeros((), jnp.int32), jnp.zeros(d, jnp.float32), zeros(d), zeros(d, d))
 
 
 def update(running: Running, x: Array, valid: Array) -> Running:
-    """Takes in a batch of features x [B, d]; rows where valid [B] is False are not looked at.
+    """Adds a batch of features x [B, d]; rows where valid [B] is False are ignored.
 
-    Jit it outside and donate `running`: of 2,048 features it is 34 MB.
+    To be jitted by the caller with `running` donated: 34 MB for 2,048 features.
     """
     rows = valid[:, None]
     x = jnp.where(rows, x.astype(jnp.float32), 0)
@@ -63,10 +66,10 @@ def update(running: Running, x: Array, valid: Array) -> Running:
 
 
 def finish(running: Running) -> Moments:
-    """The moments of all that was taken in; NaN where a feature was NaN or infinite.
+    """The moments of all examples; NaN where a feature was NaN or infinite.
 
     Raises:
-      ValueError: there are fewer than two examples, whose covariance is not defined.
+      ValueError: fewer than two examples, whose covariance is not defined.
     """
     running = jax.device_get(running)
     count = _require_two(int(running.count))
@@ -76,7 +79,7 @@ def finish(running: Running) -> Moments:
 
 
 def moments(features: np.ndarray) -> Moments:
-    """Moments of features [N, d], which need not fit the device; of float64 ones in float64, on the host.
+    """Moments of features [N, d], which need not fit on the device; float64 features are processed on the host.
 
     Raises:
       ValueError: see `finish`.
@@ -84,8 +87,8 @@ def moments(features: np.ndarray) -> Moments:
     found = _moments_in_float64(features) if features.dtype == np.float64 else _stream_moments(features)
     if found.count > len(found.mean):
         return found
-    centred = features.astype(np.float64) - features.mean(0, dtype=np.float64)
-    return found._replace(factor=centred.T / np.sqrt(found.count - 1))
+    centered = features.astype(np.float64) - features.mean(0, dtype=np.float64)
+    return found._replace(factor=centered.T / np.sqrt(found.count - 1))
 
 
 def _stream_moments(features: np.ndarray) -> Moments:
@@ -98,10 +101,10 @@ def _stream_moments(features: np.ndarray) -> Moments:
 
 
 def _moments_in_float64(features: np.ndarray) -> Moments:
-    """Of numbers whose squares, or whose small deviations from a large mean, float32 does not hold."""
+    """For features whose squares, or small deviations from a large mean, need float64."""
     count, mean = _require_two(len(features)), features.mean(0)
-    centred = (features[i : i + BATCH] - mean for i in range(0, count, BATCH))
-    return Moments(count, mean, sum(x.T @ x for x in centred) / (count - 1))
+    centered = (features[i : i + BATCH] - mean for i in range(0, count, BATCH))
+    return Moments(count, mean, sum(x.T @ x for x in centered) / (count - 1))
 
 
 def _require_two(count: int) -> int:
@@ -114,12 +117,11 @@ def frechet(a: Moments, b: Moments) -> float:
     """Squared Wasserstein-2 distance of two Gaussians (Dowson and Landau 1982; in Inception's features: Heusel 2017).
 
     |mu_a - mu_b|^2 + tr(A + B - 2 (A B)^(1/2)). With A = F F^T and B = G G^T the last trace is the sum of the singular
-    values of F^T G: no root is taken of a product's eigenvalues, whose rounding a singular covariance would show. In
-    float64 on the host, some seconds at d = 2048, much less of few examples. NaN if a moment or the distance is NaN or
-    infinite.
+    values of F^T G, which is accurate for singular covariances, unlike the eigenvalues of A B. In float64 on the host,
+    some seconds at d = 2048, much less for few examples. NaN if a moment or the distance is NaN or infinite.
 
     Raises:
-      ValueError: a and b are of different features.
+      ValueError: a and b have different numbers of features.
     """
     if a.mean.shape != b.mean.shape or a.cov.shape != b.cov.shape:
         raise ValueError(f'moments of {a.mean.shape[0]} and of {b.mean.shape[0]} features cannot be compared')
@@ -130,16 +132,16 @@ def frechet(a: Moments, b: Moments) -> float:
         return nan
     overlap = np.linalg.svd(product, compute_uv=False).sum()
     distance = np.square(a.mean - b.mean).sum() + np.trace(a.cov) + np.trace(b.cov) - 2 * overlap
-    return float(max(distance, 0))  # rounding may take it below
+    return float(max(distance, 0))  # rounding may make it negative
 
 
 def is_singular(moments: Moments) -> bool:
-    """Whether there are too few examples for a covariance of full rank; the distance is then biased strongly."""
+    """Whether there are too few examples for a covariance of full rank, which biases the distance strongly."""
     return moments.count <= len(moments.mean)
 
 
 def _factor(moments: Moments) -> np.ndarray:
-    """F with F F^T = cov; rounding may leave a singular one with eigenvalues below 0."""
+    """F with F F^T = cov; negative eigenvalues from rounding are clipped."""
     if moments.factor is not None:
         return moments.factor
     values, vectors = np.linalg.eigh(moments.cov)

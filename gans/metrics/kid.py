@@ -1,4 +1,4 @@
-"""The kernel inception distance: a distance of distributions whose estimate is unbiased at any number of samples."""
+"""The kernel inception distance, whose estimate is unbiased for any number of samples."""
 
 from math import nan
 
@@ -8,7 +8,7 @@ from gans.metrics.distances import BLOCK, all_finite
 
 
 def subset_size(n: int, m: int, most: int = 1000) -> int:
-    """How many examples a subset has: half of the smaller set, so that subsets differ, and `most` at most."""
+    """Examples per subset: half of the smaller set, so that subsets differ, but at most `most`."""
     return min(min(n, m) // 2, most)
 
 
@@ -17,40 +17,45 @@ def kid(
 ) -> tuple[float, float]:
     """Squared maximum mean discrepancy with the kernel (x.y / d + 1)^3 (Binkowski 2018, 1801.01401).
 
-    The unbiased estimate may be below 0. All in float64 on the host: the result is a small difference of sums, and
-    takes 0.2 s for a subset of 1,000 of 2,048 features on two cores.
+    The unbiased estimate may be negative. In float64 on the host, because the result is a small difference of large
+    sums; 0.2 s per subset of 1,000 with 2,048 features on two cores.
 
     Args:
       real, fake: features [n, d] and [m, d].
-      subsets: how many pairs of subsets are drawn by `seed`, each without replacement.
-      size: examples in each subset, by default `subset_size`; of a whole set each subset is the same, and the
-        deviation says nothing.
+      subsets: number of pairs of subsets, each drawn without replacement with `seed`.
+      size: examples per subset, by default `subset_size`; subsets of the whole set are all equal, so that the deviation
+        is meaningless.
 
     Returns:
-      mean and standard deviation over the subsets; NaN both, if any feature is.
+      mean and standard deviation over the subsets; both NaN if any feature is.
 
     Raises:
-      ValueError: fewer than two examples in a subset, or more than there are; no subsets; features of different
-        widths.
+      ValueError: subsets of fewer than two examples or of more than there are; no subsets; different numbers of
+        features.
     """
     if real.shape[1:] != fake.shape[1:] or real.ndim != 2:
         raise ValueError(f'features are [n, d] with one d for both, not {real.shape} and {fake.shape}')
     size = subset_size(len(real), len(fake)) if size is None else size
     if not 2 <= size <= min(len(real), len(fake)) or subsets < 1:
         numbers = f'{subsets} of {size} from {len(real)} and {len(fake)}'
-        raise ValueError(f'at least 1 subset of 2 examples is needed, and no more than there are, not {numbers}')
+        raise ValueError(f'subsets must have at least 2 examples, and no more than there are, not {numbers}')
     if not all_finite(real, fake):
         return nan, nan
     rng = np.random.default_rng(seed)
-    draw = lambda x: x[rng.choice(len(x), size, replace=False)].astype(np.float64)
+
+    def draw(x: np.ndarray) -> np.ndarray:
+        return x[rng.choice(len(x), size, replace=False)].astype(np.float64)
+
     values = [_mmd2(draw(real), draw(fake)) for _ in range(subsets)]
     return float(np.mean(values)), float(np.std(values))
 
 
 def _mmd2(x: np.ndarray, y: np.ndarray) -> float:
-    """The unbiased estimate (equation 4 of the paper) from as many x as y, float64 [n, d]."""
+    """The unbiased estimate (eq. 4 of the paper) for x and y, both float64 [n, d]."""
     n = len(x)
-    same = sum(_sum(z, z) - _kernel(np.square(z).mean(1)).sum() for z in (x, y))  # but of each example with itself
+    same = sum(
+        _sum(z, z) - _kernel(np.square(z).mean(1)).sum() for z in (x, y)
+    )  # without pairs of an example with itself
     return same / (n * (n - 1)) - 2 * _sum(x, y) / n**2
 
 
@@ -61,6 +66,6 @@ def _sum(x: np.ndarray, y: np.ndarray) -> float:
 
 
 def _kernel(products: np.ndarray) -> np.ndarray:
-    """Of x.y / d."""
+    """The kernel, given x.y / d."""
     shifted = products + 1
-    return shifted * shifted * shifted  # numpy's power takes ten times as long
+    return shifted * shifted * shifted  # numpy's power is ten times slower

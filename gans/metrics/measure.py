@@ -1,4 +1,4 @@
-"""All metrics that apply to two sets of examples, by name."""
+"""All metrics that compare two sets of examples, by name."""
 
 from collections.abc import Mapping
 from typing import Any, NamedTuple
@@ -12,15 +12,15 @@ from gans.metrics.extract import Extracted
 from gans.metrics.frechet import frechet
 from gans.metrics.sliced import sliced_wasserstein
 
-NEIGHBOURS = {'precision_recall': 3, 'density_coverage': 5}  # k, as their papers have them
-SUBSETS = 100  # of the kernel distance
-SPLITS, PART = 10, 100  # parts of the Inception Score, and the samples that each must have; else there is one part
-PAIRS = 1000  # of images, for their similarity
-CONFIDENCE = 0.5  # from here on a classifier recognises an image
+NEIGHBORS = {'precision_recall': 3, 'density_coverage': 5}  # k, as in their papers
+SUBSETS = 100  # of KID
+SPLITS, PART = 10, 100  # splits of the Inception Score, and the minimum of samples in each; else there is one split
+PAIRS = 1000  # of images, for MS-SSIM
+CONFIDENCE = 0.5  # from which on a classifier recognizes an image
 
 
 class Value(NamedTuple):
-    """A number, and what its own stamp says beside the common one."""
+    """A number, and what its stamp has in addition to the common one."""
 
     value: float
     details: Mapping[str, Any] = {}
@@ -29,17 +29,17 @@ class Value(NamedTuple):
 def measure(
     real: Extracted, fake: Extracted, extractor: Extractor, modes: Modes | None = None, only: bool = False
 ) -> dict[str, Value]:
-    """Every metric that can be had of these examples; what needs more of them, or more pixels, is left out.
+    """Computes every metric that applies; those that need more examples, or more pixels, are left out.
 
     Args:
-      real, fake: both seen by `extractor`, at least two examples each.
-      modes: the truth about points that are a mixture.
-      only: the Fréchet distance alone.
+      real, fake: features of `extractor`, at least two examples each.
+      modes: the ground truth of a mixture of Gaussians.
+      only: only the Fréchet distance.
     """
     found = {protocol.frechet(extractor): Value(frechet(real.moments, fake.moments))}
     if only:
         return found
-    least = min(len(real.features), len(fake.features))
+    smaller = min(len(real.features), len(fake.features))
     images = real.examples.ndim == 4
     size = kid.subset_size(len(real.features), len(fake.features))
     if images and size > 1:
@@ -47,9 +47,9 @@ def measure(
         details = {'kernel': '(x.y / d + 1)^3', 'subsets': SUBSETS, 'subset size': size}
         found |= {'kid': Value(mean, details), 'kid_std': Value(std, details)}
     for function, (name, k) in zip(
-        (manifold.precision_recall, manifold.density_coverage), NEIGHBOURS.items(), strict=True
+        (manifold.precision_recall, manifold.density_coverage), NEIGHBORS.items(), strict=True
     ):
-        if least > k:
+        if smaller > k:
             values = function(real.features, fake.features, k)
             found |= {part: Value(v, {'k': k}) for part, v in zip(name.split('_'), values, strict=True)}
     if fake.logits is not None:
@@ -58,7 +58,7 @@ def measure(
 
 
 def _measure_classes(fake: Extracted, extractor: Extractor) -> dict[str, Value]:
-    """Of the samples' class probabilities."""
+    """Metrics of the samples' class probabilities."""
     name = protocol.inception_score(extractor)
     splits = SPLITS if len(fake.logits) >= SPLITS * PART else 1
     mean, std = probabilities.inception_score(fake.logits, splits)
@@ -85,7 +85,7 @@ def _measure_images(real: Extracted, fake: Extracted) -> dict[str, Value]:
         found['ms_ssim'] = Value(ssim.diversity(fake.examples, PAIRS), pairs)
     if spectrum.has_spectrum(height, width):
         found['spectrum_distance'] = Value(spectrum.spectrum_distance(real.examples, fake.examples))
-    found['memorised'] = Value(neighbors.memorization(fake.features, real.features))
+    found['memorized'] = Value(neighbors.memorization(fake.features, real.features))
     return found
 
 

@@ -1,4 +1,4 @@
-"""Nearest training examples: does a generator invent, or copy?"""
+"""Nearest training examples: does the generator memorize them?"""
 
 from math import nan
 
@@ -6,7 +6,7 @@ import numpy as np
 
 from gans.metrics.distances import BLOCK, all_finite, k_nearest, to_points
 
-CANDIDATES = 4  # the nearest in float32, of which float64 chooses: else rounding would choose among near duplicates
+CANDIDATES = 4  # nearest in float32, among which float64 decides: rounding must not choose between near duplicates
 
 
 def nearest(queries: np.ndarray, keys: np.ndarray, exclude_same: bool = False) -> tuple[np.ndarray, np.ndarray]:
@@ -14,12 +14,12 @@ def nearest(queries: np.ndarray, keys: np.ndarray, exclude_same: bool = False) -
 
     Args:
       queries, keys: features [n, d] and [m, d].
-      exclude_same: query i is key i itself, which is no neighbour of it.
+      exclude_same: query i is key i, and is excluded.
 
     Returns:
-      indices [n]: into keys; of equal keys the first, of more than 4 near duplicates (gans/metrics/distances.py) one of
-        them. -1 for all, if any feature is NaN.
-      distances [n]: of that key, in float64; NaN for all, if any feature is.
+      indices [n]: into keys; the first of equal keys, any of more than 4 near duplicates (gans/metrics/distances.py).
+        All -1 if any feature is NaN.
+      distances [n]: to that key, in float64; all NaN if any feature is.
 
     Raises:
       ValueError: there is no (other) key.
@@ -28,29 +28,29 @@ def nearest(queries: np.ndarray, keys: np.ndarray, exclude_same: bool = False) -
 
 
 def memorization(fake: np.ndarray, train: np.ndarray) -> float:
-    """Share of samples at least as near to their nearest training example as that one is to any other of them.
+    """Fraction of samples at least as close to their nearest training example as that one is to the rest of the set.
 
-    One minus authenticity (Alaa 2022, 2102.08921). Copies with a little noise give 1; new samples of the true
-    distribution do not give 0: one counts where it and its nearest example are each other's nearest, which in many
-    i.i.d. examples happens to 2/3 of them in one dimension, to 0.622 in two, 0.593 in three, and to 1/2 in the limit
-    of many (Cox 1981: the volume of a ball over that of two through each other's centres). Too few examples for their
-    dimensions give less, since some of them are the nearest of many: 0.13 for 10,000 normal ones in 128. So compare
-    with the value of held-out real examples. Of a training example that stands there twice only exact copies count.
+    One minus authenticity (Alaa 2022, 2102.08921). Noisy copies give 1, but new samples of the true distribution do not
+    give 0: a sample counts if it and its nearest example are mutual nearest neighbors, which for many i.i.d. examples
+    holds for 2/3 of them in one dimension, 0.622 in two, 0.593 in three, and 1/2 in the limit (Cox 1981: the volume of
+    a ball over that of two through each other's centers). With too few examples for the dimension it is lower, since
+    some examples are the nearest of many: 0.13 for 10,000 normal ones in 128 dimensions. So compare with the value of
+    held-out real examples. For duplicated training examples only exact copies count.
 
     Args:
       fake, train: features [n, d] and [m, d].
 
     Raises:
-      ValueError: there is no fake, or there are fewer than two training examples.
+      ValueError: no fakes, or fewer than two training examples.
     """
     if not len(fake) or len(train) < 2:
-        raise ValueError(f'a fake and two training examples are needed at least, not {len(fake)} and {len(train)}')
+        raise ValueError(f'at least one fake and two training examples are needed, not {len(fake)} and {len(train)}')
     index, distance = _nearest(fake, train)
     if np.isnan(distance).any():
         return nan
-    used, place = np.unique(index, return_inverse=True)
-    _, apart = _nearest(train[used], train, own=used)
-    return float((distance <= apart[place]).mean())
+    used, inverse = np.unique(index, return_inverse=True)
+    _, spacing = _nearest(train[used], train, own=used)
+    return float((distance <= spacing[inverse]).mean())
 
 
 def _nearest(queries: np.ndarray, keys: np.ndarray, own: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
@@ -59,7 +59,7 @@ def _nearest(queries: np.ndarray, keys: np.ndarray, own: np.ndarray | None = Non
         return np.full(len(queries), -1), np.full(len(queries), nan)
     others = len(keys) - (own is not None)
     if others < 1:
-        raise ValueError(f'there is no other example among {len(keys)} to be the nearest')
+        raise ValueError(f'{len(keys)} examples have no other example that could be the nearest')
     key_points, query_points = to_points(keys, queries)
     _, found = k_nearest(query_points, key_points, min(CANDIDATES, others), own)
     rows = (slice(i, i + BLOCK) for i in range(0, len(queries), BLOCK))
@@ -69,5 +69,5 @@ def _nearest(queries: np.ndarray, keys: np.ndarray, own: np.ndarray | None = Non
 
 
 def _distances(x: np.ndarray, candidates: np.ndarray) -> np.ndarray:
-    """Of x [n, d] to candidates [n, k, d], as [n, k] in float64."""
+    """From x [n, d] to candidates [n, k, d]: [n, k] in float64."""
     return np.linalg.norm(x[:, None].astype(np.float64) - candidates, axis=-1)

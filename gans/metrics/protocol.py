@@ -1,27 +1,28 @@
-"""Numbers that carry their protocol, so that those of different protocols cannot be compared by accident."""
+"""Results stamped with their protocol, so that different protocols are not compared by accident."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from gans.configs import drop_none
 from gans.core import System
 from gans.data import load
 from gans.data.base import Source
 from gans.features.base import Extractor
 from gans.numerics import numerics
 
-Protocol = dict[str, Any]  # JSON values; two numbers compare if all of theirs are equal
+Protocol = dict[str, Any]  # JSON values; results are comparable if all of them are equal
 
 
 class Result(NamedTuple):
     """A number and its stamp."""
 
-    metric: str  # 'NAME', or 'NAME/real' and 'NAME/untrained': what stands beside it, see `gans.evaluate.judge`
+    metric: str  # 'NAME', or its references 'NAME/real' and 'NAME/untrained', see `gans.evaluate.judge`
     value: float
     protocol: Protocol
 
     def json(self, **more: Any) -> dict[str, Any]:
-        """As it lies in evaluation.json; what is not finite is None there."""
+        """As stored in evaluation.json, where non-finite values are None."""
         finite = self.value == self.value and abs(self.value) != float('inf')
         return {'metric': self.metric, 'value': self.value if finite else None, **more, 'protocol': self.protocol}
 
@@ -43,25 +44,25 @@ def features(extractor: Extractor) -> Protocol:
 
 
 def data(config: Mapping[str, Any], source: Source) -> Protocol:
-    """The data set's part: its name, its split, its other options as far as they are set, and which examples it has."""
-    options = {key: value for key, value in config.items() if value is not None}
-    # Training alone sees flips, and where the examples lie does not matter: their hash tells which they are.
-    beside = ('name', 'split', 'flip', 'on_device_max_mb', 'folder', 'data_dir', 'cache', 'strict')
-    others = ' '.join(f'{key}={value}' for key, value in sorted(options.items()) if key not in beside)
+    """The data set's part of a stamp: name, split, other options that are set, and the hash of its examples."""
+    options = drop_none(config)
+    # Only training sees flips, and it does not matter where examples are stored: their hash identifies them.
+    ignored = ('name', 'split', 'flip', 'on_device_max_mb', 'folder', 'data_dir', 'cache', 'strict')
+    others = ' '.join(f'{key}={value}' for key, value in sorted(options.items()) if key not in ignored)
     name = options['name']
-    name = f'folder:{Path(name).name}' if name.startswith('folder:') else name  # wherever it lies
+    name = f'folder:{Path(name).name}' if name.startswith('folder:') else name  # without its location
     split = options.get('split') or load.arguments(options['name']).get('split', 'all')
     hashed = {'data hash': source.digest} if source.digest else {}
     return {'data': f'{name} {others}'.strip(), 'split': split, **hashed}
 
 
 def run(config: Mapping[str, Any], source: Source, system: System) -> Protocol:
-    """A run's part: that of its data (`config.data`, and the set itself), how its generator draws, jax's settings."""
+    """A run's part of a stamp: its data (`config.data` and the data set), how it samples, and jax's settings."""
     return data(config, source) | {'ema': system.ema is not None, 'statistics': 'running averages'} | numerics()
 
 
 def differences(protocols: Sequence[Protocol]) -> dict[str, list[Any]]:
-    """By key, the distinct values (in order of appearance) of all keys in which some protocols differ."""
+    """The keys in which protocols differ, with their distinct values in order of appearance."""
     keys = dict.fromkeys(key for protocol in protocols for key in protocol)
     values = {key: [protocol.get(key) for protocol in protocols] for key in keys}
     distinct = {key: [v for i, v in enumerate(some) if v not in some[:i]] for key, some in values.items()}

@@ -1,4 +1,4 @@
-"""The scores of a run, while it trains."""
+"""Scores of a run during training."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -18,15 +18,15 @@ from gans.metrics.toys import moments as mean_and_std
 from gans.ops.pixels import to_uint8
 
 PREFIX = 'eval/'  # of scores among a run's metrics
-EVALUATED = 'evaluation/'  # of the results of --mode=evaluate, beside them
+EVALUATED = 'evaluation/'  # of results of --mode=evaluate, next to them
 SLICED = f'{PREFIX}sliced_wasserstein'  # every run has it
-# Which values are better; a score that is not here has no such order (the mean, say, has a goal instead).
+# Which values are better; other scores have no such order (the mean, for example, has a target instead).
 LOWER = ('fid', 'kid', 'reverse_kl', 'sliced_wasserstein', 'spectrum_distance', 'code_error')
 HIGHER = ('is', 'precision', 'recall', 'density', 'coverage', 'accuracy', 'cas', 'modes', 'high_quality')
 
 
 def better(metric: str) -> str | None:
-    """Which values of a score are better, 'lower' or 'higher'; None if it has no such order."""
+    """Which values of a score are better, 'lower' or 'higher'; None if neither."""
     name = metric.removeprefix(PREFIX).removeprefix(EVALUATED)
     if name in LOWER or name.startswith('fd_'):
         return 'lower'
@@ -34,25 +34,25 @@ def better(metric: str) -> str | None:
 
 
 def selection_metric(names: Mapping[str, Any]) -> str:
-    """Which of a run's scores says which checkpoint is the best: the Fréchet distance if there is one."""
+    """The score that selects the best checkpoint: the Fréchet distance if there is one."""
     return next((name for name in names if name == f'{PREFIX}fid' or name.startswith(f'{PREFIX}fd_')), SLICED)
 
 
 class Scorer:
-    """The scores of samples against a set, all of them cheap.
+    """Cheap scores of samples against a data set.
 
-    `floor`: by metric, what another draw of real images would have; `warning`: a line, or nothing.
+    floor: by metric, the score between two halves of the real images. warning: a line, or empty.
     """
 
     def __init__(self, source: Source, real: np.ndarray, num: int, extractor: Extractor | None) -> None:
         """
         Args:
-          real: examples [M, ...] of the set in the order that `examples` gives, M at least 2 num.
-          num: samples that will be scored at a time.
+          real: examples [M, ...] of the set in the order of `examples`, M at least 2 num.
+          num: number of samples per call.
           extractor: for a Fréchet distance of images.
 
         Raises:
-          UserError: a set of too few images for that.
+          UserError: too few images for that.
         """
         self._source, self._real, self._extractor = source, real[:num], extractor
         self.floor: dict[str, float] = {}
@@ -61,7 +61,9 @@ class Scorer:
             distinct = real[: len(real) if source.size is None else source.size]
             if len(distinct) < 4:  # two in each half
                 count = f'{len(distinct)} image{"s" * (len(distinct) > 1)}'
-                raise UserError(f'a Fréchet distance wants at least 4 images, this set has {count}: eval.features=None')
+                raise UserError(
+                    f'a Fréchet distance needs at least 4 images, this data set has {count}: set eval.features=None'
+                )
             features = extract_cached(extractor, to_uint8(distinct[: 2 * num])).features
             first, second = halves(len(features), num)
             self._moments = moments(features[:num])
@@ -70,7 +72,7 @@ class Scorer:
             if is_singular(self._moments) or num <= features.shape[1]:
                 self.warning = (
                     f'{self._name}: {self._moments.count:,} real and {num:,} generated images are too few for '
-                    f'{features.shape[1]:,} features (singular covariances): compare with the same numbers only'
+                    f'{features.shape[1]:,} features (singular covariances): compare with equal numbers only'
                 )
 
     def __call__(self, samples: np.ndarray) -> dict[str, float]:
@@ -88,8 +90,8 @@ class Scorer:
 
 
 def halves(size: int, num: int) -> tuple[slice, slice]:
-    """Two disjoint parts of `size` real examples that stand in a random order, of `num` each if there are enough, else
-    as large as they can be.
+    """Two disjoint parts of `size` real examples in random order, of `num` each, or half of the examples if there are
+    fewer.
     """
     half = min(num, size // 2)
     return slice(0, half), slice(half, 2 * half)
@@ -99,7 +101,7 @@ def stamps(common: Protocol, source: Source, num: int, extractor: Extractor | No
     """The stamp of each score, by metric name.
 
     Args:
-      common: what all have: data set, latents, weights of the generator.
+      common: the common part: data set, latents, weights of the generator.
     """
     real = num if source.size is None else min(num, source.size)
     numbers = common | {'fake': num}

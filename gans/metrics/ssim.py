@@ -1,4 +1,4 @@
-"""Structural similarity of pictures, at one scale and at many; and the diversity of samples that it measures."""
+"""Structural similarity of images at one or many scales, and the diversity of samples measured by it."""
 
 from functools import partial
 
@@ -12,11 +12,11 @@ BATCH = 32  # pairs at a time
 WINDOW, SIGMA = 11, 1.5  # pixels
 C1, C2 = (0.01 * 255) ** 2, (0.03 * 255) ** 2
 WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)  # of the scales, the finest first
-SMALLEST = 3  # pixels of a side: below, a window is one pixel, which has no structure
+SMALLEST = 3  # pixels of a side: below, a window is a single pixel without structure
 
 
 def scales(height: int, width: int) -> int:
-    """How many of the five scales have room for a whole window; one at least. It belongs to the stamp of a number.
+    """How many of the five scales fit a whole window, at least one; part of the stamp of a result.
 
     5 from 176 px on, 4 from 88, 3 from 44, 2 from 22.
     """
@@ -26,14 +26,14 @@ def scales(height: int, width: int) -> int:
 def ssim(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     """Mean structural similarity [B] of pairs of images (Wang 2004), from -1 to 1; 1 for equal ones.
 
-    A Gaussian window of 11 x 11 pixels and deviation 1.5 at each place where it lies in the picture as a whole; in a
-    picture less than 11 px high or wide, the largest odd window that does. The mean over channels.
+    A Gaussian window of 11 x 11 pixels and deviation 1.5 at each position where it fits into the image; in images less
+    than 11 px high or wide, the largest odd window that does. Averaged over channels.
 
     Args:
       a, b: [B, H, W, C], uint8 or float, in 0..255. An image with a NaN scores NaN.
 
     Raises:
-      ValueError: the shapes differ, or are none of images.
+      ValueError: the shapes differ, or are not those of images.
     """
     return _map_batches(a, b, levels=1)
 
@@ -41,10 +41,10 @@ def ssim(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 def ms_ssim(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     """Multi-scale structural similarity [B] of pairs of images (Wang 2003, equation 7), from 0 to 1.
 
-    The contrasts and structures at each scale, and the luminance at the coarsest; from one scale to the next the means
-    of 2 x 2 pixels are taken, without an odd last row or column. Pictures with no room for five scales have as many as
-    `scales` says, with the first weights made to sum to 1; of one, it is `ssim`. Of several scales, what is
-    negative counts as 0. The mean over channels. Arguments and errors are those of `ssim`.
+    Contrast and structure at each scale, and luminance at the coarsest; each scale has means of 2 x 2 pixels of the
+    last, without an odd last row or column. Images too small for five scales use `scales` of them, with the first
+    weights normalized to sum to 1; a single scale gives `ssim`. With several scales, negative values count as 0.
+    Averaged over channels. Arguments and errors are those of `ssim`.
     """
     return _map_batches(a, b, levels=scales(*a.shape[1:3]))
 
@@ -52,17 +52,17 @@ def ms_ssim(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 def diversity(images: np.ndarray, pairs: int = 1000, seed: int = 0) -> float:
     """Mean MS-SSIM of random pairs of different images (Odena 2017, 1610.09585, section 4.2): LOW is diverse.
 
-    The paper takes it within each class, and compares with that of real images.
+    The paper computes it within each class, and compares it with that of real images.
 
     Args:
       images: [N, H, W, C] in 0..255.
-      pairs: how many are drawn by `seed`, with replacement.
+      pairs: number of pairs, drawn with `seed`, with replacement.
 
     Raises:
-      ValueError: there are fewer than two images, or no pairs are wanted.
+      ValueError: fewer than two images, or no pairs.
     """
     if len(images) < 2 or pairs < 1:
-        raise ValueError(f'a pair needs two images, not {len(images)}; and one pair at least is needed, not {pairs}')
+        raise ValueError(f'at least two images and one pair are needed, not {len(images)} and {pairs}')
     rng = np.random.default_rng(seed)
     one = rng.integers(len(images), size=pairs)
     other = (one + rng.integers(1, len(images), size=pairs)) % len(images)
@@ -72,15 +72,16 @@ def diversity(images: np.ndarray, pairs: int = 1000, seed: int = 0) -> float:
 
 def _map_batches(a: np.ndarray, b: np.ndarray, levels: int) -> np.ndarray:
     if a.shape != b.shape or a.ndim != 4 or not a.size:
-        raise ValueError(f'pairs of images are [B, H, W, C] both, not {a.shape} and {b.shape}')
-    padded = lambda x: np.pad(x, ((0, -len(x) % BATCH), (0, 0), (0, 0), (0, 0)))
-    pieces = [slice(i, i + BATCH) for i in range(0, len(a), BATCH)]
-    return np.concatenate([_similarity(padded(a[at]), padded(b[at]), levels) for at in pieces])[: len(a)]
+        raise ValueError(f'pairs of images must both be [B, H, W, C], not {a.shape} and {b.shape}')
+    count = len(a)
+    a, b = (np.pad(x, ((0, -count % BATCH), (0, 0), (0, 0), (0, 0))) for x in (a, b))
+    batches = [slice(i, i + BATCH) for i in range(0, count, BATCH)]
+    return np.concatenate([_similarity(a[at], b[at], levels) for at in batches])[:count]
 
 
 @partial(jax.jit, static_argnames='levels')
 def _similarity(a: Array, b: Array, levels: int) -> Array:
-    """MS-SSIM [B] over so many scales; over one it is SSIM."""
+    """MS-SSIM [B] over `levels` scales; SSIM for one."""
     a, b = a.astype(jnp.float32), b.astype(jnp.float32)
     if levels == 1:
         return _terms(a, b)[0].mean(-1)
@@ -94,8 +95,8 @@ def _similarity(a: Array, b: Array, levels: int) -> Array:
 
 
 def _terms(a: Array, b: Array) -> tuple[Array, Array]:
-    """Means [B, C] over the picture of SSIM, and of its factor of contrast and structure."""
-    a, b = a - 127.5, b - 127.5  # fewer digits are lost in variances
+    """Means [B, C] over an image of SSIM, and of its contrast and structure factor."""
+    a, b = a - 127.5, b - 127.5  # variances are more precise
     mean_a, mean_b = _blur(a), _blur(b)
     variances = _blur(a * a + b * b) - mean_a * mean_a - mean_b * mean_b
     contrast = (2 * (_blur(a * b) - mean_a * mean_b) + C2) / (variances + C2)
@@ -105,9 +106,9 @@ def _terms(a: Array, b: Array) -> tuple[Array, Array]:
 
 
 def _blur(x: Array) -> Array:
-    """x [B, H, W, C] under the window, wherever it lies in the picture as a whole: a product with a band matrix a side.
+    """Filters x [B, H, W, C] with the window, without padding, by a band matrix per axis.
 
-    On a CPU that takes a twentieth of the time of XLA's grouped convolutions.
+    On a CPU that is 20 times faster than XLA's grouped convolutions.
     """
     height, width = x.shape[1:3]
     size = min(WINDOW, height - (height + 1) % 2, width - (width + 1) % 2)
@@ -116,7 +117,7 @@ def _blur(x: Array) -> Array:
 
 
 def _window(length: int, size: int) -> np.ndarray:
-    """Gaussian weights [length - size + 1, length]: row i weighs the places i .. i + size - 1."""
+    """Gaussian weights [length - size + 1, length]: row i has those of pixels i .. i + size - 1."""
     weights = np.exp(-0.5 * np.square((np.arange(size) - size // 2) / SIGMA))
     offset = np.arange(length) - np.arange(length - size + 1)[:, None]
     inside = (offset >= 0) & (offset < size)

@@ -1,4 +1,4 @@
-"""Scores of samples of toy mixtures, against the truth."""
+"""Scores of samples against the ground truth of toy mixtures."""
 
 import numpy as np
 
@@ -14,18 +14,18 @@ def mode_counts(samples: np.ndarray, modes: Modes) -> dict[str, float]:
     """How well samples [N, d] cover a mixture, as PacGAN (1712.04086, section 4.1) and its code count.
 
     Returns:
-      modes: centres with at least one sample of high quality, within 3 sigma of it.
-      high_quality: share of such samples; 0.98889 of a true 2-D mixture: above it the generator has shrunk.
-      reverse_kl: log K - entropy of the high-quality samples over the K modes, in nats; log K if there is none. Of n
-        true samples it is about (K - 1) / 2n.
+      modes: centers with at least one high-quality sample, within 3 sigma.
+      high_quality: fraction of such samples; 0.98889 for the true 2-D mixture, above it modes are too narrow.
+      reverse_kl: log K - entropy of the high-quality samples over the K modes, in nats; log K if there are none. About
+        (K - 1) / 2n for n true samples.
     """
     samples = np.asarray(samples, np.float64)
     distances = np.linalg.norm(samples[:, None] - np.asarray(modes.centres, np.float64), axis=-1)  # [N, K]
-    nearest, near = distances.argmin(1), distances.min(1) < 3 * modes.sigma
-    counts = np.bincount(nearest[near], minlength=len(modes.centres))
+    nearest, close = distances.argmin(1), distances.min(1) < 3 * modes.sigma
+    counts = np.bincount(nearest[close], minlength=len(modes.centres))
     shares = counts[counts > 0] / max(counts.sum(), 1)
     return {
         'modes': float((counts > 0).sum()),
-        'high_quality': float(near.mean()),
+        'high_quality': float(close.mean()),
         'reverse_kl': float(np.log(len(counts)) + (shares * np.log(shares)).sum()),
     }

@@ -1,4 +1,4 @@
-"""Heads on a critic's features: they tell what class or which code an image shows, with the critic's body as theirs."""
+"""Heads on a critic's features, which predict the class or the code of an image with the critic's body."""
 
 import flax.linen as nn
 import jax
@@ -13,7 +13,7 @@ NORMS = ('none', 'batch', 'layer')
 
 
 class Head(nn.Module):
-    """Features [B, f] -> answers [B, outputs], float32: dense, norm and leaky ReLU for each width, then dense."""
+    """Features [B, f] -> predictions [B, outputs], float32: dense, norm and leaky ReLU for each width, then dense."""
 
     outputs: int
     compute: Compute
@@ -33,7 +33,7 @@ class Head(nn.Module):
 
 
 def head(critic: Net, outputs: int, compute: Compute, widths: tuple[int, ...] = (), norm: str = 'batch') -> Net:
-    """The net features [B, f] -> answers [B, outputs] on the features of that critic, whatever their number."""
+    """The net features [B, f] -> predictions [B, outputs] for the features of that critic."""
 
     def features(rng: Array) -> Array:
         params, stats = critic.init(rng)

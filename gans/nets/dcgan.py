@@ -1,9 +1,9 @@
 """DCGAN's nets (Radford 2016, 1511.06434) for any square image whose size halves, rounded up, to 4 or 7.
 
-Sizes go base, ..., size / 2, size, each half of the next, rounded up: 4 8 16 32 64, 7 14 28, or 4 7 14 28. Channels
-double with every halving. The first layer of the generator is a dense layer to [base, base, C], which is the same as
-the transposed convolution of a 1 x 1 image in PyTorch's DCGAN; likewise the last one of the critic. Biases stand where
-no norm follows, so the generator has 3 parameters and the critic 65 more than in PyTorch's DCGAN tutorial.
+Resolutions are base, ..., size / 2, size, each half of the next, rounded up: 4 8 16 32 64, 7 14 28, or 4 7 14 28.
+Channels double with every halving. The first layer of the generator is a dense layer to [base, base, C], equivalent to
+the transposed convolution of a 1 x 1 image in PyTorch's DCGAN; likewise the last layer of the critic. Layers without a
+norm have biases, so that the generator has 3 and the critic 65 parameters more than in PyTorch's DCGAN tutorial.
 """
 
 import flax.linen as nn
@@ -28,24 +28,24 @@ from gans.ops.noise import Noise, latent_keys
 
 
 def sizes(shape: tuple[int, ...], base: int) -> list[int]:
-    """[base, ..., H]: the resolutions of the blocks. An image that the net cannot make is a user's error."""
+    """[base, ..., H]: the resolutions of the blocks. Raises UserError for images that the nets do not support."""
     if len(shape) != 3 or shape[0] != shape[1]:
         raise UserError(
-            f"net 'dcgan' makes square images [H, W, C], not {shape}: use the net 'mlp' or another data.size"
+            f"net 'dcgan' supports square images [H, W, C], not {shape}: use the net 'mlp' or another data.size"
         )
     halvings = [shape[0]]
     while halvings[0] > base:
         halvings.insert(0, -(-halvings[0] // 2))
     if halvings[0] != base or len(halvings) < 2:
         raise UserError(
-            f"net 'dcgan' with base={base} cannot make {shape[0]} pixels: data.size must come to {base} by halving, "
-            f'rounded up, such as 32 or 28 for base=4, and 28 for base=7'
+            f"net 'dcgan' with base={base} does not support {shape[0]} pixels: data.size must be halved to {base}, "
+            f'rounding up, such as 32 or 28 for base=4, and 28 for base=7'
         )
     return halvings
 
 
 def _kernel(kernel: int, size: int) -> int:
-    """An odd image is halved by an odd kernel only: 7 -> 4 takes 3 where 8 -> 4 takes 4."""
+    """Halving an odd image needs an odd kernel: 7 -> 4 takes 3 where 8 -> 4 takes 4."""
     return kernel - 1 if size % 2 and kernel % 2 == 0 else kernel
 
 
@@ -54,7 +54,7 @@ class Generator(nn.Module):
 
     width: channels of the last hidden block. kernel: of the convolutions. norm: none, batch, layer, instance, virtual.
     upsample: 'transposed' convolution, or 'resize' (nearest) followed by a convolution of kernel - 1 or kernel,
-    whichever is odd, which leaves no checkerboards (Odena 2016). noise: is added in each block before its norm.
+    whichever is odd, which avoids checkerboards (Odena 2016). noise: added in each block before its norm.
     """
 
     shape: tuple[int, ...]
@@ -110,7 +110,7 @@ class Critic(nn.Module):
     """Images [B, H, W, C] -> scores [B].
 
     width: channels of the first block. norm: none, batch, layer, instance or spectral; never in the first block.
-    minibatch: None, 'std' or 'discrimination': what the last layer is told of the batch around an example.
+    minibatch: None, 'std' or 'discrimination': statistics of the batch that the last layer also gets.
     """
 
     shape: tuple[int, ...]

@@ -1,5 +1,5 @@
-"""The nets of the Dirac-GAN (Mescheder 2018, 1801.04406, definition 2.1): one number each, for data that are points
-on the line. The generator is a point theta, the critic the line psi x.
+"""The nets of the Dirac-GAN (Mescheder 2018, 1801.04406, definition 2.1): one parameter each, for points on the line.
+The generator is a point theta, the critic the line psi x.
 """
 
 import flax.linen as nn
@@ -11,11 +11,11 @@ from gans.errors import UserError
 
 def _check(shape: tuple[int, ...]) -> None:
     if shape != (1,):
-        raise UserError(f"net 'dirac' knows points on the line [1], not {shape}: set data.name=dirac or gaussian1d")
+        raise UserError(f"net 'dirac' supports points [1] on the line, not {shape}: set data.name=dirac or gaussian1d")
 
 
 class Generator(nn.Module):
-    """Latents [B, d] -> [B, 1], theta for each of them. start: theta at step 0."""
+    """Latents [B, d] -> theta, [B, 1]. start: initial theta."""
 
     shape: tuple[int, ...]
     compute: Compute
@@ -29,7 +29,7 @@ class Generator(nn.Module):
 
 
 class Critic(nn.Module):
-    """x [B, 1] -> scores psi x [B]. start: psi at step 0."""
+    """x [B, 1] -> scores psi x [B]. start: initial psi."""
 
     shape: tuple[int, ...]
     compute: Compute

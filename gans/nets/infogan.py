@@ -1,5 +1,5 @@
-"""InfoGAN's nets (Chen 2016, 1606.03657, appendix C.1) as 'Are GANs created equal?' (Lucic 2018, 1711.10337) uses
-them, for any square image whose size divides by 4: two strided convolutions and a wide dense layer. The autoencoder is
+"""InfoGAN's nets (Chen 2016, 1606.03657, appendix C.1) as 'Are GANs created equal?' (Lucic 2018, 1711.10337) uses them,
+for any square image whose size is divisible by 4: two strided convolutions and a wide dense layer. The autoencoder is
 the critic of that paper's BEGAN.
 
 `width` scales all of them: w and 2w channels, 16w units; 64 in the papers. `norm`: none, batch, layer or instance, and
@@ -13,18 +13,20 @@ from gans.core import Array, Compute
 from gans.errors import UserError, unknown
 from gans.ops.layers import NORMS, Conv, ConvTranspose, Dense, Score, activation, initializer, norm
 
-DENSE_NORMS = tuple(kind for kind in NORMS if kind != 'instance')  # one number a unit has no moments
+DENSE_NORMS = tuple(kind for kind in NORMS if kind != 'instance')  # a single number per unit has no moments
 
 
 def _check(shape: tuple[int, ...], role: str, kind: str, norms: tuple[str, ...]) -> None:
     if len(shape) != 3 or shape[0] != shape[1] or shape[0] % 4:
-        raise UserError(f"net 'infogan' wants square images whose size divides by 4, not {shape}: change data.size")
+        raise UserError(
+            f"net 'infogan' supports square images whose size is divisible by 4, not {shape}: change data.size"
+        )
     if kind not in norms:
         raise unknown(f"{role}.norm of the net 'infogan'", kind, norms)
 
 
 class _Layers(nn.Module):
-    """What the three nets share: their fields, and layers with norm and activation."""
+    """Fields and layers that the three nets share."""
 
     shape: tuple[int, ...]
     compute: Compute
@@ -39,19 +41,19 @@ class _Layers(nn.Module):
         x = norm(self.norm, x, train, name=f'norm_{layer}', compute=self.compute)
         return activation(self.activation)(x)
 
-    def options(self, normed: bool) -> tuple:
-        """Precision, bias (a norm's shift does its work), spectral norm and initialiser of a linear layer."""
-        bias = not normed or self.norm in ('none', 'spectral')
+    def options(self, with_norm: bool) -> tuple:
+        """Precision, bias (redundant before a norm), spectral norm and initializer of a linear layer."""
+        bias = not with_norm or self.norm in ('none', 'spectral')
         return self.compute, bias, self.norm == 'spectral', initializer(self.init_std)
 
     def dense(self, x: Array, units: int, layer: str, train: bool) -> Array:
         """Dense layer, norm, activation: [B, d] -> [B, units]."""
         return self.norm_act(Dense(units, *self.options(True), name=layer)(x, train), layer, train)
 
-    def down(self, x: Array, layer: str, channels: int, normed: bool, train: bool) -> Array:
-        """Half the size, activated: [B, H, W, C] -> [B, H/2, W/2, channels]."""
-        x = Conv(channels, *self.options(normed), kernel=4, stride=2, padding=1, name=layer)(x, train)
-        return self.norm_act(x, layer, train) if normed else activation(self.activation)(x)
+    def down(self, x: Array, layer: str, channels: int, with_norm: bool, train: bool) -> Array:
+        """Strided convolution, norm, activation: [B, H, W, C] -> [B, H/2, W/2, channels]."""
+        x = Conv(channels, *self.options(with_norm), kernel=4, stride=2, padding=1, name=layer)(x, train)
+        return self.norm_act(x, layer, train) if with_norm else activation(self.activation)(x)
 
     def images(self, x: Array, train: bool, prefix: str = '') -> Array:
         """From features to images in (-1, 1): [B, d] -> [B, *shape]."""
@@ -90,7 +92,7 @@ class Critic(_Layers):
 
 
 class Autoencoder(_Layers):
-    """Images [B, H, W, C] -> reconstructions of the same shape, through a code of `width` numbers."""
+    """Images [B, H, W, C] -> reconstructions of the same shape, through a code of dimension `width`."""
 
     @nn.compact
     def __call__(self, x: Array, train: bool = True) -> Array:
@@ -101,5 +103,5 @@ class Autoencoder(_Layers):
             x, train
         )
         code = self.dense(x.reshape(len(x), -1), self.width, 'code', train)
-        self.sow('features', 'told', code.astype(jnp.float32))
+        self.sow('features', 'features', code.astype(jnp.float32))
         return self.images(code, train, 'decode_')

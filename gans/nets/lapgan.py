@@ -1,8 +1,8 @@
 """LAPGAN's nets for one level of the pyramid (Denton 2015, 1506.05751, section 4, and the authors' code): few wide
-convolutions at the level's own size. The coarsest level is a GAN of other nets, such as 'mlp'.
+convolutions at the resolution of the level. The coarsest level is a GAN of other nets, such as 'mlp'.
 
-Kernels and depth are those of the code for CIFAR-10, whose width is 128. Here images are padded in the critic too, so
-that levels may be small. The code drops units of the critic's last layer in training, which is left out.
+Kernels and depth are those of the code for CIFAR-10, whose width is 128. Here the critic's convolutions are padded as
+well, so that levels may be small. The dropout in the critic's last layer is left out.
 """
 
 import flax.linen as nn
@@ -14,7 +14,7 @@ from gans.ops.layers import Conv, Dense, Score, activation, initializer
 
 
 def _with_class(self: 'LevelGenerator | LevelCritic', x: Array, label: Array | None, train: bool) -> Array:
-    """The class as one more plane behind the channels: a linear map of the one-hot vector, and a ReLU."""
+    """Appends the class as one more channel: a linear map of the one-hot vector, and a ReLU."""
     if self.classes is None:
         return x
     height, width, _ = self.shape
@@ -23,10 +23,10 @@ def _with_class(self: 'LevelGenerator | LevelCritic', x: Array, label: Array | N
 
 
 class LevelGenerator(nn.Module):
-    """Noise [B, H, W, 1], the enlarged coarser image [B, H, W, C], labels [B] -> residual [B, H, W, C], unbounded.
+    """Noise [B, H, W, 1], upsampled coarser image [B, H, W, C], labels [B] -> residual [B, H, W, C], unbounded.
 
-    classes: how many there are, or None: then there are no labels. kernels: of the convolutions. init_std: small, so
-    that at first an image is the smaller one enlarged.
+    classes: number of classes, None without labels. kernels: of the convolutions. init_std: small, so that initially
+    residuals are small.
     """
 
     shape: tuple[int, ...]
@@ -49,10 +49,10 @@ class LevelGenerator(nn.Module):
 
 
 class LevelCritic(nn.Module):
-    """Residual [B, H, W, C], the enlarged coarser image [B, H, W, C], labels [B] -> scores [B]. Their sum is formed
-    first, so the critic judges an image, and sharpness goes with content.
+    """Residual [B, H, W, C], upsampled coarser image [B, H, W, C], labels [B] -> scores [B]. The critic sees their sum,
+    the image itself.
 
-    classes: how many there are, or None: then there are no labels.
+    classes: number of classes, None without labels.
     """
 
     shape: tuple[int, ...]

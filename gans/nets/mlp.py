@@ -25,10 +25,10 @@ def _hidden(
     act = activation(self.activation)
     spectral = self.norm == 'spectral'
     for i, width in enumerate(self.widths):
-        bias = self.norm in ('none', 'spectral')  # else the norm's shift does its work
+        bias = self.norm in ('none', 'spectral')  # else redundant with the norm's shift
         dense = Dense(width * pieces, self.compute, bias, spectral, initializer(self.init_std), name=f'dense_{i}')
         x = dense(x, train)
-        # Maxima of slices: on CPU a reduction over so few numbers takes a third of a step of PacGAN's toys.
+        # Maxima of slices: on CPU, a reduction over so few numbers takes a third of a step of PacGAN's toys.
         x = x if pieces == 1 else functools.reduce(jnp.maximum, jnp.split(x, pieces, -1))
         x = x if keys is None else Noise(name=f'noise_{i}')(x, keys[i])
         x = act(norm(self.norm, x, train, name=f'norm_{i}', compute=self.compute, label=label))
@@ -36,9 +36,9 @@ def _hidden(
 
 
 class Generator(nn.Module):
-    """Latents [B, d] -> examples [B, *shape]; images end in a tanh, points in nothing.
+    """Latents [B, d] -> examples [B, *shape], with a final tanh for images.
 
-    noise: is added in each hidden layer before its norm, a number an example.
+    noise: added in each hidden layer before its norm, one number per example.
     """
 
     shape: tuple[int, ...]
@@ -65,8 +65,8 @@ class Generator(nn.Module):
 class Critic(nn.Module):
     """Examples [B, *shape] -> scores [B].
 
-    pieces: of maxout (Goodfellow 2013, 1302.4389): each unit is the largest of so many; with activation='identity'.
-    minibatch: None, 'std' or 'discrimination': what the last layer is told of the batch around an example.
+    pieces: of maxout (Goodfellow 2013, 1302.4389): each unit is the maximum of that many; use activation='identity'.
+    minibatch: None, 'std' or 'discrimination': statistics of the batch that the last layer also gets.
     """
 
     shape: tuple[int, ...]

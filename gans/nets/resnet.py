@@ -1,10 +1,10 @@
 """SN-GAN's ResNets (Miyato 2018, 1802.05957, tables 4 and 5) for images of 32 and of 48 pixels.
 
-`width` scales them and is 64 in the paper, whose channels are multiples of it. What the tables leave open is as in the
-authors' code (sngan_projection): a critic's hidden channels are those of its input, except in the first block; all
-convolutions have biases; kernels begin as Glorot's uniform ones, those of residual branches larger by sqrt(2).
+`width` is 64 in the paper, and all channels are multiples of it. What the tables leave open follows the authors' code
+(sngan_projection): hidden channels of a critic's block are those of its input, except in the first block; all
+convolutions have biases; kernels are initialized as Glorot uniform, those of residual branches larger by sqrt(2).
 
-A 1x1 convolution commutes with pooling and with nearest upsampling; shortcuts run it where images are smaller.
+A 1x1 convolution commutes with pooling and nearest upsampling; shortcuts apply it at the lower resolution.
 """
 
 from typing import NamedTuple
@@ -25,7 +25,7 @@ class Plan(NamedTuple):
 
     generator: tuple[int, ...]  # of the dense layer, and of each block
     critic: tuple[int, ...]  # of each block
-    halvings: int  # how many of the critic's blocks halve the image; the first ones
+    halvings: int  # number of the critic's first blocks, which halve the image
 
 
 PLANS = {
@@ -35,14 +35,14 @@ PLANS = {
 
 
 def plan(shape: tuple[int, ...]) -> Plan:
-    """The plan for images of that shape. One that the nets cannot make is a user's error."""
+    """The plan for images of that shape. Raises UserError for images that the nets do not support."""
     if len(shape) != 3 or shape[0] != shape[1] or shape[0] not in PLANS:
-        raise UserError(f"net 'resnet' is for images of 32x32 or 48x48, not {shape}: change data.size, or the net")
+        raise UserError(f"net 'resnet' supports images of 32x32 or 48x48, not {shape}: change data.size, or the net")
     return PLANS[shape[0]]
 
 
 def upsample(x: Array) -> Array:
-    """Nearest neighbours: [B, H, W, C] -> [B, 2H, 2W, C]."""
+    """Nearest neighbor: [B, H, W, C] -> [B, 2H, 2W, C]."""
     b, h, w, c = x.shape
     return jnp.broadcast_to(x[:, :, None, :, None], (b, h, 2, w, 2, c)).reshape(b, 2 * h, 2 * w, c)
 
@@ -62,11 +62,14 @@ class UpBlock(nn.Module):
 
     @nn.compact
     def __call__(self, x: Array, label: Array | None = None, train: bool = True) -> Array:
-        given = {'compute': self.compute, 'label': label}
-        normed = lambda x, layer: nn.relu(norm(self.norm, x, train, name=layer, **given))
-        conv = lambda name: Conv(self.channels, self.compute, kernel_init=RESIDUAL, name=name)
-        h = conv('conv_1')(upsample(normed(x, 'norm_1')), train)
-        h = conv('conv_2')(normed(h, 'norm_2'), train)
+        def norm_relu(x: Array, layer: str) -> Array:
+            return nn.relu(norm(self.norm, x, train, name=layer, compute=self.compute, label=label))
+
+        def conv(x: Array, layer: str) -> Array:
+            return Conv(self.channels, self.compute, kernel_init=RESIDUAL, name=layer)(x, train)
+
+        h = conv(upsample(norm_relu(x, 'norm_1')), 'conv_1')
+        h = conv(norm_relu(h, 'norm_2'), 'conv_2')
         shortcut = Conv(self.channels, self.compute, kernel_init=GLOROT, kernel=1, name='shortcut')
         return h + upsample(shortcut(x, train))
 
@@ -74,7 +77,7 @@ class UpBlock(nn.Module):
 class DownBlock(nn.Module):
     """x [B, H, W, C] -> [B, H/2, W/2, channels], or [B, H, W, channels] unless `halve`.
 
-    Norm, ReLU, convolution, twice, then pooling; the `first` block of a critic begins with the convolution.
+    Norm, ReLU, convolution, twice, then pooling; the `first` block of a critic starts with the convolution.
     """
 
     channels: int
@@ -86,12 +89,17 @@ class DownBlock(nn.Module):
     @nn.compact
     def __call__(self, x: Array, train: bool = True) -> Array:
         spectral = self.norm == 'spectral'
-        normed = lambda x, layer: nn.relu(norm(self.norm, x, train, name=layer, compute=self.compute))
-        conv = lambda channels, name: Conv(channels, self.compute, True, spectral, RESIDUAL, name=name)
         shrink = pool if self.halve else lambda x: x
-        h = x if self.first else normed(x, 'norm_1')
-        h = conv(self.channels if self.first else x.shape[-1], 'conv_1')(h, train)
-        h = conv(self.channels, 'conv_2')(normed(h, 'norm_2'), train)
+
+        def norm_relu(x: Array, layer: str) -> Array:
+            return nn.relu(norm(self.norm, x, train, name=layer, compute=self.compute))
+
+        def conv(x: Array, channels: int, layer: str) -> Array:
+            return Conv(channels, self.compute, True, spectral, RESIDUAL, name=layer)(x, train)
+
+        h = x if self.first else norm_relu(x, 'norm_1')
+        h = conv(h, self.channels if self.first else x.shape[-1], 'conv_1')
+        h = conv(norm_relu(h, 'norm_2'), self.channels, 'conv_2')
         x = shrink(x)
         if self.halve or x.shape[-1] != self.channels:
             x = Conv(self.channels, self.compute, True, spectral, GLOROT, kernel=1, name='shortcut')(x, train)
@@ -127,7 +135,7 @@ class Generator(nn.Module):
 class Critic(nn.Module):
     """Images [B, H, W, C] -> scores [B], from features summed over all pixels.
 
-    norm: none, batch, layer, instance or spectral; never in front of the first convolution or of the last ReLU.
+    norm: none, batch, layer, instance or spectral; never before the first convolution or the last ReLU.
     """
 
     shape: tuple[int, ...]
@@ -144,7 +152,7 @@ class Critic(nn.Module):
             raise unknown('critic.norm', self.norm, CRITIC_NORMS)
         _, blocks, halvings = plan(self.shape)
         for i, times in enumerate(blocks):
-            # A block has the name of the resolution of its input; the second one of the same, a number.
+            # Blocks are named by the resolution of their input; later ones of the same resolution get a number.
             name = f'block_{x.shape[1]}' if i <= halvings else f'block_{x.shape[1]}_{i - halvings + 1}'
             block = DownBlock(self.width * times, self.compute, self.norm, i < halvings, i == 0, name=name)
             x = block(x, train)

@@ -1,4 +1,4 @@
-"""Statistics of a batch want a batch: the layers and terms that take some say so here."""
+"""A check for layers and terms that compute statistics over a batch."""
 
 from jax import lax
 
@@ -6,16 +6,16 @@ from gans.errors import UserError
 
 
 def check_batch(what: str, examples: int, axis_name: str | None = None) -> None:
-    """Raises UserError where statistics would be of one example, which no longer says anything once they are taken out
-    of it: a mean is the example, a deviation 0. To be called while tracing, where they are taken.
+    """Raises UserError for statistics over a single example, whose mean is the example and whose deviation is 0. Call
+    it while tracing, where the statistics are computed.
 
     Args:
-      what: takes them.
-      examples: of the piece of the batch that is at hand.
-      axis_name: of the devices over which the statistics are averaged, if they are.
+      what: computes them.
+      examples: in this micro-batch on this device.
+      axis_name: of the devices over which the statistics are averaged, if any.
     """
     if examples < 2 and (axis_name is None or examples * lax.axis_size(axis_name) < 2):
         raise UserError(
-            f'{what} would have batch statistics of one example; at least 2 per piece and device are needed: raise '
+            f'{what} needs at least 2 examples per micro-batch and device for its statistics, and gets one: raise '
             'train.batch_size, or lower train.micro or pack'
         )

@@ -1,6 +1,6 @@
-"""Linen layers: dense, convolution and its transpose, each with optional spectral norm; and the norms.
+"""Linen layers: dense, convolution and transposed convolution with optional spectral norm; and normalization layers.
 
-Kernels and names are linen's ('kernel', 'bias'), so that parameters carry over. Statistics live in 'batch_stats'.
+Names and shapes of parameters are linen's ('kernel', 'bias'), so that they carry over. Statistics are in 'batch_stats'.
 """
 
 import math
@@ -30,7 +30,7 @@ ACTIVATIONS = {
     'swish': nn.swish,
 }
 
-PRODUCT = 'product'  # what layers call their outputs, for `jax.checkpoint`
+PRODUCT = 'product'  # name of the layers' outputs, for `jax.checkpoint`
 NORMS = ('none', 'batch', 'layer', 'instance')
 CRITIC_NORMS = (*NORMS, 'spectral')
 GENERATOR_NORMS = (*NORMS, 'virtual')
@@ -44,16 +44,20 @@ def activation(name: str) -> Callable[[Array], Array]:
 
 
 def initializer(std: float | None) -> Initializer:
-    """N(0, std^2) as DCGAN has it, or linen's default (LeCun normal) for None."""
+    """N(0, std^2) as in DCGAN, or linen's default (LeCun normal) for None."""
     return nn.linear.default_kernel_init if std is None else nn.initializers.normal(std)
 
 
-class _Kernel(nn.Module):
-    """What the three linear layers share: parameters, their precision and their spectral norm.
+def _unit(x: Array) -> Array:
+    return x / (jnp.linalg.norm(x) + 1e-12)
 
-    spectral: divides the kernel by its largest singular value, as the matrix [fan in, features], from one power
-      iteration a call in training (Miyato 2018, 1802.05957, algorithm 1). The vector u is a statistic; derivatives
-      pass through sigma = u W v with u and v constant.
+
+class _Kernel(nn.Module):
+    """Parameters of the linear layers, with their precision and spectral norm.
+
+    spectral: divides the kernel, as a matrix [fan in, features], by its largest singular value, estimated with one
+      power iteration per training step (Miyato 2018, 1802.05957, algorithm 1). The vector u is a statistic; gradients
+      flow through sigma = u W v with u and v constant.
     """
 
     features: int
@@ -71,12 +75,11 @@ class _Kernel(nn.Module):
 
     def normalize(self, kernel: Array, train: bool) -> Array:
         matrix = kernel.reshape(-1, kernel.shape[-1])  # [fan in, features]
-        unit = lambda x: x / (jnp.linalg.norm(x) + 1e-12)
-        first = lambda: unit(jax.random.normal(self.make_rng('params'), (self.features,)))
-        u = self.variable('batch_stats', 'u', first)
-        v = unit(lax.stop_gradient(matrix) @ u.value)
+        init = lambda: _unit(jax.random.normal(self.make_rng('params'), (self.features,)))
+        u = self.variable('batch_stats', 'u', init)
+        v = _unit(lax.stop_gradient(matrix) @ u.value)
         if train:
-            u.value = unit(v @ lax.stop_gradient(matrix))
+            u.value = _unit(v @ lax.stop_gradient(matrix))
         return kernel / (v @ matrix @ u.value)
 
 
@@ -90,9 +93,9 @@ class Dense(_Kernel):
 
 
 class Score(_Kernel):
-    """A critic's last layer: features [B, d] -> scores [B], float32; the features are told (collection 'features').
+    """A critic's last layer: features [B, d] -> scores [B], float32. Sows its input into the collection 'features'.
 
-    With a label, one-hot [B, K], the projection of the features on that class's vector is added (Miyato & Koyama 2018,
+    With a label, one-hot [B, K], it adds the projection of the features on that class's vector (Miyato & Koyama 2018,
     1802.05637, eq. 3).
     """
 
@@ -100,7 +103,7 @@ class Score(_Kernel):
 
     @nn.compact
     def __call__(self, x: Array, train: bool = True, label: Array | None = None) -> Array:
-        self.sow('features', 'told', x.astype(jnp.float32))
+        self.sow('features', 'features', x.astype(jnp.float32))
         kernel, bias = self.make_parameters((x.shape[-1], 1), train)
         scores = (x.astype(self.compute.dtype) @ kernel + bias)[:, 0]
         if label is not None:
@@ -152,14 +155,15 @@ def norm(
     scale_std: float | None = None,
     label: Array | None = None,
 ) -> Array:
-    """The normalisation of that kind as a layer `name` of the calling module; x [B, d] or [B, H, W, C].
+    """A normalization layer `name` of the calling module; x [B, d] or [B, H, W, C].
 
-    'none' (and 'spectral', which is a matter of the kernels) leaves x as it is. Batch norm: momentum 0.9 (PyTorch's
-    0.1), epsilon 1e-5. Its scales are drawn from N(1, scale_std^2), as DCGAN's code does, or are 1 for None. With a
-    label, one-hot [B, K], each class has its own scales and shifts (conditional batch norm, Dumoulin 2017, 1610.07629).
+    'none' (and 'spectral', which applies to kernels) returns x unchanged. Batch norm has momentum 0.9 (0.1 in PyTorch's
+    convention) and epsilon 1e-5. Its scales are initialized from N(1, scale_std^2), as in DCGAN's code, or to 1 for
+    None. With a label, one-hot [B, K], scales and shifts are per class (conditional batch norm, Dumoulin 2017,
+    1610.07629).
     """
     if label is not None and kind != 'batch':
-        raise UserError(f"generator.condition='norm' wants generator.norm='batch', not '{kind}'")
+        raise UserError(f"generator.condition='norm' needs generator.norm='batch', not '{kind}'")
     ones = nn.initializers.ones
     scale = ones if scale_std is None else lambda *args: 1 + nn.initializers.normal(scale_std)(*args)
     if kind == 'virtual':
@@ -180,10 +184,11 @@ def norm(
         )(x)
         if label is None:
             return x
-        own = lambda init, part: Dense(x.shape[-1], compute, False, kernel_init=init, name=f'{name}_{part}')(label)
-        spread = lambda v: v.reshape(len(x), *[1] * (x.ndim - 2), -1)
-        return x * spread(own(scale, 'scales')) + spread(own(nn.initializers.zeros, 'shifts'))
-    if kind == 'layer':  # over all of an example, with a scale and a shift a channel
+        scales = Dense(x.shape[-1], compute, False, kernel_init=scale, name=f'{name}_scales')(label)
+        shifts = Dense(x.shape[-1], compute, False, kernel_init=nn.initializers.zeros, name=f'{name}_shifts')(label)
+        shape = (len(x), *[1] * (x.ndim - 2), -1)
+        return x * scales.reshape(shape) + shifts.reshape(shape)
+    if kind == 'layer':  # over a whole example, with a scale and a shift per channel
         _check_moments(kind, x.shape[1:])
         return nn.LayerNorm(1e-5, compute.dtype, reduction_axes=tuple(range(1, x.ndim)), name=name)(x)
     if kind == 'instance' and x.ndim == 4:
@@ -195,6 +200,6 @@ def norm(
 
 
 def _check_moments(kind: str, shape: tuple[int, ...]) -> None:
-    """A number less its own mean is 0, whatever it is."""
+    """A single number minus its own mean is always 0."""
     if math.prod(shape) < 2:
-        raise UserError(f'{kind} norm of a single number is always 0: take another norm there, or a larger layer')
+        raise UserError(f'{kind} norm of a single number is always 0: choose another norm there, or a larger layer')

@@ -10,7 +10,7 @@ from gans.ops import random
 
 
 class Noise(nn.Module):
-    """x [B, ..., C] -> x + scale [C] N(0, 1), one number a pixel; scales begin at 0 (StyleGAN's B, 1812.04948)."""
+    """x [B, ..., C] -> x + scale [C] N(0, 1), one number per pixel; scales start at 0 (StyleGAN's B, 1812.04948)."""
 
     @nn.compact
     def __call__(self, x: Array, keys: Keys) -> Array:
@@ -19,8 +19,8 @@ class Noise(nn.Module):
 
 
 def latent_keys(z: Array, num: int) -> tuple[Keys, ...]:
-    """`num` keys for each of the latents [B, d], made of the bits of their first two numbers: what a generator draws
-    with them is noise, and yet a function of its latents. Their derivative is 0.
+    """`num` keys per latent vector [B, d], from the bits of its first two entries: noise drawn with them is a
+    deterministic function of the latents. Its derivative is 0.
     """
     words = lax.bitcast_convert_type(z[:, :2].astype(jnp.float32), jnp.uint32)
     words = jnp.pad(words, ((0, 0), (0, 2 - words.shape[1])))

@@ -1,4 +1,4 @@
-"""Images as they are stored, uint8 [..., H, W, C], and as nets have them, float32 in [-1, 1]; both traced or numpy."""
+"""Conversion between stored images, uint8 [..., H, W, C], and those of nets, float32 in [-1, 1]; flips and crops."""
 
 import jax
 import jax.numpy as jnp
@@ -14,12 +14,12 @@ def to_float(pixels: Array) -> Array:
 
 
 def to_pixels(images: Array) -> Array:
-    """The inverse, traced: what lies outside is clipped."""
+    """The inverse, traceable; values outside are clipped."""
     return jnp.round(jnp.clip((images + 1) * 127.5, 0, 255)).astype(jnp.uint8)
 
 
 def to_uint8(images: np.ndarray) -> np.ndarray:
-    """The inverse, on the host: what lies outside is clipped, NaN becomes 0."""
+    """The inverse, on the host; values outside are clipped, NaN becomes 0."""
     images = np.nan_to_num(np.asarray(images, np.float32), nan=-1.0)
     return np.round((np.clip(images, -1, 1) + 1) * 127.5).astype(np.uint8)
 
@@ -30,6 +30,6 @@ def mirror(images: Array, flip: Array) -> Array:
 
 
 def crop(images: Array, corners: Array, side: int) -> Array:
-    """Squares of a side, [B, side, side, C], whose upper left pixels are `corners`, int32 [B, 2] as (row, column)."""
+    """Square crops [B, side, side, C], whose upper left pixels are `corners`, int32 [B, 2] as (row, column)."""
     cut = lambda image, corner: lax.dynamic_slice(image, (*corner, 0), (side, side, image.shape[2]))
     return jax.vmap(cut)(images, corners)

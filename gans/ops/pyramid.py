@@ -1,12 +1,11 @@
-"""Gaussian and Laplacian pyramids of images (Burt & Adelson 1983), as LAPGAN has them (Denton 2015, 1506.05751, section
-2.2): an image is the sum of its coarsest copy, enlarged, and of what each enlargement misses.
+"""Gaussian and Laplacian pyramids of images (Burt & Adelson 1983), as in LAPGAN (Denton 2015, 1506.05751, section 2.2):
+an image is the sum of its coarsest copy, upsampled, and of the residuals of each upsampling.
 
-The resampling is that of the authors' code: the mean of 2 x 2 pixels, and bilinear interpolation. Theirs aligns the
-corners of the two images when it enlarges; here a pixel stands in the middle of the four it is the mean of.
+Resampling is that of the authors' code: means of 2 x 2 pixels, and bilinear interpolation. Their upsampling aligns the
+corners of both images; here a coarse pixel lies in the middle of the four pixels that it averages.
 """
 
 import itertools
-from collections.abc import Sequence
 
 import jax.numpy as jnp
 
@@ -14,13 +13,13 @@ from gans.core import Array
 
 
 def down(x: Array) -> Array:
-    """Half the size, the mean of 2 x 2 pixels: [B, H, W, C] -> [B, H / 2, W / 2, C]; H and W even."""
+    """Means of 2 x 2 pixels: [B, H, W, C] -> [B, H / 2, W / 2, C]; H and W even."""
     b, h, w, c = x.shape
     return x.reshape(b, h // 2, 2, w // 2, 2, c).mean((2, 4))
 
 
 def up(x: Array) -> Array:
-    """Twice the size, bilinear; outside stands what stands at the edge: [B, H, W, C] -> [B, 2 H, 2 W, C]."""
+    """Bilinear upsampling with replicated edges: [B, H, W, C] -> [B, 2 H, 2 W, C]."""
     return _double(_double(x, 1), 2)
 
 
@@ -33,7 +32,7 @@ def gaussian(x: Array, levels: int) -> tuple[Array, ...]:
 
 
 def laplacian(x: Array, levels: int) -> tuple[Array, ...]:
-    """`levels` residuals, finest first, each what `up` misses of its level, then the coarsest image.
+    """`levels` residuals, finest first, between each level and the upsampled next one, then the coarsest image.
 
     Residuals of images in [-1, 1] lie in [-2, 2].
     """
@@ -42,18 +41,8 @@ def laplacian(x: Array, levels: int) -> tuple[Array, ...]:
     return (*residuals, images[-1])
 
 
-def reconstruct(pyramid: Sequence[Array]) -> Array:
-    """The image that has this Laplacian pyramid: to rounding, and to the bit if pixels are multiples of 1 / 256 and
-    levels are three or fewer, since float32 then holds all there is.
-    """
-    *residuals, x = pyramid
-    for residual in reversed(residuals):
-        x = up(x) + residual
-    return x
-
-
 def _double(x: Array, axis: int) -> Array:
-    """[..., n, ...] -> [..., 2 n, ...]: 3/4 of the nearer and 1/4 of the farther neighbour."""
+    """[..., n, ...] -> [..., 2 n, ...]: 3/4 of the nearer and 1/4 of the farther neighbor."""
     x = jnp.moveaxis(x, axis, 0)
     before = jnp.concatenate([x[:1], x[:-1]])
     after = jnp.concatenate([x[1:], x[-1:]])

@@ -1,11 +1,11 @@
-"""Randomness by example: every function takes a key for each example of a batch.
+"""Random numbers by example: every function takes one key per example of a batch.
 
-A batch of keys [B] makes what is drawn for an example independent of the batch around it: of how many devices share
-the batch, of how many micro-batches it is cut into, and of how many runs train side by side.
+With a batch of keys [B], the draws for an example do not depend on its batch: on the number of devices that share the
+batch, the number of micro-batches it is split into, or the number of runs that train together.
 
 The numbers are those of `jax.random`, key by key, to the bit. Its generator, Threefry-2x32 (Salmon 2011, Parallel
-random numbers: as easy as 1, 2, 3), is written out here because on CPU jax runs it as a loop, whose overhead is most of
-the cost of so few numbers a key: a step of a toy is a fifth faster, and compiles in three quarters of the time.
+random numbers: as easy as 1, 2, 3), is reimplemented because jax runs it as a loop on CPU, whose overhead dominates for
+so few numbers per key: a step of a toy is a fifth faster, and compiles in three quarters of the time.
 """
 
 import math
@@ -23,7 +23,7 @@ ROTATIONS = ((13, 15, 26, 6), (17, 29, 16, 24))
 
 
 def example_keys(key: Array, positions: Array) -> Keys:
-    """A key for each position, as `jax.random.fold_in` makes it: (key [], positions integer [B]) -> keys [B]."""
+    """One key per position, as from `jax.random.fold_in`: (key [], positions integer [B]) -> keys [B]."""
     positions = jnp.asarray(positions).astype(jnp.uint32)
     return _keys(*_threefry(*_words(key), jnp.zeros_like(positions), positions))
 
@@ -35,7 +35,7 @@ def split(keys: Keys, num: int) -> tuple[Keys, ...]:
 
 
 def fold(keys: Keys, name: str) -> Keys:
-    """Independent keys [B] for what has a name."""
+    """Independent keys [B] for a name."""
     number = np.uint32(zlib.crc32(name.encode()))
     return _keys(*_threefry(*_words(keys), np.uint32(0xFFFFFFFF), number))
 
@@ -53,19 +53,19 @@ def normal(keys: Keys, shape: Sequence[int]) -> Array:
 
 
 def integers(keys: Keys, count: int) -> Array:
-    """Whole numbers in [0, count), int32 [B]; count below 2^23."""
+    """Integers in [0, count), int32 [B]; count below 2^23."""
     return (_unit(keys, ()) * count).astype(jnp.int32)
 
 
 def _unit(keys: Keys, shape: Sequence[int]) -> Array:
-    """[0, 1), from 23 random bits: they are the mantissa of a number in [1, 2)."""
+    """Uniform in [0, 1), from 23 random bits as the mantissa of a number in [1, 2)."""
     a, b = _blocks(keys, math.prod(shape))
     bits = ((a ^ b) >> np.uint32(9)) | np.uint32(0x3F800000)
     return (lax.bitcast_convert_type(bits, jnp.float32) - 1.0).reshape(len(bits), *shape)
 
 
 def _blocks(keys: Keys, num: int) -> tuple[Array, Array]:
-    """Blocks 0, ..., num - 1 of each key: two words uint32 [B, num]."""
+    """Blocks 0, ..., num - 1 per key: two words uint32 [B, num]."""
     counter = jnp.arange(num, dtype=jnp.uint32)[None]
     k0, k1 = (word[:, None] for word in _words(keys))
     return _threefry(k0, k1, jnp.zeros_like(counter), counter)
@@ -77,13 +77,13 @@ def _words(keys: Keys) -> tuple[Array, Array]:
 
 
 def _keys(a: Array, b: Array) -> Keys:
-    # Keys are computed apart from what is drawn from them: with both in one kernel, jax 0.12 compiled for ever on CPU.
+    # A barrier between keys and draws: with both fused into one kernel, compilation on CPU never ended in jax 0.12.
     a, b = lax.optimization_barrier((a, b))
     return jax.random.wrap_key_data(jnp.stack([a, b], -1), impl='threefry2x32')
 
 
 def _threefry(k0: Array, k1: Array, x0: Array, x1: Array) -> tuple[Array, Array]:
-    """The block cipher Threefry-2x32 with 20 rounds: key (k0, k1), block (x0, x1), all uint32 of shapes that agree."""
+    """The block cipher Threefry-2x32 with 20 rounds: key (k0, k1), block (x0, x1), all uint32 of compatible shapes."""
     schedule = (k0, k1, k0 ^ k1 ^ np.uint32(0x1BD11BDA))
     x0, x1 = x0 + k0, x1 + k1
     for i in range(5):

@@ -1,5 +1,5 @@
-"""Virtual batch norm (Salimans 2016, 1606.03498, section 3.4): an example is normalised with a reference batch, chosen
-once, and itself, so that what a generator makes of a latent does not depend on the batch around it.
+"""Virtual batch norm (Salimans 2016, 1606.03498, section 3.4): each example is normalized with the moments of itself
+and a fixed reference batch, so that a generator's output does not depend on the rest of the batch.
 """
 
 from collections.abc import Callable
@@ -17,8 +17,8 @@ REFERENCE = 64  # examples of the reference batch
 class VirtualBatchNorm(nn.Module):
     """x [REFERENCE + B, ..., C], the reference batch first -> the same shape.
 
-    The reference examples are normalised by their own moments, each other one by the moments of the reference batch and
-    itself, all counting alike. Nothing runs: training and sampling are the same.
+    Reference examples are normalized by the moments of the reference batch, every other example by those of the
+    reference batch and itself, with equal weights. There are no running averages: training and sampling are the same.
     """
 
     compute: Compute
@@ -30,24 +30,24 @@ class VirtualBatchNorm(nn.Module):
             self.param(name, init, (x.shape[-1],))
             for name, init in (('scale', self.scale_init), ('bias', nn.initializers.zeros))
         )
-        numbers = x.astype(jnp.float32)
+        values = x.astype(jnp.float32)
         share = jnp.where(jnp.arange(len(x)) < REFERENCE, 0.0, 1 / (REFERENCE + 1)).reshape(-1, *[1] * (x.ndim - 1))
 
-        def blended(values: Array) -> Array:
-            """The mean over pixels of each example, blended with that of the reference batch: [N, 1, ..., C]."""
+        def average(values: Array) -> Array:
+            """The mean over pixels of each example, averaged with that of the reference batch: [N, 1, ..., C]."""
             own = values.mean(tuple(range(1, x.ndim - 1)), keepdims=True)
             return share * own + (1 - share) * own[:REFERENCE].mean(0, keepdims=True)
 
-        mean = blended(numbers)
-        variance = jnp.maximum(blended(numbers**2) - mean**2, 0)
-        return ((numbers - mean) * lax.rsqrt(variance + 1e-5) * scale + shift).astype(self.compute.dtype)
+        mean = average(values)
+        variance = jnp.maximum(average(values**2) - mean**2, 0)
+        return ((values - mean) * lax.rsqrt(variance + 1e-5) * scale + shift).astype(self.compute.dtype)
 
 
 class WithReferenceBatch(nn.Module):
-    """A generator whose layers are shown a reference batch before the latents: (z [B, d], ...) -> examples [B, ...].
+    """Runs a generator with a reference batch before the latents: (z [B, d], ...) -> examples [B, ...].
 
-    draw: keys [B] -> latents z [B, d]; the reference latents are drawn with the weights, and are a statistic.
-    classes: of a conditional net; the reference examples are of all in turn.
+    draw: keys [B] -> latents z [B, d]; the reference latents are drawn at initialization, and are a statistic.
+    classes: of a conditional net; the reference examples cycle through them.
     """
 
     net: nn.Module

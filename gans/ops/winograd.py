@@ -1,40 +1,39 @@
-"""The three forms of a convolution by minimal filtering: fewer multiplications, in matrix products (for CPU).
+"""The three forms of a convolution by minimal filtering: matrix products with fewer multiplications, for CPU.
 
 Winograd 1980 (Arithmetic Complexity of Computations), Lavin & Gray 2015 (1509.09308). Along one axis, m outputs of an
-r-tap filter are A^T [(G w) * (B^T x)] for matrices of small numbers: m + r - 1 products in place of m r, and in an
-image that saving squared. A convolution of stride s and k taps is one of stride 1 and r = ceil(k / s) taps between
-blocks of s pixels, so DCGAN's 4 x 4 of stride 2 has two taps: with m = 4 it takes 25 products in place of 64, and
-3 x 3 takes 36 in place of 144.
+r-tap filter are A^T [(G w) * (B^T x)] for matrices of small numbers: m + r - 1 products in place of m r, squared for
+images. A convolution of stride s and k taps is one of stride 1 and r = ceil(k / s) taps between blocks of s pixels, so
+DCGAN's 4 x 4 of stride 2 has two taps: with m = 4 it takes 25 products in place of 64, and 3 x 3 takes 36 in place of
+144.
 
-The expression is bilinear in x and w, so its transposes, with the same matrices, are the other two forms.
+The expression is bilinear in x and w; its transposes, with the same matrices, are the other two forms.
 
-Rounding: float32 results are off by 1e-6 to 3e-6 of their rms; direct convolution is off by 4e-7. The points were
-chosen for this: with -2 in place of -1/2, the errors of 3 x 3 kernels are 1.6 times larger. In bfloat16 the differences
-of inputs cost too many digits (gradients were 1.7 % off), so `applies` refuses it.
+Rounding: errors of float32 results are 1e-6 to 3e-6 of their rms, and 4e-7 for direct convolution. The points were
+chosen for this: with -2 in place of -1/2, the errors of 3 x 3 kernels are 1.6 times larger. In bfloat16, differences of
+inputs lose too much precision (errors of gradients were 1.7 %), so `applies` excludes it.
 
-Layout, which decides the speed on CPU: products are of 2-D matrices only, since XLA first transposes operands of more
-dimensions (half the time of a weight gradient); arrays with many uses get a border of zeros, since XLA writes any other
-cheap expression into each use and drops optimization barriers before it fuses; flipped kernels stay flipped, since the
-optimizer's loops would otherwise read them across.
+Layout determines the speed on CPU: products are of 2-D matrices only, since XLA transposes operands with more
+dimensions (half the time of a weight gradient). Arrays with many uses get a border of zeros, since XLA fuses any other
+cheap expression into each use, and drops optimization barriers before fusion. Flipped kernels stay flipped, since the
+optimizer's loops would otherwise access them with strides.
 """
 
 import functools
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-if TYPE_CHECKING:
-    from gans.ops.conv import Geometry
+from gans.ops.geometry import Geometry
 
-Grid = list[list[jax.Array]]  # of the points of both axes
-POINTS = (0.0, 1.0, -1.0, 2.0, -0.5)  # at which polynomials are multiplied, and infinity
-CHANNELS = 16  # below, moving data costs more than products
-WORK = 2 * 10**8  # products of the plain form, below which it saves a millisecond or two
+Grid = list[list[jax.Array]]  # by the points of both axes
+POINTS = (0.0, 1.0, -1.0, 2.0, -0.5)  # at which polynomials are evaluated, and infinity
+CHANNELS = 16  # below, memory traffic dominates
+WORK = 2 * 10**8  # products of the plain form, below which it saves only a millisecond or two
 
 
 class Axis(NamedTuple):
@@ -57,7 +56,7 @@ class Axis(NamedTuple):
 
     @property
     def blocks(self) -> int:
-        """That all tiles see."""
+        """Blocks that all tiles cover."""
         return self.m * self.tiles + self.taps - 1
 
     @property
@@ -66,7 +65,7 @@ class Axis(NamedTuple):
 
     @property
     def pads(self) -> tuple[int, int, int]:
-        """From the image to the pixels of those blocks."""
+        """Padding from the image to the pixels of those blocks."""
         return self.before, self.stride * self.blocks - self.size - self.before, 0
 
 
@@ -81,30 +80,34 @@ def matrices(m: int, taps: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         inputs[i, : n - 1] = np.poly(rest)[::-1]
     inputs[-1] = np.poly(points)[::-1]
     scale = np.array([np.prod(point - rest) for point, rest in zip(points, others, strict=True)])
-    powers = lambda count: np.vander(points, count, increasing=True)
-    last = lambda count: np.eye(count)[-1:]
-    kernels = np.concatenate([powers(taps) / scale[:, None], last(taps)])
-    outputs = np.concatenate([powers(m), last(m)]).T
+
+    def powers(count: int) -> np.ndarray:
+        return np.vander(points, count, increasing=True)
+
+    kernels = np.concatenate([powers(taps) / scale[:, None], np.eye(taps)[-1:]])
+    outputs = np.concatenate([powers(m), np.eye(m)[-1:]]).T
     return inputs, kernels, outputs
 
 
-def applies(geo: 'Geometry', w: jax.Array) -> bool:
-    """Whether both axes have two or three taps, and numbers the digits that differences of them cost.
+def applies(geo: Geometry, w: jax.Array) -> bool:
+    """Whether both axes have two or three taps, and the precision is sufficient.
 
-    With one tap there is nothing to save, with more the numbers in the matrices grow.
+    With one tap there is nothing to save, with more the entries of the matrices grow.
     """
     return all(axis.taps in (2, 3) for axis in _axes(geo)) and jnp.finfo(w.dtype).bits >= 32
 
 
-def saves(geo: 'Geometry', batch: int, w: jax.Array) -> bool:
-    """Whether it is worth its compilation, which takes longer: a third of the products is saved, and they are many."""
+def saves(geo: Geometry, batch: int, w: jax.Array) -> bool:
+    """Whether it is worth the longer compilation: it saves a third of the products, and there are many."""
     axes = _axes(geo)
     direct = math.prod(axis.kernel * axis.out for axis in axes)
-    here = math.prod(len(axis.matrices[0]) * axis.tiles * axis.stride for axis in axes)
-    return 3 * here <= 2 * direct and min(w.shape[2:]) >= CHANNELS and batch * direct * math.prod(w.shape[2:]) >= WORK
+    minimal = math.prod(len(axis.matrices[0]) * axis.tiles * axis.stride for axis in axes)
+    return (
+        3 * minimal <= 2 * direct and min(w.shape[2:]) >= CHANNELS and batch * direct * math.prod(w.shape[2:]) >= WORK
+    )
 
 
-def conv(geo: 'Geometry', x: jax.Array, w: jax.Array) -> jax.Array:
+def conv(geo: Geometry, x: jax.Array, w: jax.Array) -> jax.Array:
     """As `gans.ops.conv._conv`."""
     rows, columns = _axes(geo)
     kernels = _kernels(rows, columns, geo.flipped, w)
@@ -112,7 +115,7 @@ def conv(geo: 'Geometry', x: jax.Array, w: jax.Array) -> jax.Array:
     return _outputs(rows, columns, products, x.shape[0]).astype(x.dtype)
 
 
-def conv_t(geo: 'Geometry', y: jax.Array, w: jax.Array) -> jax.Array:
+def conv_t(geo: Geometry, y: jax.Array, w: jax.Array) -> jax.Array:
     """As `gans.ops.conv._conv_t`."""
     rows, columns = _axes(geo)
     kernels = _kernels(rows, columns, geo.flipped, w)
@@ -120,7 +123,7 @@ def conv_t(geo: 'Geometry', y: jax.Array, w: jax.Array) -> jax.Array:
     return _join(rows, columns, products, y.shape[0]).astype(y.dtype)
 
 
-def wgrad(geo: 'Geometry', x: jax.Array, y: jax.Array) -> jax.Array:
+def wgrad(geo: Geometry, x: jax.Array, y: jax.Array) -> jax.Array:
     """As `gans.ops.conv._wgrad`."""
     rows, columns = _axes(geo)
     parts, order = (_split(rows, columns, x), _spread(rows, columns, y)), -1 if geo.flipped else 1
@@ -131,14 +134,14 @@ def wgrad(geo: 'Geometry', x: jax.Array, y: jax.Array) -> jax.Array:
     return jax.linear_transpose(kernels, shape)(products)[0].astype(x.dtype)
 
 
-def _axes(geo: 'Geometry') -> tuple[Axis, Axis]:
-    """Tiles of 4 outputs, of 2 where there are no more than 4."""
+def _axes(geo: Geometry) -> tuple[Axis, Axis]:
+    """Both axes, in tiles of 4 outputs, or of 2 if there are no more than 4."""
     rows, columns = (Axis(n, k, s, before, out, 4 if out > 4 else 2) for n, k, s, before, out, _ in geo.axes)
     return rows, columns
 
 
-# The linear maps at both ends of the products. Each works along rows and columns in turn: XLA compiles and runs sums of
-# six strips, and six of each strip, in half the time of sums of 36 parts.
+# The linear maps before and after the products. Each processes rows, then columns: XLA compiles and runs sums of six
+# strips, and six of each strip, in half the time of sums of 36 parts.
 
 
 def _split(rows: Axis, columns: Axis, x: jax.Array) -> Grid:
@@ -148,19 +151,19 @@ def _split(rows: Axis, columns: Axis, x: jax.Array) -> Grid:
     b, c = x.shape[0], x.shape[3]
     x = x.reshape(b, rows.blocks, rows.stride, columns.blocks, columns.stride, c).transpose(0, 1, 3, 2, 4, 5)
     x = x.reshape(b, rows.blocks, columns.blocks, -1)
-    if max(rows.stride, columns.stride) > 1:  # XLA would write a transpose into each of its many uses, but for a pad
+    if max(rows.stride, columns.stride) > 1:  # a pad keeps XLA from fusing the transpose into each of its many uses
         x = lax.pad(x, zero, [none, (0, 1, 0), (0, 1, 0), none])
     return _tile(rows, columns, rows.matrices[0], columns.matrices[0], x)
 
 
 def _tile(rows: Axis, columns: Axis, left: np.ndarray, right: np.ndarray, x: jax.Array) -> Grid:
-    """left @ tile @ right^T of tiles of x [B, H, W, C], each m blocks after the last: -> [B tiles, C] at each point."""
-    end = lambda axis: axis.m * (axis.tiles - 1) + 1
-    strips = _sums(left, [x[:, i : i + end(rows) : rows.m] for i in range(left.shape[1])])
-    border = int(rows.m > 2)  # of few terms the sums are not worth writing
+    """left @ tile @ right^T for tiles of x [B, H, W, C] at steps of m blocks: -> [B tiles, C] at each point."""
+    height, width = (axis.m * (axis.tiles - 1) + 1 for axis in (rows, columns))
+    strips = _sums(left, [x[:, i : i + height : rows.m] for i in range(left.shape[1])])
+    border = int(rows.m > 2)  # sums of few terms are better recomputed
     strips = [_add_border(strip, 2) for strip in strips] if border else strips
     starts = range(border, border + right.shape[1])
-    grid = [_sums(right, [strip[:, :, j : j + end(columns) : columns.m] for j in starts]) for strip in strips]
+    grid = [_sums(right, [strip[:, :, j : j + width : columns.m] for j in starts]) for strip in strips]
     return [[part.reshape(-1, part.shape[3]) for part in row] for row in grid]
 
 
@@ -177,13 +180,16 @@ def _join(rows: Axis, columns: Axis, grid: Grid, b: int) -> jax.Array:
 
 
 def _add_border(x: jax.Array, dim: int) -> jax.Array:
-    """With a zero at both ends of a dimension, so that XLA writes it once, and not its sum into each of its uses."""
+    """Pads both ends of a dimension with a zero, so that XLA materializes x once instead of fusing it into each use."""
     return lax.pad(x, jnp.zeros((), x.dtype), [(int(i == dim), int(i == dim), 0) for i in range(x.ndim)])
 
 
 def _overlap(axis: Axis, dim: int, parts: Sequence[jax.Array]) -> jax.Array:
     """Adds part i of tile t, [.., 1 + tiles + 1, ..], to block m t + i: -> [.., blocks, ..]."""
-    cut = lambda x, start: lax.slice_in_dim(x, start, start + axis.tiles + 1, axis=dim)
+
+    def cut(x: jax.Array, start: int) -> jax.Array:
+        return lax.slice_in_dim(x, start, start + axis.tiles + 1, axis=dim)
+
     phases = [cut(part, 1) for part in parts[: axis.m]]
     for i, part in enumerate(parts[axis.m :]):
         phases[i] += cut(part, 0)
@@ -216,14 +222,14 @@ def _spread(rows: Axis, columns: Axis, y: jax.Array) -> Grid:
 def _outputs(rows: Axis, columns: Axis, grid: Grid, b: int) -> jax.Array:
     """The transpose of `_spread`: -> [B, h, w, F]."""
     grid = [[part.reshape(b, rows.tiles, columns.tiles, -1) for part in row] for row in grid]
-    strips = [jnp.stack(_sums(columns.matrices[2], row), 3) for row in grid]  # written once: XLA fuses no stack
+    strips = [jnp.stack(_sums(columns.matrices[2], row), 3) for row in grid]  # materialized: XLA does not fuse a stack
     strips = [strip.reshape(b, rows.tiles, columns.tiles * columns.m, -1) for strip in strips]
     y = jnp.stack(_sums(rows.matrices[2], strips), 2)
     return y.reshape(b, rows.tiles * rows.m, columns.tiles * columns.m, -1)[:, : rows.out, : columns.out]
 
 
 def _sums(matrix: np.ndarray, parts: Sequence[jax.Array]) -> list[jax.Array]:
-    """matrix @ parts, written out: zeros cost nothing, ones no multiplication."""
+    """matrix @ parts, unrolled: zeros cost nothing, ones no multiplication."""
     sums = []
     for row in matrix:
         terms = [part if c == 1 else -part if c == -1 else float(c) * part for c, part in zip(row, parts) if c]  # noqa: B905
@@ -232,7 +238,7 @@ def _sums(matrix: np.ndarray, parts: Sequence[jax.Array]) -> list[jax.Array]:
 
 
 def _products(left: Grid, right: Grid, over_left: int, over_right: int) -> Grid:
-    """Matrix products over these dimensions at each point, summed in float32 at least."""
+    """Matrix products over these dimensions at each point, accumulated in float32 or better."""
     dtype = jnp.promote_types(left[0][0].dtype, jnp.float32)
     over = ((over_left,), (over_right,)), ((), ())
     dot = functools.partial(lax.dot_general, dimension_numbers=over, preferred_element_type=dtype)

@@ -1,4 +1,4 @@
-"""report.html: one file that needs no other, made of strings."""
+"""report.html: one self-contained file, built from strings."""
 
 import base64
 import io
@@ -16,11 +16,11 @@ from gans.sweep.results import WHENS, Row, Sweep, differing_keys, format_value
 from gans.sweep.statistics import RULE
 from gans.sweep.table import Cell, Column, Table, notes, protocols, table
 
-KEPT = 200_000  # bytes of a picture that is taken over as it is; a larger one becomes a JPEG of the same size
+MAX_PNG = 200_000  # bytes of a picture that is embedded as it is; larger ones become JPEGs of the same resolution
 
 
 def html(sweeps: list[Sweep]) -> str:
-    """The whole page. Names, docs and values are escaped, whatever they hold."""
+    """The whole page. Names, docs and values are escaped."""
     whole = table(sweeps)
     title = ', '.join(sweep.name for sweep in sweeps)
     body = [_head(title, sweeps, whole), _table(whole), _charts(whole), _samples(whole.rows), _settings(whole.rows)]
@@ -29,12 +29,12 @@ def html(sweeps: list[Sweep]) -> str:
 
 
 def split_product(names: list[str]) -> tuple[list[str], list[str], str] | None:
-    """Lines, columns and separator of names 'A+B' (or 'A/B') that are all pairs of two or more A and two or more B."""
+    """Splits names 'A+B' (or 'A/B') that form a product of at least two A and two B: into A, B and the separator."""
     for separator in '+/':
         pairs = [name.partition(separator)[::2] for name in names]
         lines, columns = (list(dict.fromkeys(parts)) for parts in zip(*pairs, strict=True))
         if min(len(lines), len(columns)) > 1 and '' not in columns and len(names) == len(lines) * len(columns):
-            return lines, columns, separator  # names differ, so that each pair is there once
+            return lines, columns, separator  # names are distinct, so that each pair occurs once
     return None
 
 
@@ -81,7 +81,7 @@ def _table(whole: Table) -> str:
 
 
 def _charts(whole: Table) -> str:
-    """For each metric: the matrix of a cross product, the seeds, the curves."""
+    """For each metric: the matrix of a product, the seeds, the curves."""
     names = plots.plottable(whole.rows)
     shape = split_product([row.name for row in whole.rows])
     options = ''.join(f'<option value="{escape(name)}">{escape(name.removeprefix(PREFIX))}</option>' for name in names)
@@ -96,7 +96,7 @@ def _charts(whole: Table) -> str:
             parts.append(f'<div class="side">{"".join(tables)}</div>')
         if columns:
             svg = plots.strips(whole.rows, name, {column.when: column.place for column in columns})
-            parts.append(f'<h3>Each seed</h3><p class="soft">A dot is a seed that is done, the bar their mean.</p>'
+            parts.append(f'<h3>Each seed</h3><p class="soft">One dot per finished seed, and a bar at their mean.</p>'
                          f'<div class="strip"><svg viewBox="{svg.box}">{svg.inner}</svg></div>')  # fmt: skip
         parts.append(_curves(whole.rows, name, f'axes{i}') + '</section>')
     return '\n'.join(parts)
@@ -110,14 +110,14 @@ def _curves(rows: tuple[Row, ...], metric: str, key: str) -> str:
         for row, svg in zip(rows, own, strict=True)
     ]
     return f"""<h3>Over the steps</h3>
-<p class="soft">Blue: the mean over the seeds, in a band from the lowest to the highest seed. Grey: the means of all
+<p class="soft">Blue: the mean over seeds, in a band from the lowest to the highest seed. Gray: the means of all
 rows. A red cross: the last value of a seed that was stopped.</p>
 <svg class="symbols"><symbol id="{key}" viewBox="{axes.box}">{axes.inner}</symbol></svg>
 <div class="panels{' few' * (len(rows) <= 6)}">{''.join(panels)}</div>"""
 
 
 def _matrix(whole: Table, column: Column, lines: list[str], heads: list[str], separator: str) -> str:
-    """A table of lines x heads, the deeper its blue the better."""
+    """A table of lines x heads; deeper blue is better."""
     cells = {row.name: whole.cell(row, column) for row in whole.rows}
     means = np.array([cell.mean for cell in cells.values() if cell.n and cell.mark != 'apart'])
     scale = np.log if plots.needs_log_scale(means) else np.asarray
@@ -136,16 +136,16 @@ def _matrix(whole: Table, column: Column, lines: list[str], heads: list[str], se
         return f'<td style="background:rgba(24,100,171,{0.45 * depth:.3f})" title="{escape(title)}">{text}</td>'
 
     rows = {row.name: row for row in whole.rows}
-    named = lambda line, head: f'{line}{separator}{head}'
-    body = ''.join(
-        f'<tr><th scope="row">{escape(line)}</th>'
-        + ''.join(box(cells[named(line, head)], rows[named(line, head)]) for head in heads)
-        + '</tr>'
-        for line in lines
-    )
+
+    def line_of(line: str) -> str:
+        names = [f'{line}{separator}{head}' for head in heads]
+        boxes = ''.join(box(cells[name], rows[name]) for name in names)
+        return f'<tr><th scope="row">{escape(line)}</th>{boxes}</tr>'
+
+    body = ''.join(map(line_of, lines))
     top = ''.join(f'<th scope="col">{escape(head)}</th>' for head in heads)
-    what = 'the higher' if better(column.metric) is None else 'the better'
-    return f"""<div><p class="soft">{escape(column.place)}: means, the deeper {what}; *: not all seeds</p>
+    order = 'higher' if better(column.metric) is None else 'better'
+    return f"""<div><p class="soft">{escape(column.place)}: means, deeper is {order}; *: not all seeds</p>
 <div class="wide"><table><thead><tr><th></th>{top}</tr></thead><tbody>{body}</tbody></table></div></div>"""
 
 
@@ -162,29 +162,29 @@ def _samples(rows: tuple[Row, ...]) -> str:
     if not figures:
         return ''
     return f"""<h2>Samples</h2>
-<p class="soft">The last picture of the first seed that has one. With the same seed, rows draw the same latents (if
-theirs have one size). A click enlarges.</p>
+<p class="soft">The last picture of the first seed that has one. With the same seed, rows sample the same latents
+(if they have the same size). Click to enlarge.</p>
 <div class="panels{' few' * (len(figures) <= 6)}">{''.join(figures)}</div>"""
 
 
 def _settings(rows: tuple[Row, ...]) -> str:
     keys = differing_keys(list(rows))
     heads = ''.join(
-        _sortable_header(i, key, 'class="text"') for i, key in enumerate(['row', *keys, 'command of the row alone'])
+        _sortable_header(i, key, 'class="text"') for i, key in enumerate(['row', *keys, 'command for this row only'])
     )
     lines = []
     for row in rows:
         values = ''.join(f'<td class="text key">{escape(format_value(row.settings.get(key)))}</td>' for key in keys)
         command = f'<td class="text"><code>{escape(row.command)}</code></td>'
         lines.append(f'<tr><th scope="row">{_breakable_name(row)}</th>{values}{command}</tr>')
-    return f"""<h2>Rows</h2><p class="soft">What differs between them in the config; - is off.</p>
+    return f"""<h2>Rows</h2><p class="soft">Differences between their configs; - is off.</p>
 <div class="wide"><table><thead><tr>{heads}</tr></thead><tbody>
 {chr(10).join(lines)}
 </tbody></table></div>"""
 
 
 def _breakable_name(row: Row) -> str:
-    """A row's name that may be broken after its separators."""
+    """A row's name that can wrap after its separators."""
     return re.sub(r'([_+/])', r'\1<wbr>', escape(row.name))
 
 
@@ -207,7 +207,7 @@ def _last_picture(folder: Path) -> Path | None:
 
 def _data_uri(path: Path) -> str:
     data, kind = path.read_bytes(), 'png'
-    if len(data) > KEPT:
+    if len(data) > MAX_PNG:
         from PIL import Image
 
         file = io.BytesIO()

@@ -8,13 +8,13 @@ import numpy as np
 
 from gans.sweep.results import PREFIX, Row
 
-OTHERS, OWN, STOP = '0.8', '#1864ab', '#c92a2a'  # grey, blue, red
-POINTS = 200  # of a curve at most: more cannot be seen at this size
+OTHERS, OWN, STOP = '0.8', '#1864ab', '#c92a2a'  # gray, blue, red
+POINTS = 200  # of a curve at most: more are not visible at this size
 
 
 class Svg(NamedTuple):
     box: str  # the viewBox
-    inner: str  # what stands in the element
+    inner: str  # content of the element
 
 
 class Curve(NamedTuple):
@@ -24,20 +24,20 @@ class Curve(NamedTuple):
     mean: np.ndarray  # [N]
     low: np.ndarray  # [N], of the lowest seed
     high: np.ndarray  # [N]
-    stops: list[tuple[int, float]]  # step and last value of each seed that went non-finite
+    stops: list[tuple[int, float]]  # step and last value of each seed that diverged
 
 
 def curve(row: Row, metric: str) -> Curve:
-    """The mean of a metric over the seeds that have a value at a step, and its band."""
+    """The mean and the band of a metric over the seeds that have a value at a step."""
     found: dict[int, list[float]] = {}
     stops = []
     for run in row.runs:
         values = run.metrics.get(metric, np.zeros(0))
-        seen = np.flatnonzero(np.isfinite(values))
-        for i in seen:
+        finite = np.flatnonzero(np.isfinite(values))
+        for i in finite:
             found.setdefault(int(run.metrics['step'][i]), []).append(float(values[i]))
-        if run.status == 'stopped' and len(seen):
-            stops.append((int(run.metrics['step'][seen[-1]]), float(values[seen[-1]])))
+        if run.status == 'stopped' and len(finite):
+            stops.append((int(run.metrics['step'][finite[-1]]), float(values[finite[-1]])))
     steps = sorted(found)
     steps = sorted({steps[i] for i in np.linspace(0, len(steps) - 1, POINTS).round().astype(int)}) if steps else []
     spread = [found[step] for step in steps]
@@ -46,21 +46,21 @@ def curve(row: Row, metric: str) -> Curve:
 
 
 def curves(rows: tuple[Row, ...], metric: str) -> tuple[Svg, list[Svg]]:
-    """Small multiples of a metric over the steps, to be laid over each other.
+    """Small multiples of a metric over the steps, to be overlaid.
 
     Returns:
-        The axes with all rows in grey; and for each row its own curve and band, on nothing, at the same place.
+        The axes with all rows in gray; and the curve and band of each row, on a transparent background.
     """
     all_curves = [curve(row, metric) for row in rows]
-    drawn = [each for each in all_curves if len(each.steps)]
+    nonempty = [each for each in all_curves if len(each.steps)]
     figure = _figure(2.6, 1.7)
     axis = figure.add_axes((0.2, 0.15, 0.77, 0.78))
-    few = max((len(each.steps) for each in drawn), default=0) <= 40
+    few = max((len(each.steps) for each in nonempty), default=0) <= 40
     dots = {'marker': 'o', 'markersize': 2} if few else {}
-    for each in drawn:
+    for each in nonempty:
         axis.plot(each.steps, each.mean, color=OTHERS, linewidth=0.6)
-    values = np.concatenate([np.concatenate([each.low, each.high]) for each in drawn])
-    axis.set_xlim(0, max(each.steps[-1] for each in drawn) * 1.02 or 1)
+    values = np.concatenate([np.concatenate([each.low, each.high]) for each in nonempty])
+    axis.set_xlim(0, max(each.steps[-1] for each in nonempty) * 1.02 or 1)
     _scale(axis, 'y', values)
     axis.tick_params(labelsize=7, color='0.6', labelcolor='0.4', length=2)
     axis.xaxis.set_major_locator(_ticker().MaxNLocator(4))
@@ -81,7 +81,7 @@ def curves(rows: tuple[Row, ...], metric: str) -> tuple[Svg, list[Svg]]:
 
 
 def strips(rows: tuple[Row, ...], metric: str, whens: dict[str, str]) -> Svg:
-    """One dot a seed, one line a row, one panel for each of `whens` (title by 'final' or 'best'); a bar at the mean."""
+    """One dot per seed and a bar at their mean, one line per row, one panel for each of `whens` (title by when)."""
     width = 0.3 + 0.058 * max(len(row.name) for row in rows)
     height = 0.7 + 0.19 * len(rows)
     figure = _figure(7.5 + width, height)
@@ -105,19 +105,19 @@ def strips(rows: tuple[Row, ...], metric: str, whens: dict[str, str]) -> Svg:
 
 
 def needs_log_scale(values: np.ndarray) -> bool:
-    """Whether values ask for a logarithmic axis: positive, and over more than a factor of 10."""
+    """Whether values need a logarithmic axis: positive, and over more than a factor of 10."""
     return bool(len(values) and values.min() > 0 and values.max() > 10 * values.min())
 
 
 def plottable(rows: tuple[Row, ...]) -> list[str]:
-    """The metrics whose curves are worth a look: scores, then losses."""
+    """The metrics to plot: scores, then losses."""
     names = dict.fromkeys(name for row in rows for run in row.runs for name in run.metrics)
     wanted = [name for name in names if name.startswith(PREFIX)] + [name for name in names if name.endswith('/loss')]
     return [name for name in wanted if any(len(curve(row, name).steps) for row in rows)]
 
 
 def _scale(axis: Any, which: str, values: np.ndarray) -> None:
-    """Limits that hold all values [n], n > 0; logarithmic beyond the median where they are of very different size."""
+    """Sets limits that include all values [n], n > 0; logarithmic beyond the median if magnitudes differ a lot."""
     line, set_limits, set_scale = {
         'x': (axis.xaxis, axis.set_xlim, axis.set_xscale),
         'y': (axis.yaxis, axis.set_ylim, axis.set_yscale),
@@ -129,7 +129,7 @@ def _scale(axis: Any, which: str, values: np.ndarray) -> None:
         subs = (1, 2, 5) if high < 100 * low else (1,)
         line.set_major_locator(_ticker().LogLocator(subs=subs, numticks=6))
         line.set_major_formatter(_ticker().FuncFormatter(lambda x, _: f'{x:g}'))
-    elif max(-low, high) > 100 * usual > 0:  # such as losses of rows some of which blow up
+    elif max(-low, high) > 100 * usual > 0:  # such as losses of rows of which some diverge
         set_scale('symlog', linthresh=usual)
         set_limits(low - 0.2 * abs(low), high + 0.2 * abs(high))
         line.set_major_locator(_ticker().SymmetricalLogLocator(base=10, linthresh=usual))
@@ -151,7 +151,7 @@ def _ticker() -> Any:
 
 
 def _figure(width: float, height: float) -> Any:
-    """A figure of so many inches, with nothing behind it."""
+    """A figure with a transparent background; sizes in inches."""
     from matplotlib.backends.backend_svg import FigureCanvasSVG
     from matplotlib.figure import Figure
 
@@ -162,7 +162,7 @@ def _figure(width: float, height: float) -> Any:
 
 
 def _svg(figure: Any, salt: str) -> Svg:
-    """The figure as a part of a page. The same figure gives the same text; another salt, other ids."""
+    """The figure as part of a page. Deterministic; another salt gives other ids."""
     import matplotlib
 
     for axis in figure.axes:
@@ -174,6 +174,6 @@ def _svg(figure: Any, salt: str) -> Svg:
     (box,) = re.findall(r'<svg [^>]*viewBox="([^"]*)"', text)
     text = text[text.index('>', text.index('<svg ')) + 1 : text.rindex('</svg>')]
     text = re.sub(r'<metadata>.*?</metadata>|<style.*?</style>', '', text, flags=re.DOTALL)
-    text = re.sub(r'<g id="[^"]*"', '<g', text)  # 'axes_1' and the like, which each figure has
+    text = re.sub(r'<g id="[^"]*"', '<g', text)  # 'axes_1' and so on, which every figure has
     text = re.sub(r"(font: [\d.]+px) [^;\"]*", r'\1 sans-serif', text)
     return Svg(box, re.sub(r'\s*\n\s*', '\n', text).strip())

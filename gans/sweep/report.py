@@ -13,7 +13,7 @@ def report(folders: list[Path], out: Path) -> str:
         The line that tells where all is.
 
     Raises:
-        UserError: a folder holds no sweep or no results; `out` cannot be written.
+        UserError: a folder contains no sweep or no results; `out` cannot be written.
     """
     out = Path(out)
     with lock.held(out, wait=True):  # launches of single rows may end at once

@@ -1,8 +1,8 @@
-"""What lies in the folder of a sweep, read back: rows, their runs, their scores; and as one flat file, results.csv.
+"""Reads the folder of a sweep: rows, runs and scores; and writes them as one flat file, results.csv.
 
 DIR/sweep.json              name, doc, command, seeds, and rows of name and overrides
 DIR/rows/ROW/seed_0/        an ordinary run: config.json, data.json, metrics.csv, stamps.json, samples/, summary.json
-                            once it is over, and evaluation.json if it was evaluated
+                            when it has ended, and evaluation.json if it was evaluated
 """
 
 import csv
@@ -30,39 +30,39 @@ class Run(NamedTuple):
 
     folder: Path
     seed: int
-    status: str  # 'done', 'stopped' (it went non-finite), 'unfinished' or 'missing'
-    note: str  # of a stopped run: when and why
-    steps: int  # done so far
+    status: str  # 'done', 'stopped' (diverged), 'unfinished' or 'missing'
+    note: str  # when and why a run was stopped
+    steps: int  # finished so far
     seconds: float | None  # None before the end
-    metrics: dict[str, np.ndarray]  # the columns of metrics.csv, 'step' among them; {} if there are none
-    best_step: int | None  # the evaluation with the lowest score that decides
-    scores: dict[tuple[str, str], float]  # by (metric, 'final' or 'best'); final ones of runs that are done only
+    metrics: dict[str, np.ndarray]  # columns of metrics.csv, including 'step'; {} if there are none
+    best_step: int | None  # of the evaluation with the lowest selection metric
+    scores: dict[tuple[str, str], float]  # by (metric, 'final' or 'best'); final ones for finished runs only
     stamps: dict[str, Protocol]  # of scores, by metric
 
 
 class Row(NamedTuple):
     """One variant of a sweep's config."""
 
-    name: str  # SWEEP/ROW where several sweeps are reported together
+    name: str  # SWEEP/ROW if several sweeps are reported together
     sweep: str
-    own_name: str  # without the sweep's
+    own_name: str  # without that of the sweep
     overrides: dict[str, Any]  # by dotted key
-    settings: dict[str, Any]  # the whole config by dotted key, as far as it is known
-    command: str  # that trains this row alone
-    runs: tuple[Run, ...]  # one a seed
+    settings: dict[str, Any]  # the whole config by dotted key, as far as known
+    command: str  # that trains only this row
+    runs: tuple[Run, ...]  # one per seed
 
     def values(self, metric: str, when: str) -> np.ndarray:
-        """The finite scores [n] of the runs that are done."""
+        """The finite scores [n] of finished runs."""
         values = [run.scores.get((metric, when), np.nan) for run in self.runs if run.status == 'done']
         return np.array([value for value in values if np.isfinite(value)])
 
     def stamps(self, metric: str) -> list[Protocol]:
-        """The distinct stamps of a score in its runs; that of runs from before there were stamps is empty."""
+        """The distinct stamps of a score in its runs; empty for runs without stamps."""
         found = [run.stamps.get(metric, {}) for run in self.runs if any(name == metric for name, _ in run.scores)]
         return [stamp for i, stamp in enumerate(found) if stamp not in found[:i]]
 
     def progress(self) -> str:
-        """How many seeds are done, and what became of the others: '3/5, 1 stopped, 1 missing'."""
+        """How many seeds are done, and the status of the others: '3/5, 1 stopped, 1 missing'."""
         states = [run.status for run in self.runs]
         others = [f'{states.count(state)} {state}' for state in ('stopped', 'unfinished', 'missing') if state in states]
         return ', '.join([f'{states.count("done")}/{len(states)}', *others])
@@ -81,17 +81,17 @@ def read(folders: list[Path]) -> list[Sweep]:
     """The sweeps in some folders.
 
     Raises:
-        UserError: a folder holds no sweep, or one without any result; two sweeps have one name.
+        UserError: a folder contains no sweep, or one without results; two sweeps have the same name.
     """
     folders = list({folder.resolve(): folder for folder in map(Path, folders)}.values())
     if not folders:
-        raise UserError('which sweep? give the folder of at least one')
+        raise UserError('which sweep? pass the folder of at least one')
     heads = [_head(folder) for folder in folders]
     names = [head['name'] for head in heads]
-    if len(set(names)) < len(names):  # a sweep and its smoke, say: then the folders tell them apart
+    if len(set(names)) < len(names):  # such as a sweep and its smoke variant: their folders differ
         names = [folder.resolve().name for folder in folders]
     if len(set(names)) < len(names):
-        raise UserError(f'two of the sweeps are called {max(names, key=names.count)}: rename the folder of one')
+        raise UserError(f'two of the sweeps have the name {max(names, key=names.count)}: rename the folder of one')
     sweeps = [
         Sweep(name, head['doc'], head['command'], _rows(folder, head, name, len(folders) > 1))
         for folder, head, name in zip(folders, heads, names, strict=True)
@@ -99,30 +99,30 @@ def read(folders: list[Path]) -> list[Sweep]:
     for folder, sweep in zip(folders, sweeps, strict=True):
         runs = [run for row in sweep.rows for run in row.runs]
         if not any(run.scores or run.status == 'stopped' for run in runs):
-            raise UserError(f'{folder} holds no results yet: train some of it first, with {sweep.command}')
+            raise UserError(f'{folder} contains no results yet: train some of it first, with {sweep.command}')
     return sweeps
 
 
 def metrics(sweeps: list[Sweep]) -> list[str]:
-    """The names of all scores, in the order in which they appear."""
+    """The names of all scores, in order of appearance."""
     runs = [run for sweep in sweeps for row in sweep.rows for run in row.runs]
     names = [name for run in runs for name in run.metrics if name.startswith(PREFIX)]
     return list(dict.fromkeys([*names, *(name for run in runs for name, _ in run.scores)]))
 
 
 def differing_keys(rows: list[Row]) -> list[str]:
-    """The keys of the config in which some of the rows differ, sorted; seeds are none of them."""
+    """The keys of the config in which rows differ, sorted, except for the seed."""
     keys = sorted({key for row in rows for key in row.settings} - {'seed'})
     return [key for key in keys if len({format_value(row.settings.get(key)) for row in rows if row.settings}) > 1]
 
 
 def format_value(value: Any) -> str:
-    """A value of the config as one types it; None is '-'."""
+    """A value of the config as typed on the command line; None is '-'."""
     return '-' if value is None else value if isinstance(value, str) else json.dumps(value)
 
 
 def to_csv(sweeps: list[Sweep]) -> str:
-    """One line a row and seed: status, steps, seconds, the scores at the end and at the best checkpoint, overrides."""
+    """One line per row and seed: status, steps, seconds, scores at the end and at the best checkpoint, overrides."""
     many, names = len(sweeps) > 1, metrics(sweeps)
     keys = list(dict.fromkeys(key for sweep in sweeps for row in sweep.rows for key in row.overrides))
     columns = [(name, when) for name in names for when in WHENS]
@@ -143,7 +143,7 @@ def to_csv(sweeps: list[Sweep]) -> str:
 def _head(folder: Path) -> dict[str, Any]:
     path = folder / 'sweep.json'
     if not path.is_file():
-        raise UserError(f'{folder} holds no sweep (there is no {path.name} in it): give the folder of a sweep')
+        raise UserError(f'{folder} contains no sweep (no {path.name}): pass the folder of a sweep')
     return workdir.read_json(path)
 
 
@@ -156,11 +156,10 @@ def _rows(folder: Path, head: dict[str, Any], sweep: str, many: bool) -> tuple[R
         command = f'{head["command"]} --row={shlex.quote(entry["name"])}'
         name = f'{sweep}/{entry["name"]}' if many else entry['name']
         rows.append(Row(name, sweep, entry['name'], entry['overrides'], settings, command, runs))
-    # A row without a run has the base's settings under its overrides: the base is what the others do not override.
-    # A section that a row's overrides turn on, `terms.r1`, is the row's as a whole.
-    place = lambda key: section_of(key) or key
-    own = {row.name: set(map(place, row.overrides)) for row in rows}
-    base = {key: v for row in rows for key, v in row.settings.items() if place(key) not in own[row.name]}
+    # A row without a run has the settings of the base, which others do not override, with its own overrides.
+    # A section that a row's overrides turn on, such as `terms.r1`, counts as overridden as a whole.
+    own = {row.name: {section_of(key) or key for key in row.overrides} for row in rows}
+    base = {key: v for row in rows for key, v in row.settings.items() if (section_of(key) or key) not in own[row.name]}
     return tuple(row if row.settings else row._replace(settings=base | row.overrides) for row in rows)
 
 

@@ -1,4 +1,4 @@
-"""Sweep files: a base config and `sweep(add)`, which names the rows that are trained and compared."""
+"""Sweep files: a base config and `sweep(add)`, which adds the rows to train and compare."""
 
 import re
 from pathlib import Path
@@ -26,7 +26,7 @@ class Member(NamedTuple):
 
     @property
     def folder(self) -> Path:
-        """In the sweep's folder."""
+        """Relative to the folder of the sweep."""
         return Path('rows') / self.row / f'seed_{self.config.seed}'
 
 
@@ -37,7 +37,7 @@ class Sweep(NamedTuple):
     rows: tuple[Row, ...]
 
     def members(self, seeds: int) -> tuple[Member, ...]:
-        """Every row with seeds s, s + 1, ..., where s is the base config's."""
+        """All rows with seeds s, s + 1, ..., where s is that of the base config."""
         if seeds < 1:
             raise UserError(f'--seeds={seeds} must be at least 1')
         ranges.check_one(f'the last of --seeds={seeds}, seed', self.base.seed + seeds - 1, ranges.SEED)
@@ -49,30 +49,30 @@ def load(path: Path, base: ml_collections.ConfigDict) -> Sweep:
 
     Args:
       path: a file that defines `sweep(add)`; `add(name, **{'dotted.key': value})` adds a row.
-      base: what its `get_config` gave, with the overrides of the command line, which hold for all rows.
+      base: the result of its `get_config` with the overrides of the command line, which apply to all rows.
 
     Raises:
-      UserError: the file has no rows, or one whose name or keys will not do.
+      UserError: the file has no rows, or one with an invalid name or key.
     """
     module = config_file.load(path)
     rows: dict[str, Row] = {}
 
     def add(name: str, **overrides: Any) -> None:
         if not re.fullmatch(r'[A-Za-z0-9][A-Za-z0-9._+=,-]*', name):
-            raise UserError(f"{path}: row '{name}' names a folder: use letters, digits and . _ + = , - only")
+            raise UserError(
+                f"{path}: row '{name}' must be a valid folder name: use only letters, digits and . _ + = , -"
+            )
         if name in rows:
-            raise UserError(f"{path}: two rows are named '{name}': give each its own name")
+            raise UserError(f"{path}: two rows are named '{name}': names must be distinct")
         if 'seed' in overrides:
-            raise UserError(f"{path}: row '{name}' sets the seed, which is the sweep's: use --seeds and --config.seed")
+            raise UserError(f"{path}: row '{name}' sets the seed, which all rows share: use --seeds and --config.seed")
         rows[name] = Row(name, overrides, configs.override(base, overrides, f"of row '{name}'"))
 
     if not callable(getattr(module, 'sweep', None)):
-        raise UserError(
-            f'{path} is no sweep: it defines no `def sweep(add)`; an experiment is run with --config={path}'
-        )
+        raise UserError(f'{path} is not a sweep: it has no `def sweep(add)`; run an experiment with --config={path}')
     config_file.run_user_code(path, lambda: module.sweep(add))
     if not rows:
-        raise UserError(f'{path}: sweep(add) adds no row: call add(name, **{{key: value}}) at least once')
+        raise UserError(f'{path}: sweep(add) adds no rows: call add(name, **{{key: value}}) at least once')
     return Sweep(path.stem, (module.__doc__ or '').strip(), base, tuple(rows.values()))
 
 

@@ -1,4 +1,4 @@
-"""A sweep from its file to its report."""
+"""Runs a sweep, from its file to its report."""
 
 import contextlib
 from collections.abc import Sequence
@@ -14,9 +14,9 @@ from gans.train import lock, workdir
 
 
 def run(path: Path, base: ml_collections.ConfigDict, folder: Path, seeds: int, row: str | None, command: str) -> str:
-    """Trains all rows of a sweep file, or one, and writes the report; returns the line that says where it is.
+    """Trains all rows of a sweep file, or one, and writes the report; returns a line with its location.
 
-    A row is trained by one process at a time: UserError if another is at it.
+    A row is trained by one process at a time: UserError if another process is training it.
     """
     sweep, groups, sources = _plan(path, base, seeds, row)
     about = {
@@ -26,7 +26,7 @@ def run(path: Path, base: ml_collections.ConfigDict, folder: Path, seeds: int, r
         'seeds': [base.seed + i for i in range(seeds)],
         'rows': [{'name': each.name, 'overrides': _to_json(each.overrides)} for each in sweep.rows],
     }
-    # Launches with --row take turns where they see to what they share, and then keep their rows to themselves.
+    # Launches with --row take turns in preparing what they share, and then lock only their own rows.
     with lock.held(folder / 'rows', wait=True), contextlib.ExitStack() as stack:
         for name in dict.fromkeys(member.row for group in groups for member in group.members):
             stack.enter_context(lock.held(folder / 'rows' / name))
@@ -39,23 +39,23 @@ def run(path: Path, base: ml_collections.ConfigDict, folder: Path, seeds: int, r
 
 
 def dry_run(path: Path, base: ml_collections.ConfigDict, seeds: int, row: str | None) -> str:
-    """What `run` would train: rows, groups, programs, seeds, memory."""
+    """Describes what `run` would train: rows, groups, programs, seeds, memory."""
     sweep, groups, _ = _plan(path, base, seeds, row)
     return f'{sweep.name}: {len(sweep.rows)} rows\n' + plan.describe(groups, base.population.max_size)
 
 
 def rewrite_report(folders: Sequence[Path], out: Path | None) -> str:
-    """Writes the report of one sweep again, or one of several sweeps."""
+    """Writes the report of one sweep again, or a joint report of several."""
     for folder in folders:
         if not (folder / 'sweep.json').is_file():
-            raise UserError(f'{folder} holds no sweep: --report wants folders that --sweep has made')
+            raise UserError(f'{folder} contains no sweep: --report needs folders written by --sweep')
     names = '+'.join(folder.name for folder in folders)
     default = folders[0] / 'report' if len(folders) == 1 else folders[0].parent / f'report-{names}'
     return report(list(folders), out or default)
 
 
 def _plan(path: Path, base: ml_collections.ConfigDict, seeds: int, row: str | None) -> tuple:
-    """Everything that can be wrong is, before anything is trained."""
+    """Resolves the sweep, so that all errors are raised before training."""
     sweep, sources = rows.load(path, base), plan.Sources()
     groups = plan.plan(sweep.members(seeds), sources)
     if row is None:
@@ -67,6 +67,5 @@ def _plan(path: Path, base: ml_collections.ConfigDict, seeds: int, row: str | No
 
 
 def _to_json(overrides: dict) -> dict:
-    """As JSON holds them."""
-    plain = lambda value: value.to_dict() if isinstance(value, ml_collections.ConfigDict) else value
-    return {key: plain(value) for key, value in overrides.items()}
+    """Overrides with sections as dicts."""
+    return {key: x.to_dict() if isinstance(x, ml_collections.ConfigDict) else x for key, x in overrides.items()}

@@ -1,4 +1,4 @@
-"""The table of a report: a line a row of the sweep, a column a score; results.md."""
+"""The table of a report, with one line per row of the sweep and one column per score; results.md."""
 
 import math
 from typing import NamedTuple
@@ -31,10 +31,10 @@ class Column(NamedTuple):
 class Cell(NamedTuple):
     """A score of a row over its seeds."""
 
-    mean: float  # NaN without any value
-    std: float  # NaN with less than two
+    mean: float  # NaN without values
+    std: float  # NaN with fewer than two
     n: int
-    of: int  # seeds that are done: n is less where some score is not finite
+    of: int  # finished seeds; n is smaller if some scores are not finite
     mark: str = ''  # 'best', 'group' (not significantly worse than the best), 'apart' (another protocol) or ''
 
     @property
@@ -44,7 +44,7 @@ class Cell(NamedTuple):
 
     @property
     def sign(self) -> str:
-        """That stands behind its number."""
+        """The mark after its number."""
         return {'group': '†', 'apart': '‡'}.get(self.mark, '')
 
 
@@ -58,7 +58,7 @@ class Table(NamedTuple):
 
 
 def table(sweeps: list[Sweep]) -> Table:
-    """The scores of all rows of some sweeps, compared with each other."""
+    """Compares the scores of all rows of some sweeps."""
     rows = tuple(row for sweep in sweeps for row in sweep.rows)
     columns = tuple(Column(metric, when) for metric in metrics(sweeps) for when in WHENS)
     cells = {
@@ -68,7 +68,7 @@ def table(sweeps: list[Sweep]) -> Table:
 
 
 def format_number(mean: float, std: float) -> str:
-    """'0.0592 ± 0.0021': two digits of the deviation, and the mean to the same place; four digits without one."""
+    """'0.0592 ± 0.0021': two digits of the deviation, and the mean to the same digit; else four digits."""
     if not std > 0:
         return f'{mean:.4g}' + (' ± 0' if std == 0 else '')
     places = 1 - math.floor(math.log10(std))
@@ -78,7 +78,7 @@ def format_number(mean: float, std: float) -> str:
 
 
 def markdown(sweeps: list[Sweep]) -> str:
-    """results.md."""
+    """The text of results.md."""
     whole = table(sweeps)
     heads = ['row', 'seeds done', *(f'{column.title} {column.place}' for column in whole.columns)]
     lines = [heads, ['---', '---', *['---:'] * len(whole.columns)]]
@@ -98,13 +98,13 @@ def markdown(sweeps: list[Sweep]) -> str:
 
 
 def notes(rows: tuple[Row, ...]) -> list[tuple[str, str]]:
-    """Of each row that is not complete: its name, and what became of the seeds that are missing in its means."""
+    """The name of each incomplete row, with the status of the seeds missing from its means."""
     lost = {row.name: [run for run in row.runs if run.status != 'done'] for row in rows}
     return [(name, _describe_seeds(runs)) for name, runs in lost.items() if runs]
 
 
 def protocols(whole: Table) -> list[tuple[str, str]]:
-    """Of each score that was not measured in the same way in all rows: its name, and how the ways differ."""
+    """The name of each score whose protocol differs between rows, with the differences."""
     found = []
     for metric in dict.fromkeys(column.metric for column in whole.columns):
         some = [stamp for row in whole.rows for stamp in row.stamps(metric)]
@@ -115,7 +115,7 @@ def protocols(whole: Table) -> list[tuple[str, str]]:
 
 
 def _majority_stamp(rows: tuple[Row, ...], metric: str) -> Protocol | None:
-    """The stamp that more than half of the rows with this score have; None if there is no such."""
+    """The stamp of more than half of the rows with this score, or None."""
     stamps = [row.stamps(metric) for row in rows]
     stamps = [found[0] if len(found) == 1 else None for found in stamps if found]
     return next((stamp for stamp in stamps if stamp is not None and 2 * stamps.count(stamp) > len(stamps)), None)
@@ -156,7 +156,7 @@ def _cell(row: Row, values: np.ndarray, apart: bool) -> Cell:
 
 
 def _plain(text: str) -> str:
-    return text.strip().replace('```', "'''")  # it stands between such
+    return text.strip().replace('```', "'''")  # it is put between such
 
 
 def _code(name: str) -> str:

@@ -1,5 +1,5 @@
-"""BEGAN, the boundary equilibrium GAN (Berthelot 2017, 1703.10717): the critic is an autoencoder, and scores
-are reconstruction errors.
+"""BEGAN, the boundary equilibrium GAN (Berthelot 2017, 1703.10717): the critic is an autoencoder, and scores are
+reconstruction errors.
 
 With L(v) the mean absolute error of reconstructing v, the critic minimizes L(x) - k L(G(z)), the generator L(G(z)), and
 k in [0, 1] maintains the balance L(G(z)) = gamma L(x) by proportional control (section 3.4).

@@ -1,5 +1,5 @@
-"""EBGAN, the energy-based GAN (Zhao 2017, 1609.03126): the critic is an autoencoder, and its
-reconstruction error an energy.
+"""EBGAN, the energy-based GAN (Zhao 2017, 1609.03126): the critic is an autoencoder, and its reconstruction error an
+energy.
 
 The critic assigns low energy E to real examples and pushes that of fakes up to a margin m; the generator minimizes the
 energy of fakes (eqs. 1 and 2). The pulling-away term keeps the codes of different fakes apart (eq. 4).

@@ -1,7 +1,7 @@
 """The GAN: one generator, one critic, any game and any terms (Goodfellow 2014 and its descendants).
 
-With labels it is the conditional GAN (Mirza & Osindero 2014, 1411.1784): each fake has the label of a
-real example of the batch, and the critic gets it as well. How labels enter the nets: gans/ops/labels.py.
+With labels it is the conditional GAN (Mirza & Osindero 2014, 1411.1784): each fake has the label of a real example of
+the batch, and the critic gets it as well. How labels enter the nets: gans/ops/labels.py.
 """
 
 import ml_collections
