@@ -202,7 +202,9 @@ def _set_in_stage(config: ConfigDict, stage: str, key: str, value: Any, where: s
             del config.stages[stage]
         return
     if not key and not isinstance(value, Mapping):
-        raise UserError(f'stages.{stage}={value!r} {where} does not fit: a section is wanted there, with begin, a step')
+        raise UserError(
+            f'stages.{stage}={value!r} {where} does not fit: expected a section, with the step of its begin'
+        )
     if f'{key}.'.startswith(tuple(f'{each}.' for each in defaults.OF_A_RUN)):
         raise UserError(f'stages.{stage}.{key} {where}: {key} holds for the whole run, not for a stage: leave it off')
     held = config.stages.get(stage, ConfigDict()).to_dict()
