@@ -1,6 +1,7 @@
 """From a config to an experiment that can run: everything is checked here, before anything is compiled."""
 
-from collections.abc import Mapping
+import json
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -8,15 +9,17 @@ import jax.numpy as jnp
 import ml_collections
 
 from gans import memory, ranges
+from gans.configs import flatten
 from gans.core import Compute, Spec, System, TrainState
 from gans.data import feed, load
-from gans.data.base import Source
+from gans.data.base import Source, digest
 from gans.errors import UserError, unknown
 from gans.features import load as features
 from gans.ops.conv import FORMS
 from gans.step import init_state, make_train_step, repeats
 from gans.systems.build import build
 from gans.train import graft, workdir
+from gans.train.stages import Stage, at, stages
 
 PRECISIONS = {'float32': jnp.float32, 'bfloat16': jnp.bfloat16}
 AXIS = 'device'
@@ -24,7 +27,7 @@ SIZES = 'latents.size, replay.size or the sizes of the nets'  # of which a state
 
 
 class Experiment(NamedTuple):
-    """A config, what it builds, and the devices it runs on."""
+    """A config, what it builds, and the devices it runs on: a run, or one stage of it (gans/train/stages.py)."""
 
     config: ml_collections.ConfigDict
     source: Source
@@ -33,12 +36,21 @@ class Experiment(NamedTuple):
     devices: int  # over all processes
     axis_name: str | None  # of the devices, if there are several
     start: Mapping[str, Any] = {}  # what its nets begin from, see `begin` and gans/train/graft.py
+    stage: str = ''  # its name; the first one has none
+    since: int = 0  # steps of the stages before
+    seen: int = 0  # examples that they have taken
 
     @property
     def shares(self) -> dict[str, int]:
         """How the global counter of examples is cut: arguments of `gans.data.feed.fetch`."""
-        batch = self.config.train.batch_size
-        return {'repeats': repeats(self.system), 'batch': batch, 'local': batch // self.devices}
+        batch, each = self.config.train.batch_size, repeats(self.system)
+        origin = feed.origin_of(self.since, self.seen, each, batch)
+        return {'repeats': each, 'batch': batch, 'local': batch // self.devices, 'origin': origin}
+
+    @property
+    def end(self) -> int:
+        """The step after which it is over."""
+        return self.config.train.steps
 
     def begin(self) -> 'Experiment':
         """To be trained from step 0: its nets begin where `config.finetune` says. Raises UserError if they cannot."""
@@ -53,9 +65,27 @@ class Experiment(NamedTuple):
         args = jax.random.key(self.config.seed), self.start
         return memory.run(jax.jit(make, compiler_options=unoptimised()), args, 'the state of the nets', SIZES)
 
+    def pass_on(self, old: TrainState) -> TrainState:
+        """The state in which this stage begins, from that in which the one before it ended."""
+        make = jax.jit(lambda old: graft.pass_on(old, self.system), compiler_options=unoptimised())
+        return memory.run(make, (old,), 'the state of the nets', SIZES)
+
     def abstract(self) -> TrainState:
         """Shapes and types of the state."""
         return jax.eval_shape(lambda: init_state(self.system, jax.random.key(0)))
+
+
+class Sources:
+    """Data sets by their configs, so that runs and stages that train on the same share one."""
+
+    def __init__(self) -> None:
+        self._held: dict[str, Source] = {}
+
+    def of(self, config: ml_collections.ConfigDict) -> Source:
+        key = json.dumps(flatten(config.data), sort_keys=True)
+        if key not in self._held:
+            self._held[key] = load.load(config.data)
+        return self._held[key]
 
 
 def setup(
@@ -64,16 +94,52 @@ def setup(
     source: Source | None = None,
     mapped: bool = False,
 ) -> Experiment:
-    """Builds the experiment of a config; raises UserError.
+    """Builds the experiment of a config without stages; raises UserError.
 
     Args:
       devices: that train it together (default: all there are).
       source: its data set, if it is already there.
       mapped: the experiment will be one of many that are mapped over (`gans/sweep/population.py`).
     """
-    devices = jax.device_count() if devices is None else devices
+    (stage,) = stages(config)
+    return _counted([_build(stage, devices, lambda config: source or load.load(config.data), mapped)])[0]
+
+
+def setup_stages(
+    config: ml_collections.ConfigDict,
+    devices: int | None = None,
+    sources: Sources | None = None,
+    mapped: bool = False,
+) -> tuple[Experiment, ...]:
+    """The same for each stage of a run, with all of their data: so no stage fails after days of the one before."""
+    ranges.check(config)
+    sources, found = sources or Sources(), []
+    for stage in stages(config):
+        try:
+            found.append(_build(stage, devices, sources.of, mapped))
+        except UserError as error:
+            raise UserError(f"stage '{stage.name}': {error}" if stage.name else str(error)) from error
+    return _counted(found)
+
+
+def passes(experiments: Sequence[Experiment], stage: Experiment) -> str:
+    """What a stage takes from the one before, in a line."""
+    said = graft.told(at(experiments, stage.since).abstract(), stage.abstract())
+    return f"stage '{stage.stage}' begins after step {stage.since:,}: {said}"
+
+
+def all_data(sources: Sequence[Source]) -> Source:
+    """The data of a run by which its folder knows it: those of the first stage, with the digest of all stages' data."""
+    first, digests = sources[0], [source.digest for source in sources]
+    return first if len(set(digests)) == 1 else first._replace(digest=digest(*digests))
+
+
+def _build(
+    stage: Stage, devices: int | None, load: Callable[[ml_collections.ConfigDict], Source], mapped: bool
+) -> Experiment:
+    config, devices = stage.config, jax.device_count() if devices is None else devices
     _check(config, devices)
-    source = source or load.load(config.data)
+    source = load(config)
     if config.eval.features:
         features.resolve(config.eval.features, source.spec)
     axis_name = AXIS if devices > 1 else None
@@ -84,13 +150,21 @@ def setup(
     compute = Compute(PRECISIONS[train.precision], conv, sync, train.remat)
     system = system_of(config, source.spec, compute)
     _check_freeze(config.finetune, system)
-    experiment = Experiment(config, source, compute, system, devices, axis_name)
+    experiment = Experiment(config, source, compute, system, devices, axis_name, stage=stage.name, since=stage.begin)
     _check_fields(experiment)
     _check_pieces(experiment)
-    examples = config.train.steps * experiment.shares['repeats'] * config.train.batch_size
-    if examples >= feed.EXAMPLES:
-        raise UserError(f'train.steps={config.train.steps} see {examples:,} examples; the limit is {feed.EXAMPLES:,}')
     return experiment
+
+
+def _counted(experiments: Sequence[Experiment]) -> tuple[Experiment, ...]:
+    """The stages of a run, each knowing what those before it have seen. Raises UserError if all see too many."""
+    found, seen = [], 0
+    for each in experiments:
+        found.append(each._replace(seen=seen))
+        seen += (each.end - each.since) * each.shares['repeats'] * each.shares['batch']
+    if seen >= feed.EXAMPLES:
+        raise UserError(f'train.steps={each.end} see {seen:,} examples; the limit is {feed.EXAMPLES:,}')
+    return tuple(found)
 
 
 def fastest_form(backend: str, mapped: bool, loops: bool) -> str:
