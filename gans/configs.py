@@ -3,7 +3,7 @@
 import functools
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from ml_collections import ConfigDict
@@ -28,6 +28,16 @@ TYPE_NAMES = {
 def is_argument(key: str) -> bool:
     """Whether a dotted key is the argument of a function, which has its own defaults and rejects unknown keys."""
     return key.startswith(tuple(f'{section}.' for section in defaults.ARGUMENTS))
+
+
+def takes_arguments(key: str) -> bool:
+    """Whether a dotted key may be a section whose keys are such arguments: `data`, and `data.a` of a joined set."""
+    return key in defaults.ARGUMENTS or key.startswith('data.')
+
+
+def of_any_set(key: str) -> str:
+    """A key of a part of a joined set, 'data.a.size', as any set has it, 'data.size'; other keys stay."""
+    return f'data.{key.rpartition(".")[2]}' if key.startswith('data.') else key
 
 
 def section_of(key: str) -> str | None:
@@ -76,7 +86,7 @@ def override(config: ConfigDict, overrides: Mapping[str, Any], where: str) -> Co
       UserError: an unknown key, or a value of the wrong type.
     """
     result = config.copy_and_resolve_references()
-    leaves = sorted(_leaves(overrides, defaults.ARGUMENTS), key=lambda leaf: of_stage(leaf[0])[0] is not None)
+    leaves = sorted(_leaves(overrides, takes_arguments), key=lambda leaf: of_stage(leaf[0])[0] is not None)
     with result.unlocked():
         for key, value in leaves:  # those of stages last: they are checked against the others
             stage, own = of_stage(key)
@@ -96,7 +106,7 @@ def of_one_stage(config: ConfigDict, name: str) -> ConfigDict:
     result = config.copy_and_resolve_references()
     with result.unlocked():
         held, result.stages, result.begin = result.stages.get(name, {}), ConfigDict(), 1
-        for key, value in _leaves(held, defaults.ARGUMENTS):
+        for key, value in _leaves(held, takes_arguments):
             _lay(result, key, value, f"of stage '{name}'")
     return result
 
@@ -124,8 +134,9 @@ def type_of(config: ConfigDict, key: str) -> type | None:
     stage, own = of_stage(key)
     if stage is not None and own:
         config, key = of_one_stage(config, stage), own
-    for tree in (_schema(), config):  # the schema also has the types of values that are None
-        parent, last = _parent(tree, key)
+    # The schema also has the types of values that are None.
+    for tree, name in ((_schema(), key), (config, key), (_schema(), of_any_set(key))):
+        parent, last = _parent(tree, name)
         if parent is not None and last in parent and parent.get_type(last) is not type(None):
             return parent.get_type(last)
     return None
@@ -139,11 +150,13 @@ def _schema() -> ConfigDict:
     return config
 
 
-def _leaves(tree: Mapping[str, Any], stop: tuple[str, ...] = (), prefix: str = '') -> Iterator[tuple[str, Any]]:
-    """Yields the values of a tree by dotted key; sections in `stop` and empty ones count as values."""
+def _leaves(
+    tree: Mapping[str, Any], stop: Callable[[str], bool] = lambda key: False, prefix: str = ''
+) -> Iterator[tuple[str, Any]]:
+    """Yields the values of a tree by dotted key; sections for which `stop` is true and empty ones count as values."""
     for name, value in tree.items():
         key, value = f'{prefix}{name}', value.to_dict() if isinstance(value, ConfigDict) else value
-        if isinstance(value, Mapping) and value and of_stage(key)[1] not in stop:
+        if isinstance(value, Mapping) and value and not stop(of_stage(key)[1]):
             yield from _leaves(value, stop, f'{key}.')
         else:
             yield key, value
@@ -167,15 +180,21 @@ def _set(config: ConfigDict, key: str, value: Any, where: str) -> None:
             return
         parent[last] = ConfigDict(defaults.sections()[section] | dict(parent.get(last, {})))
     parent, last = _parent(config, key)
+    if parent is None and of_any_set(key) != key:  # the first key of a part
+        above, part = _parent(config, key.rpartition('.')[0])
+        if above is not None and above.get(part) is None:
+            parent = above[part] = ConfigDict()
     if parent is None or not (last in parent or is_argument(key)):
         moved = defaults.MOVED.get(key.partition('.')[0])
         if moved:
             raise UserError(f'there is no key {key} {where} any more: it is {moved} now')
         raise unknown(f'key {where}', key, {*flatten(config), *flatten(_schema()), *defaults.sections()}, LISTED)
     held = parent.get(last)
-    if isinstance(held, ConfigDict) and isinstance(value, Mapping):
-        if key in defaults.ARGUMENTS:
-            parent[last] = ConfigDict({'name': held['name']} if 'name' in held else {})
+    if isinstance(held, ConfigDict) and value is None and key.startswith('data.'):
+        del parent[last]
+    elif isinstance(value, Mapping) and (isinstance(held, ConfigDict) or (held is None and takes_arguments(key))):
+        if takes_arguments(key):
+            parent[last] = ConfigDict({'name': held['name']} if held and 'name' in held else {})
         for name, each in value.items():
             _set(config, f'{key}.{name}', each, where)
     else:
@@ -184,7 +203,7 @@ def _set(config: ConfigDict, key: str, value: Any, where: str) -> None:
 
 def _lay(config: ConfigDict, key: str, value: Any, where: str) -> None:
     """Sets a key of a stage in the stage's config."""
-    if key in defaults.ARGUMENTS and isinstance(value, Mapping) and not _names_function(value):
+    if takes_arguments(key) and isinstance(value, Mapping) and not _names_function(value):
         for name, each in value.items():
             _set(config, f'{key}.{name}', each, where)
     else:
@@ -239,7 +258,7 @@ def _convert(config: ConfigDict, key: str, value: Any, held: Any, where: str) ->
         raise UserError(f'{key}=None {where}: this key cannot be turned off; its value is {held!r}')
     if type(value).__module__ == 'numpy' and value.ndim == 0:
         value = value.item()
-    if isinstance(value, str) and key in PATHS:
+    if isinstance(value, str) and of_any_set(key) in PATHS:
         value = expand_home(value)
     wanted, given = type_of(config, key), type(value)
     if {wanted, given} == {tuple, list}:

@@ -8,8 +8,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import jax
-import jax.numpy as jnp
 import numpy as np
 
 from gans import pictures
@@ -90,9 +88,7 @@ def kind_of(spec: Spec) -> Kind:
     return KINDS[name_of(spec)]
 
 
-def shapes(spec: Spec, *lead: int) -> dict[str, jax.ShapeDtypeStruct]:
-    """What a batch of such examples looks like, leaves [*lead, ...]."""
-    of = lambda shape, dtype: jax.ShapeDtypeStruct((*lead, *shape), dtype)
-    finished = lambda field: jax.eval_shape(kind_of(field).finish, of(field.shape, kind_of(field).dtype))
-    batch = {name: finished(field) for name, field in {'real': spec, **spec.fields}.items()}
-    return batch | ({'label': of((), jnp.int32)} if spec.classes else {})
+def fields_of(spec: Spec) -> dict[str, Kind]:
+    """The kinds of 'real' and of an example's other fields, by name; a field that is of no kind is left out."""
+    named = {'real': spec, **spec.fields}
+    return {name: kind_of(field) for name, field in named.items() if field.kind or len(field.shape) in BY_RANK}

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from ml_collections import ConfigDict
 
-from gans.configs import flatten, of_stage
+from gans.configs import flatten, of_any_set, of_stage
 from gans.errors import UserError
 
 COUNT = 2**31 - 1  # the largest integer on a device
@@ -83,7 +83,7 @@ RANGES = {
     'begin': count(),  # of a stage
     'seed': SEED,
     'data.on_device_max_mb': NOT_NEGATIVE,
-    **{f'data.{key}': count() for key in ('num', 'size', 'channels', 'crop', 'modes', 'side')},
+    **{f'data.{key}': count() for key in ('num', 'size', 'channels', 'crop', 'random_crop', 'modes', 'side')},
     **{f'data.{key}': NOT_NEGATIVE for key in ('std', 'radius', 'sigma', 'spacing', 'noise')},
     'data.mean': ANY,
     'data.scale': POSITIVE,
@@ -137,7 +137,7 @@ def range_of(key: str) -> Range | None:
     _, key = of_stage(key)
     if key.startswith('terms.'):
         return TERM.get(key.rpartition('.')[2])
-    return RANGES.get(key)
+    return RANGES.get(of_any_set(key))
 
 
 def check(config: ConfigDict) -> None:

@@ -16,8 +16,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from gans.core import Spec
 from gans.data import feed, idx, images, load, openmoji, toys
-from gans.data.base import Source, digest_of
+from gans.data.base import Source, digest_of, finish_by_kind
+from gans.data.transforms import flip
 from gans.errors import UserError
 
 KEY = jax.random.key(3)
@@ -97,7 +99,7 @@ def test_positions_count_examples_over_steps_repeats_and_devices() -> None:
 
 
 def test_a_batch_is_the_same_held_or_streamed_and_on_any_number_of_devices() -> None:
-    source = tiny()._replace(augment=images.mirror)
+    source = flip(tiny())
     size = {'repeats': 2, 'batch': 6}
 
     @jax.jit
@@ -162,7 +164,7 @@ def test_batches_map_over_keys_and_steps() -> None:
 
 
 def test_examples_are_distinct_finished_and_never_flipped() -> None:
-    source = tiny()._replace(augment=images.mirror)
+    source = flip(tiny())
     real = feed.examples(source, 25, KEY)
     assert real['real'].shape == (25, 4, 4, 3) and real['real'].dtype == np.float32
     np.testing.assert_array_equal(np.sort(real['label'][:10]), np.arange(10))
@@ -177,7 +179,7 @@ def test_examples_are_distinct_finished_and_never_flipped() -> None:
 
 def test_half_of_the_images_are_flipped() -> None:
     source = tiny()
-    flipping = source._replace(augment=images.mirror)
+    flipping = flip(source)
     options = {'repeats': 1, 'batch': 400}
     plain = feed.fetch(source, source.arrays, KEY, 0, **options)['real'][0]
     mirrored = feed.fetch(flipping, source.arrays, KEY, 0, **options)['real'][0]
@@ -188,7 +190,7 @@ def test_half_of_the_images_are_flipped() -> None:
 
 def test_images_are_finished_to_minus_one_and_one() -> None:
     raw = {'real': np.array([0, 255], np.uint8).reshape(2, 1, 1, 1)}
-    np.testing.assert_array_equal(images.finish(raw, None)['real'].ravel(), [-1, 1])
+    np.testing.assert_array_equal(finish_by_kind(Spec((1, 1, 1)))(raw, None)['real'].ravel(), [-1, 1])
 
 
 # Toys

@@ -16,8 +16,8 @@ from ml_collections import ConfigDict
 from PIL import Image
 
 from experiments import common
-from gans import configs, kinds
-from gans.data import images, load, toys
+from gans import configs
+from gans.data import feed, images, load, toys
 from gans.data.base import Source
 from gans.errors import UserError
 from gans.metrics.toys import mode_counts
@@ -103,7 +103,7 @@ def test_full_size_is_built_and_traced(name, monkeypatch) -> None:
     assert len(owned) > 1 and owned <= set(experiment.system.nets)
     for sampler in experiment.system.samplers.values():
         make = lambda batch, sampler=sampler: sampling.inputs_of(sampler, batch, jax.random.key(0), 3)
-        inputs = jax.eval_shape(make, kinds.shapes(experiment.source.spec, 3))
+        inputs = jax.eval_shape(make, feed.shapes(experiment.source, 3))
         counts = {leaf.shape[0] for leaf in jax.tree.leaves(inputs)}
         made = jax.eval_shape(lambda state, inputs, s=sampler: s.make(sampling.averaged(state), inputs), state, inputs)
         assert len(counts) == 1 and made.shape[1:] == experiment.source.spec.shape

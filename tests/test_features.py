@@ -11,7 +11,6 @@ from damage import blurred, noisy
 from gans import cache
 from gans.core import Spec
 from gans.data import load as data
-from gans.data.images import image_set
 from gans.errors import UserError
 from gans.features import classifier, efficientnet, load, pixels
 from gans.metrics.extract import extract, extract_cached
@@ -92,20 +91,6 @@ def test_the_classifier_recognises_what_it_has_not_seen(of_digits) -> None:
     right = (found.logits.argmax(1) == source.arrays['label'][held_out]).mean()
     assert right > 0.95 and of_digits.notes['accuracy'] == pytest.approx(right, abs=1e-4)
     assert found.features.shape == (held_out.sum(), classifier.FEATURES) and of_digits.notes['trained on'] == 'digits'
-
-
-def test_what_is_held_out_does_not_hang_on_the_order_of_a_folder(tmp_path) -> None:
-    """Eight classes that come in turn: every eighth image would be all of one class."""
-    images, classes = np.arange(160, dtype=np.uint8).repeat(4).reshape(160, 2, 2, 1), tuple('abcdefgh')
-    source = image_set(images, np.arange(160) % 8, classes)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(classifier.load, 'load', lambda options: source)
-        train, test = classifier.load_splits({'name': f'folder:{tmp_path}'})
-        again = classifier.load_splits({'name': f'folder:{tmp_path}'})[1]
-    assert (train.size, test.size) == (140, 20) == (len(train.arrays['label']), len(test.arrays['real']))
-    assert len(np.unique(test.arrays['label'])) > 4 and (again.arrays['real'] == test.arrays['real']).all()
-    together = np.concatenate([train.arrays['real'], test.arrays['real']])[:, 0, 0, 0]
-    assert sorted(together) == list(range(160))
 
 
 def test_the_classifier_is_kept_and_made_the_same_again(of_digits, monkeypatch: pytest.MonkeyPatch, tmp_path) -> None:

@@ -1,6 +1,8 @@
 """Nets: parameter counts, shapes, names, precision, and the pure functions made of them."""
 
 import functools
+import importlib
+import inspect
 import itertools
 import math
 
@@ -9,6 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from gans import signatures
 from gans.core import Compute, Spec
 from gans.errors import UserError
 from gans.nets import build
@@ -300,3 +303,12 @@ def test_the_shape_is_the_datas():
 def test_lists_of_widths():
     """Command lines and ConfigDicts give lists where the nets want tuples."""
     assert set(weights(generator((2,), net='mlp', widths=[5, 7]))[0]) == {'dense_0', 'dense_1', 'out'}
+
+
+@pytest.mark.parametrize('kind, condition', [('Generator', 'norm'), ('Critic', 'projection')])
+def test_nets_list_the_conditions_that_their_layers_implement(kind, condition):
+    for name in signatures.files('gans.nets'):
+        net = getattr(importlib.import_module(f'gans.nets.{name}'), kind, None)
+        if net is not None:
+            takes_labels = 'label' in inspect.signature(net.__call__).parameters
+            assert getattr(net, 'conditions', ()) == ((condition,) if takes_labels else ()), name

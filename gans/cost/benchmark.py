@@ -135,7 +135,7 @@ def measure(experiment: Experiment, own: Path, traces: Path | None, effort: Effo
         'flops': {'step': count, 'matmul_per_second': limit, **against(count, step.step, limit)},
         'bytes': memory,
         'data': {
-            'kind': 'streamed' if experiment.source.read else 'held' if experiment.source.arrays else 'drawn',
+            'kind': experiment.source.placement,
             'share_waited': sum(step.waited) / sum(step.seconds),
             'in_program': fetched,
             'share_in_program': fetched / step.step,

@@ -10,7 +10,7 @@ import ml_collections
 from jax.extend.core import ClosedJaxpr, Jaxpr, jaxpr_as_fun
 
 from gans.core import Net, Tree
-from gans.data import feed
+from gans.data.base import Source
 from gans.train import program
 from gans.train.leaves import count, size_of
 from gans.train.setup import Experiment, passes, setup_stages
@@ -27,13 +27,10 @@ def describe(config: ml_collections.ConfigDict) -> str:
 
 def _described(experiment: Experiment) -> str:
     config, state = experiment.config, experiment.abstract()
-    spec, size = experiment.source.spec, experiment.source.size
-    kind = 'streamed from the host' if experiment.source.read else 'held on the device'
-    examples = f'{size:,} examples, {kind}' if size else 'drawn anew without end'
     shares, train = experiment.shares, config.train
     lines = [
         *(f'{name}\n{_table(net)}' for name, net in experiment.system.nets.items()),
-        f'data         {config.data.name}: {examples}, shape {spec.shape}',
+        f'data         {config.data.name}: {_examples(experiment.source)}',
         f'batch        {train.batch_size}: {shares["local"]} on each of {experiment.devices} devices '
         f'({jax.default_backend()}), in {train.micro} pieces; {shares["repeats"] * train.batch_size} examples a step',
         f'steps        {experiment.end - experiment.since:,}, {train.steps_per_call} a call, in {train.precision}',
@@ -45,6 +42,16 @@ def _described(experiment: Experiment) -> str:
         f'FLOPs        {flops(experiment):.3g} a step (XLA\'s count, all updates due)',
     ]
     return '\n'.join(lines)
+
+
+def _examples(source: Source) -> str:
+    """How many there are, where they lie, and their shapes; of a joined set those of each part."""
+    if source.parts:
+        return '; '.join(f'{name}: {_examples(part)}' for name, part in source.parts.items())
+    kind = 'streamed from the host' if source.placement == 'streamed' else 'held on the device'
+    beside = ''.join(f', {name} {spec.shape}' for name, spec in source.spec.fields.items())
+    examples = f'{source.size:,} examples, {kind}' if source.size else 'drawn anew without end'
+    return f'{examples}, shape {source.spec.shape}{beside}'
 
 
 def _table(net: Net) -> str:
@@ -106,12 +113,7 @@ def flops(experiment: Experiment, due: tuple[str, ...] | None = None) -> float:
     """
     due = tuple(update.name for update in experiment.system.updates) if due is None else due
     single = experiment._replace(axis_name=None, devices=1)
-    raw = {}
-    if experiment.source.arrays is not None:
-        raw = jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype), experiment.source.arrays)
-    elif experiment.source.read is not None:
-        raw = _streamed(experiment)
-    steps = program.make_steps(single)
+    steps, raw = program.make_steps(single), program.abstract_raw(single)
     return counted(jax.make_jaxpr(lambda state, raw: steps(state, raw, ((due, 1),)))(single.abstract(), raw))
 
 
@@ -133,10 +135,3 @@ def _uncounted(jaxpr: Jaxpr) -> float:
         seen = length if unroll >= length else unroll + length % unroll  # bodies written out, and those left over
         total += seen * _uncounted(body.jaxpr) + (counted(body) * (length - seen) if length > seen else 0.0)
     return total
-
-
-def _streamed(experiment: Experiment) -> Tree:
-    """Shapes of what one call takes of a streamed set."""
-    key = jax.random.key(0)
-    one = next(feed.stream(experiment.source, key, 0, 1, **experiment.shares | {'local': experiment.shares['batch']}))
-    return jax.tree.map(lambda x: jax.ShapeDtypeStruct((1, *x.shape), x.dtype), one)

@@ -133,7 +133,8 @@ def timed(runs: Mapping[str, Run], windows: int, seconds: float) -> dict[str, Ti
 
 def fetch_call(experiment: Experiment) -> Call:
     """What one device does for the batches of a call, and nothing else: (steps done, raw) -> (steps done, batches)."""
-    source, per_call, streamed = experiment.source, experiment.config.train.steps_per_call, experiment.source.read
+    source, per_call = experiment.source, experiment.config.train.steps_per_call
+    streamed = source.placement == 'streamed'
     key = jax.random.fold_in(jax.random.key(experiment.config.seed), DATA)
 
     @jax.jit

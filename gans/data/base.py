@@ -1,19 +1,23 @@
 """What a data set is: a `Source`, from which `gans/data/feed.py` makes batches that are functions of (seed, step).
 
-A set is in one of three kinds, told apart by which fields are there:
-- held (`arrays`): the whole set lies on the device as uint8 and is indexed inside the compiled step;
+A set is in one of three places:
+- held (`arrays`): the whole set lies on the device as it is stored and is indexed inside the compiled step;
 - streamed (`read`): the host reads the examples of a batch ahead of time;
 - drawn (neither): `finish` draws the examples from their keys, inside the compiled step.
+Or it has `parts`, each a set of its own, see `gans/data/joined.py`.
 """
 
 import hashlib
 import json
 from collections.abc import Callable, Mapping
+from functools import cache
 from typing import Any, NamedTuple
 
+import jax
 import numpy as np
 
-from gans.core import Array, Keys, Spec
+from gans import kinds
+from gans.core import Array, Batch, Keys, Spec
 from gans.errors import unknown
 
 
@@ -25,23 +29,58 @@ class Modes(NamedTuple):
 
 
 class Source(NamedTuple):
-    """A data set. Raw examples are dicts: 'real' (uint8 images or float points) and, if labelled, 'label' (int32)."""
+    """A data set. Raw examples are dicts: 'real', if labelled 'label' (int32), and the fields of `spec.fields`, each as
+    its kind is stored (images as uint8).
+    """
 
-    spec: Spec
-    # (raw examples, leaves [B, ...]; keys [B]) -> batch {'real': float32 [B, *spec.shape], 'label': int32 [B]}, traced
-    # in the compiled step: uint8 to [-1, 1]; a drawn set ignores the raw examples and draws from the keys.
-    finish: Callable[[dict[str, Array], Keys], dict[str, Array]]
-    # (batch, keys [B]) -> batch: what training sees beside the set itself (flips), traced; metrics and pictures do not
-    augment: Callable[[dict[str, Array], Keys], dict[str, Array]] | None = None
-    size: int | None = None  # examples; None: drawn without end
+    spec: Spec  # of what batches have, where training sees crops, of those
+    # (raw examples, leaves [B, ...]; keys [B]) -> batch of the same fields, as nets have them, traced in the compiled
+    # step; a drawn set ignores the raw examples and draws from the keys. None: of a joined set, whose parts finish.
+    finish: Callable[[dict[str, Array], Keys], Batch] | None
+    # (batch, keys [B]) -> batch: what training sees in place of the examples as they are (flips, random crops), traced
+    augment: Callable[[Batch, Keys], Batch] | None = None
+    # (batch or raw examples) -> the same: what all others see where training sees crops, the central ones; traced
+    center: Callable[[Batch], Batch] | None = None
+    size: int | None = None  # examples; None: drawn without end. Of a joined set, those of its largest part
     arrays: dict[str, np.ndarray] | None = None  # leaves [size, ...]
     read: Callable[[np.ndarray], dict[str, np.ndarray]] | None = None  # host, threads: indices [M] -> leaves [M, ...]
     labels: Callable[[], np.ndarray] | None = None  # of a streamed set that has some: all of them, [size]
     modes: Modes | None = None  # of a toy that is a mixture
     # What `load` says of which examples these are, and in which order: 16 hex digits, the same wherever the set lies,
-    # held or streamed, flipped or not; other examples, another digest. None: drawn, the name and arguments say all.
+    # held or streamed, flipped or cropped or not; other examples, another digest. None: drawn, the name and arguments
+    # say all.
     digest: str | None = None
-    parts: Mapping[str, 'Source'] = {}  # of a set that joins others, each with its own size and order
+    parts: Mapping[str, 'Source'] = {}  # of a joined set: by name, in its order; all are held, or streamed, or drawn
+
+    @property
+    def placement(self) -> str:
+        """'held', 'streamed' or 'drawn'; a drawn part lies where the others do."""
+        if self.parts:
+            return max((part.placement for part in self.parts.values()), key=('drawn', 'held', 'streamed').index)
+        return 'held' if self.arrays is not None else 'streamed' if self.read is not None else 'drawn'
+
+    @property
+    def fields(self) -> dict[str, Spec]:
+        """By name, what a batch has beside labels: 'real' and others, or the parts' names."""
+        return {**({} if self.parts else {'real': self.spec}), **self.spec.fields}
+
+
+def finish_by_kind(spec: Spec) -> Callable[[dict[str, Array], Keys], Batch]:
+    """Makes finish(raw, keys): every field as nets have it, by its kind; labels and what is of no kind stay."""
+    return _finish(tuple(kinds.fields_of(spec).items()))
+
+
+@cache  # equal functions are compiled once
+def _finish(fields: tuple[tuple[str, kinds.Kind], ...]) -> Callable[[dict[str, Array], Keys], Batch]:
+    return lambda raw, keys: {**raw, **{name: kind.finish(raw[name]) for name, kind in fields}}
+
+
+def stored(source: Source) -> dict[str, jax.ShapeDtypeStruct]:
+    """Shape and type of each field of one raw example; of a streamed set the first is read, a drawn set has none."""
+    if source.arrays is None and source.read is None:
+        return {}
+    raw = source.arrays if source.read is None else source.read(np.zeros(1, np.uint32))
+    return {name: jax.ShapeDtypeStruct(array.shape[1:], array.dtype) for name, array in raw.items()}
 
 
 def digest(*parts: Any) -> str:

@@ -2,6 +2,7 @@
 
 All examples of a run are numbered by one global counter. A position of the counter says which example of the set comes
 there (`shuffled`: each epoch is a new permutation) and which key finishes it. Nothing is remembered between steps.
+Each part of a joined set goes by the same counter, with a permutation and keys of its own.
 """
 
 import math
@@ -13,8 +14,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from gans import memory
-from gans.core import Array
-from gans.data.base import Source
+from gans.core import Array, Batch, Tree
+from gans.data.base import Source, stored
+from gans.data.joined import merge, part_key
 from gans.ops.random import example_keys
 
 ROUNDS = 6  # of the permutation: with 3 neighbours correlate, with 6 all statistics are those of chance
@@ -94,9 +96,29 @@ def shuffle_seed(key: Array) -> Array:
     return jax.random.bits(jax.random.fold_in(key, 0), (2,), jnp.uint32)
 
 
+def held(source: Source) -> Tree:
+    """What `fetch` takes as `raw` of a set that is not streamed, on the host: the same for all steps."""
+    return {name: held(part) for name, part in source.parts.items()} if source.parts else source.arrays or {}
+
+
+def abstract(source: Source, repeats: int, local: int) -> Tree:
+    """Shapes and types of what `fetch` takes as `raw`."""
+    if source.parts:
+        return {name: abstract(part, repeats, local) for name, part in source.parts.items()}
+    lead = (repeats, local) if source.placement == 'streamed' else (source.size,)
+    return {name: jax.ShapeDtypeStruct((*lead, *one.shape), one.dtype) for name, one in stored(source).items()}
+
+
+def shapes(source: Source, num: int) -> dict[str, jax.ShapeDtypeStruct]:
+    """What a batch of `num` examples looks like."""
+    one = {'repeats': 1, 'batch': num}
+    batch = jax.eval_shape(lambda raw: fetch(source, raw, jax.random.key(0), 0, **one), abstract(source, 1, num))
+    return {name: jax.ShapeDtypeStruct(x.shape[1:], x.dtype) for name, x in batch.items()}
+
+
 def fetch(
     source: Source,
-    raw: dict[str, Array],
+    raw: Tree,
     key: Array,
     step: Array | int,
     *,
@@ -105,18 +127,21 @@ def fetch(
     offset: Array | int = 0,
     local: int | None = None,
     origin: int = 0,
-) -> dict[str, Array]:
-    """A step's batch, leaves [repeats, local, ...]: {'real': float32, and 'label': int32 if the set has labels}.
+) -> Batch:
+    """A step's batch, leaves [repeats, local, ...]: all fields of the set, 'label' int32 if it has labels.
 
     To be called in the compiled step; step, key and offset may be traced and mapped.
 
     Args:
         source: the set.
-        raw: of a held set, its `arrays`, on the device; of a streamed set, this step's item of `stream`; of a drawn
-            set, {}.
+        raw: of a streamed set, this step's item of `stream`; of others what `held` gives, on the device.
         key: typed key [] made of the data seed; the same for all steps and devices.
         step, repeats, batch, offset, local, origin: see `positions`.
     """
+    if source.parts:
+        size = {'repeats': repeats, 'batch': batch, 'offset': offset, 'local': local, 'origin': origin}
+        each = lambda name, part: fetch(part, raw[name], part_key(key, name), step, **size)
+        return merge({name: each(name, part) for name, part in source.parts.items()})
     places = positions(step, repeats, batch, offset, local, origin)  # [repeats, local]
     lead, places = places.shape, jnp.ravel(places)
     if source.arrays is not None:
@@ -143,7 +168,7 @@ def stream(
     origin: int = 0,
     threads: int = 4,
     prefetch: int = 4,
-) -> Iterator[dict[str, np.ndarray]]:
+) -> Iterator[Tree]:
     """The raw examples of steps start, ..., stop - 1 of a streamed set, read ahead of time by Grain.
 
     Yields, for each step, what `fetch` wants as `raw`: leaves [repeats, local, ...]. The same examples come as from the
@@ -156,15 +181,28 @@ def stream(
     """
     import grain
 
+    read = _reader(source, key)
+    ahead = grain.ReadOptions(num_threads=threads, prefetch_buffer_size=prefetch if threads else 0)
+    steps = grain.MapDataset.range(start, stop)
+    return iter(
+        steps.map(lambda step: read(positions(int(step), repeats, batch, offset, local, origin))).to_iter_dataset(ahead)
+    )
+
+
+def _reader(source: Source, key: Array) -> Callable[[np.ndarray], Tree]:
+    """Makes read(places [repeats, local]) -> raw examples, leaves [repeats, local, ...]; of a drawn set none."""
+    if source.parts:
+        parts = {name: _reader(part, part_key(key, name)) for name, part in source.parts.items()}
+        return lambda places: {name: read(places) for name, read in parts.items()}
+    if source.read is None:
+        return lambda places: {}
     seed = np.asarray(shuffle_seed(key))
 
-    def read(step: int) -> dict[str, np.ndarray]:
-        index = shuffled(positions(int(step), repeats, batch, offset, local, origin), source.size, seed)
-        raw = source.read(index.ravel())
-        return {name: array.reshape(*index.shape, *array.shape[1:]) for name, array in raw.items()}
+    def read(places: np.ndarray) -> Tree:
+        raw = source.read(shuffled(places, source.size, seed).ravel())
+        return {name: array.reshape(*places.shape, *array.shape[1:]) for name, array in raw.items()}
 
-    ahead = grain.ReadOptions(num_threads=threads, prefetch_buffer_size=prefetch if threads else 0)
-    return iter(grain.MapDataset.range(start, stop).map(read).to_iter_dataset(ahead))
+    return read
 
 
 def examples(source: Source, num: int, key: Array) -> dict[str, np.ndarray]:
@@ -172,7 +210,7 @@ def examples(source: Source, num: int, key: Array) -> dict[str, np.ndarray]:
 
     The same for the same key. The first `size` are distinct; beyond, the set comes again in another order.
     """
-    needed = 4 * num * math.prod(source.spec.shape)
+    needed = 4 * num * sum(math.prod(spec.shape) for spec in source.fields.values())
     memory.check(needed, f'to hold {num:,} real examples', 'eval.samples or --num', on_host=True)
     found = list(chunks(source, num, key))
     return {name: np.concatenate([some[name] for some in found]) for name in found[0]}
@@ -180,19 +218,29 @@ def examples(source: Source, num: int, key: Array) -> dict[str, np.ndarray]:
 
 def chunks(source: Source, num: int, key: Array) -> Iterator[dict[str, np.ndarray]]:
     """What `examples` gives, a thousand or so at a time."""
-    seed, finish = np.asarray(shuffle_seed(key)), _finisher(source.finish)
+    if source.parts:
+        parts = {name: chunks(part, num, part_key(key, name)) for name, part in source.parts.items()}
+        yield from (merge(dict(zip(parts, found, strict=True))) for found in zip(*parts.values(), strict=True))
+        return
+    seed, finish = np.asarray(shuffle_seed(key)), _finisher(source.finish, source.center)
     chunk = min(num, 1024)
     for start in range(0, num, chunk):  # all of one shape, so that one program is compiled
         places, raw = np.arange(start, start + chunk, dtype=np.uint32), {}
         if source.size is not None:
             index = shuffled(places, source.size, seed)
-            held = source.arrays
-            raw = source.read(index) if held is None else {name: array[index] for name, array in held.items()}
+            arrays = source.arrays
+            raw = source.read(index) if arrays is None else {name: array[index] for name, array in arrays.items()}
         finished = jax.device_get(finish(raw, key, places))
         yield {name: array[: num - start] for name, array in finished.items()}
 
 
 @cache
-def _finisher(finish: Callable) -> Callable:
+def _finisher(finish: Callable, center: Callable | None) -> Callable:
     """Compiled once for all keys that ask a set for examples."""
-    return jax.jit(lambda raw, key, places: finish(raw, example_keys(jax.random.fold_in(key, 1), places)))
+
+    @jax.jit
+    def finished(raw: dict[str, Array], key: Array, places: Array) -> Batch:
+        batch = finish(raw, example_keys(jax.random.fold_in(key, 1), places))
+        return batch if center is None else center(batch)
+
+    return finished

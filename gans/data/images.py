@@ -1,4 +1,4 @@
-"""What all image sets share: uint8 images [H, W, C] of C = 1 (grey) or 3 (RGB), and their way to [-1, 1]."""
+"""What all image sets share: uint8 images [H, W, C] of C = 1 (grey) or 3 (RGB), squares of one size."""
 
 from __future__ import annotations
 
@@ -6,34 +6,29 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
+import jax
 import numpy as np
 
-from gans.core import Array, Keys, Spec
-from gans.data.base import Source
+from gans.core import Spec
+from gans.data.base import Source, finish_by_kind
 from gans.errors import UserError
-from gans.ops.pixels import mirror as mirrored
-from gans.ops.pixels import to_float
-from gans.ops.random import uniform
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
 
-def finish(raw: dict[str, Array], keys: Keys) -> dict[str, Array]:
-    """uint8 images to float32 in [-1, 1]; the rest stays."""
-    return {**raw, 'real': to_float(raw['real'])}
+def image_set(
+    images: np.ndarray, labels: np.ndarray | None = None, classes: Sequence[str] = (), **fields: np.ndarray
+) -> Source:
+    """The set of images uint8 [N, H, W, C], which may be a memory map, and labels [N], indices of classes.
 
-
-def mirror(batch: dict[str, Array], keys: Keys) -> dict[str, Array]:
-    """Mirrors each image [H, W, C], left to right, with probability 1/2."""
-    return {**batch, 'real': mirrored(batch['real'], uniform(keys) < 0.5)}
-
-
-def image_set(images: np.ndarray, labels: np.ndarray | None = None, classes: Sequence[str] = ()) -> Source:
-    """The set of images uint8 [N, H, W, C], which may be a memory map, and labels [N], indices of classes."""
-    arrays = {'real': images} if labels is None else {'real': images, 'label': labels.astype(np.int32)}
-    classes = () if labels is None else tuple(classes)
-    return Source(Spec(images.shape[1:], classes), finish, size=len(images), arrays=arrays)
+    Args:
+        fields: what each example has beside them, [N, ...]: images (uint8), points, whole numbers.
+    """
+    arrays = {'real': images} | ({} if labels is None else {'label': labels.astype(np.int32)}) | fields
+    beside = {name: Spec(array.shape[1:]) for name, array in fields.items()}
+    spec = Spec(images.shape[1:], () if labels is None else tuple(classes), fields=beside)
+    return Source(spec, finish_by_kind(spec), size=len(images), arrays=arrays)
 
 
 def pixels(value: int, key: str = 'size') -> int:
@@ -59,8 +54,18 @@ def whole(source: Source) -> dict[str, np.ndarray]:
     if source.arrays is not None:
         return source.arrays
     with ThreadPoolExecutor() as pool:
-        parts = list(pool.map(source.read, np.array_split(np.arange(source.size), -(-source.size // 256))))
-    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+        pieces = list(pool.map(source.read, np.array_split(np.arange(source.size), -(-source.size // 256))))
+    return {name: np.concatenate([piece[name] for piece in pieces]) for name in pieces[0]}
+
+
+def hold(source: Source) -> Source:
+    """A set of one part as metrics see it, in memory: never flipped, and cropped as it is to be."""
+    arrays = whole(source)
+    if source.center is not None:
+        cut = lambda start: source.center({name: array[start : start + 1000] for name, array in arrays.items()})
+        pieces = [jax.device_get(cut(start)) for start in range(0, source.size, 1000)]
+        arrays = {name: np.concatenate([piece[name] for piece in pieces]) for name in arrays}
+    return source._replace(arrays=arrays, read=None, augment=None, center=None)
 
 
 def square(image: Image, size: int, channels: int, crop: int | None = None) -> np.ndarray:

@@ -1,16 +1,19 @@
 """From `config.data` to a data set: the names of all sets, and where their examples lie."""
 
 import inspect
+import logging
+import math
 from collections.abc import Callable, Mapping
+from functools import cache
 from typing import Any
 
-import numpy as np
-
-from gans import kinds
+from gans.configs import drop_none
 from gans.data import digits, folder, idx, openmoji, stacked, tfds, toys
-from gans.data.base import Source, digest_of
-from gans.data.images import mirror, whole
-from gans.data.part import part, say_empty
+from gans.data.base import Source, digest_of, stored
+from gans.data.images import whole
+from gans.data.joined import joined
+from gans.data.part import say_empty, take, take_split
+from gans.data.transforms import flip, random_crop
 from gans.errors import UserError, unknown
 
 SETS: dict[str, Callable[..., Source]] = {
@@ -28,6 +31,7 @@ SETS: dict[str, Callable[..., Source]] = {
     'dirac': toys.dirac,
 }
 FAMILIES: dict[str, Callable[..., Source]] = {'tfds': tfds.tfds, 'folder': folder.folder}  # of 'tfds:NAME' and so on
+SEEN = ('flip', 'random_crop')  # keys of any set: how training sees it
 
 
 def load(config: Mapping[str, Any]) -> Source:
@@ -36,34 +40,91 @@ def load(config: Mapping[str, Any]) -> Source:
     Args:
         config: a dict or ConfigDict of
             name: of `SETS`, or 'tfds:NAME', or 'folder:PATH';
-            flip: mirror half of the images that training sees (default False);
+            flip: mirror half of the examples that training sees (default False), all fields of an example together;
+            random_crop: training sees random squares of that side, in pixels of 'real', all others the central ones;
+            split: 'train', 'test' or 'all', as far as the set's own function does not say otherwise;
             num: only so many of its examples, a random part in which classes keep their shares;
-            on_device_max_mb: a set of images of at most so many MB (10^6 bytes, as uint8) lies on the device, a larger
-                one is streamed from the host (default 2000);
+            on_device_max_mb: a set of at most so many MB (10^6 bytes, all fields as they are stored) lies on the
+                device, a larger one is streamed from the host (default 2000);
             and the keyword arguments of the set's own function. A value of None counts as not given.
+            Or of name='joined', on_device_max_mb of the whole, and a section of the other keys for each part.
 
     Raises:
         UserError: an unknown name or key, or data that are not there.
     """
-    options = {key: value for key, value in config.items() if value is not None}
-    name, flip, max_mb = options.pop('name', ''), options.pop('flip', False), options.pop('on_device_max_mb', 2000)
-    make, args = _function(name)
-    known = arguments(name)
-    num = None if 'num' in known else options.pop('num', None)
-    for key in options:
-        if key not in known:
-            raise unknown(f"key of the data set '{name}'", key, [*known, 'flip', 'num', 'on_device_max_mb'])
-    source = make(*args, **options)
-    if source.arrays is not None and source.digest is None:
-        source = source._replace(digest=digest_of(source.arrays))
-    if num is not None:
-        source = part(source, num)
-    if flip and kinds.kind_of(source.spec).mirror is None:
-        raise UserError(f"data.flip is set, but '{name}' is no set of images; leave it False")
-    source = _placed(source, max_mb)
-    if source.spec.classes and source.arrays and not options.keys() & {'without', 'group'}:  # which empty some
-        say_empty(name, source.arrays['label'], source.spec.classes)
-    return source._replace(augment=mirror if flip else None)
+    asked = sections(config)
+    max_mb = drop_none(config).get('on_device_max_mb', 2000)
+    made = {part: _of_part(part, _made, options) for part, options in asked.items()}
+    held = sum(_size_in_bytes(source) for source in made.values()) <= max_mb * 1e6
+    parts = {part: _of_part(part, _prepared, made[part], asked[part], held) for part in made}
+    return parts[''] if '' in parts else joined(**parts)
+
+
+def split(config: Mapping[str, Any], which: str) -> Source:
+    """The split 'train' or 'test' of the set that `config.data` describes: 'test' is what is held out from training.
+
+    All that looks at held-out examples takes them from here. A drawn set is its own split; of a joined set each part is
+    split; `data.num` is of what is trained on and leaves the test split whole. Where training has seen the test split
+    all the same (see `trained_on_test`), a line says so.
+
+    Raises:
+        UserError: as of `load`; the set has no such split.
+    """
+    parts = {}
+    for part, options in sections(config).items():
+        parts[part] = {**options, 'split': which}
+        if which == 'test' and 'num' not in arguments(options['name']):
+            parts[part].pop('num', None)
+    beside = {key: value for key, value in drop_none(config).items() if key in ('name', 'on_device_max_mb')}
+    source = load({**beside, **parts.get('', parts)})
+    if which == 'test' and trained_on_test(config, source):
+        some = '' if '' in parts else 'PART.'
+        _warn(f"'{beside['name']}': training has seen the test split; data.{some}split=train keeps it out")
+    return source
+
+
+def trained_on_test(config: Mapping[str, Any], test: Source) -> bool:
+    """Whether a run on `config.data` trains on examples of its own test split, which `split` has given as `test`."""
+    drawn = lambda part: (test.parts[part] if part else test).placement == 'drawn'
+    splits = {part: split_of(options) for part, options in sections(config).items()}
+    return any((name == 'all' or 'test' in name) and not drawn(part) for part, name in splits.items())
+
+
+def split_of(options: Mapping[str, Any]) -> str:
+    """The split that a set, or a part of a joined one, is trained on."""
+    options = drop_none(options)
+    known = arguments(options['name'])
+    if 'split' in options:
+        return options['split']
+    if 'split' in known and known['split'] is None:  # that of the set from which it is made
+        return split_of({'name': options.get('of', known['of'])})
+    return known.get('split', 'all')
+
+
+def sections(config: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """The options of a set as far as they are given, under the name ''; of a joined set those of each part.
+
+    Raises:
+        UserError: a key of a joined set that is no part, or one of a part that is of the whole.
+    """
+    options = drop_none(config)
+    if options.get('name') != 'joined':
+        return {'': {key: value for key, value in options.items() if key != 'on_device_max_mb'}}
+    parts = {key: value for key, value in options.items() if key not in ('name', 'on_device_max_mb')}
+    if parts.get('flip') is False:  # as every config has it
+        del parts['flip']
+    for key, value in parts.items():
+        if not hasattr(value, 'items'):
+            raise UserError(
+                f'data.{key}={value!r}: a joined set has sections, such as data.a.name; set it in one of them'
+            )
+        if not value.get('name'):
+            raise UserError(f'data.{key} has no name: give data.{key}.name of a set, such as digits')
+        if value.get('name') == 'joined':
+            raise UserError(f'data.{key}.name=joined: the parts of a joined set are not joined themselves')
+        if 'on_device_max_mb' in value:
+            raise UserError(f'data.{key}.on_device_max_mb is of the whole set: set data.on_device_max_mb')
+    return {part: drop_none(section) for part, section in parts.items()}
 
 
 def arguments(name: str) -> dict[str, Any]:
@@ -78,14 +139,54 @@ def _function(name: str) -> tuple[Callable[..., Source], tuple[str, ...]]:
         return FAMILIES[family], (rest,)
     if name in SETS:
         return SETS[name], ()
-    raise unknown('data.name', name, [*SETS, 'tfds:NAME', 'folder:PATH'])
+    raise unknown('data.name', name, [*SETS, 'joined', 'tfds:NAME', 'folder:PATH'])
 
 
-def _placed(source: Source, max_mb: float) -> Source:
-    """The set held as arrays if it is small enough, to be read by the host otherwise."""
-    arrays, read = source.arrays, source.read
-    if source.size is None:
-        return source
-    if source.size * np.prod(source.spec.shape) > max_mb * 1e6:
-        return source._replace(arrays=None, read=read or (lambda i: {name: a[i] for name, a in arrays.items()}))
-    return source._replace(arrays=whole(source), read=None)
+@cache  # a line is said once
+def _warn(line: str) -> None:
+    logging.warning(line)
+
+
+def _of_part(part: str, make: Callable[..., Source], *args: Any) -> Source:
+    """What `make` gives; of a part of a joined set, an error tells which."""
+    try:
+        return make(*args)
+    except UserError as error:
+        raise UserError(f'data.{part}: {error}') if part else error from None
+
+
+def _made(options: Mapping[str, Any]) -> Source:
+    """The examples that are asked for, wherever their set's own function has put them."""
+    options = {key: value for key, value in options.items() if key not in SEEN}
+    name = options.pop('name', '')
+    make, args = _function(name)
+    known = arguments(name)
+    which = 'all' if 'split' in known else options.pop('split', 'all')
+    num = None if 'num' in known else options.pop('num', None)
+    for key in options:
+        if key not in known:
+            raise unknown(f"key of the data set '{name}'", key, {*known, *SEEN, 'split', 'num', 'on_device_max_mb'})
+    source = make(*args, **options)
+    if source.arrays is not None and source.digest is None:
+        source = source._replace(digest=digest_of(source.arrays))
+    source = take_split(source, which)
+    return source if num is None else take(source, num)
+
+
+def _prepared(source: Source, options: Mapping[str, Any], held: bool) -> Source:
+    """The set where it is to lie, and as training is to see it."""
+    if held and source.placement == 'streamed':
+        source = source._replace(arrays=whole(source), read=None)
+    elif not held and source.arrays is not None:
+        arrays = source.arrays
+        source = source._replace(arrays=None, read=lambda i: {name: array[i] for name, array in arrays.items()})
+    if source.spec.classes and source.arrays and not options.keys() & {'without', 'group'}:  # which empty some
+        say_empty(options['name'], source.arrays['label'], source.spec.classes)
+    if 'random_crop' in options:
+        source = random_crop(source, options['random_crop'])
+    return flip(source) if options.get('flip') else source
+
+
+def _size_in_bytes(source: Source) -> int:
+    """Of all examples as they are stored; 0 for a drawn set."""
+    return (source.size or 0) * sum(math.prod(one.shape) * one.dtype.itemsize for one in stored(source).values())

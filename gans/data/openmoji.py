@@ -26,6 +26,7 @@ def openmoji(
     split: str = 'all',
     drop_duplicates: bool = True,
     group: str = 'all',
+    source: str | None = None,
 ) -> Source:
     """Emoji on white; the labels are the 8 groups ('smileys-emotion', 'animals-nature', ...).
 
@@ -37,6 +38,8 @@ def openmoji(
             1,644 in colour and 1,580 lines; without, the styles are aligned: image i of 'line' is that of image i of
             'color'.
         group: 'all', or one of the 8 groups, or one of the 95 subgroups ('animal-mammal'); the labels stay the same.
+        source: the other style, as field 'source' of each example. Which images come again is decided by `style` alone:
+            a source may, but a blank one is left out, which leaves 1,617 pairs with lines as sources.
 
     Raises:
         UserError: a wrong argument.
@@ -45,7 +48,10 @@ def openmoji(
         raise UserError(f'data.size is {size!r}; openmoji comes in 16, 32 and 64 pixels')
     if split not in SPLITS:
         raise unknown('data.split', split, SPLITS)
-    images, keep = _images(style), kept(style, split, drop_duplicates)
+    if source == style:
+        raise UserError(f'data.source={source} is data.style itself; take the other of {" and ".join(STYLES)}')
+    images = {'real': _images(style)} | ({} if source is None else {'source': _images(source, 'data.source')})
+    keep = kept(style, split, drop_duplicates, source)
     groups = [emoji['group'] for emoji in captions()]
     classes = tuple(dict.fromkeys(groups))
     if group != 'all':
@@ -54,16 +60,20 @@ def openmoji(
             raise unknown('data.group', group, {'all', *groups, *(emoji['subgroups'] for emoji in captions())})
         keep = keep[belongs[keep]]
     labels = np.array([classes.index(group) for group in groups])
-    return image_set(shrunk(images[keep], images.shape[1] // size), labels[keep], classes)
+    fields = {name: shrunk(array[keep], array.shape[1] // size) for name, array in images.items()}
+    return image_set(fields.pop('real'), labels[keep], classes, **fields)
 
 
-def kept(style: str = 'color', split: str = 'all', drop_duplicates: bool = True) -> np.ndarray:
+def kept(
+    style: str = 'color', split: str = 'all', drop_duplicates: bool = True, source: str | None = None
+) -> np.ndarray:
     """The places in `captions()` of the images that `openmoji` with these arguments gives, in order."""
     images = _images(style)
     keep = np.arange(len(images))
     if drop_duplicates:
         first = {image.tobytes(): i for i, image in reversed([*enumerate(images)])}
-        keep = np.array(sorted(i for i in first.values() if images[i].min() < 255))
+        drawn = [some.min((1, 2, 3)) < 255 for some in (images, *([] if source is None else [_images(source)]))]
+        keep = np.array(sorted(i for i in first.values() if all(some[i] for some in drawn)))
     test = np.isin(keep, keep[7::8])
     return {'all': keep, 'train': keep[~test], 'test': keep[test]}[split]
 
@@ -81,12 +91,12 @@ def shrunk(images: np.ndarray, factor: int) -> np.ndarray:
     return np.round(blocks.mean((2, 4), dtype=np.float32)).astype(np.uint8)
 
 
-def _images(style: str) -> np.ndarray:
+def _images(style: str, key: str = 'data.style') -> np.ndarray:
     """uint8 [1644, 64, 64, C], cut from the atlas."""
     from PIL import Image
 
     if style not in STYLES:
-        raise unknown('data.style', style, STYLES)
+        raise unknown(key, style, STYLES)
     table = _table()
     side, columns, count = table['size'], table['columns'], len(table['emoji'])
     with (files('gans.data') / 'openmoji_atlas' / f'{style}.webp').open('rb') as file:

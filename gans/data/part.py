@@ -1,4 +1,4 @@
-"""A part of a data set: a random one, always the same, in which classes keep their shares."""
+"""Parts of a data set: random ones, always the same, in which classes keep their shares."""
 
 import hashlib
 import logging
@@ -7,12 +7,13 @@ from collections.abc import Sequence
 import numpy as np
 
 from gans.data.base import Source, digest
-from gans.errors import UserError
+from gans.errors import UserError, unknown
 
+SPLITS = ('all', 'train', 'test')
 NAMED = 5  # classes without an example, in a line
 
 
-def part(source: Source, num: int) -> Source:
+def take(source: Source, num: int) -> Source:
     """`num` of a set's examples, in its order. A smaller part lies within each larger one.
 
     Raises:
@@ -21,13 +22,44 @@ def part(source: Source, num: int) -> Source:
     if source.size is None or not 1 <= num <= source.size:
         there = 'is drawn without end' if source.size is None else f'has {source.size:,} examples'
         raise UserError(f'data.num={num:,}, but this set {there}: leave it off, or take fewer')
-    if num == source.size:
+    return source if num == source.size else _taken(source, chosen(source.size, num, _labels(source)))
+
+
+def take_split(source: Source, which: str) -> Source:
+    """'train' or 'test' of a set that has no such splits of its own: 'test' is an eighth, held out; 'all' is the set.
+
+    Seven eighths are chosen for 'train' as `take` chooses, so that each class is there; a drawn set needs no splits.
+
+    Raises:
+        UserError: there is no such split, or nothing to split.
+    """
+    if which not in SPLITS:
+        raise unknown('data.split', which, SPLITS)
+    if which == 'all' or source.size is None:
         return source
+    if source.size < 2:
+        raise UserError(f"data.split={which}, but this set has one example only: take data.split=all, or more examples")
+    train = chosen(source.size, source.size - max(1, source.size // 8), _labels(source))
+    return _taken(source, train if which == 'train' else np.setdiff1d(np.arange(source.size), train))
+
+
+def _taken(source: Source, places: np.ndarray) -> Source:
+    """The examples at some places of a set, which are read; whether they are held is decided later."""
     arrays, read = source.arrays, source.read
-    places = chosen(source.size, num, arrays.get('label') if arrays else source.labels and source.labels())
     look = (lambda i: {name: array[i] for name, array in arrays.items()}) if arrays else read
     known = digest(source.digest, hashlib.sha256(places).hexdigest())
-    return source._replace(size=num, arrays=None, read=lambda i: look(places[i]), labels=None, digest=known)
+    labels = _labels(source)
+    return source._replace(
+        size=len(places),
+        arrays=None,
+        read=lambda i: look(places[i]),
+        labels=None if labels is None else lambda: labels[places],
+        digest=known,
+    )
+
+
+def _labels(source: Source) -> np.ndarray | None:
+    return source.arrays.get('label') if source.arrays else source.labels and source.labels()
 
 
 def chosen(size: int, num: int, labels: np.ndarray | None = None) -> np.ndarray:

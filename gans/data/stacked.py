@@ -12,7 +12,7 @@ from gans.errors import unknown
 SETS = {'mnist': idx.mnist, 'fashion_mnist': idx.fashion_mnist, 'digits': digits.digits}
 
 
-def stacked(*, of: str = 'mnist', size: int | None = None, split: str = 'train', num: int = 128_000) -> Source:
+def stacked(*, of: str = 'mnist', size: int | None = None, split: str | None = None, num: int = 128_000) -> Source:
     """RGB images whose channels are images drawn at random from a grey set: 10 x 10 x 10 classes, '000' to '999'.
 
     Stacked MNIST (Metz et al. 2017, Unrolled GAN; Srivastava et al. 2017, VEEGAN), or the same of another set; the draw
@@ -21,13 +21,13 @@ def stacked(*, of: str = 'mnist', size: int | None = None, split: str = 'train',
     Args:
         of: 'mnist', 'fashion_mnist' or 'digits'.
         size: pixels of a side; by default those of the set.
-        split: of the set, 'train' or 'test'; digits have none.
+        split: of the set; by default its own default, which is 'train', of digits 'all'.
         num: stacks.
     """
     if of not in SETS:
         raise unknown('data.of', of, SETS)
-    options = {'size': size} if size else {}
-    source = SETS[of](**options) if of == 'digits' else SETS[of](split=split, **options)
+    options = {'size': size, 'split': split}
+    source = SETS[of](**{key: value for key, value in options.items() if value})
     images, labels, count = source.arrays['real'], source.arrays['label'], len(source.spec.classes)
     chosen = np.random.default_rng(0).integers(len(images), size=(num, 3))
     stacks = np.stack([images[chosen[:, channel], ..., 0] for channel in range(3)], -1)

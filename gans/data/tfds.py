@@ -13,9 +13,9 @@ import numpy as np
 
 from gans import cache
 from gans.core import Spec
-from gans.data.base import Source, digest
+from gans.data.base import Source, digest, finish_by_kind
 from gans.data.decode import eight_bits
-from gans.data.images import finish, pixels, square
+from gans.data.images import pixels, square
 from gans.errors import UserError
 
 SAMPLED = 1024  # records, evenly spread, whose bytes go into a set's digest: a split may have hundreds of GB
@@ -97,7 +97,8 @@ def tfds(
         make = lambda: {'label': np.array([records[place]['label'] for place in range(len(records))], np.int32)}
         return cache.load_or_make('labels', {'set': known}, make)['label']
 
-    source = Source(Spec((size, size, channels), classes), finish, size=len(records), read=read, digest=known)
+    spec = Spec((size, size, channels), classes)
+    source = Source(spec, finish_by_kind(spec), size=len(records), read=read, digest=known)
     return source._replace(labels=labels) if labelled else source
 
 

@@ -136,7 +136,7 @@ def anomaly(config: ml_collections.ConfigDict, folder: Path, options: Options) -
     the run's folder, and returns a table.
 
     Raises:
-      UserError: no such run or checkpoint; it has seen all classes, has no test split, or its system no such scores;
+      UserError: no such run or checkpoint; it has seen all classes, or its system has no such scores;
         too few test images; weights that have diverged.
     """
     if options.num < 1:
@@ -162,6 +162,7 @@ def anomaly(config: ml_collections.ConfigDict, folder: Path, options: Options) -
     aucs = {metric: roc_auc(value, novel) for metric, value in values.items()}
     stamp = protocol.run(data, experiment.source, experiment.system)
     stamp |= {f'search {key}': value for key, value in options.search._asdict().items()}
+    stamp |= {'test split': 'seen in training'} if load.trained_on_test(config.data, test) else {}
     stamp |= {'held out': name, 'test images': len(images), 'of the class': int(novel.sum())}
     stamp |= {'test hash': content_hash(images), 'latents seed': options.seed, 'nearest of': len(known)}
     by_class = {kind: float(found.score[labels == i].mean()) for i, kind in enumerate(test.spec.classes) if i in labels}
@@ -176,13 +177,11 @@ def anomaly(config: ml_collections.ConfigDict, folder: Path, options: Options) -
 
 def unseen(data: ml_collections.ConfigDict) -> tuple[Source, int]:
     """The test images of a set, all classes of them, and the number of the class that training leaves out."""
-    options, known = {key: value for key, value in data.items() if key != 'without'}, load.arguments(data.name)
-    if data.get('without') is None or 'split' not in known:
+    if data.get('without') is None or 'without' not in load.arguments(data.name):
         raise UserError(
-            f"'{data.name}' has seen all classes, or has no test split: train a set such as fashion_mnist with "
-            '--config.data.without=CLASS'
+            f"'{data.name}' has seen all classes: train a set such as fashion_mnist with --config.data.without=CLASS"
         )
-    test = load.load({**options, 'split': 'test', 'flip': False, 'on_device_max_mb': np.inf})
+    test = load.split({key: value for key, value in data.items() if key != 'without'}, 'test')
     return test, class_number(data.without, test.spec.classes, 'data.without')
 
 
@@ -201,7 +200,7 @@ def _check(experiment: Experiment) -> None:
     if 'critic' not in nets or [x.shape[1:] for x in nets['critic'].inputs] != [shape] or len(shape) != 3:
         raise UserError('anomaly scores want a critic that judges single images without labels: pack=1, no condition')
     sampler = sampling.main_sampler(experiment.system)
-    if sampling.fields_read(sampler, experiment.source.spec):
+    if sampling.fields_read(sampler, experiment.source):
         raise UserError('anomaly scores want samples that are made from latents alone, not from labels or images')
     inputs = jax.eval_shape(lambda: sampler.inputs({}, example_keys(jax.random.key(0), jnp.arange(2))))
     if not hasattr(inputs, 'shape'):

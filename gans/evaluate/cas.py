@@ -10,8 +10,9 @@ from typing import Any
 
 import numpy as np
 
+from gans.data import load
 from gans.data.base import Source
-from gans.data.images import image_set
+from gans.data.images import hold, image_set
 from gans.features import classifier
 from gans.metrics.protocol import Protocol, Result
 from gans.train import workdir
@@ -21,7 +22,7 @@ def cas(data: Mapping[str, Any], images: np.ndarray, labels: np.ndarray, common:
     """'cas', the accuracy on real test images of a classifier trained on samples, and 'cas/real', on as many real ones.
 
     The classifier is that of `gans/features/classifier.py`, ResNet-50 in the paper: compare with its numbers only. The
-    test images are those of the set's test split; of a set without one a random eighth, which the generator has seen.
+    test images are those of the test split (`gans.data.load.split`); where training has seen them, the stamp says so.
 
     Args:
       data: `config.data`, of a set with labels.
@@ -29,7 +30,7 @@ def cas(data: Mapping[str, Any], images: np.ndarray, labels: np.ndarray, common:
       labels: the classes that they were asked for, int [N].
       common: what all stamps of the evaluation have in common.
     """
-    train, test = classifier.load_splits({key: value for key, value in data.items() if value is not None})
+    train, test = (hold(load.split(data, which)) for which in ('train', 'test'))
     num = min(len(images), train.size)
     if num < len(images):
         workdir.say(f'cas: {num:,} of {len(images):,} samples are used: there are no more real images')
@@ -40,6 +41,7 @@ def cas(data: Mapping[str, Any], images: np.ndarray, labels: np.ndarray, common:
         'cas/real': classifier.accuracy(net, real_params, test),
     }
     beside = {'classifier': f'training {classifier.TRAINING}', 'train': num, 'test': test.size}
+    beside |= {'test split': 'seen in training'} if load.trained_on_test(data, test) else {}
     return [Result(name, value, {'metric': 'cas', **common, **beside}) for name, value in accuracies.items()]
 
 

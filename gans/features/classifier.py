@@ -17,10 +17,10 @@ import numpy as np
 import optax
 
 from gans import cache, kinds
-from gans.configs import drop_none
 from gans.core import Array, Compute, Spec, Tree
 from gans.data import load
 from gans.data.base import Source
+from gans.data.images import hold
 from gans.errors import UserError
 from gans.features.base import Extractor
 from gans.ops.layers import Conv, Dense
@@ -61,13 +61,12 @@ def classifier(data: Mapping[str, Any], spec: Spec) -> Extractor:
     Raises:
       UserError: the data set has no labels, or images of another shape.
     """
-    options = {key: x for key, x in drop_none(data).items() if key not in ('flip', 'on_device_max_mb')}
-    stacked = options['name'] == 'stacked'
-    if stacked:
-        options = {'name': options.get('of', 'mnist'), 'size': options.get('size')}
-    train, test = load_splits(options)
-    if len(train.spec.classes) < 2 or not kinds.is_image(train.spec):
+    stacked = data['name'] == 'stacked'
+    options = {'name': data.get('of') or 'mnist', 'size': data.get('size')} if stacked else data
+    train = load.split(options, 'train')
+    if len(train.spec.classes) < 2 or train.size is None or not kinds.is_image(train.spec):
         raise UserError(f"a classifier needs labeled images, and '{options['name']}' has none: choose other features")
+    train, test = hold(train), hold(load.split({**options, 'split': 'train'}, 'test'))
     wanted = (*train.spec.shape[:2], 3 if stacked else train.spec.shape[2])
     if spec.shape != wanted:
         shapes = ' x '.join(map(str, wanted)), ' x '.join(map(str, spec.shape))
@@ -92,26 +91,10 @@ def load_or_train(train: Source) -> tuple[Classifier, Tree]:
     return net, jax.tree.unflatten(jax.tree.structure(shapes), [held[name] for name in names])
 
 
-def load_splits(options: Mapping[str, Any]) -> tuple[Source, Source]:
-    """The data set's training and test images; without a test split a random eighth is held out."""
-    if 'split' in load.arguments(options['name']):
-        return tuple(load.load({**options, 'split': split, 'on_device_max_mb': np.inf}) for split in ('train', 'test'))
-    source = load.load({**options, 'on_device_max_mb': np.inf})
-    if not source.arrays:
-        return source, source
-    order = np.random.default_rng(0).permutation(source.size)  # examples may be sorted by class
-    held_out = max(1, source.size // 8)
-
-    def part(index: np.ndarray) -> Source:
-        return source._replace(size=len(index), arrays={name: array[index] for name, array in source.arrays.items()})
-
-    return part(np.sort(order[held_out:])), part(np.sort(order[:held_out]))
-
-
 def digest(source: Source) -> str:
     """SHA-256 of the images and labels of a set in memory."""
     content = hashlib.sha256()
-    for name in sorted(source.arrays):
+    for name in ('label', 'real'):
         content.update(np.ascontiguousarray(source.arrays[name]))
     return content.hexdigest()
 

@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from gans.configs import drop_none
 from gans.core import System
 from gans.data import load
 from gans.data.base import Source
@@ -45,15 +44,24 @@ def features(extractor: Extractor) -> Protocol:
 
 def data(config: Mapping[str, Any], source: Source) -> Protocol:
     """The data set's part of a stamp: name, split, other options that are set, and the hash of its examples."""
-    options = drop_none(config)
+    parts = load.sections(config)
+    named = {part: _describe(options) for part, options in parts.items()}
+    splits = {part: load.split_of(options) for part, options in parts.items()}
+    hashed = {'data hash': source.digest} if source.digest else {}
+    if '' in parts:
+        return {'data': named[''], 'split': splits[''], **hashed}
+    of_parts = lambda each: '; '.join(f'{part}: {each[part]}' for part in sorted(parts))
+    return {'data': f'joined {of_parts(named)}', 'split': of_parts(splits), **hashed}
+
+
+def _describe(options: Mapping[str, Any]) -> str:
+    """A set's name and its other options that are set."""
     # Only training sees flips, and it does not matter where examples are stored: their hash identifies them.
-    ignored = ('name', 'split', 'flip', 'on_device_max_mb', 'folder', 'data_dir', 'cache', 'strict')
+    ignored = ('name', 'split', 'flip', 'folder', 'data_dir', 'cache', 'strict')
     others = ' '.join(f'{key}={value}' for key, value in sorted(options.items()) if key not in ignored)
     name = options['name']
     name = f'folder:{Path(name).name}' if name.startswith('folder:') else name  # without its location
-    split = options.get('split') or load.arguments(options['name']).get('split', 'all')
-    hashed = {'data hash': source.digest} if source.digest else {}
-    return {'data': f'{name} {others}'.strip(), 'split': split, **hashed}
+    return f'{name} {others}'.strip()
 
 
 def run(config: Mapping[str, Any], source: Source, system: System) -> Protocol:

@@ -8,14 +8,13 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from gans import kinds
 from gans.configs import flatten
 from gans.core import Tree
 from gans.data import feed
 from gans.errors import UserError
 from gans.sweep import population
 from gans.sweep.rows import Member
-from gans.train import sampling
+from gans.train import program, sampling
 from gans.train.leaves import size_of
 from gans.train.setup import Experiment, Sources, setup_stages
 
@@ -131,14 +130,11 @@ def trace(experiment: Experiment, numbers: tuple[str, ...]) -> Tree:
     """The shapes of what a call gives, its floats of those keys traced."""
     scalars = {key: jax.ShapeDtypeStruct((), jnp.float32) for key in numbers}
     due = tuple(update.name for update in experiment.system.updates)
-    raw = jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype), experiment.source.arrays or {})
-    if experiment.source.read is not None:
-        step = next(feed.stream(experiment.source, jax.random.key(0), 0, 1, **experiment.shares))
-        raw = jax.tree.map(lambda x: jax.ShapeDtypeStruct((1, *x.shape), x.dtype), step)
+    raw = program.abstract_raw(experiment)
 
     def call(state: Tree, numbers: population.Numbers, raw: Tree) -> Tree:
         member = population.overlay(experiment, numbers)
-        batch = jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), kinds.shapes(experiment.source.spec, 2))
+        batch = jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), feed.shapes(experiment.source, 2))
         inputs = sampling.inputs_of(sampling.main_sampler(member.system), batch, state.rng, 2)
         sampling.sample(member, state, inputs)
         return population.advance(experiment, state, numbers, raw, jnp.zeros((), jnp.int32), ((due, 1),))

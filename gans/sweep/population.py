@@ -19,7 +19,7 @@ from jax import lax
 
 from gans import memory
 from gans.core import Array, TrainState, Tree
-from gans.data import load
+from gans.data import feed, load
 from gans.step import init_state
 from gans.train import program, sampling
 from gans.train.graft import Start, begun, pass_on
@@ -77,7 +77,7 @@ def population(members: Sequence[Experiment], numbers: dict[str, np.ndarray]) ->
     """
     first, count = members[0], len(members)
     devices = jax.local_devices()[:count]
-    streamed = first.source.read is not None
+    streamed = first.source.placement == 'streamed'
     # On CPU, a device trains a few at a time, whose states fit into its cache, through all steps of a call.
     blocks = -(-count // (len(devices) * WIDTH)) if jax.default_backend() == 'cpu' else 1
     width = -(-count // (len(devices) * blocks))  # members that are mapped over at once
@@ -113,7 +113,7 @@ def population(members: Sequence[Experiment], numbers: dict[str, np.ndarray]) ->
     def raws(start: int) -> Iterator[tuple[dict, int]]:
         per_call, steps = first.config.train.steps_per_call, range(start, 2**31)
         if not streamed:
-            held = flax.jax_utils.replicate(first.source.arrays or {}, devices)
+            held = flax.jax_utils.replicate(feed.held(first.source), devices)
             yield from ((held, done) for done in steps[::per_call])
         threads = {'threads': 1}  # for each member
         read = [program.read_ahead(member, start, per_call, member.shares | threads) for member in members]

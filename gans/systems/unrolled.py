@@ -45,8 +45,8 @@ def build(config: ml_collections.ConfigDict, spec: Spec, compute: Compute, *, st
                         f" {', '.join(ZERO_SUM)}")  # fmt: skip
     lazy = [update for update in system.updates if update.every > 1]
     if lazy:
-        raise UserError(f"'{lazy[0].name}' is due every {lazy[0].every} steps, but every unrolled update has all of the"
-                        " critic's loss: set its `every` to 1")  # fmt: skip
+        raise UserError(f"'{lazy[0].name}' is due every {lazy[0].every} steps, but every unrolled update takes the"
+                        " critic's whole loss: set its `every` to 1")  # fmt: skip
     if config.train.micro > 1:
         raise UserError(f"train.micro={config.train.micro} has no meaning in system 'unrolled': set it to 1, and"
                         ' train.batch_size to what fits')  # fmt: skip

@@ -11,7 +11,7 @@ import numpy as np
 
 from gans import kinds, memory, pictures
 from gans.core import TrainState, Tree
-from gans.data import load
+from gans.data import feed, load
 from gans.data.base import class_number
 from gans.data.files import pictures_in
 from gans.errors import UserError
@@ -82,7 +82,7 @@ class Input(NamedTuple):
 def _read_input(experiment: Experiment, place: str) -> Input:
     """The images in a folder, as the field that the main sampler is made from."""
     spec = experiment.source.spec
-    read = sampling.fields_read(sampling.main_sampler(experiment.system), spec)
+    read = sampling.fields_read(sampling.main_sampler(experiment.system), experiment.source)
     fields = [name for name in sorted(read) if name in spec.fields and kinds.is_image(spec.fields[name])]
     if len(fields) != 1 or read - {*fields, 'label'}:
         of = ' and '.join(sorted(read)) or 'latents alone'
@@ -152,7 +152,7 @@ def restored(config: ml_collections.ConfigDict, folder: Path, which: str) -> tup
 
 def _check_memory(experiment: Experiment, num: int) -> None:
     """Latents are held at once, samples twice: in pieces, and joined."""
-    sampler, batch = sampling.main_sampler(experiment.system), kinds.shapes(experiment.source.spec, num)
+    sampler, batch = sampling.main_sampler(experiment.system), feed.shapes(experiment.source, num)
     inputs = jax.eval_shape(lambda batch: sampling.inputs_of(sampler, batch, jax.random.key(0), num), batch)
     needed = size_of(inputs) + 8 * num * math.prod(sampling.spec_made(experiment).shape)
     memory.check(needed, f'to draw {num:,} samples', '--num', on_host=True)

@@ -11,7 +11,7 @@ import jax
 import ml_collections
 import numpy as np
 
-from gans.configs import flatten, of_stage
+from gans.configs import flatten, of_any_set, of_stage
 from gans.core import TrainState
 from gans.data.base import Source, digest
 from gans.errors import Stopped, UserError
@@ -132,7 +132,7 @@ def _check_alike(config: ml_collections.ConfigDict, data: Source) -> None:
         return
     from jax.experimental import multihost_utils
 
-    known = {key: value for key, value in flatten(config).items() if of_stage(key)[1] not in workdir.WHERE}
+    known = {key: value for key, value in flatten(config).items() if of_any_set(of_stage(key)[1]) not in workdir.WHERE}
     mine = np.frombuffer(bytes.fromhex(digest(known, data.digest)), np.uint32)
     if len(np.unique(multihost_utils.process_allgather(mine), axis=0)) > 1:
         raise UserError('the processes were started with different configs or data: start all of them alike')

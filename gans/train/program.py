@@ -12,7 +12,7 @@ import numpy as np
 from jax import lax
 
 from gans import memory
-from gans.core import DATA, Array, TrainState, Tree
+from gans.core import DATA, TrainState, Tree
 from gans.data import feed
 from gans.step import due_updates, make_train_step
 from gans.train.sampling import fixed_inputs, make_sampler
@@ -66,29 +66,29 @@ def schedule(experiment: Experiment, start: int) -> Schedule:
     return tuple((due, len(list(run))) for due, run in groupby(due_updates(experiment.system, step) for step in steps))
 
 
-def make_steps(experiment: Experiment) -> Callable[[TrainState, dict, Schedule], tuple[TrainState, list]]:
+def make_steps(experiment: Experiment) -> Callable[[TrainState, Tree, Schedule], tuple[TrainState, list]]:
     """Makes steps(state, raw, schedule) -> (state, [metrics of each run of the schedule, leaves [steps]]), pure.
 
-    `raw` is what `gans.data.feed.fetch` wants: the arrays of a held set, nothing for a drawn one; for a streamed one
-    this call's steps, leaves [steps, repeats, B, ...].
+    `raw` is what `gans.data.feed.fetch` wants; of a streamed set for all of this call's steps, leaves [steps, repeats,
+    B, ...].
     """
-    streamed = experiment.source.read is not None
+    streamed = experiment.source.placement == 'streamed'
     axis_name, shares = experiment.axis_name, experiment.shares
     train_step = make_train_step(experiment.system, axis_name)
 
-    def steps(state: TrainState, raw: dict[str, Array], schedule: Schedule) -> tuple[TrainState, list]:
+    def steps(state: TrainState, raw: Tree, schedule: Schedule) -> tuple[TrainState, list]:
         offset = 0 if axis_name is None else lax.axis_index(axis_name) * shares['local']
         key, done, metrics = jax.random.fold_in(state.rng, DATA), 0, []
         for due, count in schedule:
 
-            def body(state: TrainState, piece: dict, due: tuple[str, ...] = due) -> tuple[TrainState, dict]:
+            def body(state: TrainState, piece: Tree, due: tuple[str, ...] = due) -> tuple[TrainState, dict]:
                 piece = piece if streamed else raw
                 batch = feed.fetch(experiment.source, piece, key, state.step, offset=offset, **shares)
                 return train_step(state, batch, due)
 
-            pieces = {name: array[done : done + count] for name, array in raw.items()} if streamed else {}
+            pieces = jax.tree.map(lambda x, a=done, b=done + count: x[a:b], raw) if streamed else {}
             if count == 1:
-                state, logged = body(state, {name: array[0] for name, array in pieces.items()})
+                state, logged = body(state, jax.tree.map(lambda x: x[0], pieces))
                 metrics.append({name: value[None] for name, value in logged.items()})
             else:
                 state, logged = lax.scan(body, state, pieces, length=count)
@@ -99,7 +99,7 @@ def make_steps(experiment: Experiment) -> Callable[[TrainState, dict, Schedule],
     return steps
 
 
-def make_call(experiment: Experiment) -> Callable[[TrainState, dict, Schedule], tuple[TrainState, list]]:
+def make_call(experiment: Experiment) -> Callable[[TrainState, Tree, Schedule], tuple[TrainState, list]]:
     """Compiles `make_steps`. With several devices, state and raw have a leading device axis. The state is donated."""
     steps, axis_name = make_steps(experiment), experiment.axis_name
     if axis_name is None:
@@ -124,9 +124,9 @@ def ahead(experiment: Experiment, call: Callable, start: int) -> Callable:
     What else must be done before the first step is done meanwhile. Only what is most common is compiled ahead: one
     device, and a set that lies on it.
     """
-    if experiment.axis_name is not None or experiment.source.read is not None:
+    if experiment.axis_name is not None or experiment.source.placement == 'streamed':
         return call
-    shapes = experiment.abstract(), experiment.source.arrays or {}, schedule(experiment, start)
+    shapes = experiment.abstract(), abstract_raw(experiment), schedule(experiment, start)
     compiled = ThreadPoolExecutor(1).submit(lambda: build(experiment, call.lower(*shapes)))
 
     def compiled_call(*args: object) -> tuple[TrainState, list]:
@@ -154,11 +154,20 @@ def one(experiment: Experiment, tree: Tree) -> Tree:
     return tree if experiment.axis_name is None else flax.jax_utils.unreplicate(tree)
 
 
-def raws(experiment: Experiment, start: int) -> Iterator[dict]:
+def abstract_raw(experiment: Experiment, steps: int = 1) -> Tree:
+    """Shapes and types of what `make_steps` takes as `raw` for so many steps, of the whole batch."""
+    shares = experiment.shares
+    raw = feed.abstract(experiment.source, shares['repeats'], shares['batch'])
+    if experiment.source.placement != 'streamed':
+        return raw
+    return jax.tree.map(lambda x: jax.ShapeDtypeStruct((steps, *x.shape), x.dtype), raw)
+
+
+def raws(experiment: Experiment, start: int) -> Iterator[Tree]:
     """What each call of the program takes as `raw`, after `start` steps."""
     source, shares, per_call = experiment.source, experiment.shares, experiment.config.train.steps_per_call
-    if source.read is None:
-        held = place(experiment, source.arrays) if source.arrays else {}
+    if source.placement != 'streamed':
+        held = place(experiment, feed.held(source))
         while True:
             yield held
     local = jax.local_device_count() if experiment.axis_name else 1
@@ -167,13 +176,12 @@ def raws(experiment: Experiment, start: int) -> Iterator[dict]:
         if experiment.axis_name is None:
             yield jax.device_put(stacked)
         else:  # [devices, steps, repeats, local, ...]
-            yield {name: np.stack(np.split(array, local, axis=2)) for name, array in stacked.items()}
+            yield jax.tree.map(lambda x: np.stack(np.split(x, local, axis=2)), stacked)
 
 
-def read_ahead(experiment: Experiment, start: int, per_call: int, shares: dict[str, int]) -> Iterator[dict]:
+def read_ahead(experiment: Experiment, start: int, per_call: int, shares: dict[str, int]) -> Iterator[Tree]:
     """The raw examples of a streamed set, call by call: leaves [steps, repeats, local, ...] on the host."""
     key = jax.random.fold_in(jax.random.key(experiment.config.seed), DATA)
     steps = feed.stream(experiment.source, key, start, experiment.config.train.steps, **shares)
     for _ in range(start, experiment.config.train.steps, per_call):
-        raws = [next(steps) for _ in range(per_call)]
-        yield {name: np.stack([raw[name] for raw in raws]) for name in raws[0]}
+        yield jax.tree.map(lambda *x: np.stack(x), *(next(steps) for _ in range(per_call)))

@@ -46,12 +46,12 @@ def main_sampler(system: System) -> Sampler:
     return next(iter(system.samplers.values()))
 
 
-def fields_read(sampler: Sampler, spec: Spec) -> frozenset[str]:
+def fields_read(sampler: Sampler, source: Source) -> frozenset[str]:
     """The fields of examples that a sampler's inputs are made from."""
     seen: set[str] = set()
 
     def watch() -> Tree:
-        batch = _Watched({name: jnp.zeros(x.shape, x.dtype) for name, x in kinds.shapes(spec, 2).items()})
+        batch = _Watched({name: jnp.zeros(x.shape, x.dtype) for name, x in feed.shapes(source, 2).items()})
         inputs = sampler.inputs(batch, example_keys(jax.random.key(0), jnp.arange(2)))
         seen.update(batch.read)
         return inputs
@@ -62,7 +62,7 @@ def fields_read(sampler: Sampler, spec: Spec) -> frozenset[str]:
 
 def is_given_examples(experiment: Experiment) -> bool:
     """Whether the main sampler reads more of an example than its label."""
-    return bool(fields_read(main_sampler(experiment.system), experiment.source.spec) - {'label'})
+    return bool(fields_read(main_sampler(experiment.system), experiment.source) - {'label'})
 
 
 def spec_made(experiment: Experiment) -> Spec:
@@ -147,7 +147,7 @@ def batch_of(
       images: in place of held-out examples, leaves [num or more, ...].
     """
     spec, data = experiment.source.spec, jax.random.fold_in(jax.random.key(0), SAMPLES)
-    read, wanted = fields_read(sampler, spec), experiment.config.eval.classes
+    read, wanted = fields_read(sampler, experiment.source), experiment.config.eval.classes
     if wanted not in CLASSES:
         raise unknown('eval.classes', wanted, CLASSES)
     if images is not None:

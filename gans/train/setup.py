@@ -151,6 +151,7 @@ def _build(
     system = system_of(config, source.spec, compute)
     _check_freeze(config.finetune, system)
     experiment = Experiment(config, source, compute, system, devices, axis_name, stage=stage.name, since=stage.begin)
+    _check_fields(experiment)
     _check_pieces(experiment)
     return experiment
 
@@ -211,14 +212,25 @@ def _check(config: ml_collections.ConfigDict, devices: int) -> None:
             raise UserError(f'{key}={value} must be a multiple of train.steps_per_call={train.steps_per_call}')
 
 
+def _check_fields(experiment: Experiment) -> None:
+    """What is made must be like something that examples have."""
+    config, fields = experiment.config, experiment.source.fields
+    like = next(iter(experiment.system.samplers.values())).like
+    if like not in fields:
+        raise UserError(
+            f"system '{config.system}' makes examples like '{like}', and '{config.data.name}' has {', '.join(fields)} "
+            'alone: take another set, or another system'
+        )
+
+
 def _check_pieces(experiment: Experiment) -> None:
     """Where pieces are of one example, no net and no term may want more of it: a step is traced, and says so."""
     config, devices = experiment.config, experiment.devices
-    train, spec, shares = config.train, experiment.source.spec, experiment.shares
+    train, source, shares = config.train, experiment.source, experiment.shares
     if shares['local'] // (train.micro * config.pack) > 1:
         return
-    of = lambda shape, dtype: jax.ShapeDtypeStruct((shares['repeats'], shares['local'], *shape), dtype)
-    batch = {'real': of(spec.shape, jnp.float32)} | ({'label': of((), jnp.int32)} if spec.classes else {})
+    raw = feed.abstract(source, shares['repeats'], shares['local'])
+    batch = jax.eval_shape(lambda raw: feed.fetch(source, raw, jax.random.key(0), 0, **shares), raw)
     step, axis = make_train_step(experiment.system, experiment.axis_name), experiment.axis_name
     due = tuple(update.name for update in experiment.system.updates)
     call = lambda state, batch: step(state, batch, due)

@@ -12,7 +12,7 @@ import ml_collections
 import numpy as np
 
 from gans import files
-from gans.configs import flatten, of_stage
+from gans.configs import flatten, of_any_set, of_stage
 from gans.data.base import Source
 from gans.errors import UserError
 from gans.train.stages import begin_of, stages
@@ -171,7 +171,7 @@ def _flat(folder: Path) -> dict[str, Any]:
 
 
 def _may_change(key: str, held: dict[str, Any], wanted: dict[str, Any]) -> bool:
-    _, own = of_stage(key)
+    own = of_any_set(of_stage(key)[1])
     folders = all(str(config.get(key)).startswith('folder:') for config in (held, wanted))
     return own in MAY_CHANGE and (own != 'data.name' or folders)
 
