@@ -110,11 +110,15 @@ def pass_on(old: TrainState, system: System) -> TrainState:
 def told(old: TrainState, new: TrainState) -> str:
     """What `pass_on` carries over and what is fresh, in a line; from states or their shapes."""
     found = graft(_nets(old), _nets(new))
-    fresh = list(found.fresh)
-    for kind, theirs, ours in (('optimiser', old.opt, new.opt), ('memory', old.memory, new.memory)):
-        fresh += [f'{kind} of {name}' for name, tree in ours.items() if _carried(theirs.get(name), tree) is None]
+    fresh = [
+        f'{kind} of {name}'
+        for kind, theirs, ours in (('optimizer', old.opt, new.opt), ('memory', old.memory, new.memory))
+        for name, tree in ours.items()
+        if _carried(theirs.get(name), tree) is None
+    ]
     nets = list(dict.fromkeys(path.partition('/')[0] for path in found.carried))
-    return f'{len(found.carried)} leaves of {" and ".join(nets) or "no net"} carried over; fresh: {_some(fresh)}'
+    fresh = _some([*fresh, *found.fresh])
+    return f'{len(found.carried)} leaves of {" and ".join(nets) or "no net"} carried over; fresh: {fresh}'
 
 
 def _nets(state: TrainState) -> dict[str, Weights]:
