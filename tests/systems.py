@@ -1,0 +1,104 @@
+"""The smallest experiment of every system, and what tests of systems share."""
+
+import functools
+import math
+from pathlib import Path
+
+import jax
+import numpy as np
+from ml_collections import ConfigDict
+
+import gans.dynamics
+import gans.systems
+from gans import config_file, defaults
+from gans.configs import flatten, override
+from gans.core import System, Tree
+from gans.data import load
+from gans.errors import UserError
+from gans.train.setup import Experiment, setup
+
+EXPERIMENTS = Path(__file__).resolve().parent.parent / 'experiments'
+
+
+def files(package: object) -> list[str]:
+    """The names of a package's methods: its files without an underscore, but for `build`."""
+    names = {path.stem for path in Path(package.__path__[0]).glob('[!_]*.py')}
+    return sorted(names - {'build'})
+
+
+SYSTEMS, DYNAMICS = files(gans.systems), files(gans.dynamics)
+
+
+@functools.cache
+def smokes() -> dict[str, ConfigDict]:
+    """The smoke variants of all experiments, by name."""
+    names = sorted(path.stem for path in EXPERIMENTS.glob('*.py') if path.stem != 'common')
+    return {name: config_file.read(f'{EXPERIMENTS / name}.py:smoke') for name in names}
+
+
+@functools.cache
+def source_of(name: str) -> load.Source:
+    return load.load(smokes()[name].data)
+
+
+@functools.cache
+def smallest(system: str) -> str:
+    """The experiment of a system whose examples have the fewest numbers."""
+    names = [name for name, config in smokes().items() if config.system == system and not config.dynamics]
+    assert names, f'no experiment has system={system!r}: a system comes with one'
+    return min(names, key=lambda name: math.prod(source_of(name).spec.shape))
+
+
+def tiny(system: str, **overrides: object) -> ConfigDict:
+    """That experiment with one step a call, plain descent, and without norms and terms of its own that may be off: what
+    examples of a batch share, and what rounding decides, is left out.
+    """
+    config = smokes()[smallest(system)]
+    own = {f'{system}.{key}': None for key in config.get(system, {}) if f'{system}.{key}' in defaults.optional()}
+    descent = {f'optimizer.{player}': defaults.sgd(0.01) for player in config.optimizer}
+    norms = {key: 'none' for key in flatten(config) if key.rpartition('.')[2] == 'norm'}
+    for each in (norms, {f'{role}.norm': 'none' for role in ('generator', 'critic')}):
+        changed = override(config, own | descent | each, 'of a test')
+        config = changed if builds(changed) else config
+    sizes = {'train.batch_size': 16, 'train.steps_per_call': 1, 'train.n_critic': 1}
+    return override(config, sizes | overrides, 'of a test')
+
+
+def builds(config: ConfigDict, **how: object) -> bool:
+    try:
+        setup(config, devices=1, **how)
+    except UserError:
+        return False
+    return True
+
+
+def experiment(config: ConfigDict, **how: object) -> Experiment:
+    """Set up for one device, from the set that all tests share."""
+    name = smallest(config.system)
+    return setup(config, **({'devices': 1, 'source': source_of(name)} | how))
+
+
+def updates_of(system: System) -> tuple[str, ...]:
+    return tuple(update.name for update in system.updates)
+
+
+def interacting(experiment: Experiment) -> list[str]:
+    """The nets in which examples of a batch see each other: by their own word, or because they have statistics."""
+    stats = experiment.abstract().stats
+    nets = experiment.system.nets
+    return [name for name, net in nets.items() if getattr(net.module, 'batchwise', False) or jax.tree.leaves(stats[name])]
+
+
+def assert_close(ours: Tree, theirs: Tree, rtol: float = 1e-4, atol: float = 1e-6) -> None:
+    """Trees of arrays, but for the keys in them."""
+    paths = dict(jax.tree.leaves_with_path(theirs))
+    assert paths.keys() == dict(jax.tree.leaves_with_path(ours)).keys()
+    for path, leaf in jax.tree.leaves_with_path(ours):
+        if not jax.dtypes.issubdtype(leaf.dtype, jax.dtypes.prng_key):
+            np.testing.assert_allclose(leaf, paths[path], rtol, atol, err_msg=jax.tree_util.keystr(path))
+
+
+def changed(after: Tree, before: Tree) -> set[str]:
+    """The keys under which two dicts of trees differ in a bit."""
+    same = lambda a, b: jax.tree.all(jax.tree.map(lambda a, b: np.array_equal(a, b), a, b))
+    return {name for name in before if not same(after[name], before[name])}
