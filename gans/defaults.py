@@ -148,7 +148,7 @@ def get_config() -> ConfigDict:
     config.finetune.run = config_dict.placeholder(str)  # its folder; set by --mode=finetune --from=FOLDER
     config.finetune.step = 'latest'  # or 'best', or a number
     config.finetune.nets = ('generator', 'critic')
-    config.finetune.freeze = ()  # layers of the critic that are not trained (freezeD), such as ('block_28',)
+    config.finetune.freeze = ()  # layers that are not trained; ('critic/block_28',) is freezeD
 
     config.population = ConfigDict()
     config.population.max_size = 64  # runs of a sweep that train together

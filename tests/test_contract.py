@@ -105,7 +105,12 @@ def test_a_restored_state_goes_on_to_the_same_bits(name: str, tmp_path) -> None:
 def floats(experiment: Experiment) -> tuple[str, ...]:
     """The numbers of the system's own section, of its terms and of its optimizers."""
     config = experiment.config
-    prefixes = (f'{config.system}.', *(f'{each}.' for each in (config.dynamics or '').split(',')), 'terms.', 'optimizer.')
+    prefixes = (
+        f'{config.system}.',
+        *(f'{each}.' for each in (config.dynamics or '').split(',')),
+        'terms.',
+        'optimizer.',
+    )
     return tuple(k for k, value in flatten(config).items() if isinstance(value, float) and k.startswith(prefixes))
 
 
@@ -113,7 +118,9 @@ def floats(experiment: Experiment) -> tuple[str, ...]:
 def test_a_population_of_two_equals_its_solo_runs(name: str) -> None:
     """Its numbers are traced, and are those of the solo runs."""
     experiment = alone(name).experiment
-    members = [systems.experiment(override(experiment.config, {'seed': seed}, 'of a test'), mapped=True) for seed in (0, 1)]
+    members = [
+        systems.experiment(override(experiment.config, {'seed': seed}, 'of a test'), mapped=True) for seed in (0, 1)
+    ]
     values = flatten(experiment.config)
     made = population(members, {key: np.full(2, values[key]) for key in floats(experiment)})
     due = systems.updates_of(experiment.system)

@@ -155,7 +155,11 @@ def test_fresh_layers_are_named_and_as_initialised(run: tuple) -> None:
             {'generator.widths': (8, 9)},
             'generator/params/dense_1/kernel cannot be carried over: it is float32[8,8]',
         ),
-        ({'freeze': ('dense_0', 'dense_2')}, {'critic.widths': (8, 8, 8)}, 'would freeze critic/params/dense_2/'),
+        (
+            {'freeze': ('critic/dense_0', 'critic/dense_2')},
+            {'critic.widths': (8, 8, 8)},
+            'would freeze critic/params/dense_2/',
+        ),
     ],
 )
 def test_mistakes(run: tuple, changes: dict, system: dict, said: str) -> None:

@@ -62,7 +62,9 @@ def resolved(name: str, overrides: dict, variant: str = '') -> ConfigDict:
 
 def structure(config: ConfigDict) -> str:
     """What cannot be traced: all of the config but its seed, its data, the schedule of the host and its floats."""
-    host = re.compile(r'seed|(data|eval|population)\..*|train\.(steps|batch_size|.*_every|steps_per_call|keep.*)|.*\.widths')
+    host = re.compile(
+        r'seed|(data|eval|population)\..*|train\.(steps|batch_size|.*_every|steps_per_call|keep.*)|.*\.widths'
+    )
     items = ((key, value) for key, value in flatten(config).items() if not host.fullmatch(key))
     kinds = {key: 'float' if isinstance(value, float) else value for key, value in items}
     kinds['shape'] = test_experiments.shape_only(config.data).spec.shape

@@ -85,7 +85,7 @@ def read(options: Mapping[str, Any], system: System) -> tuple[Start, str]:
             f"{folder} has nothing for the net '{', '.join(untrained)}', which would begin untrained: take that run's "
             'settings of nets, or name in finetune.nets the nets that both runs have'
         )
-    frozen = tuple(f'critic/params/{layer}/' for layer in options['freeze'])
+    frozen = tuple('/params/'.join(path.split('/', 1)) + '/' for path in options['freeze'])
     for path in found.fresh:
         if path.startswith(frozen):
             raise UserError(f'finetune.freeze would freeze {path}, which {folder} does not have: leave it out')

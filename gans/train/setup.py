@@ -8,9 +8,9 @@ import jax
 import jax.numpy as jnp
 import ml_collections
 
-from gans import memory, ranges
+from gans import memory, optimizers, ranges
 from gans.configs import flatten
-from gans.core import Compute, Spec, System, TrainState
+from gans.core import Compute, Player, Spec, System, TrainState
 from gans.data import feed, load
 from gans.data.base import Source, digest
 from gans.errors import UserError, unknown
@@ -182,12 +182,14 @@ def fastest_form(backend: str, mapped: bool, loops: bool) -> str:
 
 
 def system_of(config: ml_collections.ConfigDict, spec: Spec, compute: Compute) -> System:
-    """The system that the config describes, whose critic's optimiser leaves alone what `finetune.freeze` names."""
-    if config.finetune.freeze:
-        config = config.copy_and_resolve_references()
-        with config.unlocked():
-            config.optimizer.critic.freeze = tuple(config.finetune.freeze)
-    return build(config, spec, compute)
+    """The system that the config describes, whose players leave alone what `finetune.freeze` names."""
+    system = build(config, spec, compute)
+
+    def freeze(player: Player) -> Player:
+        own = [path for path in config.finetune.freeze if path.partition('/')[0] in player.nets]
+        return player._replace(tx=optimizers.freeze(player.tx, own))
+
+    return system._replace(players={name: freeze(player) for name, player in system.players.items()})
 
 
 def unoptimised() -> dict[str, int] | None:
@@ -243,14 +245,16 @@ def _check_pieces(experiment: Experiment) -> None:
 
 def _check_freeze(finetune: ml_collections.ConfigDict, system: System) -> None:
     """What is frozen must be there, and must not be frozen as it was drawn."""
-    if not finetune.freeze:
-        return
-    if finetune.run is None or 'critic' not in finetune.nets or 'critic' not in system.nets:
-        raise UserError(
-            f'finetune.freeze={tuple(finetune.freeze)} would freeze untrained layers: it wants finetune.run (--from) '
-            "and 'critic' in finetune.nets"
-        )
-    params, _ = jax.eval_shape(lambda: system.nets['critic'].init(jax.random.key(0)))
-    for name in finetune.freeze:
-        if name not in params:
-            raise unknown('layer of the critic in finetune.freeze', name, params)
+    for path in finetune.freeze:
+        net, _, layer = path.partition('/')
+        if not layer or net not in system.nets:
+            known = ', '.join(system.nets)
+            raise UserError(f"finetune.freeze='{path}' names no layer: give NET/LAYER, NET one of {known}")
+        if finetune.run is None or net not in finetune.nets:
+            raise UserError(
+                f"finetune.freeze='{path}' would freeze an untrained layer: it wants finetune.run (--from), and "
+                f"'{net}' in finetune.nets"
+            )
+        params, _ = jax.eval_shape(lambda net=net: system.nets[net].init(jax.random.key(0)))
+        if layer not in params:
+            raise unknown(f'layer of {net} in finetune.freeze', layer, params)
