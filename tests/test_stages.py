@@ -20,7 +20,7 @@ from gans.cost import benchmark, describe
 from gans.cost.stopwatch import compilation_cache
 from gans.data import feed
 from gans.errors import Stopped, UserError
-from gans.train import draw, graft, loop, workdir
+from gans.train import draw, graft, loop, setup, workdir
 from gans.train.checkpoints import Checkpoints
 from gans.train.leaves import by_path
 from gans.train.logs import read_metrics
@@ -210,6 +210,7 @@ def test_stages_on_the_command_line_and_in_json(path: Path, tmp_path: Path) -> N
         ({'stages.big.train.batch_size': 0}, 'stages.big.train.batch_size=0 must be at least 1'),
         ({'stages.last.terms.r1.weight': -1}, 'stages.last.terms.r1.weight=-1 must be at least 0'),
         ({'stages.big.data.size': 17}, "stage 'big': data.size is 17; openmoji comes in"),
+        ({'stages.big.critic': {'net': 'dcgan', 'minibatch': 'foo'}}, "stage 'big': unknown critic.minibatch 'foo'"),
         ({'stages.last.system': 'gann'}, "stage 'last': unknown system 'gann'"),
         (
             {'stages.big.train.log_every': 3, 'stages.big.train.steps_per_call': 2},
@@ -224,6 +225,20 @@ def test_what_is_refused(config: ConfigDict, changes: dict, said: str) -> None:
     with pytest.raises(UserError) as error:
         setup_stages(changed(config, changes), devices=1)
     assert said in str(error.value) and '\n' not in str(error.value)
+
+
+def test_a_mistake_in_the_loss_of_a_later_stage_is_told_before_the_first_is_trained(
+    config: ConfigDict, tmp_path: Path, monkeypatch
+) -> None:
+    def failing(*_: object) -> object:
+        raise UserError('this loss will not do')
+
+    really = setup.make_train_step
+    no_infogan = lambda system, axis: failing if 'recognition' in system.nets else really(system, axis)
+    monkeypatch.setattr(setup, 'make_train_step', no_infogan)
+    with pytest.raises(UserError, match=r"^stage 'last': this loss will not do$"):
+        loop.train(config, tmp_path)
+    assert not (tmp_path / 'config.json').exists()
 
 
 # What passes on

@@ -1,7 +1,8 @@
 """From a config to an experiment that can run: everything is checked here, before anything is compiled."""
 
+import contextlib
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -111,15 +112,31 @@ def setup_stages(
     sources: Sources | None = None,
     mapped: bool = False,
 ) -> tuple[Experiment, ...]:
-    """The same for each stage of a run, with all of their data: so no stage fails after days of the one before."""
+    """The same for each stage of a run, with all of their data; their nets are traced."""
     ranges.check(config)
     sources, found = sources or Sources(), []
     for stage in stages(config):
-        try:
+        with _named(stage.name):
             found.append(_build(stage, devices, sources.of, mapped))
-        except UserError as error:
-            raise UserError(f"stage '{stage.name}': {error}" if stage.name else str(error)) from error
+            found[-1].abstract()
     return _counted(found)
+
+
+def check_later(experiments: Sequence[Experiment], done: int) -> None:
+    """Traces a step of each stage that begins after `done` steps: none may fail after days of the one before."""
+    for stage in experiments:
+        if stage.since > done:
+            with _named(stage.stage):
+                _check_step(stage)
+
+
+@contextlib.contextmanager
+def _named(stage: str) -> Iterator[None]:
+    """Mistakes of a user's are said to be of that stage."""
+    try:
+        yield
+    except UserError as error:
+        raise UserError(f"stage '{stage}': {error}" if stage else str(error)) from error
 
 
 def passes(experiments: Sequence[Experiment], stage: Experiment) -> str:
@@ -152,7 +169,8 @@ def _build(
     _check_freeze(config.finetune, system)
     experiment = Experiment(config, source, compute, system, devices, axis_name, stage=stage.name, since=stage.begin)
     _check_fields(experiment)
-    _check_pieces(experiment)
+    if experiment.shares['local'] == train.micro * config.pack:
+        _check_step(experiment)
     return experiment
 
 
@@ -225,12 +243,10 @@ def _check_fields(experiment: Experiment) -> None:
         )
 
 
-def _check_pieces(experiment: Experiment) -> None:
-    """Where pieces are of one example, no net and no term may want more of it: a step is traced, and says so."""
+def _check_step(experiment: Experiment) -> None:
+    """Traces a step, which is where nets and terms say that they want more than pieces of one example."""
     config, devices = experiment.config, experiment.devices
     train, source, shares = config.train, experiment.source, experiment.shares
-    if shares['local'] // (train.micro * config.pack) > 1:
-        return
     raw = feed.abstract(source, shares['repeats'], shares['local'])
     batch = jax.eval_shape(lambda raw: feed.fetch(source, raw, jax.random.key(0), 0, **shares), raw)
     step, axis = make_train_step(experiment.system, experiment.axis_name), experiment.axis_name
@@ -239,6 +255,8 @@ def _check_pieces(experiment: Experiment) -> None:
     try:
         jax.eval_shape(jax.vmap(call, None, axis_name=axis, axis_size=devices), experiment.abstract(), batch)
     except UserError as error:
+        if shares['local'] > train.micro * config.pack:
+            raise
         cut = f'{devices} device{"s" * (devices > 1)} x train.micro={train.micro} x pack={config.pack}'
         raise UserError(f'train.batch_size={train.batch_size} over {cut}: {error}') from error
 
