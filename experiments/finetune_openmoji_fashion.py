@@ -7,7 +7,7 @@ Command: python launch.py --config=experiments/finetune_openmoji_fashion.py
   python launch.py --config=experiments/finetune_openmoji_fashion.py --mode=finetune \\
     --from=runs/finetune_openmoji_fashion --workdir=runs/finetune_openmoji --config.data.name=openmoji \\
     --config.data.style=line
-  With the critic's lowest block frozen: --config.finetune.freeze="('block_32',)"
+  With the critic's lowest block frozen: --config.finetune.freeze="('critic/block_32',)"
   sweeps/finetune_openmoji_fashion.py compares both to training from scratch.
 Hardware and cost: two CPU cores, 20 to 35 steps per second, so about a minute; measured on shared cores.
 Expected: seed 0, 1,000 samples: FD (pixels) 4.4 on Fashion-MNIST (untrained generator: 43); blurred shirts, shoes and

@@ -45,6 +45,14 @@ def section_of(key: str) -> str | None:
     return next((name for name in defaults.sections() if f'{key}.'.startswith(f'{name}.')), None)
 
 
+def of_stage(key: str) -> tuple[str | None, str]:
+    """The stage to which a dotted key belongs, and the key there: ('big', 'data.size') for stages.big.data.size,
+    ('big', '') for stages.big, which is the stage itself; (None, key) for any other key.
+    """
+    first, *rest = key.split('.', 2)
+    return (rest[0], '.'.join(rest[1:])) if first == 'stages' and rest else (None, key)
+
+
 def expand_home(text: str) -> str:
     """Replaces `~` in a path by the home folder; also after a colon, as in 'folder:~/images'."""
     return re.sub(r'(?<![^:])~[^/:]*', lambda home: os.path.expanduser(home[0]), text)
@@ -69,7 +77,7 @@ def override(config: ConfigDict, overrides: Mapping[str, Any], where: str) -> Co
     """A copy of the config with some keys set, by dotted key or section; sections of arguments are replaced as a whole.
 
     Setting a key of an optional section, such as `began` or `terms.r1`, adds the section with its defaults; None
-    removes it.
+    removes it. A stage takes the keys that the config takes, see `of_one_stage`; None removes the stage.
 
     Args:
       where: the overrides come from, for errors.
@@ -78,9 +86,28 @@ def override(config: ConfigDict, overrides: Mapping[str, Any], where: str) -> Co
       UserError: an unknown key, or a value of the wrong type.
     """
     result = config.copy_and_resolve_references()
+    leaves = sorted(_leaves(overrides, takes_arguments), key=lambda leaf: of_stage(leaf[0])[0] is not None)
     with result.unlocked():
-        for key, value in _leaves(overrides, takes_arguments):
-            _set(result, key, value, where)
+        for key, value in leaves:  # those of stages last: they are checked against the others
+            stage, own = of_stage(key)
+            if stage is None:
+                _set(result, key, value, where)
+            else:
+                _set_in_stage(result, stage, own, value, where)
+    return result
+
+
+def of_one_stage(config: ConfigDict, name: str) -> ConfigDict:
+    """The config of a stage by itself: the base with the stage's keys laid over it, and `begin`.
+
+    Keys are laid over one by one; but a section of arguments that names its function (data.name, generator.net,
+    optimizer.critic.name) takes the place of the base's, whose arguments may be another function's.
+    """
+    result = config.copy_and_resolve_references()
+    with result.unlocked():
+        held, result.stages, result.begin = result.stages.get(name, {}), ConfigDict(), 1
+        for key, value in _leaves(held, takes_arguments):
+            _lay(result, key, value, f"of stage '{name}'")
     return result
 
 
@@ -104,6 +131,9 @@ def add_missing(config: ConfigDict, more: Mapping[str, Any]) -> ConfigDict:
 
 def type_of(config: ConfigDict, key: str) -> type | None:
     """The type of a dotted key, ConfigDict for a section; None for an argument whose type is unknown."""
+    stage, own = of_stage(key)
+    if stage is not None and own:
+        config, key = of_one_stage(config, stage), own
     # The schema also has the types of values that are None.
     for tree, name in ((_schema(), key), (config, key), (_schema(), of_any_set(key))):
         parent, last = _parent(tree, name)
@@ -126,7 +156,7 @@ def _leaves(
     """Yields the values of a tree by dotted key; sections for which `stop` is true and empty ones count as values."""
     for name, value in tree.items():
         key, value = f'{prefix}{name}', value.to_dict() if isinstance(value, ConfigDict) else value
-        if isinstance(value, Mapping) and value and not stop(key):
+        if isinstance(value, Mapping) and value and not stop(of_stage(key)[1]):
             yield from _leaves(value, stop, f'{key}.')
         else:
             yield key, value
@@ -169,6 +199,54 @@ def _set(config: ConfigDict, key: str, value: Any, where: str) -> None:
             _set(config, f'{key}.{name}', each, where)
     else:
         parent[last] = _convert(config, key, value, held, where)
+
+
+def _lay(config: ConfigDict, key: str, value: Any, where: str) -> None:
+    """Sets a key of a stage in the stage's config."""
+    if takes_arguments(key) and isinstance(value, Mapping) and not _names_function(value):
+        for name, each in value.items():
+            _set(config, f'{key}.{name}', each, where)
+    else:
+        _set(config, key, value, where)
+
+
+def _names_function(section: Mapping[str, Any]) -> bool:
+    return bool(section.keys() & {'name', 'net'})
+
+
+def _set_in_stage(config: ConfigDict, stage: str, key: str, value: Any, where: str) -> None:
+    """Sets a key of a stage, or with the key '' the stage, if the stage's config could have it."""
+    if not key and value is None:
+        if stage in config.stages:
+            del config.stages[stage]
+        return
+    if not key and not isinstance(value, Mapping):
+        raise UserError(
+            f'stages.{stage}={value!r} {where} does not fit: expected a section, with the step of its begin'
+        )
+    if f'{key}.'.startswith(tuple(f'{each}.' for each in defaults.OF_A_RUN)):
+        raise UserError(f'stages.{stage}.{key} {where}: {key} holds for the whole run, not for a stage: leave it off')
+    held = config.stages.get(stage, ConfigDict()).to_dict()
+    if key:
+        tried = of_one_stage(config, stage)
+        _lay(tried, key, value, f"of stage '{stage}' {where}")
+        *sections, last = key.split('.')
+        parent = held
+        for section in sections:
+            parent[section] = parent.get(section) or {}
+            parent = parent[section]
+        fitting = _held(tried, key, value)
+        beside = isinstance(value, Mapping) and not _names_function(value)
+        parent[last] = {**(parent.get(last) or {}), **fitting} if beside else fitting
+    config.stages[stage] = ConfigDict(held)
+
+
+def _held(config: ConfigDict, key: str, value: Any) -> Any:
+    """What a config has of a key that was set to this value."""
+    if isinstance(value, Mapping):
+        return {name: _held(config, f'{key}.{name}', each) for name, each in value.items()}
+    parent, last = _parent(config, key)
+    return None if parent is None else parent.get(last)
 
 
 def _convert(config: ConfigDict, key: str, value: Any, held: Any, where: str) -> Any:

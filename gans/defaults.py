@@ -33,6 +33,9 @@ ARGUMENTS = (
     'lapgan.generator',
     'lapgan.critic',
 )
+# What is read once for a whole run, and is no key of a stage: its random numbers, its end, what it begins from, how
+# many of its checkpoints stay, and with how many other runs it is trained.
+OF_A_RUN = ('seed', 'train.steps', 'train.keep', 'finetune', 'population', 'stages')
 # Keys that are on by default and may be None.
 OPTIONAL = ('eval.features',)
 
@@ -138,11 +141,14 @@ def get_config() -> ConfigDict:
     config.train.checkpoint_every = 1_000
     config.train.keep = 2  # checkpoints, in addition to the best
 
+    config.stages = ConfigDict()  # stretches of the run in which keys have other values, by name; see
+    # gans/train/stages.py. stages.big = {'begin': 4000, 'data': {'size': 32}}: from step 4,000 on images are larger
+
     config.finetune = ConfigDict()  # starts from the nets of another run, see gans/train/graft.py
     config.finetune.run = config_dict.placeholder(str)  # its folder; set by --mode=finetune --from=FOLDER
     config.finetune.step = 'latest'  # or 'best', or a number
     config.finetune.nets = ('generator', 'critic')
-    config.finetune.freeze = ()  # layers of the critic that are not trained (freezeD), such as ('block_28',)
+    config.finetune.freeze = ()  # layers that are not trained; ('critic/block_28',) is freezeD
 
     config.population = ConfigDict()
     config.population.max_size = 64  # runs of a sweep that train together

@@ -159,8 +159,10 @@ def read_run_config(config: ConfigDict, folder: Path, options: Options) -> Confi
     if options.overridden:
         workdir.agree(folder, config)
     held, given = workdir.read_config(path), configs.flatten(config)
-    # A section that the run lacks is off there; other keys that it lacks are newer than the run.
+    # A section that the run lacks is off there; other keys that it lacks are newer than the run. What
+    # a stage lacks is as in the base.
     absent = [key for key in given if key not in configs.flatten(held) and not configs.is_argument(key)]
+    absent = [key for key in absent if configs.of_stage(key)[0] is None]
     there = {configs.section_of(key) for key in configs.flatten(held)} | {None}
     absent = [key for key in absent if configs.section_of(key) in there]
     if absent:

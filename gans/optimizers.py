@@ -1,7 +1,7 @@
 """Optimizers: optax's, with hyperparameters as in PyTorch, and what GANs wrap around them."""
 
 import inspect
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import NamedTuple
 
 import jax
@@ -102,11 +102,11 @@ def backtrack(alpha: float | Array) -> optax.GradientTransformation:
     return optax.GradientTransformation(lambda params: jax.tree.map(jnp.copy, params), update)
 
 
-def freeze(tx: optax.GradientTransformation, layers: tuple[str, ...]) -> optax.GradientTransformation:
-    """The optimizer, with these top-level layers of its nets frozen; they do not count for clip_norm either."""
+def freeze(tx: optax.GradientTransformation, layers: Collection[str]) -> optax.GradientTransformation:
+    """The optimizer, with these layers, NET/LAYER, of its nets frozen; they do not count for clip_norm either."""
 
-    def labels(params: Tree) -> Tree:  # of leaves at NET, LAYER, ...
-        label = lambda path, _: 'frozen' if path[1].key in layers else 'trained'
+    def labels(params: Tree) -> Tree:
+        label = lambda path, _: 'frozen' if f'{path[0].key}/{path[1].key}' in layers else 'trained'
         return jax.tree_util.tree_map_with_path(label, params)
 
     return optax.partition({'trained': tx, 'frozen': optax.set_to_zero()}, labels) if layers else tx
@@ -119,14 +119,14 @@ def build(config: Mapping, role: str, every: Sequence[int] = ()) -> optax.Gradie
       config: `name` and the hyperparameters of that optimizer. Optional, off if None: `historical_averaging`,
         `clip_value` and `clip_norm` of the gradient (before the optimizer), `optimism` and `clip_weights` (after it).
         Optimism b turns the optimizer's steps u_t into u_t + b (u_t - u_(t-1)), except for the first: with Adam and
-        b = 1 that is optimistic Adam (Daskalakis 2018, 1711.00141, algorithm 1). Also `freeze`, from `config.finetune`.
+        b = 1 that is optimistic Adam (Daskalakis 2018, 1711.00141, algorithm 1).
       role: the player's name, for errors.
       every: periods of the lazy terms for which the optimizer takes additional steps. Adam's hyperparameters are then
         rescaled as in StyleGAN2 (1912.04958, appendix B): with 1 / c = 1 + sum 1 / every, the rate times c, betas to
         the power c.
     """
     options = drop_none(config)
-    name, frozen = options.pop('name'), options.pop('freeze', ())
+    name = options.pop('name')
     if name not in OPTIMIZERS:
         raise unknown(f'optimizer.{role}.name', name, OPTIMIZERS)
     history, clip_value, clip_norm, optimism, limit = (options.pop(key, None) for key in WRAPPERS)
@@ -155,7 +155,7 @@ def build(config: Mapping, role: str, every: Sequence[int] = ()) -> optax.Gradie
         chain.append(optax.scale_by_optimistic_gradient(1.0, optimism))
     if limit is not None:
         chain.append(clip_weights(limit))
-    return freeze(optax.chain(*chain), frozen)
+    return optax.chain(*chain)
 
 
 def ema(config: Mapping, nets: tuple[str, ...] = ('generator',)) -> Ema | None:

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from ml_collections import ConfigDict
 
-from gans.configs import flatten, of_any_set
+from gans.configs import flatten, of_any_set, of_stage
 from gans.errors import UserError
 
 COUNT = 2**31 - 1  # the largest integer on a device
@@ -80,6 +80,7 @@ TERM = {'weight': NOT_NEGATIVE, 'every': count(), 'target': NOT_NEGATIVE, 'decay
 # Integers of nets are checked with their other options: gans/nets/build.py.
 NET = {'init_std': POSITIVE, 'start': ANY, 'embedding': count()}
 RANGES = {
+    'begin': count(),  # of a stage
     'seed': SEED,
     'data.on_device_max_mb': NOT_NEGATIVE,
     **{f'data.{key}': count() for key in ('num', 'size', 'channels', 'crop', 'random_crop', 'modes', 'side')},
@@ -133,6 +134,7 @@ RANGES = {
 
 def range_of(key: str) -> Range | None:
     """The range of a dotted key; None if it is not a number, or may have any value."""
+    _, key = of_stage(key)
     if key.startswith('terms.'):
         return TERM.get(key.rpartition('.')[2])
     return RANGES.get(of_any_set(key))

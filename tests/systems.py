@@ -86,7 +86,9 @@ def interacting(experiment: Experiment) -> list[str]:
     """The nets in which examples of a batch see each other: by their own word, or because they have statistics."""
     stats = experiment.abstract().stats
     nets = experiment.system.nets
-    return [name for name, net in nets.items() if getattr(net.module, 'batchwise', False) or jax.tree.leaves(stats[name])]
+    return [
+        name for name, net in nets.items() if getattr(net.module, 'batchwise', False) or jax.tree.leaves(stats[name])
+    ]
 
 
 def assert_close(ours: Tree, theirs: Tree, rtol: float = 1e-4, atol: float = 1e-6) -> None:

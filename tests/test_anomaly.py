@@ -12,9 +12,9 @@ from PIL import Image
 from test_data import write_idx
 
 from experiments import common
-from gans.core import Compute, Net, Sampler, Spec, System, TrainState, Weights
+from gans.core import Compute, Net, Sampler, System, TrainState, Weights
 from gans.data import load as data
-from gans.data.base import Source
+from gans.data.images import image_set
 from gans.errors import UserError
 from gans.evaluate import anomaly
 from gans.evaluate.anomaly import Options, Search, roc_auc, scores
@@ -39,7 +39,7 @@ def linear(w: np.ndarray, v: np.ndarray, draw=lambda x: x) -> tuple[Experiment, 
     system = System({'critic': critic}, {}, (), {'samples': Sampler(lambda batch, keys: latents(keys), make)})
     params = {'generator': jnp.full(w.shape, 9.0), 'critic': jnp.asarray(v)}
     state = TrainState(0, params, {'critic': {}}, {}, {'generator': Weights(jnp.asarray(w), {})}, {}, jax.random.key(0))
-    return Experiment(None, Source(Spec(SHAPE), None), Compute(), system, 1, None), state
+    return Experiment(None, image_set(np.zeros((1, *SHAPE), np.uint8)), Compute(), system, 1, None), state
 
 
 def images(num: int, seed: int = 0) -> np.ndarray:

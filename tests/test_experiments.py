@@ -23,7 +23,7 @@ from gans.data.base import Source
 from gans.errors import UserError
 from gans.metrics.toys import mode_counts
 from gans.step import make_train_step
-from gans.train import leaves, loop, sampling, setup
+from gans.train import leaves, loop, program, sampling, setup
 from gans.train.checkpoints import Checkpoints
 
 FOLDER = Path(__file__).resolve().parent.parent / 'experiments'
@@ -213,6 +213,7 @@ def test_mode_counts_of_true_samples() -> None:
 
 def test_gan_gaussian1d_reaches_its_goal(tmp_path, monkeypatch) -> None:
     monkeypatch.setattr(jax, 'device_count', lambda: 1)
+    monkeypatch.setattr(program, '_options', lambda experiment: {'xla_backend_optimization_level': 3})  # it runs long
     config = config_of('gan_gaussian1d')
     final = loop.train(config, tmp_path)['final']
     assert abs(final['eval/mean'] - 4) < 0.15

@@ -125,11 +125,11 @@ def test_the_mode_without_the_flag(tmp_path: Path) -> None:
 def test_members_of_a_population_are_their_solo_runs(source: Path, tmp_path: Path, capsys) -> None:
     """And what is frozen is as in the other run to the last bit, though the weights are clipped."""
     path = tmp_path / 'some.py'
-    path.write_text("def sweep(add):\n    add('frozen', **{'finetune.freeze': ('dense_0',)})\n")
+    path.write_text("def sweep(add):\n    add('frozen', **{'finetune.freeze': ('critic/dense_0',)})\n")
     config = config_of(**{'finetune.run': str(source), 'optimizer.critic.clip_weights': 0.01, 'train.steps': 2})
     sweep_run.run(path, config, tmp_path / 'sweep', 2, None, 'python launch.py')
     assert capsys.readouterr().err.count('begins from') == 1
-    config.finetune.freeze, config.seed = ('dense_0',), 1
+    config.finetune.freeze, config.seed = ('critic/dense_0',), 1
     loop.train(config, tmp_path / 'alone')
     together, alone = leaves_of(tmp_path / 'sweep' / 'rows' / 'frozen' / 'seed_1'), leaves_of(tmp_path / 'alone')
     there = leaves_of(source)
@@ -156,7 +156,7 @@ def test_frozen_layers_see_neither_decay_nor_clipping_and_are_no_part_of_the_nor
     tree = lambda low, high: {'critic': {'low': {'w': jnp.full(3, low)}, 'high': {'w': jnp.full(1, high)}}}
     clip, decay = optax.clip_by_global_norm(1.0), optax.add_decayed_weights(0.1)
     tx = optax.chain(clip, decay, optax.sgd(1.0), optimizers.clip_weights(3.25))
-    for frozen, low, high in ((('low',), 5.0, 2.6), ((), 3.25, 3.25)):  # 2.6 is 4 - 1 - 0.1 * 4
+    for frozen, low, high in ((('critic/low',), 5.0, 2.6), ((), 3.25, 3.25)):  # 2.6 is 4 - 1 - 0.1 * 4
         made = optimizers.freeze(tx, frozen)
         change, _ = made.update(tree(100.0, 2.0), made.init(tree(5.0, 4.0)), tree(5.0, 4.0))
         after = optax.apply_updates(tree(5.0, 4.0), change)['critic']
@@ -165,7 +165,7 @@ def test_frozen_layers_see_neither_decay_nor_clipping_and_are_no_part_of_the_nor
 
 
 def test_players_that_move_at_once_leave_frozen_layers_alone() -> None:
-    config = config_of(**{'dynamics': 'simultaneous', 'finetune.freeze': ('dense_0', 'out')})
+    config = config_of(**{'dynamics': 'simultaneous', 'finetune.freeze': ('critic/dense_0', 'critic/out')})
     system = system_of(config, Spec((2,)), Compute())
     step = jax.jit(make_train_step(system), static_argnums=2)
     before = jax.jit(lambda: init_state(system, jax.random.key(0)))()
@@ -179,10 +179,14 @@ def test_players_that_move_at_once_leave_frozen_layers_alone() -> None:
 @pytest.mark.parametrize(
     'changes, said',
     [
-        ({'finetune.freeze': ('block_8',), 'finetune.run': 'x'}, "'block_8'; known: dense_0, dense_1, out"),
-        ({'finetune.freeze': ('dense_2',), 'finetune.run': 'x'}, "'dense_2'; did you mean 'dense_1'"),
-        ({'finetune.freeze': ('dense_0',)}, 'would freeze untrained layers'),
-        ({'finetune.freeze': ('dense_0',), 'finetune.run': 'x', 'finetune.nets': ('generator',)}, 'untrained layers'),
+        ({'finetune.freeze': ('critic/block_8',), 'finetune.run': 'x'}, "'block_8'; known: dense_0, dense_1, out"),
+        ({'finetune.freeze': ('critic/dense_2',), 'finetune.run': 'x'}, "'dense_2'; did you mean 'dense_1'"),
+        ({'finetune.freeze': ('dense_0',), 'finetune.run': 'x'}, 'give NET/LAYER, NET one of generator, critic'),
+        ({'finetune.freeze': ('critic/dense_0',)}, 'would freeze an untrained layer'),
+        (
+            {'finetune.freeze': ('critic/dense_0',), 'finetune.run': 'x', 'finetune.nets': ('generator',)},
+            'untrained layer',
+        ),
     ],
 )
 def test_mistakes_about_what_is_frozen(changes: dict, said: str) -> None:

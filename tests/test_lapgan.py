@@ -9,7 +9,7 @@ import pytest
 from drawing import draw, inputs_of
 from ml_collections import ConfigDict
 
-from experiments import common, lapgan_cifar10, lapgan_openmoji64
+from experiments import common, lapgan_cifar10
 from gans import augment
 from gans.configs import override
 from gans.core import Compute, Spec
@@ -19,9 +19,7 @@ from gans.nets.lapgan import LevelCritic, LevelGenerator
 from gans.ops import pyramid, random
 from gans.ops.random import example_keys
 from gans.step import init_state, make_train_step
-from gans.sweep.population import overlay
 from gans.systems.build import build
-from gans.train import setup
 
 # Pyramids
 
@@ -390,21 +388,6 @@ def test_micro_batches_repeats_and_averages():
     assert {f'{name}/loss' for name in due} <= set(metrics)
     for update in made(**{'train.n_critic': 3}).updates:
         assert update.repeats == (3 if update.name.startswith('critic') else 1)
-
-
-def test_in_a_sweep():
-    """Numbers may be traced."""
-    experiment = setup.setup(lapgan_openmoji64.get_config('smoke'), devices=1, mapped=True)
-    state, due = experiment.abstract(), tuple(update.name for update in experiment.system.updates)
-    batch = {'real': jax.ShapeDtypeStruct((1, 8, 64, 64, 3), 'float32')}
-
-    def step(numbers, state, batch):
-        return make_train_step(overlay(experiment, numbers).system)(state, batch, due)[0]
-
-    keys = ('terms.r1.weight', 'optimizer.critic.learning_rate', 'latents.scale', 'ema.decay', 'targets.real')
-    numbers = {key: jax.ShapeDtypeStruct((), 'float32') for key in keys}
-    after = jax.eval_shape(step, numbers, state, batch)
-    assert jax.tree.map(jnp.shape, after.params) == jax.tree.map(jnp.shape, state.params)
 
 
 @pytest.mark.parametrize(

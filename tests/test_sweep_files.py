@@ -62,7 +62,10 @@ def resolved(name: str, overrides: dict, variant: str = '') -> ConfigDict:
 
 def structure(config: ConfigDict) -> str:
     """What cannot be traced: all of the config but its seed, its data, the schedule of the host and its floats."""
-    host = re.compile(r'seed|(data|eval|population)\..*|train\.(steps|batch_size|.*_every|steps_per_call|keep.*)|latents\.size|.*\.(widths|activation|until)')
+    host = re.compile(
+        r'seed|(data|eval|population)\..*|train\.(steps|batch_size|.*_every|steps_per_call|keep.*)|latents\.size'
+        r'|.*\.(widths|activation|until)'
+    )
     items = ((key, value) for key, value in flatten(config).items() if not host.fullmatch(key))
     kinds = {key: 'float' if isinstance(value, float) else value for key, value in items}
     kinds['shape'] = test_experiments.shape_only(config.data).spec.shape
@@ -129,7 +132,7 @@ def test_steps_are_cut_evenly(name) -> None:
 
 @pytest.mark.parametrize('name', NAMES)
 def test_every_row_is_built_and_every_structure_traced(name) -> None:
-    """With all floats of the config as tracers, as a population has them; what two sweeps share in the first of them."""
+    """With all floats of the config as tracers, as a population has them; what two sweeps share, in the first."""
     for row, overrides in rows(name):
         config = resolved(name, overrides)
         source = test_experiments.shape_only(config.data)

@@ -10,7 +10,7 @@ import pytest
 from jax.flatten_util import ravel_pytree
 from ml_collections import ConfigDict
 
-from experiments import common, unrolled_ring8
+from experiments import common
 from experiments.sweeps import unrolled_ring8 as comparison
 from gans.configs import override
 from gans.core import Compute, Net, Spec
@@ -20,9 +20,7 @@ from gans.nets import build as nets
 from gans.ops import random
 from gans.step import init_state, make_train_step
 from gans.sweep import rows
-from gans.sweep.population import overlay
 from gans.systems.build import build
-from gans.train.setup import setup
 
 OPTIMIZERS = {
     'sgd': {'name': 'sgd', 'learning_rate': 0.5, 'momentum': 0.5},
@@ -253,20 +251,6 @@ def test_statistics_advance_with_the_unrolled_critic():
     loss = float(gradient(system, state, batch['real'])[0])
     assert loss == pytest.approx(by_hand(True), rel=1e-5)
     assert abs(loss - by_hand(False)) > 1e-3
-
-
-def test_in_a_sweep(same_latents):
-    """The system is built from traced numbers and mapped over; a member has the gradient that it has alone."""
-    config = unrolled_ring8.get_config('smoke')
-    config.latents.size = 4
-    experiment = setup(config, devices=1, mapped=True)
-    numbers = {'optimizer.critic.learning_rate': jnp.array([1e-3, 1e-1]), 'optimizer.critic.b1': jnp.array([0.5, 0.0])}
-    state, real = first(experiment.system), batches()[0, 0]
-    together = jax.jit(jax.vmap(lambda numbers: gradient(overlay(experiment, numbers).system, state, real)))(numbers)
-    own = {key: float(value[1]) for key, value in numbers.items()}
-    alone = gradient(overlay(experiment, own).system, state, real)
-    assert_trees(jax.tree.map(lambda x: x[1], together), alone, rtol=1e-4, atol=1e-6)
-    assert abs(together[0][0] - together[0][1]) > 1e-3
 
 
 def test_rows_of_the_comparison():

@@ -38,6 +38,6 @@ def get_config(variant: str = '') -> ConfigDict:
 
 def sweep(add) -> None:
     start = {'finetune.run': SOURCE}
-    add('freezeD', **start, **{'finetune.freeze': ['block_32']})
+    add('freezeD', **start, **{'finetune.freeze': ['critic/block_32']})
     add('finetune', **start)
     add('scratch')

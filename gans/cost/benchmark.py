@@ -34,7 +34,7 @@ from gans.data import feed
 from gans.train import lock, program, workdir
 from gans.train.leaves import size_of
 from gans.train.program import Schedule
-from gans.train.setup import Experiment, setup
+from gans.train.setup import Experiment, passes, setup, setup_stages
 
 PROFILED = 3  # periods of the schedule in a trace
 
@@ -51,18 +51,25 @@ class Effort(NamedTuple):
 def benchmark(config: ml_collections.ConfigDict, folder: Path, profile: bool = False) -> str:
     """Measures the experiment of a config, writes `benchmark.json` into a folder, and returns the same as text.
 
-    A run that is in the folder stays as it is. With `profile`, a trace of some calls comes into `profile/`.
+    A run that is in the folder stays as it is. With `profile`, a trace of some calls comes into `profile/`. Of a run of
+    several stages the file has a list: each of them by itself, with its name and where it begins.
     Of several processes all must call this; the first alone writes, and the others return nothing.
     """
-    experiment = setup(config)
+    experiments, found, lines = setup_stages(config), [], []
     primary = jax.process_index() == 0
     own = folder / f'.benchmark-{jax.process_index()}'  # on the disk that a run would write to
-    with lock.held(own), _emptied(own / 'files'):
-        found = measure(experiment, own / 'files', folder / 'profile' if profile and primary else None, Effort())
+    for experiment in experiments:
+        traces = folder / 'profile' / experiment.stage if profile and primary else None
+        with lock.held(own), _emptied(own / 'files'):
+            found.append(measure(experiment, own / 'files', traces, Effort()))
+        if experiment.since:
+            lines += ['', passes(experiments, experiment)]
+        lines += format_benchmark(found[-1])
     if not primary:
         return ''
-    workdir.write_json(folder / 'benchmark.json', found)
-    return '\n'.join([*format_benchmark(found), f'all figures  {folder / "benchmark.json"}'])
+    stages = [{'stage': of.stage, 'begin': of.since, **each} for of, each in zip(experiments, found, strict=True)]
+    workdir.write_json(folder / 'benchmark.json', stages if len(found) > 1 else found[0])
+    return '\n'.join([*lines, f'all figures  {folder / "benchmark.json"}'])
 
 
 def measure(experiment: Experiment, own: Path, traces: Path | None, effort: Effort) -> dict[str, Any]:

@@ -13,20 +13,27 @@ from gans.core import Net, Tree
 from gans.data.base import Source
 from gans.train import program
 from gans.train.leaves import count, size_of
-from gans.train.setup import Experiment, setup
+from gans.train.setup import Experiment, passes, setup_stages
 
 
 def describe(config: ml_collections.ConfigDict) -> str:
-    """Nets as tables, parameter counts, schedule, batch, FLOPs of a step and bytes of state, as text for a terminal."""
-    experiment = setup(config)
-    state = experiment.abstract()
+    """Nets as tables, parameter counts, schedule, batch, FLOPs of a step and bytes of state, as text for a terminal; of
+    each stage of a run in turn, and what it takes from the one before.
+    """
+    experiments = setup_stages(config)
+    heads = ['', *(f'\n{passes(experiments, each)}\n' for each in experiments[1:])]
+    return '\n'.join(head + _described(each) for head, each in zip(heads, experiments, strict=True))
+
+
+def _described(experiment: Experiment) -> str:
+    config, state = experiment.config, experiment.abstract()
     shares, train = experiment.shares, config.train
     lines = [
         *(f'{name}\n{_table(net)}' for name, net in experiment.system.nets.items()),
         f'data         {config.data.name}: {_examples(experiment.source)}',
         f'batch        {train.batch_size}: {shares["local"]} on each of {experiment.devices} devices '
         f'({jax.default_backend()}), in {train.micro} pieces; {shares["repeats"] * train.batch_size} examples a step',
-        f'steps        {train.steps:,}, {train.steps_per_call} a call, in {train.precision}',
+        f'steps        {experiment.end - experiment.since:,}, {train.steps_per_call} a call, in {train.precision}',
         'schedule',
         *(f'  {line}' for line in _schedule(experiment)),
         'parameters',

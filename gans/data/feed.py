@@ -23,18 +23,33 @@ ROUNDS = 6  # of the permutation: with 3 neighbours correlate, with 6 all statis
 EXAMPLES = 2**32  # limit of the global counter: steps x repeats x batch may not exceed it
 
 
-def positions(step: Array | int, repeats: int, batch: int, offset: Array | int = 0, local: int | None = None) -> Array:
+def positions(
+    step: Array | int,
+    repeats: int,
+    batch: int,
+    offset: Array | int = 0,
+    local: int | None = None,
+    origin: int = 0,
+) -> Array:
     """The places of a step's examples in the global counter, uint32 [repeats, local].
 
-    Place (r, j) is (step * repeats + r) * batch + offset + j: `batch` examples are taken at a time over all devices, of
-    which this device takes `local` (default: all) from `offset` on. The counter wraps at 2^32 examples.
+    Place (r, j) is origin + (step * repeats + r) * batch + offset + j: `batch` examples are taken at a time over all
+    devices, of which this device takes `local` (default: all) from `offset` on; `origin` is where the counter stands at
+    step 0, see `origin_of`. The counter wraps at 2^32 examples.
 
     Computed by numpy where step and offset are Python's integers, by JAX otherwise.
     """
     step, offset = (np.uint32(n) if isinstance(n, int) else n.astype(np.uint32) for n in (step, offset))
     row = np.arange(repeats, dtype=np.uint32)[:, None]
-    place = np.arange(batch if local is None else local, dtype=np.uint32)
+    place = np.arange(batch if local is None else local, dtype=np.uint32) + np.uint32(origin)
     return (step * np.uint32(repeats) + row) * np.uint32(batch) + offset + place
+
+
+def origin_of(begin: int, seen: int, repeats: int, batch: int) -> int:
+    """Where the counter would have stood at step 0, if `seen` examples have come by step `begin` and each step from
+    there on takes `repeats` * `batch`: so the stages of a run, whose batches differ, number their examples on.
+    """
+    return (seen - begin * repeats * batch) % EXAMPLES
 
 
 def shuffled(places: Array, size: int, seed: Array) -> Array:
@@ -111,6 +126,7 @@ def fetch(
     batch: int,
     offset: Array | int = 0,
     local: int | None = None,
+    origin: int = 0,
 ) -> Batch:
     """A step's batch, leaves [repeats, local, ...]: all fields of the set, 'label' int32 if it has labels.
 
@@ -120,13 +136,13 @@ def fetch(
         source: the set.
         raw: of a streamed set, this step's item of `stream`; of others what `held` gives, on the device.
         key: typed key [] made of the data seed; the same for all steps and devices.
-        step, repeats, batch, offset, local: see `positions`.
+        step, repeats, batch, offset, local, origin: see `positions`.
     """
     if source.parts:
-        size = {'repeats': repeats, 'batch': batch, 'offset': offset, 'local': local}
+        size = {'repeats': repeats, 'batch': batch, 'offset': offset, 'local': local, 'origin': origin}
         each = lambda name, part: fetch(part, raw[name], part_key(key, name), step, **size)
         return merge({name: each(name, part) for name, part in source.parts.items()})
-    places = positions(step, repeats, batch, offset, local)  # [repeats, local]
+    places = positions(step, repeats, batch, offset, local, origin)  # [repeats, local]
     lead, places = places.shape, jnp.ravel(places)
     if source.arrays is not None:
         index = shuffled(places, source.size, shuffle_seed(key))
@@ -149,6 +165,7 @@ def stream(
     batch: int,
     offset: int = 0,
     local: int | None = None,
+    origin: int = 0,
     threads: int = 4,
     prefetch: int = 4,
 ) -> Iterator[Tree]:
@@ -158,7 +175,7 @@ def stream(
     set held on the device.
 
     Args:
-        key, repeats, batch, offset, local: as of `fetch`.
+        key, repeats, batch, offset, local, origin: as of `fetch`.
         threads: that read steps side by side; 0 reads in the caller's thread when it asks.
         prefetch: steps read ahead.
     """
@@ -168,7 +185,7 @@ def stream(
     ahead = grain.ReadOptions(num_threads=threads, prefetch_buffer_size=prefetch if threads else 0)
     steps = grain.MapDataset.range(start, stop)
     return iter(
-        steps.map(lambda step: read(positions(int(step), repeats, batch, offset, local))).to_iter_dataset(ahead)
+        steps.map(lambda step: read(positions(int(step), repeats, batch, offset, local, origin))).to_iter_dataset(ahead)
     )
 
 

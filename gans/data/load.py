@@ -70,17 +70,21 @@ def split(config: Mapping[str, Any], which: str) -> Source:
     Raises:
         UserError: as of `load`; the set has no such split.
     """
+    source = load(of_split(config, which))
+    if which == 'test' and trained_on_test(config, source):
+        some = 'PART.' if source.parts else ''
+        _warn(f"'{config['name']}': training has seen the test split; data.{some}split=train keeps it out")
+    return source
+
+
+def of_split(config: Mapping[str, Any], which: str) -> dict[str, Any]:
+    """The config of that split of a set, or of each part of a joined one."""
     parts = {}
     for part, options in sections(config).items():
-        parts[part] = {**options, 'split': which}
-        if which == 'test' and 'num' not in arguments(options['name']):
-            parts[part].pop('num', None)
-    beside = {key: value for key, value in drop_none(config).items() if key in ('name', 'on_device_max_mb')}
-    source = load({**beside, **parts.get('', parts)})
-    if which == 'test' and trained_on_test(config, source):
-        some = '' if '' in parts else 'PART.'
-        _warn(f"'{beside['name']}': training has seen the test split; data.{some}split=train keeps it out")
-    return source
+        of_training = {'num'} - arguments(options['name']).keys() if which == 'test' else set()
+        parts[part] = {key: value for key, value in options.items() if key not in of_training} | {'split': which}
+    of_whole = {key: value for key, value in drop_none(config).items() if key in ('name', 'on_device_max_mb')}
+    return of_whole | parts.get('', parts)
 
 
 def trained_on_test(config: Mapping[str, Any], test: Source) -> bool:

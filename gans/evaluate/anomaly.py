@@ -142,7 +142,8 @@ def anomaly(config: ml_collections.ConfigDict, folder: Path, options: Options) -
     if options.num < 1:
         raise UserError(f'--num={options.num} must be at least 1')
     experiment, state, step = draw.restored(config, folder, options.step)
-    test, held_out = unseen(config.data)
+    data = experiment.config.data
+    test, held_out = unseen(data)
     batch = feed.examples(test, min(options.num, test.size), jax.random.fold_in(jax.random.key(0), SAMPLES))
     images, labels = batch['real'], batch['label']
     novel, name = labels == held_out, test.spec.classes[held_out]
@@ -159,7 +160,7 @@ def anomaly(config: ml_collections.ConfigDict, folder: Path, options: Options) -
     beside = nearest(flat(images), flat(to_float(known)))[1]
     values = {'auc': found.score, 'auc_residual': found.residual, 'auc_feature': found.feature, 'auc_nearest': beside}
     aucs = {metric: roc_auc(value, novel) for metric, value in values.items()}
-    stamp = protocol.run(config.data, experiment.source, experiment.system)
+    stamp = protocol.run(data, experiment.source, experiment.system)
     stamp |= {f'search {key}': value for key, value in options.search._asdict().items()}
     stamp |= {'test split': 'seen in training'} if load.trained_on_test(config.data, test) else {}
     stamp |= {'held out': name, 'test images': len(images), 'of the class': int(novel.sum())}

@@ -47,6 +47,7 @@ def evaluate(config: ml_collections.ConfigDict, folder: Path, options: Options) 
     if options.num < 2:
         raise UserError(f'--num={options.num} must be at least 2')
     experiment, state, step = draw.restored(config, folder, options.step)
+    config = experiment.config
     compared = sampling.truth(experiment)
     source, num = compared.source, compared.most(options.num)
     features = options.features or config.eval.get('features') or 'auto'

@@ -7,47 +7,32 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
-import ml_collections
 
-from gans import ranges
 from gans.configs import flatten
 from gans.core import Tree
-from gans.data import feed, load
-from gans.data.base import Source
+from gans.data import feed
 from gans.errors import UserError
 from gans.sweep import population
 from gans.sweep.rows import Member
 from gans.train import program, sampling
 from gans.train.leaves import size_of
-from gans.train.setup import Experiment, setup
+from gans.train.setup import Experiment, Sources, setup_stages
+
+Stages = tuple[Experiment, ...]  # of one member
 
 
 class Group(NamedTuple):
     """Members of one structure."""
 
     members: tuple[Member, ...]
-    numbers: tuple[str, ...]  # the floats in which they differ, by dotted key: traced
-    memory: int  # bytes of one member's state
+    numbers: tuple[tuple[str, ...], ...]  # of each stage, the floats in which they differ, by dotted key: traced
+    memory: int  # bytes of one member's state, in the largest stage
 
 
-class Sources:
-    """Data sets by their configs, so that members share one."""
-
-    def __init__(self) -> None:
-        self._held: dict[str, Source] = {}
-
-    def of(self, config: ml_collections.ConfigDict) -> Source:
-        key = json.dumps(flatten(config.data), sort_keys=True)
-        if key not in self._held:
-            self._held[key] = load.load(config.data)
-        return self._held[key]
-
-
-def experiment_of(member: Member, sources: Sources) -> Experiment:
-    """The experiment of a member, to be mapped over. Raises UserError, which names the row."""
+def experiments_of(member: Member, sources: Sources) -> Stages:
+    """The experiments of a member's stages, to be mapped over. Raises UserError, which names the row."""
     try:
-        ranges.check(member.config)  # before its data are read
-        return setup(member.config, devices=1, source=sources.of(member.config), mapped=True)
+        return setup_stages(member.config, devices=1, sources=sources, mapped=True)
     except UserError as error:
         raise UserError(f"row '{member.row}': {error}") from error
 
@@ -56,12 +41,12 @@ def plan(members: Sequence[Member], sources: Sources) -> list[Group]:
     """Groups members by structure, and traces a step of each group. Raises UserError if a row will not do."""
     rows = {member.row: member for member in reversed(members)}  # the first seed of each
     representatives = [rows[name] for name in dict.fromkeys(member.row for member in members)]
-    experiments = {member.row: experiment_of(member, sources) for member in representatives}
+    experiments = {member.row: experiments_of(member, sources) for member in representatives}
     return [
         Group(
             tuple(member for member in members if member.row in {some.row for some in group}),
             numbers,
-            size_of(experiments[group[0].row].abstract()),
+            max(size_of(stage.abstract()) for stage in experiments[group[0].row]),
         )
         for group, numbers in _groups(representatives, experiments, frozenset())
     ]
@@ -82,7 +67,7 @@ def describe(groups: Sequence[Group], size: int) -> str:
     for i, part in enumerate(parts, 1):
         rows = list(dict.fromkeys(member.row for member in part.members))
         seeds = sorted({member.config.seed for member in part.members})
-        traced = ', '.join(['seed', *part.numbers])
+        traced = ', '.join(['seed', *dict.fromkeys(key for numbers in part.numbers for key in numbers)])
         # The state, and on the host its copy and the best one; activations come on top.
         lines.append(
             f'{i:>4}  {len(part.members):>3} runs, {len(part.members) * part.memory / 1e6:,.1f} MB of state: '
@@ -91,21 +76,23 @@ def describe(groups: Sequence[Group], size: int) -> str:
     return '\n'.join(lines)
 
 
-def _groups(members: Sequence[Member], experiments: dict[str, Experiment], fixed: frozenset[str]) -> Iterable[tuple]:
-    """-> (members, numbers): `fixed` are floats that cannot be traced."""
+def _groups(members: Sequence[Member], experiments: dict[str, Stages], fixed: frozenset[str]) -> Iterable[tuple]:
+    """-> (members, numbers of each stage): `fixed` are floats that cannot be traced."""
     found: dict[str, list[Member]] = {}
     for member in members:
-        found.setdefault(_structure(member, experiments[member.row], fixed), []).append(member)
+        structure = [_structure(stage, fixed) for stage in experiments[member.row]]
+        found.setdefault(json.dumps(structure, sort_keys=True), []).append(member)
     for group in found.values():
-        numbers = _differing([flatten(member.config) for member in group])
-        culprits = _untraceable(experiments[group[0].row], numbers)
+        stages = list(zip(*(experiments[member.row] for member in group), strict=True))
+        numbers = tuple(_differing([flatten(each.config) for each in stage]) for stage in stages)
+        culprits = frozenset().union(*(_untraceable(stage[0], of) for stage, of in zip(stages, numbers, strict=True)))
         if culprits:
             yield from _groups(group, experiments, fixed | culprits)
         else:
             yield group, numbers
 
 
-def _structure(member: Member, experiment: Experiment, fixed: frozenset[str]) -> str:
+def _structure(experiment: Experiment, fixed: frozenset[str]) -> dict[str, str]:
     """What members of one program share: everything but the seed, and floats that can be traced.
 
     A data set that holds examples is read by the host, so its numbers are structure. So is a key that only some rows
@@ -113,8 +100,8 @@ def _structure(member: Member, experiment: Experiment, fixed: frozenset[str]) ->
     """
     drawn = experiment.source.size is None
     free = lambda key, value: isinstance(value, float) and key not in fixed and (drawn or not key.startswith('data.'))
-    shape = {key: 'a float' if free(key, value) else repr(value) for key, value in flatten(member.config).items()}
-    return json.dumps({key: value for key, value in shape.items() if key != 'seed'}, sort_keys=True)
+    shape = {key: 'a float' if free(key, value) else repr(value) for key, value in flatten(experiment.config).items()}
+    return {key: value for key, value in shape.items() if key != 'seed'}
 
 
 def _differing(configs: Sequence[dict[str, Any]]) -> tuple[str, ...]:

@@ -22,7 +22,7 @@ from gans.core import Array, TrainState, Tree
 from gans.data import feed, load
 from gans.step import init_state
 from gans.train import program, sampling
-from gans.train.graft import Start, begun
+from gans.train.graft import Start, begun, pass_on
 from gans.train.program import Program, Schedule
 from gans.train.sampling import CHUNK
 from gans.train.setup import Experiment, system_of, unoptimised
@@ -98,6 +98,10 @@ def population(members: Sequence[Experiment], numbers: dict[str, np.ndarray]) ->
         made = jax.jit(jax.vmap(make, (0, 0, None)), compiler_options=unoptimised())
         return place(made(keys, numbers, first.start))
 
+    def follow(old: TrainState) -> TrainState:
+        passed = jax.vmap(lambda old, numbers: pass_on(old, overlay(first, numbers).system))
+        return place(jax.jit(passed, compiler_options=unoptimised())(old, numbers))
+
     @partial(pmap, in_axes=(0, 0, 0, None), static_broadcasted_argnums=4, donate_argnums=0)
     def call(
         state: TrainState, numbers: Numbers, raw: dict, done: Array, schedule: Schedule
@@ -136,6 +140,7 @@ def population(members: Sequence[Experiment], numbers: dict[str, np.ndarray]) ->
     return Program(
         members=tuple(members),
         init=init,
+        pass_on=follow,
         place=place,
         fetch=merge,
         call=lambda state, piece, schedule: call(state, shared, *piece, schedule),

@@ -20,6 +20,7 @@ from gans.metrics.protocol import Protocol
 from gans.metrics.score import EVALUATED, PREFIX, selection_metric
 from gans.train import workdir
 from gans.train.logs import read_metrics
+from gans.train.stages import begin_of
 
 WHENS = ('final', 'best')  # the value after the last step, and at the best checkpoint
 
@@ -170,7 +171,9 @@ def _run(folder: Path, seed: int) -> Run:
     status = 'stopped' if note else 'done' if summary else 'unfinished' if folder.is_dir() else 'missing'
     lines = len(columns.get('step', ()))
     ranked = columns.get(selection_metric(columns), np.array([]))
-    scored = [i for i in np.flatnonzero(np.isfinite(ranked)) if columns['step'][i]]  # step 0 has no checkpoint
+    # Scores of an earlier stage do not compare with those of the last; step 0 has no checkpoint.
+    begin = begin_of(workdir.read_config(folder / 'config.json'), columns['step'][-1]) if lines else 0
+    scored = [i for i in np.flatnonzero(np.isfinite(ranked)) if columns['step'][i] > begin]
     best = min(scored, key=lambda i: ranked[i], default=None)
     places = {'final': lines - 1 if lines and status == 'done' else None, 'best': best}  # lines of metrics.csv
     scores = {

@@ -9,7 +9,7 @@ import hashlib
 import json
 import shutil
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,14 +19,16 @@ import numpy as np
 from gans.configs import flatten
 from gans.core import TrainState, Tree
 from gans.errors import UserError
-from gans.sweep.plan import Group, Sources, experiment_of, slices
+from gans.sweep.plan import Group, Sources, experiments_of, slices
 from gans.sweep.population import abstract, population
 from gans.sweep.rows import Member
 from gans.train import graft, lock, workdir
 from gans.train.checkpoints import Checkpoints, Restored
 from gans.train.loop import drive, stopped
 from gans.train.report import NotFinite, Reporter
-from gans.train.setup import Experiment
+from gans.train.setup import Experiment, all_data, passes
+from gans.train.signals import Signals
+from gans.train.stages import at, stages
 
 
 def prepare(groups: Sequence[Group], folder: Path, size: int, sources: Sources) -> list[Group]:
@@ -39,7 +41,8 @@ def prepare(groups: Sequence[Group], folder: Path, size: int, sources: Sources) 
     for member in members:
         with lock.held(folder / member.folder):  # nobody trains it alone
             if not _changed(folder, member):
-                workdir.check_data(folder / member.folder, sources.of(member.config))
+                data = [sources.of(stage.config) for stage in stages(member.config)]
+                workdir.check_data(folder / member.folder, all_data(data))
     _set_aside(folder, members)
     parts = [part for group in groups for part in _resumed(folder, group, sources)]
     taken = {member.folder for part in parts for member in part.members}
@@ -70,53 +73,81 @@ def train(parts: Sequence[Group], folder: Path, sources: Sources) -> None:
 def _train(group: Group, folder: Path, sources: Sources) -> None:
     """Trains the members of one group together, from where they stand to the end."""
     began, members = time.monotonic(), group.members
-    experiments = [experiment_of(member, sources) for member in members]
-    configs = [flatten(member.config) for member in members]
-    numbers = {key: np.array([config[key] for config in configs]) for key in group.numbers}
+    runs = [experiments_of(member, sources) for member in members]
     who = [_who(member) for member in members]
     place = _place(folder, who)
     checkpoints = Checkpoints(place / 'checkpoints', keep=1)
-    restored = checkpoints.restore(_template(experiments[0], len(members)))
-    for member, experiment in zip(members, experiments, strict=True):
-        workdir.claim(folder / member.folder, member.config, experiment.source, restored and restored.step)
+    restored = checkpoints.restore(_template(runs[0], len(members)))
+    for member, run in zip(members, runs, strict=True):
+        workdir.claim(
+            folder / member.folder, member.config, all_data([each.source for each in run]), restored and restored.step
+        )
     workdir.write_json(workdir.made(place) / 'members.json', who)
-    kept = restored.state if restored else None
-    notes = restored.notes if restored else {'seconds': 0.0, 'failures': {}}
-    done, steps = restored.step if restored else 0, members[0].config.train.steps
-    failures = {int(m): NotFinite(said) for m, said in notes['failures'].items()}
-    seconds = lambda: notes['seconds'] + time.monotonic() - began
-
-    with contextlib.ExitStack() as stack:
-        stack.callback(checkpoints.close)
-        if done < steps and len(failures) < len(members):
-            program = population(experiments if kept else [experiments[0].begin(), *experiments[1:]], numbers)
-            state = program.place(kept['state']) if kept else program.init()
-            folders = [folder / member.folder for member in members]
-            reporter = Reporter(program, folders, done if kept else None, failures)
-            stack.callback(reporter.close)
-            failures = reporter.failures
-
-            def save(step: int, host: TrainState, scores: list[float | None]) -> None:
-                nonlocal kept
-                for m in np.flatnonzero(host.step < step):
-                    failures.setdefault(int(m), NotFinite(f'step {host.step[m] + 1:,}: a parameter is not finite'))
-                due = step % members[0].config.train.checkpoint_every == 0 or step == steps
-                kept = _better(kept, host, scores if due else [None] * len(scores))  # as without a signal
-                said = {str(m): str(failure) for m, failure in failures.items()}
-                checkpoints.save(step, kept, None, {'seconds': round(seconds(), 3), 'failures': said})
-
-            with contextlib.suppress(NotFinite):  # no member goes on: they have come to their end
-                stop = drive(program, state, done, reporter, save)
-                checkpoints.wait()
-                stopped(stop, folder)
-    for m, member in enumerate(members):
-        _finish(folder / member.folder, member, m, kept, failures.get(m), seconds(), len(members))
+    if not restored:
+        runs[0] = runs[0][0].begin(), *runs[0][1:]
+        restored = Restored(0, None, {'seconds': 0.0, 'failures': {}}, None)
+    before = restored.notes['seconds']
+    seconds = lambda: before + time.monotonic() - began
+    with contextlib.closing(checkpoints), Signals() as signals:
+        for stage, numbers in zip(zip(*runs, strict=True), group.numbers, strict=True):
+            first, is_last = stage[0], stage[0].end == members[0].config.train.steps
+            if first.end < restored.step:
+                continue
+            if restored.state and restored.step == first.since:
+                workdir.say(f'{folder}: {passes(runs[0], first)}')
+            restored = _train_stage(group, stage, numbers, folder, checkpoints, restored, seconds, signals)
+            for m, member in enumerate(members):
+                failure = restored.notes['failures'].get(str(m))
+                _save(folder / member.folder, member, m, restored.state, seconds(), is_last)
+                if is_last or failure:
+                    _summarise(folder / member.folder, member, m, restored.state, failure, seconds(), len(members))
     shutil.rmtree(place)
+
+
+def _train_stage(
+    group: Group,
+    stage: Sequence[Experiment],
+    keys: Sequence[str],
+    folder: Path,
+    checkpoints: Checkpoints,
+    restored: Restored,
+    seconds: Callable[[], float],
+    signals: Signals,
+) -> Restored:
+    """Trains a stage of all members that go on, from a checkpoint, of it or of the end of the stage before, to its end.
+
+    Returns what its last checkpoint holds, or would hold. Raises Stopped.
+    """
+    done, kept, first = restored.step, restored.state, stage[0]
+    failures = {int(m): NotFinite(said) for m, said in restored.notes['failures'].items()}
+    if done == first.end or len(failures) == len(stage):
+        return restored
+    configs = [flatten(each.config) for each in stage]
+    program = population(stage, {key: np.array([config[key] for config in configs]) for key in keys})
+    yet = kept if done > first.since else None  # states of one stage do not compare with those of another
+    state = program.place(kept['state']) if yet else program.pass_on(kept['state']) if kept else program.init()
+    reporter = Reporter(program, [folder / m.folder for m in group.members], done if kept else None, failures)
+    failures = reporter.failures
+    notes = lambda: {'seconds': round(seconds(), 3), 'failures': {str(m): str(said) for m, said in failures.items()}}
+
+    def save(step: int, host: TrainState, scores: list[float | None]) -> None:
+        nonlocal done, yet
+        for m in np.flatnonzero(host.step < step):
+            failures.setdefault(int(m), NotFinite(f'step {host.step[m] + 1:,}: a parameter is not finite'))
+        due = step % first.config.train.checkpoint_every == 0 or step == first.end
+        done, yet = step, _better(yet, host, scores if due else [None] * len(scores))  # as without a signal
+        checkpoints.save(step, yet, None, notes())
+
+    with contextlib.closing(reporter), contextlib.suppress(NotFinite):  # no member goes on: they are at their end
+        stop, _ = drive(program, state, done, reporter, save, signals)
+        checkpoints.wait()
+        stopped(stop, folder)
+    return Restored(done, yet or kept, notes(), None)
 
 
 def _check_start(member: Member, sources: Sources) -> None:
     """What a run begins from must be there before any run is trained; UserError names the row."""
-    experiment = experiment_of(member, sources)
+    experiment, *_ = experiments_of(member, sources)
     try:
         graft.read(experiment.config.finetune, experiment.system)
     except UserError as error:
@@ -136,26 +167,35 @@ def _better(kept: dict[str, Tree] | None, host: TrainState, scores: list[float |
     return {'state': state, 'best': best, 'score': np.where(better, now, kept['score'])}
 
 
-def _template(experiment: Experiment, members: int) -> dict[str, Tree]:
-    state = abstract(experiment, members)
-    return {'state': state, 'best': state, 'score': jax.ShapeDtypeStruct((members,), np.float32)}
+def _template(run: Sequence[Experiment], members: int) -> Callable[[int], dict[str, Tree]]:
+    """Shapes of what `_better` gives after a step."""
+
+    def shapes(step: int) -> dict[str, Tree]:
+        state = abstract(at(run, step), members)
+        return {'state': state, 'best': state, 'score': jax.ShapeDtypeStruct((members,), np.float32)}
+
+    return shapes
 
 
-def _finish(
-    folder: Path, member: Member, m: int, kept: dict[str, Tree] | None, failure: object, seconds: float, together: int
-) -> None:
-    """Makes a member's folder that of a run that is over: its best and its last checkpoint, and its summary."""
+def _save(folder: Path, member: Member, m: int, kept: dict[str, Tree] | None, seconds: float, scored: bool) -> None:
+    """Saves a member's last state in its own folder, and its best one where scores decide: in the last stage."""
+    if not kept:
+        return
     pick = lambda tree: jax.tree.map(lambda x: x[m], tree)
-    checkpoints, notes = Checkpoints(folder / 'checkpoints', member.config.train.keep), {'seconds': seconds}
-    if kept:
-        last, best, score = pick(kept['state']), pick(kept['best']), float(kept['score'][m])
-        if best.step < last.step and np.isfinite(score):
-            checkpoints.save(int(best.step), best, score, notes)
-        checkpoints.save(int(last.step), last, score if best.step == last.step else None, notes)
-        checkpoints.close()
-    more = {'together': together}
+    last, best, score = pick(kept['state']), pick(kept['best']), float(kept['score'][m]) if scored else None
+    with contextlib.closing(Checkpoints(folder / 'checkpoints', member.config.train.keep)) as checkpoints:
+        if scored and best.step < last.step and np.isfinite(score):
+            checkpoints.save(int(best.step), best, score, {'seconds': seconds})
+        checkpoints.save(int(last.step), last, score if best.step == last.step else None, {'seconds': seconds})
+
+
+def _summarise(
+    folder: Path, member: Member, m: int, kept: dict[str, Tree] | None, failure: str | None, seconds: float, num: int
+) -> None:
+    """Writes that a member's run is over; `num` members were trained together."""
+    more = {'together': num}
     if failure:
-        more |= {'steps': int(last.step) if kept else 0, 'stopped': str(failure)}
+        more |= {'steps': int(kept['state'].step[m]) if kept else 0, 'stopped': failure}
     workdir.summarise(folder, member.config, seconds, **more)
 
 
@@ -195,7 +235,7 @@ def _resumed(folder: Path, group: Group, sources: Sources) -> list[Group]:
         if len(going) < len(there):
             waiting = [i for i, who in enumerate(there) if i not in going and _waits(folder, who)]
             there = [_who(members[going.index(i)]) if i in going else who for i, who in enumerate(there)]
-            _divide(path.parent, there, [going, waiting], folder, experiment_of(members[0], sources))
+            _divide(path.parent, there, [going, waiting], folder, experiments_of(members[0], sources))
         found.append(group._replace(members=members))
     return found
 
@@ -209,10 +249,10 @@ def _waits(folder: Path, who: dict[str, Any]) -> bool:
 
 
 def _divide(
-    place: Path, there: list[dict[str, Any]], parts: list[list[int]], folder: Path, experiment: Experiment
+    place: Path, there: list[dict[str, Any]], parts: list[list[int]], folder: Path, run: Sequence[Experiment]
 ) -> None:
     """Makes populations of these parts of the members of one, with their states."""
-    restored: Restored | None = Checkpoints(place / 'checkpoints', keep=1).restore(_template(experiment, len(there)))
+    restored: Restored | None = Checkpoints(place / 'checkpoints', keep=1).restore(_template(run, len(there)))
     for part in filter(None, parts):
         new = workdir.made(_place(folder, [there[i] for i in part]))
         if restored:

@@ -35,7 +35,7 @@ def build(config: ml_collections.ConfigDict, spec: Spec, compute: Compute, *, st
 
     Raises:
       UserError: a game that is not zero-sum; a lazy term; terms of the generator's loss; micro-batches, each of which
-        would unroll a critic of its own.
+        would unroll a critic of its own; dynamics that merge the critic's optimizer with the generator's.
     """
     system = gan.build(config, spec, compute)
     if steps == 0:
@@ -55,6 +55,10 @@ def build(config: ml_collections.ConfigDict, spec: Spec, compute: Compute, *, st
         if value is not None:
             raise UserError(f"{key} has no meaning in system 'unrolled', whose generator minimizes minus the critic's"
                             ' loss: leave it off')  # fmt: skip
+    joint = sorted({'simultaneous', 'extragradient', 'consensus'} & {*(config.dynamics or '').split(',')})
+    if joint:
+        raise UserError(f"dynamics={joint[0]} has no meaning in system 'unrolled', whose critic looks ahead with its own"
+                        ' optimizer: leave it off, or set unrolled.steps to 0')  # fmt: skip
     critic, generator = system.updates
     ahead = look_ahead(critic, system.players[critic.player], steps)
 

@@ -12,7 +12,7 @@ import logging
 import math
 import shutil
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple, NoReturn
 
@@ -25,6 +25,9 @@ from gans.numerics import DEFAULTS, numerics
 from gans.train import orbax
 from gans.train.leaves import by_path, checksum, checksum_json, describe, from_numpy, to_numpy
 from gans.train.orbax import DamageError
+
+# Shapes of a state, or a function of the step that gives them: those of a run's stages differ. None: whatever is there.
+Template = Tree | Callable[[int], Tree] | None
 
 log = logging.getLogger(__name__)
 
@@ -110,14 +113,14 @@ class Checkpoints:
         except Exception as error:  # Orbax and TensorStore raise all kinds for a full disk
             self._fail(error)
 
-    def restore(self, template: Tree | None, which: int | str = 'latest') -> Restored | None:
+    def restore(self, template: Template, which: int | str = 'latest') -> Restored | None:
         """Reads a checkpoint; None if the folder holds none.
 
         A damaged checkpoint is passed over, with a warning, for the one before it (the next best, for 'best').
 
         Args:
-            template: pytree of `jax.ShapeDtypeStruct`, from `jax.eval_shape` of what makes the state; None for whatever
-                is there, by path, without leaves that are empty.
+            template: pytree of `jax.ShapeDtypeStruct`, from `jax.eval_shape` of what makes the state, or a function of
+                the step that gives it; None for whatever is there, by path, without leaves that are empty.
             which: a step, 'latest' or 'best'.
 
         Raises:
@@ -193,7 +196,7 @@ class Checkpoints:
         if about.get('stays', True):
             self._scores[step] = about['score'] if about.get('score_stays', True) else None
 
-    def _find(self, template: Tree | None, which: int | str) -> Restored | None:
+    def _find(self, template: Template, which: int | str) -> Restored | None:
         """The first readable one of the candidates."""
         self.close()
         candidates = self._candidates(which)
@@ -232,9 +235,9 @@ class Checkpoints:
             raise UserError(f'no checkpoint of step {which} in {self._folder}; steps there: {steps or "none"}')
         return [step for step in reversed(steps) if step <= which]
 
-    def _read(self, step: int, template: Tree | None) -> Restored:
+    def _read(self, step: int, template: Template) -> Restored:
         """Raises DamageError if the files are not what was saved, UserError if the state does not fit the template."""
-        about = self._about(step)
+        about, template = self._about(step), template(step) if callable(template) else template
         if template is None:
             arrays = orbax.read_arrays(self._folder / str(step))
             if not arrays.keys() <= about['leaves'].keys() or checksum(arrays) != about['crc']:

@@ -18,7 +18,8 @@ from gans.errors import UserError
 from gans.train import paths, sampling, save, workdir
 from gans.train.checkpoints import Checkpoints
 from gans.train.leaves import size_of
-from gans.train.setup import Experiment, setup
+from gans.train.setup import Experiment, all_data, setup_stages
+from gans.train.stages import at
 
 NUM = 64  # samples
 STRIPS = 8  # of an interpolation, and rows or more of a system's own picture
@@ -114,7 +115,9 @@ def interpolate(
     experiment, state, done = restored(config, folder, step)
     spec = sampling.spec_made(experiment)
     if not kinds.is_image(spec):
-        raise UserError(f"there is nothing to see between {kinds.name_of(spec)}: '{config.data.name}' has no images")
+        raise UserError(
+            f"there is nothing to see between {kinds.name_of(spec)}: '{experiment.config.data.name}' has no images"
+        )
     _check_memory(experiment, STRIPS * num)
     ends = sampling.fixed_inputs(experiment, 2 * STRIPS, seed)
     between = jax.tree.map(partial(_between, num=num, path=path), ends)  # leaves [STRIPS * num, ...]
@@ -132,16 +135,19 @@ def _between(ends: np.ndarray, num: int, path: str) -> np.ndarray:
 
 
 def restored(config: ml_collections.ConfigDict, folder: Path, which: str) -> tuple[Experiment, TrainState, int]:
-    """The experiment, and the state of a checkpoint; raises UserError if there is none: never random weights."""
-    experiment = setup(config, devices=1)
+    """The experiment, the state of a checkpoint, and its step; of a staged run it is the experiment of that stage.
+
+    Raises UserError if there is no checkpoint: never random weights.
+    """
+    experiments = setup_stages(config, devices=1)
     if which not in ('latest', 'best') and not which.isdecimal():
         raise UserError(f"--step={which} is neither a number nor 'latest' nor 'best'")
     which = int(which) if which.isdecimal() else which
-    restored = Checkpoints(folder / 'checkpoints').restore(experiment.abstract(), which)
+    restored = Checkpoints(folder / 'checkpoints').restore(lambda step: at(experiments, step).abstract(), which)
     if restored is None:
         raise UserError(f'{folder} has no checkpoint yet: train it first')
-    workdir.warn_of_other_data(folder, experiment.source)
-    return experiment, restored.state, restored.step
+    workdir.warn_of_other_data(folder, all_data([each.source for each in experiments]))
+    return at(experiments, restored.step), restored.state, restored.step
 
 
 def _check_memory(experiment: Experiment, num: int) -> None:

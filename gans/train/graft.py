@@ -1,13 +1,14 @@
-"""Nets that begin where those of another run stand: transfer learning, and training in stages."""
+"""Nets that begin where others stand: those of another run (transfer learning), or of the stage before."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import jax
 
-from gans.core import Net, System, Tree, Weights
+from gans.core import Net, System, TrainState, Tree, Weights
 from gans.errors import UserError, unknown
+from gans.step import init_state
 from gans.train.checkpoints import Checkpoints
 from gans.train.leaves import by_path, describe
 
@@ -24,24 +25,17 @@ class Grafted(NamedTuple):
 
 
 def graft(old: Tree, new: Tree) -> Grafted:
-    """The new tree, with every leaf of the old one that stands at the same path; what only the old one has is left out.
+    """The new tree, with every leaf of the old one that has the same path, shape and type; what else is there is left.
 
     Leaves are arrays, tracers or shapes; a dict of leaves by path will do for the old tree.
-
-    Raises:
-      UserError: a leaf at the same path has another shape or type.
     """
     theirs, ours = by_path(old), by_path(new)
-    carried, fresh = ([path for path in ours if (path in theirs) == there] for there in (True, False))
-    for path in carried:
-        there, here = describe(theirs[path]), describe(ours[path])
-        if there != here:
-            raise UserError(
-                f'{path} cannot be carried over: it is {there} there and {here} here; give both nets the same sizes '
-                '(width, data.size, latents.size, ...), or leave this net out of finetune.nets'
-            )
-    tree = jax.tree.unflatten(jax.tree.structure(new), [theirs.get(path, leaf) for path, leaf in ours.items()])
-    return Grafted(tree, tuple(carried), tuple(fresh))
+    alike = {path for path in theirs.keys() & ours.keys() if describe(theirs[path]) == describe(ours[path])}
+    carried, fresh = (tuple(path for path in ours if (path in alike) == there) for there in (True, False))
+    tree = jax.tree.unflatten(
+        jax.tree.structure(new), [theirs[path] if path in alike else leaf for path, leaf in ours.items()]
+    )
+    return Grafted(tree, carried, fresh)
 
 
 def begun(system: System, start: Start) -> System:
@@ -60,8 +54,8 @@ def read(options: Mapping[str, Any], system: System) -> tuple[Start, str]:
     where `options.run` is None.
 
     Raises:
-      UserError: there is no such run, checkpoint or net; a leaf has another shape; of a net nothing is carried over, or
-        not all that is to be frozen.
+      UserError: there is no such run, checkpoint or net; a leaf has another shape or type; of a net nothing is carried
+        over, or not all that is to be frozen.
     """
     if options['run'] is None:
         return {}, ''
@@ -77,22 +71,76 @@ def read(options: Mapping[str, Any], system: System) -> tuple[Start, str]:
     nets = {name: system.nets[name] for name in options['nets']}
     ours = jax.eval_shape(lambda: {name: Weights(*net.init(jax.random.key(0))) for name, net in nets.items()})
     theirs = by_path({name: _leaves(restored.state, name) for name in nets})
-    found = graft(theirs, ours)
+    found, here = graft(theirs, ours), by_path(ours)
+    for path in found.fresh:
+        if path in theirs:
+            raise UserError(
+                f'{path} cannot be carried over: it is {describe(theirs[path])} there and {describe(here[path])} here; '
+                'give both nets the same sizes (width, data.size, latents.size, ...), or leave this net out of '
+                'finetune.nets'
+            )
     untrained = [name for name in nets if not any(path.startswith(f'{name}/') for path in found.carried)]
     if untrained or not nets:
         raise UserError(
             f"{folder} has nothing for the net '{', '.join(untrained)}', which would begin untrained: take that run's "
             'settings of nets, or name in finetune.nets the nets that both runs have'
         )
-    frozen = tuple(f'critic/params/{layer}/' for layer in options['freeze'])
+    frozen = tuple('/params/'.join(path.split('/', 1)) + '/' for path in options['freeze'])
     for path in found.fresh:
         if path.startswith(frozen):
             raise UserError(f'finetune.freeze would freeze {path}, which {folder} does not have: leave it out')
-    fresh = [*found.fresh[:8], *([f'{len(found.fresh) - 8} more'] if len(found.fresh) > 8 else [])]
     return {path: theirs[path] for path in found.carried}, (
         f'begins from {folder}, step {restored.step:,}: {len(found.carried)} leaves of {" and ".join(nets)} carried '
-        f'over; fresh: {", ".join(fresh) or "none"}'
+        f'over; fresh: {_some(found.fresh)}'
     )
+
+
+def pass_on(old: TrainState, system: System) -> TrainState:
+    """The state in which a system begins a stage, from the state in which another has ended the stage before; pure.
+
+    Step and key go on. Parameters, statistics and averages are carried over leaf by leaf; what is fresh is drawn as at
+    step 0, and averages of it begin there. An optimiser's moments and their count belong together, as do a memory and
+    what is in it: they are carried over whole, or are fresh.
+    """
+    new = init_state(begun(system, by_path(_nets(old))), old.rng)
+    ema, opt, memory = graft(old.ema, new.ema).tree, _whole(old.opt, new.opt), _whole(old.memory, new.memory)
+    return new.replace(step=old.step, ema=ema, opt=opt, memory=memory)
+
+
+def told(old: TrainState, new: TrainState) -> str:
+    """What `pass_on` carries over and what is fresh, in a line; from states or their shapes."""
+    found = graft(_nets(old), _nets(new))
+    fresh = [
+        f'{kind} of {name}'
+        for kind, theirs, ours in (('optimizer', old.opt, new.opt), ('memory', old.memory, new.memory))
+        for name, tree in ours.items()
+        if _carried(theirs.get(name), tree) is None
+    ]
+    nets = list(dict.fromkeys(path.partition('/')[0] for path in found.carried))
+    fresh = _some([*fresh, *found.fresh])
+    return f'{len(found.carried)} leaves of {" and ".join(nets) or "no net"} carried over; fresh: {fresh}'
+
+
+def _nets(state: TrainState) -> dict[str, Weights]:
+    return {name: Weights(params, state.stats[name]) for name, params in state.params.items()}
+
+
+def _whole(old: Mapping[str, Tree], new: Mapping[str, Tree]) -> dict[str, Tree]:
+    """The new trees, but for those all of whose leaves the old one of the same name has."""
+    found = {name: _carried(old.get(name), tree) for name, tree in new.items()}
+    return {name: new[name] if tree is None else tree for name, tree in found.items()}
+
+
+def _carried(old: Tree, new: Tree) -> Tree | None:
+    """The old tree in the place of the new one; None where their leaves differ."""
+    found = graft(old, new)
+    return None if found.fresh or len(found.carried) < len(jax.tree.leaves(old)) else found.tree
+
+
+def _some(paths: Sequence[str]) -> str:
+    """The first of them."""
+    more = [f'{len(paths) - 8} more'] if len(paths) > 8 else []
+    return ', '.join([*paths[:8], *more]) or 'none'
 
 
 def _leaves(state: Mapping[str, Any], net: str) -> dict[str, Any]:

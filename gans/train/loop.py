@@ -3,7 +3,7 @@
 import contextlib
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +11,9 @@ import jax
 import ml_collections
 import numpy as np
 
-from gans.configs import flatten, of_any_set
+from gans.configs import flatten, of_any_set, of_stage
 from gans.core import TrainState
-from gans.data.base import digest
+from gans.data.base import Source, digest
 from gans.errors import Stopped, UserError
 from gans.train import lock, workdir
 from gans.train.checkpoints import Checkpoints, Restored
@@ -21,8 +21,9 @@ from gans.train.logs import curves
 from gans.train.program import Program, ahead, schedule, solo
 from gans.train.progress import Progress
 from gans.train.report import NotFinite, Reporter
-from gans.train.setup import Experiment, setup
+from gans.train.setup import Experiment, all_data, check_later, passes, setup_stages
 from gans.train.signals import Signals
+from gans.train.stages import at
 
 # (steps done, state on the host, each member's score) -> None
 Save = Callable[[int, TrainState, list[float | None]], None]
@@ -39,24 +40,30 @@ def train(config: ml_collections.ConfigDict, folder: Path) -> dict[str, Any]:
       Stopped: by a signal (the state is saved), or because a number is not finite (the last finite state is).
     """
     began = time.monotonic()
-    experiment = setup(config)
-    primary = jax.process_index() == 0
-    _check_alike(experiment)
+    experiments = setup_stages(config)
+    data, primary = all_data([each.source for each in experiments]), jax.process_index() == 0
+    _check_alike(config, data)
     with contextlib.ExitStack() as stack:
         _first(lambda: stack.enter_context(lock.held(folder)))  # before anything in it is read
         checkpoints = Checkpoints(folder / 'checkpoints', config.train.keep)
         last = max(checkpoints.steps(), default=None)
-        if last is None:
-            experiment = experiment.begin()  # before the folder is claimed: what it begins from may not be there
-        _first(lambda: workdir.check(folder, config, experiment.source, last))
-        restored = checkpoints.restore(experiment.abstract())
+        if last is None:  # before the folder is claimed: what it begins from may not be there
+            experiments = experiments[0].begin(), *experiments[1:]
+        _first(lambda: workdir.check(folder, config, data, last))
+        restored = checkpoints.restore(lambda step: at(experiments, step).abstract())
         done, before = (restored.step, restored.notes['seconds']) if restored else (0, 0.0)
-        _first(lambda: workdir.claim(folder, config, experiment.source, restored and done))
+        check_later(experiments, done)
+        _first(lambda: workdir.claim(folder, config, data, restored and done))
         seconds = lambda: before + time.monotonic() - began
         if primary:
             workdir.say(f'{folder}: ' + (f'going on from step {done:,}' if restored else 'a new run'))
         if done < config.train.steps:
-            _train(experiment, folder, checkpoints, restored, seconds)
+            if primary:
+                workdir.reopen(folder, done)
+            with contextlib.closing(checkpoints), Signals() as signals:
+                for stage in experiments:
+                    if restored is None or restored.step < stage.end:
+                        restored = _train(experiments, stage, folder, checkpoints, restored, seconds, signals)
         if not primary:
             return {}
         if not (folder / 'curves.png').exists():
@@ -65,37 +72,49 @@ def train(config: ml_collections.ConfigDict, folder: Path) -> dict[str, Any]:
 
 
 def _train(
-    experiment: Experiment,
+    experiments: Sequence[Experiment],
+    stage: Experiment,
     folder: Path,
     checkpoints: Checkpoints,
     restored: Restored | None,
     seconds: Callable[[], float],
-) -> None:
-    """Trains one run from a checkpoint to its last step. Raises Stopped."""
-    config, done, primary = experiment.config, restored.step if restored else 0, jax.process_index() == 0
-    program = solo(experiment)
-    program = program._replace(call=ahead(experiment, program.call, done))
-    state = program.place(restored.state) if restored else program.init()
+    signals: Signals,
+) -> Restored:
+    """Trains a stage of a run from a checkpoint, of it or of the end of the stage before, to its last step.
+
+    Returns what its last checkpoint holds. Raises Stopped.
+    """
+    done, last = restored.step if restored else 0, experiments[-1]
+    program = solo(stage)
+    program = program._replace(call=ahead(stage, program.call, done))
+    if restored and done == stage.since:
+        if jax.process_index() == 0:
+            workdir.say(f'{folder}: {passes(experiments, stage)}')
+        state = program.pass_on(restored.state)
+    else:
+        state = program.place(restored.state) if restored else program.init()
 
     def save(step: int, host: TrainState, scores: list[float | None]) -> None:
         _check_finite(step, host)
-        stays = {'stays': step % config.train.checkpoint_every == 0, 'score_stays': step % config.eval.every == 0}
-        checkpoints.save(step, host, scores[0], {'seconds': round(seconds(), 3)}, **stays)
+        due = lambda every: step % every == 0 or (step == stage.end and stage is not last)
+        stays = {'stays': due(stage.config.train.checkpoint_every), 'score_stays': due(stage.config.eval.every)}
+        # Scores of different stages, which may be of other data, do not compare: those of the last decide.
+        score = scores[0] if stage is last else None
+        checkpoints.save(step, host, score, {'seconds': round(seconds(), 3)}, **stays)
 
     with contextlib.ExitStack() as stack:
-        if primary:
-            workdir.reopen(folder, done)
-        reporter = Reporter(program, [folder], done if restored else None) if primary else None
-        if reporter:
+        reporter = None
+        if jax.process_index() == 0:
+            reporter = Reporter(program, [folder], done if restored else None)
             stack.callback(reporter.close)
-        stack.callback(checkpoints.close)
         try:
-            stop = drive(program, state, done, reporter, save)
+            stop, host = drive(program, state, done, reporter, save, signals)
         except NotFinite as error:
             checkpoints.wait()
             kept = max(checkpoints.steps(), default=None)
             raise Stopped(f'{folder}: {error}; {_advice(folder, kept)}', 1) from None
     stopped(stop, folder)
+    return Restored(stage.end, host, {}, None)
 
 
 def _advice(folder: Path, kept: int | None) -> str:
@@ -108,14 +127,14 @@ def _advice(folder: Path, kept: int | None) -> str:
     )
 
 
-def _check_alike(experiment: Experiment) -> None:
+def _check_alike(config: ml_collections.ConfigDict, data: Source) -> None:
     """Raises UserError unless all processes train the same config on the same data, wherever they have it."""
     if jax.process_count() == 1:
         return
     from jax.experimental import multihost_utils
 
-    config = {key: value for key, value in flatten(experiment.config).items() if of_any_set(key) not in workdir.WHERE}
-    mine = np.frombuffer(bytes.fromhex(digest(config, experiment.source.digest)), np.uint32)
+    known = {key: value for key, value in flatten(config).items() if of_any_set(of_stage(key)[1]) not in workdir.WHERE}
+    mine = np.frombuffer(bytes.fromhex(digest(known, data.digest)), np.uint32)
     if len(np.unique(multihost_utils.process_allgather(mine), axis=0)) > 1:
         raise UserError('the processes were started with different configs or data: start all of them alike')
 
@@ -138,24 +157,22 @@ def _first(run: Callable[[], object]) -> None:
 
 
 def drive(
-    program: Program, state: TrainState, done: int, reporter: Reporter | None, save: Save
-) -> tuple[int, signal.Signals] | None:
+    program: Program, state: TrainState, done: int, reporter: Reporter | None, save: Save, signals: Signals
+) -> tuple[tuple[int, signal.Signals] | None, TrainState]:
     """Trains all members of a program from a state after `done` steps to their last step, or to a signal.
 
-    Returns the signal, if there was one, and the step that was saved. Raises NotFinite when no member goes on.
+    Returns the signal, if there was one, and the step that was saved; and the state of that step, on the host. Raises
+    NotFinite when no member goes on.
     """
     experiment, first = program.members[0], done
     train, raws = experiment.config.train, program.raws(done)
     examples = experiment.shares['repeats'] * train.batch_size * len(program.members)
     # On CPU, collectives of many calls in flight can deadlock.
     block = jax.default_backend() == 'cpu' and experiment.axis_name is not None
-    with (
-        Signals(train.steps_per_call) as signals,
-        Progress(done, train.steps, examples, quiet=reporter is None) as progress,
-    ):
+    with Progress(done, train.steps, examples, quiet=reporter is None) as progress:
         if reporter and not done:
             reporter.begin(state)
-        while done < train.steps:
+        while True:
             due = schedule(experiment, done)
             state, metrics = program.call(state, next(raws), due)
             if block or done == first:
@@ -166,13 +183,12 @@ def drive(
             progress.advance(train.steps_per_call)
             if reporter:
                 reporter.report(done, due, metrics, state, progress)
-            stop = signals.received(done)
+            stop = signals.received()
             if stop or done % train.checkpoint_every == 0 or done == train.steps:
-                scores = reporter.settle(done) if reporter else [None]
-                save(done, program.fetch(state), scores)
-            if stop:
-                return done, stop
-    return None
+                scores, host = reporter.settle(done) if reporter else [None], program.fetch(state)
+                save(done, host, scores)
+            if stop or done == train.steps:
+                return (done, stop) if stop else None, host
 
 
 def stopped(stop: tuple[int, signal.Signals] | None, folder: Path) -> None:

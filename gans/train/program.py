@@ -29,6 +29,7 @@ class Program(NamedTuple):
 
     members: tuple[Experiment, ...]
     init: Callable[[], TrainState]  # at step 0, on the devices
+    pass_on: Callable[[TrainState], TrainState]  # from what `fetch` gave at the end of the stage before, to the devices
     place: Callable[[TrainState], TrainState]  # what `fetch` gave, back to the devices
     fetch: Callable[[TrainState], TrainState]  # to the host
     call: Callable[[TrainState, Tree, Schedule], tuple[TrainState, list]]  # see `make_call`; donates the state
@@ -49,6 +50,7 @@ def solo(experiment: Experiment) -> Program:
     return Program(
         members=(experiment,),
         init=lambda: place(experiment, experiment.init()),
+        pass_on=lambda old: place(experiment, experiment.pass_on(old)),
         place=partial(place, experiment),
         fetch=lambda state: memory.fetch(one(experiment, state)),
         call=call,

@@ -98,7 +98,7 @@ def truth(experiment: Experiment) -> Truth:
 
 def protocol_of(experiment: Experiment, truth: Truth) -> Protocol:
     """The stamp of a run's scores."""
-    data = {**experiment.config.data, **({'split': truth.split} if truth.split else {})}
+    data = load.of_split(experiment.config.data, truth.split) if truth.split else experiment.config.data
     common = protocol.run(data, truth.source, experiment.system)
     given = asks_for_classes(experiment.system) and experiment.config.eval.classes != 'in_turn'
     return common | ({'classes': experiment.config.eval.classes} if given else {})

@@ -1,22 +1,26 @@
 """From a config to an experiment that can run: everything is checked here, before anything is compiled."""
 
-from collections.abc import Mapping
+import contextlib
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import ml_collections
 
-from gans import memory, ranges
-from gans.core import Compute, Spec, System, TrainState
+from gans import memory, optimizers, ranges
+from gans.configs import flatten
+from gans.core import Compute, Player, Spec, System, TrainState
 from gans.data import feed, load
-from gans.data.base import Source
+from gans.data.base import Source, digest
 from gans.errors import UserError, unknown
 from gans.features import load as features
 from gans.ops.conv import FORMS
 from gans.step import init_state, make_train_step, repeats
 from gans.systems.build import build
 from gans.train import graft, workdir
+from gans.train.stages import Stage, at, stages
 
 PRECISIONS = {'float32': jnp.float32, 'bfloat16': jnp.bfloat16}
 AXIS = 'device'
@@ -24,7 +28,7 @@ SIZES = 'latents.size, replay.size or the sizes of the nets'  # of which a state
 
 
 class Experiment(NamedTuple):
-    """A config, what it builds, and the devices it runs on."""
+    """A config, what it builds, and the devices it runs on: a run, or one stage of it (gans/train/stages.py)."""
 
     config: ml_collections.ConfigDict
     source: Source
@@ -33,12 +37,21 @@ class Experiment(NamedTuple):
     devices: int  # over all processes
     axis_name: str | None  # of the devices, if there are several
     start: Mapping[str, Any] = {}  # what its nets begin from, see `begin` and gans/train/graft.py
+    stage: str = ''  # its name; the first one has none
+    since: int = 0  # steps of the stages before
+    seen: int = 0  # examples that they have taken
 
     @property
     def shares(self) -> dict[str, int]:
         """How the global counter of examples is cut: arguments of `gans.data.feed.fetch`."""
-        batch = self.config.train.batch_size
-        return {'repeats': repeats(self.system), 'batch': batch, 'local': batch // self.devices}
+        batch, each = self.config.train.batch_size, repeats(self.system)
+        origin = feed.origin_of(self.since, self.seen, each, batch)
+        return {'repeats': each, 'batch': batch, 'local': batch // self.devices, 'origin': origin}
+
+    @property
+    def end(self) -> int:
+        """The step after which it is over."""
+        return self.config.train.steps
 
     def begin(self) -> 'Experiment':
         """To be trained from step 0: its nets begin where `config.finetune` says. Raises UserError if they cannot."""
@@ -53,9 +66,27 @@ class Experiment(NamedTuple):
         args = jax.random.key(self.config.seed), self.start
         return memory.run(jax.jit(make, compiler_options=unoptimised()), args, 'the state of the nets', SIZES)
 
+    def pass_on(self, old: TrainState) -> TrainState:
+        """The state in which this stage begins, from that in which the one before it ended."""
+        make = jax.jit(lambda old: graft.pass_on(old, self.system), compiler_options=unoptimised())
+        return memory.run(make, (old,), 'the state of the nets', SIZES)
+
     def abstract(self) -> TrainState:
         """Shapes and types of the state."""
         return jax.eval_shape(lambda: init_state(self.system, jax.random.key(0)))
+
+
+class Sources:
+    """Data sets by their configs, so that runs and stages that train on the same share one."""
+
+    def __init__(self) -> None:
+        self._held: dict[str, Source] = {}
+
+    def of(self, config: ml_collections.ConfigDict) -> Source:
+        key = json.dumps(flatten(config.data), sort_keys=True)
+        if key not in self._held:
+            self._held[key] = load.load(config.data)
+        return self._held[key]
 
 
 def setup(
@@ -64,16 +95,68 @@ def setup(
     source: Source | None = None,
     mapped: bool = False,
 ) -> Experiment:
-    """Builds the experiment of a config; raises UserError.
+    """Builds the experiment of a config without stages; raises UserError.
 
     Args:
       devices: that train it together (default: all there are).
       source: its data set, if it is already there.
       mapped: the experiment will be one of many that are mapped over (`gans/sweep/population.py`).
     """
-    devices = jax.device_count() if devices is None else devices
+    (stage,) = stages(config)
+    return _counted([_build(stage, devices, lambda config: source or load.load(config.data), mapped)])[0]
+
+
+def setup_stages(
+    config: ml_collections.ConfigDict,
+    devices: int | None = None,
+    sources: Sources | None = None,
+    mapped: bool = False,
+) -> tuple[Experiment, ...]:
+    """The same for each stage of a run, with all of their data; their nets are traced."""
+    ranges.check(config)
+    sources, found = sources or Sources(), []
+    for stage in stages(config):
+        with _named(stage.name):
+            found.append(_build(stage, devices, sources.of, mapped))
+            found[-1].abstract()
+    return _counted(found)
+
+
+def check_later(experiments: Sequence[Experiment], done: int) -> None:
+    """Traces a step of each stage that begins after `done` steps: none may fail after days of the one before."""
+    for stage in experiments:
+        if stage.since > done:
+            with _named(stage.stage):
+                _check_step(stage)
+
+
+@contextlib.contextmanager
+def _named(stage: str) -> Iterator[None]:
+    """Mistakes of a user's are said to be of that stage."""
+    try:
+        yield
+    except UserError as error:
+        raise UserError(f"stage '{stage}': {error}" if stage else str(error)) from error
+
+
+def passes(experiments: Sequence[Experiment], stage: Experiment) -> str:
+    """What a stage takes from the one before, in a line."""
+    said = graft.told(at(experiments, stage.since).abstract(), stage.abstract())
+    return f"stage '{stage.stage}' begins after step {stage.since:,}: {said}"
+
+
+def all_data(sources: Sequence[Source]) -> Source:
+    """The data of a run by which its folder knows it: those of the first stage, with the digest of all stages' data."""
+    first, digests = sources[0], [source.digest for source in sources]
+    return first if len(set(digests)) == 1 else first._replace(digest=digest(*digests))
+
+
+def _build(
+    stage: Stage, devices: int | None, load: Callable[[ml_collections.ConfigDict], Source], mapped: bool
+) -> Experiment:
+    config, devices = stage.config, jax.device_count() if devices is None else devices
     _check(config, devices)
-    source = source or load.load(config.data)
+    source = load(config)
     if config.eval.features:
         features.resolve(config.eval.features, source.spec)
     axis_name = AXIS if devices > 1 else None
@@ -84,13 +167,22 @@ def setup(
     compute = Compute(PRECISIONS[train.precision], conv, sync, train.remat)
     system = system_of(config, source.spec, compute)
     _check_freeze(config.finetune, system)
-    experiment = Experiment(config, source, compute, system, devices, axis_name)
+    experiment = Experiment(config, source, compute, system, devices, axis_name, stage=stage.name, since=stage.begin)
     _check_fields(experiment)
-    _check_pieces(experiment)
-    examples = config.train.steps * experiment.shares['repeats'] * config.train.batch_size
-    if examples >= feed.EXAMPLES:
-        raise UserError(f'train.steps={config.train.steps} see {examples:,} examples; the limit is {feed.EXAMPLES:,}')
+    if experiment.shares['local'] == train.micro * config.pack:
+        _check_step(experiment)
     return experiment
+
+
+def _counted(experiments: Sequence[Experiment]) -> tuple[Experiment, ...]:
+    """The stages of a run, each knowing what those before it have seen. Raises UserError if all see too many."""
+    found, seen = [], 0
+    for each in experiments:
+        found.append(each._replace(seen=seen))
+        seen += (each.end - each.since) * each.shares['repeats'] * each.shares['batch']
+    if seen >= feed.EXAMPLES:
+        raise UserError(f'train.steps={each.end} see {seen:,} examples; the limit is {feed.EXAMPLES:,}')
+    return tuple(found)
 
 
 def fastest_form(backend: str, mapped: bool, loops: bool) -> str:
@@ -108,12 +200,14 @@ def fastest_form(backend: str, mapped: bool, loops: bool) -> str:
 
 
 def system_of(config: ml_collections.ConfigDict, spec: Spec, compute: Compute) -> System:
-    """The system that the config describes, whose critic's optimiser leaves alone what `finetune.freeze` names."""
-    if config.finetune.freeze:
-        config = config.copy_and_resolve_references()
-        with config.unlocked():
-            config.optimizer.critic.freeze = tuple(config.finetune.freeze)
-    return build(config, spec, compute)
+    """The system that the config describes, whose players leave alone what `finetune.freeze` names."""
+    system = build(config, spec, compute)
+
+    def freeze(player: Player) -> Player:
+        own = [path for path in config.finetune.freeze if path.partition('/')[0] in player.nets]
+        return player._replace(tx=optimizers.freeze(player.tx, own))
+
+    return system._replace(players={name: freeze(player) for name, player in system.players.items()})
 
 
 def unoptimised() -> dict[str, int] | None:
@@ -149,12 +243,10 @@ def _check_fields(experiment: Experiment) -> None:
         )
 
 
-def _check_pieces(experiment: Experiment) -> None:
-    """Where pieces are of one example, no net and no term may want more of it: a step is traced, and says so."""
+def _check_step(experiment: Experiment) -> None:
+    """Traces a step, which is where nets and terms say that they want more than pieces of one example."""
     config, devices = experiment.config, experiment.devices
     train, source, shares = config.train, experiment.source, experiment.shares
-    if shares['local'] // (train.micro * config.pack) > 1:
-        return
     raw = feed.abstract(source, shares['repeats'], shares['local'])
     batch = jax.eval_shape(lambda raw: feed.fetch(source, raw, jax.random.key(0), 0, **shares), raw)
     step, axis = make_train_step(experiment.system, experiment.axis_name), experiment.axis_name
@@ -163,20 +255,24 @@ def _check_pieces(experiment: Experiment) -> None:
     try:
         jax.eval_shape(jax.vmap(call, None, axis_name=axis, axis_size=devices), experiment.abstract(), batch)
     except UserError as error:
+        if shares['local'] > train.micro * config.pack:
+            raise
         cut = f'{devices} device{"s" * (devices > 1)} x train.micro={train.micro} x pack={config.pack}'
         raise UserError(f'train.batch_size={train.batch_size} over {cut}: {error}') from error
 
 
 def _check_freeze(finetune: ml_collections.ConfigDict, system: System) -> None:
     """What is frozen must be there, and must not be frozen as it was drawn."""
-    if not finetune.freeze:
-        return
-    if finetune.run is None or 'critic' not in finetune.nets or 'critic' not in system.nets:
-        raise UserError(
-            f'finetune.freeze={tuple(finetune.freeze)} would freeze untrained layers: it wants finetune.run (--from) '
-            "and 'critic' in finetune.nets"
-        )
-    params, _ = jax.eval_shape(lambda: system.nets['critic'].init(jax.random.key(0)))
-    for name in finetune.freeze:
-        if name not in params:
-            raise unknown('layer of the critic in finetune.freeze', name, params)
+    for path in finetune.freeze:
+        net, _, layer = path.partition('/')
+        if not layer or net not in system.nets:
+            known = ', '.join(system.nets)
+            raise UserError(f"finetune.freeze='{path}' names no layer: give NET/LAYER, NET one of {known}")
+        if finetune.run is None or net not in finetune.nets:
+            raise UserError(
+                f"finetune.freeze='{path}' would freeze an untrained layer: it wants finetune.run (--from), and "
+                f"'{net}' in finetune.nets"
+            )
+        params, _ = jax.eval_shape(lambda net=net: system.nets[net].init(jax.random.key(0)))
+        if layer not in params:
+            raise unknown(f'layer of {net} in finetune.freeze', layer, params)

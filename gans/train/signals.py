@@ -79,14 +79,11 @@ def _leave(number: int, frame: FrameType | None = None) -> None:
 class Signals:
     """Inside the context the first signal is remembered; a second one ends the process as usual."""
 
-    def __init__(self, every: int = 1) -> None:
-        """`every`: steps after which it is asked for each time."""
-        self._every = every
-
     def __enter__(self) -> 'Signals':
         import jax
 
         self._got: signal.Signals | None = None
+        self._asked = 0  # times
         self._old = {}
         self._together = jax.process_count() > 1
         # Where processes train together, SIGTERM is jax's: it tells the others.
@@ -106,12 +103,13 @@ class Signals:
         if self._together:
             os.kill(os.getpid(), signal.SIGTERM)
 
-    def received(self, step: int) -> signal.Signals | None:
-        """The signal to stop, if there was one; with several processes, all of them hear of it at the same step."""
+    def received(self) -> signal.Signals | None:
+        """The signal to stop, if there was one; with several processes, all of them hear of it at the same call."""
         if not self._together:
             return self._got
         from jax.experimental import multihost_utils
 
         # They agree on a number that is larger by one than the largest yet.
-        reached = multihost_utils.reached_preemption_sync_point(step // self._every)
+        self._asked += 1
+        reached = multihost_utils.reached_preemption_sync_point(self._asked)
         return (self._got or signal.SIGTERM) if reached else None

@@ -12,9 +12,10 @@ import ml_collections
 import numpy as np
 
 from gans import files
-from gans.configs import flatten, of_any_set
+from gans.configs import flatten, of_any_set, of_stage
 from gans.data.base import Source
 from gans.errors import UserError
+from gans.train.stages import begin_of, stages
 
 PACKAGES = ('gans', 'jax', 'jaxlib', 'flax', 'optax', 'orbax-checkpoint', 'numpy')
 
@@ -170,8 +171,9 @@ def _flat(folder: Path) -> dict[str, Any]:
 
 
 def _may_change(key: str, held: dict[str, Any], wanted: dict[str, Any]) -> bool:
+    own = of_any_set(of_stage(key)[1])
     folders = all(str(config.get(key)).startswith('folder:') for config in (held, wanted))
-    return of_any_set(key) in MAY_CHANGE and (of_any_set(key) != 'data.name' or folders)
+    return own in MAY_CHANGE and (own != 'data.name' or folders)
 
 
 def _changes(keys: list[str], held: dict[str, Any], wanted: dict[str, Any]) -> str:
@@ -192,7 +194,8 @@ def _forget_end(folder: Path, config: ml_collections.ConfigDict) -> None:
     """A run that goes beyond its end loses what it reported there only because it was the end."""
     from gans.train.logs import forget
 
-    end, eval_, train = config.train.steps, config.eval, config.train
+    *_, last = stages(config)
+    end, eval_, train = last.end, last.config.eval, last.config.train
     forget(folder / 'metrics.csv', end, logged=end % train.log_every == 0, scored=end % eval_.every == 0)
     if end % train.sample_every:
         (folder / 'samples' / f'step_{end:08d}.png').unlink(missing_ok=True)
@@ -269,8 +272,8 @@ def say(text: str) -> None:
 def summarise(folder: Path, config: ml_collections.ConfigDict, seconds: float, **more: Any) -> dict[str, Any]:
     """Writes `summary.json` of a run that is over, unless it is there; returns the summary.
 
-    In it: the last values of all metrics; the scores of the untrained generator, and the distances of two halves of the
-    real data (the floor), where there are such; and `more`.
+    In it: the last values of all metrics of the stage in which it ended; the scores of the untrained generator, and the
+    distances of two halves of the real data (the floor), where there are such; and `more`.
     """
     from gans.train.logs import read_metrics
 
@@ -278,8 +281,9 @@ def summarise(folder: Path, config: ml_collections.ConfigDict, seconds: float, *
     if not path.exists():
         columns = read_metrics(folder / 'metrics.csv')
         steps = columns.pop('step')
-        known = {name: column[column == column] for name, column in columns.items()}
-        untrained = len(steps) and steps[0] == 0 and config.finetune.run is None
+        begin = begin_of(config, max(steps, default=0))
+        known = {name: x[((steps > begin) | (begin == 0)) & (x == x)] for name, x in columns.items()}
+        untrained = len(steps) and steps[0] == 0 and begin == 0 and config.finetune.run is None
         start = columns if untrained else {}  # the row of the generator before any training
         held = read_json(folder / 'stamps.json', {})
         summary = {
