@@ -57,8 +57,8 @@ def build(config: ml_collections.ConfigDict, spec: Spec, compute: Compute, *, st
                             ' loss: leave it off')  # fmt: skip
     joint = sorted({'simultaneous', 'extragradient', 'consensus'} & {*(config.dynamics or '').split(',')})
     if joint:
-        raise UserError(f"dynamics={joint[0]} has no meaning in system 'unrolled', whose critic looks ahead with its own"
-                        ' optimizer: leave it off, or set unrolled.steps to 0')  # fmt: skip
+        raise UserError(f"dynamics={joint[0]} has no meaning in system 'unrolled', which looks ahead with the critic's"
+                        ' own optimizer: leave it off, or set unrolled.steps to 0')  # fmt: skip
     critic, generator = system.updates
     ahead = look_ahead(critic, system.players[critic.player], steps)
 
