@@ -1,7 +1,7 @@
-"""The vocabulary: every GAN is players that own nets, and a schedule of updates. No behaviour lives here.
+"""The vocabulary: every GAN is players that own nets, and a schedule of updates. No behavior lives here.
 
 The names of nets ('generator', 'critic', ...) and of players are the keys that join everything: parameters and
-statistics are dicts by net name, optimiser states are dicts by player name.
+statistics are dicts by net name, optimizer states are dicts by player name.
 """
 
 from collections.abc import Callable, Mapping
@@ -50,11 +50,11 @@ class Net(NamedTuple):
 
 
 class Player(NamedTuple):
-    """An optimiser, and the nets that it may move. A net that no player owns is frozen."""
+    """An optimizer, and the nets that it may move. A net that no player owns is frozen."""
 
     nets: tuple[str, ...]
     tx: optax.GradientTransformation
-    rates: Mapping[str, Callable[[Array], Array]] = {}  # by net: (steps done) -> factor of the optimiser's steps
+    rates: Mapping[str, Callable[[Array], Array]] = {}  # by net: (steps done) -> factor of the optimizer's steps
 
 
 class Aux(NamedTuple):
@@ -77,9 +77,9 @@ class Update(NamedTuple):
     player: str
     loss: Loss
     repeats: int = 1  # consecutive steps on distinct batches (n_critic)
-    every: int = 1  # runs at steps every, 2 every, 3 every, ... (lazy regularisation)
+    every: int = 1  # runs at steps every, 2 every, 3 every, ... (lazy regularization)
     micro: int = 1  # the batch is cut in so many pieces whose gradients are averaged
-    # (state, with the memories that this update's loss leaves) -> bool []; False: parameters and optimiser stay
+    # (state, with the memories that this update's loss leaves) -> bool []; False: parameters and optimizer stay
     gate: Callable[['TrainState'], Array] | None = None
 
 

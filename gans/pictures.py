@@ -9,7 +9,7 @@ from gans import files
 from gans.ops.pixels import to_uint8
 
 GAP = 2  # pixels between the images of a grid
-REAL, SAMPLES = '0.6', '#0060d0'  # colours of points: grey and blue
+REAL, SAMPLES = '0.6', '#0060d0'  # colors of points: grey and blue
 
 
 def grid(images: np.ndarray, columns: int | None = None) -> np.ndarray:
@@ -28,7 +28,7 @@ def grid(images: np.ndarray, columns: int | None = None) -> np.ndarray:
     columns = min(n, columns or int(np.ceil(np.sqrt(n))))
     rows = -(-n // columns)
     scale = max(1, 64 // max(height, width)) if max(height, width) <= 32 else 1
-    pixels = pixels.repeat(scale, 1).repeat(scale, 2)  # nearest neighbour
+    pixels = pixels.repeat(scale, 1).repeat(scale, 2)  # nearest neighbor
     cells = np.full((rows * columns, height * scale + GAP, width * scale + GAP, 3), 255, np.uint8)
     cells[:n, :-GAP, :-GAP] = pixels  # one channel spreads over three
     cells = cells.reshape(rows, columns, *cells.shape[1:])  # [rows, columns, h, w, 3]
@@ -45,7 +45,7 @@ def side_by_side(columns: Sequence[np.ndarray]) -> np.ndarray:
     of, cells = len(columns), []
     for images in columns:
         rows, places = (np.arange(to) * size // to for to, size in zip(side, images.shape[1:3], strict=True))
-        images = images[:, rows][:, :, places]  # nearest neighbour
+        images = images[:, rows][:, :, places]  # nearest neighbor
         cells.append(images if images.shape[3] == 3 else images.repeat(3, 3))
     return grid(np.stack(cells, 1).reshape(-1, *side, 3), of * max(1, round((len(cells[0]) / of) ** 0.5)))
 

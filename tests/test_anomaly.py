@@ -219,7 +219,7 @@ def test_the_utmost_images_stand_first() -> None:
 def test_a_run_that_has_seen_all_is_a_mistake() -> None:
     for seen in ({'name': 'mnist'}, {'name': 'mnist', 'without': None}, {'name': 'folder:digits', 'without': '3'}):
         with pytest.raises(UserError, match=f"'{seen['name']}' has seen all classes"):
-            anomaly.unseen(ml_collections.ConfigDict(seen))
+            anomaly.load_unseen(ml_collections.ConfigDict(seen))
 
 
 def test_packs_are_a_mistake(run) -> None:

@@ -1,4 +1,4 @@
-"""Augmentations against numpy and scipy: pixels, colours, how often; none at p = 0; gradients; ADA's control of p."""
+"""Augmentations against numpy and scipy: pixels, colors, how often; none at p = 0; gradients; ADA's control of p."""
 
 import functools
 
@@ -117,7 +117,7 @@ def test_blit():
 
 
 def test_cutout():
-    """A hole of 6 x 6, cut by the border, around a centre that is anywhere in 0, ..., 12: 13 places an axis."""
+    """A hole of 6 x 6, cut by the border, around a center that is anywhere in 0, ..., 12: 13 places an axis."""
     lengths = []
     for new, old in zip(at('cutout', 1.0), X, strict=True):
         hole = (new != old).any(-1)
@@ -141,10 +141,10 @@ def test_affine_is_that_of_scipy():
     matrix = np.eye(2) + 0.4 * rng.normal(size=(8, 2, 2))
     move = rng.normal(size=(8, 2))
     found = AFFINE(X[:8], jnp.asarray(matrix, jnp.float32), jnp.asarray(move, jnp.float32))
-    centre = np.array([5.5, 5.5])
+    center = np.array([5.5, 5.5])
     for i in range(8):
         back = np.linalg.inv(matrix[i])  # scipy asks where a pixel comes from
-        offset = centre - back @ (centre + move[i])
+        offset = center - back @ (center + move[i])
         for c in range(3):
             wanted = ndimage.affine_transform(X[i, ..., c], back, offset, order=1, mode='mirror')
             np.testing.assert_allclose(found[i, ..., c], wanted, atol=2e-4)
@@ -192,7 +192,7 @@ def test_scales_and_turns():
     np.testing.assert_allclose(np.quantile(angles, [0.25, 0.5, 0.75]), [-np.pi / 2, 0, np.pi / 2], atol=0.15)
 
 
-# Colours
+# Colors
 
 
 def test_hue_is_a_rotation():
@@ -205,7 +205,7 @@ def test_hue_is_a_rotation():
 
 
 def fitted(name, p=1.0):
-    """Of each example the matrix [3, 3] and shift [3] that takes its old colours to its new ones."""
+    """Of each example the matrix [3, 3] and shift [3] that takes its old colors to its new ones."""
     new, found = at(name, p), []
     for old, now in zip(X.reshape(COUNT, -1, 3), new.reshape(COUNT, -1, 3), strict=True):
         solution, residual, *_ = np.linalg.lstsq(np.c_[old, np.ones(len(old))], now, rcond=None)
@@ -249,9 +249,9 @@ def test_color():
         lit = old + bright
         grey = lit.mean(-1, keepdims=True)
         contrast = (new.mean(-1) - new.mean()).std() / (grey - lit.mean()).std()
-        colours = (new - new.mean(-1, keepdims=True)).std() / (lit - grey).std() / contrast
-        assert 0.5 <= contrast < 1.5 and 0 <= colours < 2
-        saturated = grey + colours * (lit - grey)
+        colors = (new - new.mean(-1, keepdims=True)).std() / (lit - grey).std() / contrast
+        assert 0.5 <= contrast < 1.5 and 0 <= colors < 2
+        saturated = grey + colors * (lit - grey)
         np.testing.assert_allclose(new, lit.mean() + contrast * (saturated - lit.mean()), atol=1e-5)
     shifts = at('color', 1.0).mean((1, 2, 3)) - X.mean((1, 2, 3))
     assert abs(shifts.mean()) < 0.06 and shifts.std() == pytest.approx(1 / np.sqrt(12), rel=0.1)

@@ -53,7 +53,7 @@ def test_loops_count_as_often_as_they_run(unroll: int) -> None:
         return lax.scan(lambda x, _: (inner(x), None), x, length=5, unroll=unroll)[0]
 
     jaxpr = jax.make_jaxpr(jax.jit(looped))(jnp.ones((64, 64)), jnp.ones((8, 64)))
-    assert describe.counted(jaxpr) == pytest.approx(15 * 2 * 8 * 64 * 64, rel=1e-3)
+    assert describe.count_flops(jaxpr) == pytest.approx(15 * 2 * 8 * 64 * 64, rel=1e-3)
 
 
 def test_flops_of_an_mlp_by_hand(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -129,7 +129,7 @@ class Clock:
 def test_windows_come_in_turns_and_last_long_enough() -> None:
     went: list = []
     runs = {'a': Clock('a', [9.0, 0.3, 1.0, 4.0, 2.0], went), 'b': Clock('b', [9.0, 5.0, 6.0, 8.0, 7.0], went)}
-    found = stopwatch.timed(runs, windows=3, seconds=1.0)
+    found = stopwatch.time_in_turns(runs, windows=3, seconds=1.0)
     assert went == [('a', 1), ('b', 1), ('a', 1), ('b', 1), *[('a', 4), ('b', 1)] * 3]
     assert found == {
         'a': Timing(12, (1.0, 4.0, 2.0), (0.25, 1.0, 0.5)),
@@ -140,8 +140,8 @@ def test_windows_come_in_turns_and_last_long_enough() -> None:
 
 def test_slow_programs_get_three_windows(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(stopwatch, 'PATIENCE', 0.0)
-    assert len(stopwatch.timed({'a': Clock('a', [1.0] * 9, [])}, windows=10, seconds=1.0)['a'].seconds) == 3
-    assert len(stopwatch.timed({'a': Clock('a', [1.0] * 9, [])}, windows=2, seconds=1.0)['a'].seconds) == 2
+    assert len(stopwatch.time_in_turns({'a': Clock('a', [1.0] * 9, [])}, windows=10, seconds=1.0)['a'].seconds) == 3
+    assert len(stopwatch.time_in_turns({'a': Clock('a', [1.0] * 9, [])}, windows=2, seconds=1.0)['a'].seconds) == 2
 
 
 def test_shares_add_up() -> None:
@@ -164,7 +164,7 @@ def test_fetching_alone_fetches_the_batches_of_a_run(mb: float) -> None:
         after, batches = call(jnp.int32(done), next(raws))
         assert after == done + 2
         for i in range(2):
-            index = feed.shuffled(feed.positions(done + i, 1, 16), len(images), seed)  # [1, 16], by numpy
+            index = feed.shuffle(feed.positions(done + i, 1, 16), len(images), seed)  # [1, 16], by numpy
             np.testing.assert_allclose(batches['real'][i], images[index] / 127.5 - 1, atol=1e-6)
 
 

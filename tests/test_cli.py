@@ -65,7 +65,7 @@ def run(config: Path, capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyP
         (('--config=CONFIG', '--config.zebra=3'), "unknown key on the command line 'zebra'"),
         (('--config.pack=3', '--report=x'), '--config.pack overrides a key of which config?'),
         (('--config=CONFIG', '--config.critic.nrm=spectral'), "unknown key of critic for the net 'mlp' 'nrm'; did you"),
-        (('--config=CONFIG', '--config.data.colour=red'), "unknown key of the data set 'openmoji' 'colour'"),
+        (('--config=CONFIG', '--config.data.color=red'), "unknown key of the data set 'openmoji' 'color'"),
         (('--config=CONFIG', '--config.train.steps=many'), 'many'),
         (('--config=CONFIG', '--config.train.batch_size=None'), 'cannot be turned off; its value is 16'),
         (('--config=CONFIG', '--config.critic=None'), 'critic=None on the command line does not fit'),

@@ -29,7 +29,7 @@ def test_a_folder_and_an_array_of_the_same_images(tmp_path: Path) -> None:
     assert entry['protocol']['real'] == entry['protocol']['fake'] == 60 and len(entry['protocol']['real hash']) == 16
 
 
-def test_grey_images_and_those_in_colour_are_compared_in_colour(tmp_path: Path) -> None:
+def test_grey_images_and_those_in_color_are_compared_in_color(tmp_path: Path) -> None:
     grey = emoji().mean(-1, keepdims=True).astype(np.uint8)
     assert read(str(folder(tmp_path / 'grey', grey))).shape == (60, 16, 16, 1)
     assert read(str(folder(tmp_path / 'mixed' / 'a', grey[:2]).parent)).shape[3] == 1

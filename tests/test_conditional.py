@@ -71,7 +71,7 @@ def test_critics_hear_the_label_of_their_own_example_only(condition) -> None:
 
 
 def test_conditional_batch_norm_against_numpy() -> None:
-    """Without classes normalised, then each example by its class's scale and shift."""
+    """Without classes normalized, then each example by its class's scale and shift."""
     net = nets.generator({'net': 'mlp', 'widths': (4,), 'norm': 'batch', 'condition': 'norm', 'activation': 'identity'},
                          POINTS, 3, Compute())  # fmt: skip
     params, stats = net.init(jax.random.key(0))
@@ -199,7 +199,7 @@ def test_packs_have_one_label() -> None:
 
 
 def test_conditional_gan_learns_which_class_is_which() -> None:
-    """Labelled Gaussians: after training each class's samples lie nearest to its own centre."""
+    """Labeled Gaussians: after training each class's samples lie nearest to its own center."""
     config = conditional_ring()
     config.generator.widths = config.critic.widths = (64, 64)
     config.critic.condition, config.terms.r1 = 'projection', {'weight': 0.1}
@@ -213,13 +213,13 @@ def test_conditional_gan_learns_which_class_is_which() -> None:
     num = 400
     inputs = sampling.fixed_inputs(experiment, num)
     drawn = run.samples(state, num)()[0]
-    centres = experiment.source.modes.centres
-    nearest = np.linalg.norm(drawn[:, None] - centres[None], axis=2).argmin(1)
+    centers = experiment.source.modes.centers
+    nearest = np.linalg.norm(drawn[:, None] - centers[None], axis=2).argmin(1)
     assert (nearest == inputs['label']).mean() > 0.9
 
 
 def test_step_passes_labels_to_every_update() -> None:
-    """Relativistic, lazily penalised, in micro-batches: labels reach all of it."""
+    """Relativistic, lazily penalized, in micro-batches: labels reach all of it."""
     config = conditional_ring()
     config.game, config.train.micro, config.terms.r1 = 'relativistic_average', 2, {'every': 2}
     system = build(config, POINTS, Compute())

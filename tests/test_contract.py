@@ -44,7 +44,7 @@ def alone(name: str) -> Alone:
         return after, metrics, {update: steps(state, raw, (((update,), 1),))[0] for update in due}
 
     init = jax.jit(lambda seed: init_state(experiment.system, jax.random.key(seed)))
-    raw = feed.held(experiment.source)
+    raw = feed.held_arrays(experiment.source)
     return Alone(experiment, (init(0), init(1)), lambda state: step(state, raw))
 
 
@@ -150,7 +150,7 @@ def test_samplers_draw_the_same_for_the_same_seed(name: str) -> None:
         few, many = draw(2), draw(3)
         assert set(rows(few)) < set(rows(many))
         assert sampler is not sampling.main_sampler(experiment.system) or rows(few) == rows(many)[:2]
-        make = jax.jit(lambda state, inputs, s=sampler: s.make(sampling.averaged(state), inputs))
+        make = jax.jit(lambda state, inputs, s=sampler: s.make(sampling.use_averages(state), inputs))
         cut = len(rows(few)) // 2
         pieces = [jax.tree.map(lambda x, part=part: x[part], few) for part in (np.s_[:cut], np.s_[cut:])]
         apart = np.concatenate([make(state, piece) for piece in pieces])
@@ -182,6 +182,6 @@ def test_dynamics_move_all_players(dynamics: str) -> None:
     due = systems.updates_of(experiment.system)
     state = jax.jit(lambda: init_state(experiment.system, jax.random.key(0)))()
     step = jax.jit(lambda state, raw: program.make_steps(experiment)(state, raw, ((due, 1),))[0])
-    after = step(state, feed.held(experiment.source))
+    after = step(state, feed.held_arrays(experiment.source))
     assert systems.changed(after.params, state.params) == {'critic', 'generator'}
     assert all(jnp.isfinite(leaf).all() for leaf in jax.tree.leaves(after.params))

@@ -46,7 +46,7 @@ def streamed(source: Source) -> Source:
 
 @pytest.mark.parametrize('size', [1, 2, 3, 10, 16, 17, 1797, 60000])
 def test_each_epoch_visits_every_example_once(size) -> None:
-    order = feed.shuffled(np.arange(3 * size, dtype=np.uint32), size, seeds(1)[0]).reshape(3, size)
+    order = feed.shuffle(np.arange(3 * size, dtype=np.uint32), size, seeds(1)[0]).reshape(3, size)
     assert order.dtype == np.uint32
     np.testing.assert_array_equal(np.sort(order), np.tile(np.arange(size), (3, 1)))
     if size >= 10:
@@ -56,34 +56,34 @@ def test_each_epoch_visits_every_example_once(size) -> None:
 @pytest.mark.parametrize('size', [1, 10, 1797, 60000])
 def test_the_order_is_the_same_on_host_and_device_for_any_seed(size) -> None:
     places = np.uint32(2**32 - 600) + np.arange(500, dtype=np.uint32)
-    host = np.stack([feed.shuffled(places, size, seed) for seed in seeds(3)])
-    device = jax.jit(jax.vmap(lambda seed: feed.shuffled(jnp.asarray(places), size, seed)))(seeds(3))
+    host = np.stack([feed.shuffle(places, size, seed) for seed in seeds(3)])
+    device = jax.jit(jax.vmap(lambda seed: feed.shuffle(jnp.asarray(places), size, seed)))(seeds(3))
     np.testing.assert_array_equal(host, device)
 
 
 @pytest.mark.parametrize('size', [3, 10, 64, 100])
 def test_every_example_is_as_likely_at_every_place(size) -> None:
     runs = 3000
-    order = np.stack([feed.shuffled(np.arange(size, dtype=np.uint32), size, seed) for seed in seeds(runs)])
+    order = np.stack([feed.shuffle(np.arange(size, dtype=np.uint32), size, seed) for seed in seeds(runs)])
     counts = np.stack([np.bincount(order[:, place], minlength=size) for place in range(size)])
     chi2 = ((counts - runs / size) ** 2 / (runs / size)).sum(1) / (size - 1)
     assert chi2.mean() < 1.5 and chi2.max() < 4
-    distance = np.bincount((order[:, 1].astype(int) - order[:, 0]) % size, minlength=size)[1:]  # of neighbours
+    distance = np.bincount((order[:, 1].astype(int) - order[:, 0]) % size, minlength=size)[1:]  # of neighbors
     expected = runs / (size - 1)
     assert ((distance - expected) ** 2 / expected).sum() < (size - 2) + 5 * np.sqrt(2 * (size - 2))
 
 
-def test_neighbours_in_the_order_are_unrelated() -> None:
+def test_neighbors_in_the_order_are_unrelated() -> None:
     size = 60000
     for seed in seeds(5):
-        order = feed.shuffled(np.arange(2 * size, dtype=np.uint32), size, seed).astype(float)
+        order = feed.shuffle(np.arange(2 * size, dtype=np.uint32), size, seed).astype(float)
         for lag in (1, 2, 8, 64, size):
             assert abs(np.corrcoef(order[:-lag], order[lag:])[0, 1]) < 5 / np.sqrt(size)
         assert abs(np.abs(np.diff(order)).mean() / size - 1 / 3) < 0.01
 
 
 def test_small_sets_come_in_every_order() -> None:
-    orders = {tuple(feed.shuffled(np.arange(4, dtype=np.uint32), 4, seed)) for seed in seeds(1000)}
+    orders = {tuple(feed.shuffle(np.arange(4, dtype=np.uint32), 4, seed)) for seed in seeds(1000)}
     assert len(orders) == 24
 
 
@@ -216,26 +216,26 @@ def test_toys_have_their_moments() -> None:
     [(toys.ring(), 8), (toys.ring(modes=3, sigma=0.1), 3), (toys.grid(), 25), (toys.grid(side=4), 16)],
 )
 def test_mixtures_tell_the_truth_about_their_modes(source, modes) -> None:
-    real, (centres, sigma) = draw(source), source.modes
-    assert centres.shape == (modes, 2) and np.abs(centres.mean(0)).max() < 1e-6
-    distance = np.linalg.norm(real[:, None] - centres, axis=-1)
+    real, (centers, sigma) = draw(source), source.modes
+    assert centers.shape == (modes, 2) and np.abs(centers.mean(0)).max() < 1e-6
+    distance = np.linalg.norm(real[:, None] - centers, axis=-1)
     counts = np.bincount(distance.argmin(1), minlength=modes)
     assert (abs(counts / 16384 * modes - 1) < 0.15).all()
-    assert abs((real - centres[distance.argmin(1)]).std() / sigma - 1) < 0.02
+    assert abs((real - centers[distance.argmin(1)]).std() / sigma - 1) < 0.02
 
 
 def test_the_ring_is_closed_without_a_repeated_point() -> None:
-    centres = toys.ring(modes=5, radius=3.0).modes.centres
-    gaps = np.linalg.norm(centres - np.roll(centres, 1, 0), axis=1)
+    centers = toys.ring(modes=5, radius=3.0).modes.centers
+    gaps = np.linalg.norm(centers - np.roll(centers, 1, 0), axis=1)
     np.testing.assert_allclose(gaps, gaps[0], rtol=1e-5)
-    np.testing.assert_allclose(np.linalg.norm(centres, axis=1), 3, rtol=1e-6)
+    np.testing.assert_allclose(np.linalg.norm(centers, axis=1), 3, rtol=1e-6)
 
 
 def test_toys_may_have_labels() -> None:
     source = toys.grid(side=3, labels=True)
     real = feed.examples(source, 100, KEY)
     assert len(source.spec.classes) == 9 and real['label'].dtype == np.int32
-    assert np.abs(real['real'] - source.modes.centres[real['label']]).max() < 0.3
+    assert np.abs(real['real'] - source.modes.centers[real['label']]).max() < 0.3
 
 
 def test_numbers_of_toys_may_be_traced() -> None:
@@ -255,7 +255,7 @@ def test_load_takes_a_config_and_leaves_out_none() -> None:
     config = ml_collections.ConfigDict({'name': 'ring', 'modes': 4, 'flip': False, 'on_device_max_mb': 10.0})
     with config.unlocked():
         config.radius = None
-    assert load.load(config).modes.centres.shape == (4, 2)
+    assert load.load(config).modes.centers.shape == (4, 2)
 
 
 @pytest.mark.parametrize(
@@ -352,7 +352,7 @@ def test_openmoji_styles_and_captions_are_aligned() -> None:
     np.testing.assert_array_equal(color['label'], line['label'])
     same = (color['real'] == line['real']).all((1, 2, 3)).sum()
     assert same == 63
-    ink = line['real'][..., 0] < 64  # where lines are, the colour drawing is dark too
+    ink = line['real'][..., 0] < 64  # where lines are, the color drawing is dark too
     assert (color['real'][ink].mean(-1) < 64).mean() > 0.95
     first = openmoji.captions()[0]
     assert first['annotation'] == 'grinning face' and first['hexcode'] == '1F600' and 'smile' in first['tags']
@@ -369,7 +369,7 @@ def test_digits_splits_are_disjoint() -> None:
 
 
 def test_openmoji_splits_are_disjoint() -> None:
-    parts = {split: openmoji.kept(split=split) for split in openmoji.SPLITS}
+    parts = {split: openmoji.indices(split=split) for split in openmoji.SPLITS}
     np.testing.assert_array_equal(np.sort(np.concatenate([parts['train'], parts['test']])), parts['all'])
     assert len(parts['test']) == 202
     source = openmoji.openmoji(split='test')

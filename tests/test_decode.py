@@ -93,7 +93,7 @@ def test_black_is_black(dtype, tmp_path) -> None:
 
 
 @pytest.mark.parametrize('channels', [2, 3, 4])
-def test_colours_and_alpha_of_16_bits(channels, tmp_path) -> None:
+def test_colors_and_alpha_of_16_bits(channels, tmp_path) -> None:
     """Of which Pillow takes the high byte: where that says nothing, the picture is refused, not black or white."""
     color = RGB[..., : 3 if channels > 2 else 1].astype(int)
     alpha = np.full((24, 24, 1), 255) if channels in (2, 4) else np.zeros((24, 24, 0), int)
@@ -142,7 +142,7 @@ def test_tiff_says_how_many_bits_and_what_is_white(tmp_path) -> None:
         ('RGB', 'x.jp2', 0),
     ],
 )
-def test_colours_of_other_kinds(mode, name, near, tmp_path) -> None:
+def test_colors_of_other_kinds(mode, name, near, tmp_path) -> None:
     options = (
         {'quality': 98, 'subsampling': 0} if name.endswith('jpg') else {'lossless': True} if 'webp' in name else {}
     )

@@ -1,5 +1,5 @@
 """Dirac-GAN (Mescheder 2018, 1801.04406, section 2): data are a point at 0, the generator is a point theta, the critic
-is the line psi x. Our games, penalties, optimisers and train step must walk the trajectory that a pencil would.
+is the line psi x. Our games, penalties, optimizers and train step must walk the trajectory that a pencil would.
 """
 
 import jax
@@ -89,13 +89,13 @@ SIGMOID = lambda t: 1 / (1 + np.exp(-t))
 ONE = lambda t: 1.0
 
 
-def pencil(slope, regulariser=lambda psi: 0.0, n_critic=1, clip=np.inf, simultaneous=False):
-    """The same by hand: the critic descends f(psi theta) + its regulariser, the generator ascends f; `slope` is f'."""
+def pencil(slope, regularizer=lambda psi: 0.0, n_critic=1, clip=np.inf, simultaneous=False):
+    """The same by hand: the critic descends f(psi theta) + its regularizer, the generator ascends f; `slope` is f'."""
     theta, psi, rows = 1.0, 1.0, []
     for _ in range(STEPS):
         before = psi
         for _ in range(n_critic):
-            psi = np.clip(psi - RATE * (slope(psi * theta) * theta + regulariser(psi)), -clip, clip)
+            psi = np.clip(psi - RATE * (slope(psi * theta) * theta + regularizer(psi)), -clip, clip)
         faced = before if simultaneous else psi
         theta = theta + RATE * slope(faced * theta) * faced
         rows.append((theta, psi))
@@ -106,7 +106,7 @@ GAN, WGAN = {'game': 'minimax'}, {'game': 'wasserstein'}
 R1 = {'game': 'minimax', 'penalty': penalties.r1(), 'weight': 1.0}
 GP = {'game': 'wasserstein', 'penalty': penalties.wgan_gp(), 'weight': 0.5}
 PSI = lambda psi: psi  # the slope of R1
-CASES = {  # what to build, f' with the regulariser's slope, and what both ways of computing share
+CASES = {  # what to build, f' with the regularizer's slope, and what both ways of computing share
     'gan, alternating': (GAN, (SIGMOID,), {}),
     'gan, simultaneous': (GAN, (SIGMOID,), {'simultaneous': True}),
     'gan, five to one': (GAN, (SIGMOID,), {'n_critic': 5}),
@@ -173,7 +173,7 @@ def eigenvalues(*args):
 
 
 @pytest.mark.parametrize('game, size', [('minimax', 0.5), ('non_saturating', 0.5), ('wasserstein', 1.0)])
-def test_without_regularisation_the_flow_turns(game, size):
+def test_without_regularization_the_flow_turns(game, size):
     np.testing.assert_allclose(eigenvalues(game), [-size * 1j, size * 1j], atol=1e-6)
 
 

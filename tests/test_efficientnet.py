@@ -17,7 +17,7 @@ needs_weights = pytest.mark.skipif(not efficientnet.is_installed(), reason='the 
 
 
 def pattern(height: int, width: int) -> np.ndarray:
-    """A coloured checkerboard under a ramp: uint8 [1, H, W, 3]."""
+    """A colored checkerboard under a ramp: uint8 [1, H, W, 3]."""
     y, x, c = np.ogrid[:height, :width, :3]
     return ((y // 16 + x // 16) % 2 * 90 * (c + 1) // 2 + x // 2 + y // 3)[None].astype(np.uint8)
 

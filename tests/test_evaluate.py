@@ -18,7 +18,7 @@ from gans.data.base import Source
 from gans.data.images import image_set
 from gans.errors import UserError
 from gans.evaluate import run
-from gans.evaluate.judge import HALVES, judged
+from gans.evaluate.judge import HALVES, evaluate_pairs
 from gans.features import pixels
 from gans.metrics import protocol
 from gans.metrics.extract import Extracted, extract
@@ -236,7 +236,7 @@ def test_features_that_are_not_numbers_give_one_line() -> None:
     images = to_uint8(np.random.default_rng(0).uniform(-1, 1, (20, 16, 16, 1)))
     broken = pixels.pixels()._replace(apply=lambda params, images: (np.nan * images.reshape(len(images), -1), None))
     with pytest.raises(UserError, match='fd_pixels is not finite, of features up to nan: remove'):
-        judged({'': (extract(pixels.pixels(), images), extract(broken, images))}, broken, {})
+        evaluate_pairs({'': (extract(pixels.pixels(), images), extract(broken, images))}, broken, {})
 
 
 def test_metrics_that_need_more_examples_are_left_out() -> None:
@@ -245,7 +245,7 @@ def test_metrics_that_need_more_examples_are_left_out() -> None:
     found = measure(seen, seen, pixels.pixels())
     assert 'precision' in found and 'density' not in found  # k = 3 and 5
     assert 'kid' in found and 'kid' not in measure(seen, seen.part(slice(3)), pixels.pixels())
-    results, warnings = judged({'': (seen, seen), HALVES: (seen.part(slice(2)),) * 2}, pixels.pixels(), {})
+    results, warnings = evaluate_pairs({'': (seen, seen), HALVES: (seen.part(slice(2)),) * 2}, pixels.pixels(), {})
     assert 'singular' in warnings[0] and {'fd_pixels', 'fd_pixels/real'} <= {result.metric for result in results}
 
 

@@ -106,7 +106,9 @@ def test_full_size_is_built_and_traced(name, monkeypatch) -> None:
         make = lambda batch, sampler=sampler: sampling.inputs_of(sampler, batch, jax.random.key(0), 3)
         inputs = jax.eval_shape(make, feed.shapes(experiment.source, 3))
         counts = {leaf.shape[0] for leaf in jax.tree.leaves(inputs)}
-        made = jax.eval_shape(lambda state, inputs, s=sampler: s.make(sampling.averaged(state), inputs), state, inputs)
+        made = jax.eval_shape(
+            lambda state, inputs, s=sampler: s.make(sampling.use_averages(state), inputs), state, inputs
+        )
         assert len(counts) == 1 and made.shape[1:] == experiment.source.spec.shape
         assert len(made) % 3 == 0 and sampler.asked.keys() <= (inputs.keys() if sampler.asked else {''})
     wanted = COUNTS.get(name)
@@ -206,7 +208,7 @@ def test_mode_counts_of_true_samples() -> None:
         draw = jax.jit(lambda keys, source=source: source.finish({}, keys)['real'])
         scores = [mode_counts(np.asarray(draw(some)), source.modes) for some in keys]
         mean = {name: np.mean([score[name] for score in scores]) for name in scores[0]}
-        assert mean['modes'] == len(source.modes.centres)
+        assert mean['modes'] == len(source.modes.centers)
         assert abs(mean['high_quality'] - 0.98889) < 4 * 0.0021 / np.sqrt(20)
         assert mean['reverse_kl'] == pytest.approx(floor, rel=0.3)
 

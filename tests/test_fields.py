@@ -8,7 +8,7 @@ from several import drawn, pairs, streamed, whole_numbers
 
 from gans.core import Spec
 from gans.data import feed, images, load, openmoji
-from gans.data.base import stored
+from gans.data.base import stored_shapes
 from gans.data.joined import joined
 from gans.data.transforms import flip, random_crop
 from gans.errors import UserError
@@ -17,7 +17,7 @@ KEY = jax.random.key(3)
 
 
 def batch_of(source, step=0, repeats=1, batch=40):
-    raw = feed.held(source)
+    raw = feed.held_arrays(source)
     if source.placement == 'streamed':
         raw = next(feed.stream(source, KEY, step, step + 1, repeats=repeats, batch=batch, threads=0))
     fetch = jax.jit(lambda raw: feed.fetch(source, raw, KEY, step, repeats=repeats, batch=batch))
@@ -70,8 +70,8 @@ def test_held_streamed_and_in_pieces_are_the_same_bits(name) -> None:
         feed.stream(host, KEY, 3, 5, **size), feed.stream(host, KEY, 3, 5, **size, offset=6, local=2), strict=True
     )
     for step, (raw, raw_last) in enumerate(items, start=3):
-        batch, streaming, ends = whole(feed.held(source), step), read(raw, step), last(raw_last, step)
-        parts = pieces(feed.held(source), step, jnp.arange(4))
+        batch, streaming, ends = whole(feed.held_arrays(source), step), read(raw, step), last(raw_last, step)
+        parts = pieces(feed.held_arrays(source), step, jnp.arange(4))
         assert batch.keys() == streaming.keys() == feed.shapes(host, 8).keys()
         for field in batch:
             np.testing.assert_array_equal(batch[field], streaming[field])
@@ -189,7 +189,7 @@ def test_a_field_that_is_not_in_proportion_is_named() -> None:
 
 def test_all_fields_count_for_what_lies_on_the_device(monkeypatch) -> None:
     """Of each example 8 x 8 x 3 + 4 x 4 bytes of images, a float, two whole numbers and a label."""
-    sizes = {name: one.shape for name, one in stored(pairs()).items()}
+    sizes = {name: one.shape for name, one in stored_shapes(pairs()).items()}
     assert sizes == {'real': (8, 8, 3), 'label': (), 'source': (4, 4, 1), 'point': (1,), 'words': (2,)}
     monkeypatch.setitem(load.SETS, 'pairs', lambda: pairs())
     size = 12 * (192 + 16 + 4 + 8 + 4) / 1e6
@@ -219,7 +219,7 @@ def test_num_and_split_keep_pairs(monkeypatch) -> None:
 def test_openmoji_comes_in_pairs() -> None:
     source = load.load({'name': 'openmoji', 'size': 64, 'style': 'color', 'source': 'line'})
     color, line = (openmoji.openmoji(size=64, style=style, drop_duplicates=False).arrays for style in openmoji.STYLES)
-    places = openmoji.kept(source='line')
+    places = openmoji.indices(source='line')
     assert source.size == len(places) == 1617 and source.spec.fields['source'].shape == (64, 64, 1)
     np.testing.assert_array_equal(source.arrays['real'], color['real'][places])
     np.testing.assert_array_equal(source.arrays['source'], line['real'][places])
@@ -235,5 +235,5 @@ def test_openmoji_comes_in_pairs() -> None:
 
 
 def test_splits_of_pairs_are_disjoint() -> None:
-    parts = {split: openmoji.kept(split=split, source='line') for split in openmoji.SPLITS}
+    parts = {split: openmoji.indices(split=split, source='line') for split in openmoji.SPLITS}
     np.testing.assert_array_equal(np.sort(np.concatenate([parts['train'], parts['test']])), parts['all'])

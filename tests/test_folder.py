@@ -115,7 +115,7 @@ def test_folders_without_images_are_mistakes(tmp_path) -> None:
     assert not list((tmp_path / 'cache').iterdir())
 
 
-def test_folder_turns_images_upright_and_takes_their_centre(tmp_path) -> None:
+def test_folder_turns_images_upright_and_takes_their_center(tmp_path) -> None:
     picture = np.zeros((4, 8, 3), np.uint8)
     picture[:, 2:4] = 255  # the left half of the central square
     exif = Image.Exif()

@@ -106,11 +106,11 @@ def test_weights_as_they_are_where_there_are_no_averages(run: tuple, step: str) 
 
 
 def test_all_but_the_nets_begins_anew(run: tuple) -> None:
-    """Optimisers, step and key are those of a run of its own; averages begin where the nets do."""
+    """Optimizers, step and key are those of a run of its own; averages begin where the nets do."""
     folder, state = run
     system = system_of()
     start, _ = graft.read(options(folder), system)
-    made, untrained = state_of(graft.begun(system, start), 7), state_of(system, 7)
+    made, untrained = state_of(graft.start_from(system, start), 7), state_of(system, 7)
     same = lambda a, b: jax.tree.map(np.testing.assert_array_equal, a, b)
     weights = lambda state, net: Weights(state.params[net], state.stats[net])
     same(weights(made, 'generator'), state.ema['generator'])
@@ -125,7 +125,7 @@ def test_a_net_that_is_left_out_is_untrained(run: tuple) -> None:
     folder, state = run
     system = system_of()
     start, _ = graft.read(options(folder, nets=('critic',)), system)
-    made, untrained = state_of(graft.begun(system, start), 7), state_of(system, 7)
+    made, untrained = state_of(graft.start_from(system, start), 7), state_of(system, 7)
     jax.tree.map(np.testing.assert_array_equal, made.params['generator'], untrained.params['generator'])
     jax.tree.map(np.testing.assert_array_equal, made.params['critic'], state.params['critic'])
 
@@ -135,7 +135,7 @@ def test_fresh_layers_are_named_and_as_initialised(run: tuple) -> None:
     system = system_of(**{'critic.widths': (8, 8, 8)})
     start, said = graft.read(options(folder), system)
     assert 'fresh: critic/params/dense_2/bias, critic/params/dense_2/kernel, critic/stats/batch_stats/dense_2/u' in said
-    made, untrained = state_of(graft.begun(system, start), 7), state_of(system, 7)
+    made, untrained = state_of(graft.start_from(system, start), 7), state_of(system, 7)
     jax.tree.map(np.testing.assert_array_equal, made.params['critic']['dense_2'], untrained.params['critic']['dense_2'])
     np.testing.assert_array_equal(
         made.params['critic']['dense_1']['kernel'], state.params['critic']['dense_1']['kernel']

@@ -36,7 +36,7 @@ def test_fields_are_called_by_their_parts() -> None:
 def test_each_part_visits_each_of_its_examples_once_an_epoch() -> None:
     """5 and 3 examples, 15 at a time: three epochs of one part, five of the other, each in an order of its own."""
     source = joined(a=numbered(5), b=numbered(3), c=numbered(5))
-    fetch = jax.jit(lambda step: feed.fetch(source, feed.held(source), KEY, step, repeats=1, batch=15))
+    fetch = jax.jit(lambda step: feed.fetch(source, feed.held_arrays(source), KEY, step, repeats=1, batch=15))
     for step in range(3):
         batch = {name: whole_numbers(array)[0].ravel() for name, array in fetch(step).items()}
         for name, size in (('a', 5), ('b', 3), ('c', 5)):
@@ -51,7 +51,7 @@ def test_each_part_visits_each_of_its_examples_once_an_epoch() -> None:
 def test_a_part_knows_nothing_of_the_others() -> None:
     two, three = joined(a=pairs(9), b=numbered(4)), joined(a=pairs(9), b=numbered(6), aa=drawn())
     size = {'repeats': 1, 'batch': 8}
-    one, other = (feed.fetch(some, feed.held(some), KEY, 2, **size) for some in (two, three))
+    one, other = (feed.fetch(some, feed.held_arrays(some), KEY, 2, **size) for some in (two, three))
     for name in ('a', 'a_label', 'a_source'):
         np.testing.assert_array_equal(one[name], other[name])
 

@@ -94,9 +94,9 @@ def test_spectral_norm_reaches_one(layer, fan_in):
     for _ in range(60):
         variables = {**variables, **call(variables)}
     assert np.abs(variables['batch_stats']['u'] - first).max() > 0.01
-    normalised = np.asarray(kernel_of(layer, variables, train=False))
-    assert abs(np.linalg.svd(normalised)[1][0] - 1) < 0.01
-    np.testing.assert_allclose(normalised, matrix / np.linalg.svd(matrix)[1][0], rtol=0.01, atol=1e-3)
+    normalized = np.asarray(kernel_of(layer, variables, train=False))
+    assert abs(np.linalg.svd(normalized)[1][0] - 1) < 0.01
+    np.testing.assert_allclose(normalized, matrix / np.linalg.svd(matrix)[1][0], rtol=0.01, atol=1e-3)
 
 
 def test_one_power_iteration_a_training_call_and_none_else():

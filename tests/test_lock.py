@@ -26,7 +26,7 @@ HOLD = """
 import sys, time
 from pathlib import Path
 from gans.train import lock
-with lock.held(Path(sys.argv[1])):
+with lock.hold(Path(sys.argv[1])):
     print('held', flush=True)
     time.sleep(60)
 """
@@ -48,7 +48,7 @@ def contents(folder: Path) -> dict[str, tuple[int, bytes]]:
 def test_the_second_is_told_who_is_there_and_touches_nothing(tmp_path: Path) -> None:
     process = holding(tmp_path)
     before = contents(tmp_path)
-    with pytest.raises(UserError) as error, lock.held(tmp_path):
+    with pytest.raises(UserError) as error, lock.hold(tmp_path):
         pass
     said = f'{tmp_path}: process {process.pid} on {socket.gethostname()} has trained there since '
     assert str(error.value).startswith(said) and 'choose another --workdir' in str(error.value)
@@ -62,7 +62,7 @@ def test_a_lock_that_a_killed_process_leaves_stops_nobody(tmp_path: Path, capsys
     process.send_signal(signal.SIGKILL)
     process.wait()
     assert (tmp_path / '.lock').exists()
-    with lock.held(tmp_path):
+    with lock.hold(tmp_path):
         assert json.loads((tmp_path / '.lock').read_text())['process'] == os.getpid()
     assert not capsys.readouterr().err
 
@@ -70,22 +70,22 @@ def test_a_lock_that_a_killed_process_leaves_stops_nobody(tmp_path: Path, capsys
 def test_what_is_written_in_a_lock_decides_nothing(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
     """Process numbers come again, in other containers or after a restart; hosts are one another's neighbors."""
     (tmp_path / '.lock').write_text(json.dumps({'process': os.getppid(), 'host': 'elsewhere', 'since': 'noon'}))
-    with lock.held(tmp_path):
+    with lock.hold(tmp_path):
         pass
     said = capsys.readouterr().err
     assert f'process {os.getppid()} on elsewhere has trained there since noon' in said and said.count('\n') == 1
     for text in ('{"process', '{}', '5', '\0\0'):  # torn, or somebody else's
         (tmp_path / '.lock').write_text(text)
-        with lock.held(tmp_path):
+        with lock.hold(tmp_path):
             assert json.loads((tmp_path / '.lock').read_text())['process'] == os.getpid()
 
 
 def test_nothing_is_left(tmp_path: Path) -> None:
-    with pytest.raises(ZeroDivisionError), lock.held(tmp_path / 'new'):
+    with pytest.raises(ZeroDivisionError), lock.hold(tmp_path / 'new'):
         assert (tmp_path / 'new' / '.lock').exists()
         1 / 0  # noqa: B018
     assert not (tmp_path / 'new').exists()
-    with lock.held(tmp_path / 'kept'):
+    with lock.hold(tmp_path / 'kept'):
         (tmp_path / 'kept' / 'file').write_text('')
     assert [path.name for path in (tmp_path / 'kept').iterdir()] == ['file']
 
@@ -93,7 +93,7 @@ def test_nothing_is_left(tmp_path: Path) -> None:
 def test_a_folder_that_cannot_be_written(tmp_path: Path) -> None:
     (tmp_path / 'file').write_text('')
     said = r'cannot write to .*file/run: .*; choose another folder'
-    with pytest.raises(UserError, match=said), lock.held(tmp_path / 'file' / 'run'):
+    with pytest.raises(UserError, match=said), lock.hold(tmp_path / 'file' / 'run'):
         pass
 
 
@@ -108,7 +108,7 @@ def test_where_there_are_no_locks_that_is_said(why: int | None, tmp_path: Path, 
             raise OSError(why, os.strerror(why))
 
         monkeypatch.setattr(fcntl, 'flock', refuse)
-    with lock.held(tmp_path / 'run'):
+    with lock.hold(tmp_path / 'run'):
         said = capsys.readouterr().err
     assert said.startswith(f'{tmp_path}/run cannot be locked (') and said.count('\n') == 1
     assert said.endswith('see to it that no other process trains there\n')
@@ -121,7 +121,7 @@ def test_turns_are_taken(tmp_path: Path) -> None:
     def work() -> None:
         nonlocal inside, most, turns
         for _ in range(20):
-            with lock.held(tmp_path / 'run', wait=True):
+            with lock.hold(tmp_path / 'run', wait=True):
                 inside += 1
                 most = max(most, inside)
                 time.sleep(0.0005)
@@ -166,7 +166,7 @@ def test_processes_of_one_run_are_refused_together(tmp_path: Path) -> None:
     with socket.socket() as free:
         free.bind(('127.0.0.1', 0))
         port = free.getsockname()[1]
-    with lock.held(tmp_path):
+    with lock.hold(tmp_path):
         parts = [launching.launch(RING, tmp_path, f'--distributed=127.0.0.1:{port},2,{i}') for i in range(2)]
         said = [part.communicate(timeout=120)[1] for part in parts]
     assert [part.returncode for part in parts] == [2, 2], said
@@ -179,7 +179,7 @@ def test_processes_of_one_run_are_refused_together(tmp_path: Path) -> None:
 
 def test_two_launches_of_one_sweep(tmp_path: Path) -> None:
     args = (test_sweep.write(tmp_path), test_sweep.base(), tmp_path / 'out', 1)
-    with lock.held(tmp_path / 'out' / 'rows' / 'heavy'):
+    with lock.hold(tmp_path / 'out' / 'rows' / 'heavy'):
         before = contents(tmp_path / 'out')
         for row in (None, 'heavy'):
             with pytest.raises(UserError, match=r'rows/heavy: process .* has trained there since'):
@@ -192,15 +192,15 @@ def test_two_launches_of_one_sweep(tmp_path: Path) -> None:
 def test_a_run_of_a_sweep_that_is_trained_alone(tmp_path: Path) -> None:
     args = (test_sweep.write(tmp_path), test_sweep.base(), tmp_path / 'out', 1, None, 'python launch.py')
     said = r'rows/wild/seed_0: process .* has trained there since'
-    with lock.held(tmp_path / 'out' / 'rows' / 'wild' / 'seed_0'), pytest.raises(UserError, match=said):
+    with lock.hold(tmp_path / 'out' / 'rows' / 'wild' / 'seed_0'), pytest.raises(UserError, match=said):
         run.run(*args)
     assert not list((tmp_path / 'out').glob('rows/*/*/metrics.csv'))
 
 
 def test_a_run_is_locked_before_it_is_read(tmp_path: Path, monkeypatch) -> None:
     """Whatever the folder holds, also another's config: who trains there is what matters."""
-    monkeypatch.setattr(loop, 'setup', lambda config: None)
+    monkeypatch.setattr(loop, 'setup_stages', lambda config: (None,))
     (tmp_path / 'config.json').write_text('torn')
-    with lock.held(tmp_path), pytest.raises(UserError, match='has trained there since'):
+    with lock.hold(tmp_path), pytest.raises(UserError, match='has trained there since'):
         loop.train(test_sweep.base(), tmp_path)
     assert workdir.read_json(tmp_path / 'data.json', {}) == {}

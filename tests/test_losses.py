@@ -193,7 +193,7 @@ def test_games_with_targets_against_numpy(name, targets):
 
 
 @pytest.mark.parametrize('name', UNTARGETED)
-def test_unlabelled_games_against_numpy(name):
+def test_unlabeled_games_against_numpy(name):
     real, fake = scores()
     over_fake, over_real = real - fake.mean(), fake - real.mean()
     critic, generator = {

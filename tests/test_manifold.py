@@ -70,7 +70,7 @@ def test_as_prdc(n, m, mean):
 
 
 def test_small_modes_far_from_each_other():
-    """Toys: 1,000 points within 0.01 of a centre at distance 3, whose neighbours are 0.0003 apart."""
+    """Toys: 1,000 points within 0.01 of a center at distance 3, whose neighbors are 0.0003 apart."""
     ring = 3 * np.stack([np.cos(np.arange(3)), np.sin(np.arange(3))], 1).astype(np.float32)
     real = ring[np.arange(1500) % 3] + np.float32(0.01) * features(1500, 2)
     fake = ring[np.arange(1200) % 3] + np.float32(0.012) * features(1200, 2, seed=1)
@@ -103,7 +103,7 @@ def test_equal_distributions():
 @pytest.mark.parametrize('d', [2, 12, 40])
 @pytest.mark.parametrize('shift', [0, 1000])
 def test_copies_of_the_real_set_in_another_order(d, shift):
-    """Ties are ties: each open ball holds its centre and k - 1 others, its k-th neighbour lies on the surface."""
+    """Ties are ties: each open ball holds its center and k - 1 others, its k-th neighbor lies on the surface."""
     real = features(1500, d) + np.float32(shift)
     fake = real[np.random.default_rng(1).permutation(len(real))]
     assert ours(real, fake, 4) == (1, 1, 1, 1)
@@ -123,9 +123,9 @@ def test_a_collapsed_generator_is_precise_and_recalls_nothing():
 
 def test_dropped_modes_cost_recall_and_coverage_alone():
     """Four far modes, of which the fakes have two."""
-    centres = 50 * np.eye(4, dtype=np.float32)
-    real = features(1000, 4) + centres[np.arange(1000) % 4]
-    fake = features(1000, 4, seed=1) + centres[np.arange(1000) % 2]
+    centers = 50 * np.eye(4, dtype=np.float32)
+    real = features(1000, 4) + centers[np.arange(1000) % 4]
+    fake = features(1000, 4, seed=1) + centers[np.arange(1000) % 2]
     precision, recall = precision_recall(real, fake)
     density, coverage = density_coverage(real, fake)
     assert precision > 0.9 and 0.45 < recall <= 0.5 and density == pytest.approx(1, abs=0.1) and 0.45 < coverage <= 0.5
@@ -140,7 +140,7 @@ def test_a_stray_fake_stretches_recall_but_not_coverage():
 
 @pytest.mark.parametrize('d', [4, 300])
 def test_duplicates_are_at_no_distance(d):
-    """Of an image that stands there four times, the third neighbour is itself: a closed ball that holds its copies."""
+    """Of an image that stands there four times, the third neighbor is itself: a closed ball that holds its copies."""
     real = np.repeat(features(100, d, mean=5), 4, axis=0)
     assert (radii(real, 3) == 0).all() and (radii(real, 4) > 0).all()
     fake = real[::4]

@@ -25,7 +25,7 @@ def test_as_brute_force(n, m, d):
 
 
 @pytest.mark.parametrize('n', [2, BLOCK + 7])
-def test_an_example_is_no_neighbour_of_itself(n):
+def test_an_example_is_no_neighbor_of_itself(n):
     x = features(n, 3)
     expected = brute(x, x)
     np.fill_diagonal(expected, np.inf)
@@ -50,7 +50,7 @@ def test_of_equal_keys_the_first():
     np.testing.assert_array_equal(nearest(keys, keys)[0], np.arange(15) // 3 * 3)
 
 
-def test_copies_are_memorised():
+def test_copies_are_memorized():
     train = features(600, 20)
     assert memorization(train[100:300] + 0.01 * features(200, 20, seed=1), train) == 1
     assert memorization(np.repeat(train, 2, 0), np.repeat(train, 2, 0)) == 1  # exact, of examples that stand twice
@@ -70,7 +70,7 @@ def test_new_samples_of_the_true_distribution(d, share):
     np.testing.assert_allclose(memorization(fake, train), share, atol=0.02)
 
 
-def test_samples_of_a_wider_distribution_are_not_memorised():
+def test_samples_of_a_wider_distribution_are_not_memorized():
     assert memorization(3 * features(500, 20, seed=1), features(500, 20)) == 0
 
 

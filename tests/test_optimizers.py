@@ -1,4 +1,4 @@
-"""Optimisers against a plain transcription of PyTorch's formulas."""
+"""Optimizers against a plain transcription of PyTorch's formulas."""
 
 import jax
 import jax.numpy as jnp
@@ -16,7 +16,7 @@ STEPS = 20
 
 
 def ours(config, steps=STEPS, **kwargs):
-    """The trajectory [steps, 3] under the optimiser that the config describes."""
+    """The trajectory [steps, 3] under the optimizer that the config describes."""
     tx = optimizers.build(config, 'critic', **kwargs)
     with jax.enable_x64(True):
         x, rows = jnp.asarray(START), []
@@ -144,7 +144,7 @@ def test_clip_norm_is_of_all_parameters_together():
     np.testing.assert_allclose(new['a'], [-3.0, 0.0], rtol=1e-6)
 
 
-def test_gradients_are_clipped_before_the_optimiser():
+def test_gradients_are_clipped_before_the_optimizer():
     """Momentum of clipped gradients: two steps of -5 clipped to -1 give 1 + 1.5."""
     tx = optimizers.build({'name': 'sgd', 'learning_rate': 1.0, 'momentum': 0.5, 'clip_value': 1.0}, 'critic')
     x = jnp.zeros(1)
@@ -155,16 +155,16 @@ def test_gradients_are_clipped_before_the_optimiser():
     np.testing.assert_allclose(x, [2.5])
 
 
-@pytest.mark.parametrize('optimiser', ['sgd', 'adam'])
-def test_historical_averaging(optimiser):
+@pytest.mark.parametrize('optimizer', ['sgd', 'adam'])
+def test_historical_averaging(optimizer):
     """The gradient of weight |theta - mean|^2, the mean being of all theta until now, this one too."""
     adam_step, x, past, rows = NumpyAdam(), START, [], []
     for _ in range(STEPS):
         past.append(x)
         gradient = A @ x + 2 * 0.3 * (x - np.mean(past, 0))
-        x = x + (adam_step(gradient) if optimiser == 'adam' else -0.1 * gradient)
+        x = x + (adam_step(gradient) if optimizer == 'adam' else -0.1 * gradient)
         rows.append(x)
-    config = adam(0.1, 0.5, 0.9) if optimiser == 'adam' else {'name': 'sgd', 'learning_rate': 0.1}
+    config = adam(0.1, 0.5, 0.9) if optimizer == 'adam' else {'name': 'sgd', 'learning_rate': 0.1}
     np.testing.assert_allclose(ours({**config, 'historical_averaging': 0.3}), rows, rtol=1e-7)
 
 
@@ -302,7 +302,7 @@ def test_unknown_key(key, near):
         optimizers.build({'name': 'adam', key: 0.1}, 'generator')
 
 
-def test_key_of_another_optimiser():
+def test_key_of_another_optimizer():
     with pytest.raises(UserError, match="for 'rmsprop' 'b1'"):
         optimizers.build({'name': 'rmsprop', 'b1': 0.5}, 'critic')
 

@@ -7,33 +7,33 @@ import pytest
 from PIL import Image
 
 from gans.data import load
-from gans.data.part import chosen
+from gans.data.part import choose
 from gans.errors import UserError
 
 
 def test_each_class_keeps_its_share_and_has_one_at_least() -> None:
     labels = np.repeat([0, 1, 2], [30, 3, 1])
-    taken = [np.bincount(labels[chosen(34, num, labels)], minlength=3).tolist() for num in (1, 2, 3, 20, 34)]
+    taken = [np.bincount(labels[choose(34, num, labels)], minlength=3).tolist() for num in (1, 2, 3, 20, 34)]
     assert [sum(counts) for counts in taken] == [1, 2, 3, 20, 34]
     assert sum(count > 0 for count in taken[1]) == 2
     assert taken[2:] == [[1, 1, 1], [17, 2, 1], [30, 3, 1]]
     even = np.arange(1000) % 10
-    assert np.bincount(even[chosen(1000, 250, even)]).tolist() == [25] * 10
+    assert np.bincount(even[choose(1000, 250, even)]).tolist() == [25] * 10
 
 
 @pytest.mark.parametrize('labels', [None, np.arange(1000) % 7, np.repeat([3, -1], 500)])
 def test_a_part_is_random_ascending_and_lies_in_larger_ones(labels) -> None:
-    small, large = chosen(1000, 100, labels), chosen(1000, 400, labels)
+    small, large = choose(1000, 100, labels), choose(1000, 400, labels)
     assert len(set(small)) == 100 and (np.diff(small) > 0).all() and set(small) < set(large)
     assert abs(small.mean() - 500) < 100 and abs(np.diff(small).std() - 10) < 3  # as spread as chance would have it
-    np.testing.assert_array_equal(small, chosen(1000, 100, labels))
+    np.testing.assert_array_equal(small, choose(1000, 100, labels))
 
 
 def test_the_order_of_names_or_classes_does_not_matter() -> None:
     """Sorted by class, brightness or anything else, a part is like the whole."""
     values = np.sort(np.random.default_rng(0).normal(size=2000))
     for labels in (None, np.arange(2000) // 500):
-        part = values[chosen(2000, 500, labels)]
+        part = values[choose(2000, 500, labels)]
         assert abs(part.mean()) < 0.1 and abs(part.std() - 1) < 0.1
 
 

@@ -121,7 +121,7 @@ def test_dragan_looks_around_the_real_images_alone():
 
 
 @pytest.mark.parametrize('penalty', [wgan_gp, r1, r2])
-def test_an_example_is_penalised_by_itself(images, penalty):
+def test_an_example_is_penalized_by_itself(images, penalty):
     critic, _ = quadratic()
     whole = penalty()(critic, *images)
     part = penalty()(critic, *(x[2:5] for x in images))

@@ -90,7 +90,7 @@ def assert_same(both: tuple, alone: tuple, member: int, tolerance: float) -> Non
 
 
 def test_members_are_their_solo_runs() -> None:
-    """Three members on four devices, ten numbers: parameters, optimisers, averages, metrics, samples, to 1e-4."""
+    """Three members on four devices, ten numbers: parameters, optimizers, averages, metrics, samples, to 1e-4."""
     configs = members_of(toy(), NUMBERS)
     both = run(together(configs, NUMBERS), 1)
     assert both[0].step.tolist() == [STEPS] * 3

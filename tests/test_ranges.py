@@ -44,7 +44,7 @@ def test_every_number_has_a_range() -> None:
 
 
 def test_every_number_that_a_function_takes_has_a_range() -> None:
-    """Those of data sets, optimisers and nets."""
+    """Those of data sets, optimizers and nets."""
     taken = {
         f'data.{key}': default
         for name in [*load.SETS, 'folder:PATH', 'tfds:NAME']

@@ -1,4 +1,4 @@
-"""The dynamics 'simultaneous': both players move at once, from the same point, each with its own optimiser."""
+"""The dynamics 'simultaneous': both players move at once, from the same point, each with its own optimizer."""
 
 import jax
 import jax.numpy as jnp
@@ -54,7 +54,7 @@ def test_trajectory_of_the_dirac_gan(overrides, formulas):
 
 
 def test_both_players_see_the_old_parameters():
-    """Each moves as in turns when it alone is due, on the same keys and with its own optimiser."""
+    """Each moves as in turns when it alone is due, on the same keys and with its own optimizer."""
     config = ring(**{'optimizer.generator.learning_rate': 1e-2, 'optimizer.critic.learning_rate': 3e-3})
     together = build(config, Spec((2,)), Compute())
     config.dynamics = None

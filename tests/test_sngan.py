@@ -137,7 +137,7 @@ def test_names_are_resolutions():
 
 
 @pytest.mark.parametrize('net', ['sngan', 'resnet'])
-def test_every_kernel_of_the_critic_is_normalised(net):
+def test_every_kernel_of_the_critic_is_normalized(net):
     params, stats = weights(critic(net))
     paths = lambda tree, leaf: {p[:-1] for p, _ in jax.tree.leaves_with_path(tree) if p[-1].key == leaf}
     assert paths(stats['batch_stats'], 'u') == paths(params, 'kernel')

@@ -66,8 +66,8 @@ def test_what_is_held_out_does_not_hang_on_the_order_of_a_folder() -> None:
     assert (train.size, test.size) == (140, 20)
     assert np.ptp(np.bincount(test.arrays['label'], minlength=8)) <= 1
     assert sorted(numbers(train) + numbers(test)) == list(range(160))
-    unlabelled = images.hold(take_split(image_set(pixels), 'test'))
-    assert unlabelled.size == 20 and abs(np.mean(numbers(unlabelled)) - 80) < 40
+    unlabeled = images.hold(take_split(image_set(pixels), 'test'))
+    assert unlabeled.size == 20 and abs(np.mean(numbers(unlabeled)) - 80) < 40
 
 
 def test_sets_with_splits_of_their_own_use_them() -> None:

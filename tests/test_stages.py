@@ -254,8 +254,8 @@ def state_of(experiment: object, seed: int = 0) -> object:
     )  # fmt: skip
 
 
-def test_optimisers_pass_on_with_their_nets_or_not_at_all(config: ConfigDict) -> None:
-    """Where the batch alone changes all is carried over; where a net grows, its own optimiser begins anew."""
+def test_optimizers_pass_on_with_their_nets_or_not_at_all(config: ConfigDict) -> None:
+    """Where the batch alone changes all is carried over; where a net grows, its own optimizer begins anew."""
     both = changed(
         config, {'stages.big': None, 'stages.last': None, 'stages.batch': {'begin': 4, 'train.batch_size': 4}}
     )
@@ -333,7 +333,7 @@ def test_examples_are_numbered_on_without_a_gap(config: ConfigDict) -> None:
             streamed.append(np.ravel(raw['index']))
     places = np.concatenate(places)
     assert places.tolist() == list(range(10 * 16 + 6 * 8 + 8 * 8))
-    order = feed.shuffled(places, 100, np.asarray(feed.shuffle_seed(jax.random.key(0))))
+    order = feed.shuffle(places, 100, np.asarray(feed.shuffle_seed(jax.random.key(0))))
     assert np.concatenate(streamed).tolist() == order.tolist()
 
 
@@ -343,8 +343,8 @@ def test_examples_are_numbered_on_without_a_gap(config: ConfigDict) -> None:
 def test_a_run_of_three_stages(straight: Path, config: ConfigDict) -> None:
     columns = read_metrics(straight / 'metrics.csv')
     assert {BIG, LAST, END} <= set(columns['step'].astype(int))  # a stage's end is reported, though no cadence has it
-    penalised = columns['step'][np.isfinite(columns['r1/loss'])]
-    assert penalised.max() == LAST
+    penalized = columns['step'][np.isfinite(columns['r1/loss'])]
+    assert penalized.max() == LAST
     checkpoints = Checkpoints(straight / 'checkpoints')
     assert checkpoints.steps() == list(range(2, END + 1, 2))
     scores = {step: checkpoints.restore(None, step).score is not None for step in checkpoints.steps()}

@@ -98,7 +98,7 @@ def dcgan():
 
 
 @pytest.fixture(scope='module')
-def penalised():
+def penalized():
     """WGAN-GP under instance noise: everything that is random."""
     return Runner.of(experiment(**PENALISED))
 
@@ -288,13 +288,13 @@ def test_an_update_draws_anew_at_each_step_and_repeat():
 # What the results may not depend on.
 
 
-def test_micro_batches_equal_the_full_batch(penalised):
+def test_micro_batches_equal_the_full_batch(penalized):
     pieces = Runner.of(experiment(**PENALISED, **{'train.micro': 4}))
-    (a, logs_a), (b, logs_b) = (runner.run(data()[:3]) for runner in (penalised, pieces))
+    (a, logs_a), (b, logs_b) = (runner.run(data()[:3]) for runner in (penalized, pieces))
     assert_close(a.params, b.params, 1e-6)
     assert_close(a.opt, b.opt, 1e-6)
     assert_close(logs_a, logs_b, 1e-6)
-    assert moved(a.params, penalised.start().params) > 0.05
+    assert moved(a.params, penalized.start().params) > 0.05
 
 
 @pytest.mark.parametrize('changes', [{}, PENALISED | {'critic.norm': 'layer'}])
@@ -308,26 +308,26 @@ def test_what_is_computed_again_is_the_same(changes):
     assert_close(logs_a, logs_b, 1e-5)
 
 
-def test_a_run_is_a_function_of_its_seed(penalised):
-    (a, logs_a), (b, logs_b), (c, _) = (penalised.run(data(), seed) for seed in (3, 3, 4))
+def test_a_run_is_a_function_of_its_seed(penalized):
+    (a, logs_a), (b, logs_b), (c, _) = (penalized.run(data(), seed) for seed in (3, 3, 4))
     assert_same(a, b)
     assert_same(logs_a, logs_b)
     assert moved(a.params, c.params) > 1e-3
 
 
-def test_the_seed_of_the_step_matters_beside_that_of_the_weights(penalised):
-    start = penalised.start()
-    a, b = (penalised.step(start.replace(rng=jax.random.key(seed)), data()[0], BOTH)[0] for seed in (0, 1))
+def test_the_seed_of_the_step_matters_beside_that_of_the_weights(penalized):
+    start = penalized.start()
+    a, b = (penalized.step(start.replace(rng=jax.random.key(seed)), data()[0], BOTH)[0] for seed in (0, 1))
     assert moved(a.params, b.params) > 1e-4
 
 
-def test_resuming_is_exact(penalised):
+def test_resuming_is_exact(penalized):
     """The state is all that there is: nothing of a run lives elsewhere."""
-    whole, _ = penalised.run(data())
-    half, _ = penalised.run(data()[:2])
+    whole, _ = penalized.run(data())
+    half, _ = penalized.run(data()[:2])
     half = jax.tree.map(lambda x: jnp.array(x, copy=True), half)
     for batch in data()[2:]:
-        half, _ = penalised.step(half, batch, BOTH)
+        half, _ = penalized.step(half, batch, BOTH)
     assert_same(whole, half)
 
 
@@ -335,7 +335,7 @@ def test_resuming_is_exact(penalised):
 
 
 def test_lazy_term():
-    """A step of its own, `every` times as strong, of the same optimiser."""
+    """A step of its own, `every` times as strong, of the same optimizer."""
     config = experiment(**{'terms.r1.weight': 3.0, 'terms.r1.every': 4})
     config.optimizer.critic = adam()
     system = build(config, POINTS, Compute())
@@ -437,16 +437,16 @@ def assert_replicas_agree(states):
 
 
 @several
-def test_devices_equal_one_device(penalised):
-    one, logs_one = penalised.run(data())
-    four, logs_four = parallel(penalised.system, data(), penalised.start())
+def test_devices_equal_one_device(penalized):
+    one, logs_one = penalized.run(data())
+    four, logs_four = parallel(penalized.system, data(), penalized.start())
     assert_replicas_agree((four, logs_four))
     first = jax.tree.map(lambda x: x[0], four)
     assert_close(first.params, one.params, 1e-5)
     assert_close(first.opt, one.opt, 1e-5)
     assert first.step == one.step
     assert_close(jax.tree.map(lambda x: x[0], logs_four), logs_one, 1e-5)
-    assert moved(one.params, penalised.start().params) > 0.05
+    assert moved(one.params, penalized.start().params) > 0.05
 
 
 @several

@@ -103,7 +103,7 @@ def tanh_nets(role, *sizes):
 
 
 def surrogate(generator, state, z, real, game, optimizer, steps):
-    """f_K written out: the critic's k updates by the optimisers' textbook equations."""
+    """f_K written out: the critic's k updates by the optimizers' textbook equations."""
     numbers = OPTIMIZERS[optimizer]
     held = lambda name: ravel_pytree(optax.tree.get(state.opt['critic'], name))[0]
     fake = tanh_net(z, generator)
@@ -143,7 +143,7 @@ def surrogate(generator, state, z, real, game, optimizer, steps):
     ],
 )
 def test_gradient_is_that_of_finite_differences(game, optimizer, warm, steps, monkeypatch, same_latents):
-    """In float64, from an optimiser that is at its start or somewhere on its way, in random directions, to 1e-6."""
+    """In float64, from an optimizer that is at its start or somewhere on its way, in random directions, to 1e-6."""
     monkeypatch.setattr(nets, 'generator', lambda *_: tanh_nets('generator', 4, 5, 2))
     monkeypatch.setattr(nets, 'critic', lambda *_: tanh_nets('critic', 2, 6, 1))
     with jax.enable_x64(True):
@@ -216,7 +216,7 @@ def test_without_steps_it_is_the_plain_gan(same_latents):
 
 
 def test_the_critic_takes_its_own_step_alone(same_latents):
-    """What is unrolled is forgotten: the critic, its optimiser and its statistics are those of the plain GAN."""
+    """What is unrolled is forgotten: the critic, its optimizer and its statistics are those of the plain GAN."""
     options = {'critic.norm': 'spectral', 'generator.norm': 'batch', 'optimizer.critic.learning_rate': 0.01}
     ours, plain = made(**options), made(system='gan', **options)
     state = first(ours)

@@ -27,7 +27,7 @@ from gans.cost.stopwatch import (
     planned_bytes,
     product_run,
     report_seconds,
-    timed,
+    time_in_turns,
 )
 from gans.cost.text import format_benchmark
 from gans.data import feed
@@ -60,7 +60,7 @@ def benchmark(config: ml_collections.ConfigDict, folder: Path, profile: bool = F
     own = folder / f'.benchmark-{jax.process_index()}'  # on the disk that a run would write to
     for experiment in experiments:
         traces = folder / 'profile' / experiment.stage if profile and primary else None
-        with lock.held(own), _emptied(own / 'files'):
+        with lock.hold(own), _empty(own / 'files'):
             found.append(measure(experiment, own / 'files', traces, Effort()))
         if experiment.since:
             lines += ['', passes(experiments, experiment)]
@@ -95,16 +95,16 @@ def measure(experiment: Experiment, own: Path, traces: Path | None, effort: Effo
             'device_peak': device_bytes(),
         }
         product, product_flops = product_run(experiment, effort.side)
-        found = timed({'step': run, 'product': product}, effort.windows, effort.seconds)
+        found = time_in_turns({'step': run, 'product': product}, effort.windows, effort.seconds)
         step, limit = found['step'], product_flops * max(found['product'].rates)
         limit *= experiment.devices / (jax.local_device_count() if experiment.axis_name else 1)  # of all processes
         del product
-        trace = _traced(run, traces) if traces else None
+        trace = _trace(run, traces) if traces else None
         say('the parts of it')
         start, parts = experiment.init(), (math.ceil(effort.windows / 2), effort.seconds / 2)
         updates = measure_updates(experiment, start, raw, *parts)
         fetch = Run(experiment, [fetch_call(experiment)], jnp.int32(0), itertools.repeat(program.one(experiment, raw)))
-        fetched = timed({'fetch': fetch}, *parts)['fetch'].step
+        fetched = time_in_turns({'fetch': fetch}, *parts)['fetch'].step
         state, metrics = program.place(experiment, start), jax.tree.map(jnp.zeros_like, run.metrics)
         beside = report_seconds(experiment, state, metrics, period[-1], own / 'reports', effort.rounds)
         beside['checkpoints'] = checkpoint_seconds(experiment, state, own / 'checkpoints', effort.rounds)
@@ -163,7 +163,7 @@ def measure_updates(
             state = program.place(of, jax.tree.map(jnp.copy, start))
             calls = compile_calls(of, [((due, per_call),)], state, raw).calls
             runs[key], peaks[key] = Run(of, calls, state, itertools.repeat(raw)), planned_bytes(calls)
-    found, result = timed(runs, windows, seconds), {}
+    found, result = time_in_turns(runs, windows, seconds), {}
     for update in experiment.system.updates:
         whole, without = (update.name, 'whole'), (update.name, 'plain')
         timing, of_terms = found[whole], None
@@ -245,18 +245,18 @@ def _without_terms(experiment: Experiment) -> Experiment | None:
     return setup(config, experiment.devices, experiment.source)
 
 
-def _traced(run: Run, folder: Path) -> Path:
+def _trace(run: Run, folder: Path) -> Path:
     """Writes a trace of some calls, and returns its folder."""
-    with jax.profiler.trace(workdir.made(folder), create_perfetto_trace=True):
+    with jax.profiler.trace(workdir.make_folder(folder), create_perfetto_trace=True):
         run.go(PROFILED)
     return max(folder.glob('plugins/profile/*/perfetto_trace.json.gz'), key=lambda path: path.stat().st_mtime)
 
 
 @contextlib.contextmanager
-def _emptied(folder: Path) -> Iterator[None]:
+def _empty(folder: Path) -> Iterator[None]:
     """The folder is there and empty, and gone afterwards; what a killed process has left in it goes too."""
     shutil.rmtree(folder, ignore_errors=True)
-    workdir.made(folder)
+    workdir.make_folder(folder)
     try:
         yield
     finally:

@@ -22,10 +22,10 @@ def describe(config: ml_collections.ConfigDict) -> str:
     """
     experiments = setup_stages(config)
     heads = ['', *(f'\n{passes(experiments, each)}\n' for each in experiments[1:])]
-    return '\n'.join(head + _described(each) for head, each in zip(heads, experiments, strict=True))
+    return '\n'.join(head + _describe_stage(each) for head, each in zip(heads, experiments, strict=True))
 
 
-def _described(experiment: Experiment) -> str:
+def _describe_stage(experiment: Experiment) -> str:
     config, state = experiment.config, experiment.abstract()
     shares, train = experiment.shares, config.train
     lines = [
@@ -38,7 +38,7 @@ def _described(experiment: Experiment) -> str:
         *(f'  {line}' for line in _schedule(experiment)),
         'parameters',
         *(f'  {name:<11}{count(tree):,}' for name, tree in state.params.items()),
-        f'state        {size_of(state) / 1e6:,.1f} MB (parameters, statistics, optimisers, averages)',
+        f'state        {size_of(state) / 1e6:,.1f} MB (parameters, statistics, optimizers, averages)',
         f'FLOPs        {flops(experiment):.3g} a step (XLA\'s count, all updates due)',
     ]
     return '\n'.join(lines)
@@ -114,24 +114,24 @@ def flops(experiment: Experiment, due: tuple[str, ...] | None = None) -> float:
     due = tuple(update.name for update in experiment.system.updates) if due is None else due
     single = experiment._replace(axis_name=None, devices=1)
     steps, raw = program.make_steps(single), program.abstract_raw(single)
-    return counted(jax.make_jaxpr(lambda state, raw: steps(state, raw, ((due, 1),)))(single.abstract(), raw))
+    return count_flops(jax.make_jaxpr(lambda state, raw: steps(state, raw, ((due, 1),)))(single.abstract(), raw))
 
 
-def counted(jaxpr: ClosedJaxpr) -> float:
+def count_flops(jaxpr: ClosedJaxpr) -> float:
     """XLA's count of a program's operations, but for loops of known length, whose bodies XLA counts once."""
     cost = jax.jit(jaxpr_as_fun(jaxpr)).lower(*jaxpr.in_avals).cost_analysis() or {}
-    return float(cost.get('flops', float('nan'))) + _uncounted(jaxpr.jaxpr)
+    return float(cost.get('flops', float('nan'))) + _count_loops(jaxpr.jaxpr)
 
 
-def _uncounted(jaxpr: Jaxpr) -> float:
+def _count_loops(jaxpr: Jaxpr) -> float:
     """What XLA's count of a program leaves out."""
     total = 0.0
     for equation in jaxpr.eqns:
         inner = [leaf for leaf in jax.tree.leaves(list(equation.params.values())) if hasattr(leaf, 'eqns')]
         if equation.primitive.name != 'scan':
-            total += sum(_uncounted(each) for each in inner)
+            total += sum(_count_loops(each) for each in inner)
             continue
         body, length, unroll = (equation.params[name] for name in ('jaxpr', 'length', 'unroll'))
         seen = length if unroll >= length else unroll + length % unroll  # bodies written out, and those left over
-        total += seen * _uncounted(body.jaxpr) + (counted(body) * (length - seen) if length > seen else 0.0)
+        total += seen * _count_loops(body.jaxpr) + (count_flops(body) * (length - seen) if length > seen else 0.0)
     return total

@@ -114,7 +114,7 @@ class Timing(NamedTuple):
         return [self.steps / seconds for seconds in self.seconds]
 
 
-def timed(runs: Mapping[str, Run], windows: int, seconds: float) -> dict[str, Timing]:
+def time_in_turns(runs: Mapping[str, Run], windows: int, seconds: float) -> dict[str, Timing]:
     """Times runs in turns, so that a busy machine is busy for all of them.
 
     Args:

@@ -24,12 +24,12 @@ from gans.errors import unknown
 class Modes(NamedTuple):
     """The truth about a mixture of Gaussians of equal weight, for counting modes."""
 
-    centres: np.ndarray  # [K, d]
+    centers: np.ndarray  # [K, d]
     sigma: float  # standard deviation in each direction
 
 
 class Source(NamedTuple):
-    """A data set. Raw examples are dicts: 'real', if labelled 'label' (int32), and the fields of `spec.fields`, each as
+    """A data set. Raw examples are dicts: 'real', if labeled 'label' (int32), and the fields of `spec.fields`, each as
     its kind is stored (images as uint8).
     """
 
@@ -75,7 +75,7 @@ def _finish(fields: tuple[tuple[str, kinds.Kind], ...]) -> Callable[[dict[str, A
     return lambda raw, keys: {**raw, **{name: kind.finish(raw[name]) for name, kind in fields}}
 
 
-def stored(source: Source) -> dict[str, jax.ShapeDtypeStruct]:
+def stored_shapes(source: Source) -> dict[str, jax.ShapeDtypeStruct]:
     """Shape and type of each field of one raw example; of a streamed set the first is read, a drawn set has none."""
     if source.arrays is None and source.read is None:
         return {}

@@ -67,7 +67,7 @@ def _scaled(image: Image) -> Image:
         values = np.where(values == image.info['transparency'], top, values)
     if tags.get(PHOTOMETRIC) == 0:  # which Pillow minds up to 8 bits
         values = top - values
-    # The high byte of integers, as Pillow takes it of colours.
+    # The high byte of integers, as Pillow takes it of colors.
     grey = np.round(values * (255 / top)) if image.mode == 'F' else values.astype(np.int64) * 256 // (top + 1)
     return Image.fromarray(grey.astype(np.uint8))
 

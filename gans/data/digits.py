@@ -4,7 +4,7 @@ import numpy as np
 
 from gans.data.base import Source
 from gans.data.idx import left_out
-from gans.data.images import image_set, pixels, resized
+from gans.data.images import image_set, pixels, resize
 from gans.errors import UserError, unknown
 
 SPLITS = ('all', 'train', 'test')
@@ -26,7 +26,7 @@ def digits(*, size: int = 8, without: str | int | None = None, split: str = 'all
         raise UserError("data.name 'digits' needs scikit-learn; `pip install scikit-learn`") from None
     data = load_digits()
     images = np.round(data.images * (255 / 16)).astype(np.uint8)[..., None]  # 17 levels of grey
-    source = left_out(image_set(resized(images, pixels(size)), data.target, tuple('0123456789')), without)
+    source = left_out(image_set(resize(images, pixels(size)), data.target, tuple('0123456789')), without)
     test = np.arange(source.size) % 8 == 7
     chosen = {'all': test | True, 'train': ~test, 'test': test}[split]
     arrays = {name: array[chosen] for name, array in source.arrays.items()}

@@ -1,7 +1,7 @@
 """Batches as functions of (seed, step): starting at any step, on any number of devices, gives the same examples.
 
 All examples of a run are numbered by one global counter. A position of the counter says which example of the set comes
-there (`shuffled`: each epoch is a new permutation) and which key finishes it. Nothing is remembered between steps.
+there (`shuffle`: each epoch is a new permutation) and which key finishes it. Nothing is remembered between steps.
 Each part of a joined set goes by the same counter, with a permutation and keys of its own.
 """
 
@@ -15,11 +15,11 @@ import numpy as np
 
 from gans import memory
 from gans.core import Array, Batch, Tree
-from gans.data.base import Source, stored
+from gans.data.base import Source, stored_shapes
 from gans.data.joined import merge, part_key
 from gans.ops.random import example_keys
 
-ROUNDS = 6  # of the permutation: with 3 neighbours correlate, with 6 all statistics are those of chance
+ROUNDS = 6  # of the permutation: with 3 neighbors correlate, with 6 all statistics are those of chance
 EXAMPLES = 2**32  # limit of the global counter: steps x repeats x batch may not exceed it
 
 
@@ -52,7 +52,7 @@ def origin_of(begin: int, seen: int, repeats: int, batch: int) -> int:
     return (seen - begin * repeats * batch) % EXAMPLES
 
 
-def shuffled(places: Array, size: int, seed: Array) -> Array:
+def shuffle(places: Array, size: int, seed: Array) -> Array:
     """Which of `size` examples comes at each place of the counter: uint32 of the same shape, in [0, size).
 
     Epoch e, the places from e * size to (e + 1) * size - 1, visits each example exactly once, in an order given by
@@ -66,9 +66,9 @@ def shuffled(places: Array, size: int, seed: Array) -> Array:
     """
     bits = max((size - 1).bit_length(), 1)
     mask, shift = np.uint32(2**bits - 1), np.uint32((bits + 1) // 2)
-    epoch = _scrambled(_scrambled(places // np.uint32(size) ^ seed[0]) ^ seed[1])
-    factors = [_scrambled(epoch + np.uint32(2 * n)) | np.uint32(1) for n in range(ROUNDS)]
-    addends = [_scrambled(epoch + np.uint32(2 * n + 1)) for n in range(ROUNDS)]
+    epoch = _scramble(_scramble(places // np.uint32(size) ^ seed[0]) ^ seed[1])
+    factors = [_scramble(epoch + np.uint32(2 * n)) | np.uint32(1) for n in range(ROUNDS)]
+    addends = [_scramble(epoch + np.uint32(2 * n + 1)) for n in range(ROUNDS)]
 
     def permuted(x: Array) -> Array:
         for factor, addend in zip(factors, addends, strict=True):
@@ -84,7 +84,7 @@ def shuffled(places: Array, size: int, seed: Array) -> Array:
     return jax.lax.while_loop(lambda x: (x >= size).any(), lambda x: jnp.where(x < size, x, permuted(x)), x)
 
 
-def _scrambled(x: Array) -> Array:
+def _scramble(x: Array) -> Array:
     """A uint32 whose every bit depends on every bit of the given one (the finaliser of MurmurHash3)."""
     x = (x ^ x >> np.uint32(16)) * np.uint32(0x85EBCA6B)
     x = (x ^ x >> np.uint32(13)) * np.uint32(0xC2B2AE35)
@@ -96,9 +96,9 @@ def shuffle_seed(key: Array) -> Array:
     return jax.random.bits(jax.random.fold_in(key, 0), (2,), jnp.uint32)
 
 
-def held(source: Source) -> Tree:
+def held_arrays(source: Source) -> Tree:
     """What `fetch` takes as `raw` of a set that is not streamed, on the host: the same for all steps."""
-    return {name: held(part) for name, part in source.parts.items()} if source.parts else source.arrays or {}
+    return {name: held_arrays(part) for name, part in source.parts.items()} if source.parts else source.arrays or {}
 
 
 def abstract(source: Source, repeats: int, local: int) -> Tree:
@@ -106,7 +106,7 @@ def abstract(source: Source, repeats: int, local: int) -> Tree:
     if source.parts:
         return {name: abstract(part, repeats, local) for name, part in source.parts.items()}
     lead = (repeats, local) if source.placement == 'streamed' else (source.size,)
-    return {name: jax.ShapeDtypeStruct((*lead, *one.shape), one.dtype) for name, one in stored(source).items()}
+    return {name: jax.ShapeDtypeStruct((*lead, *one.shape), one.dtype) for name, one in stored_shapes(source).items()}
 
 
 def shapes(source: Source, num: int) -> dict[str, jax.ShapeDtypeStruct]:
@@ -145,7 +145,7 @@ def fetch(
     places = positions(step, repeats, batch, offset, local, origin)  # [repeats, local]
     lead, places = places.shape, jnp.ravel(places)
     if source.arrays is not None:
-        index = shuffled(places, source.size, shuffle_seed(key))
+        index = shuffle(places, source.size, shuffle_seed(key))
         raw = {name: jnp.asarray(array).at[index].get(mode='promise_in_bounds') for name, array in raw.items()}
     else:
         raw = {name: array.reshape(-1, *array.shape[2:]) for name, array in raw.items()}
@@ -199,7 +199,7 @@ def _reader(source: Source, key: Array) -> Callable[[np.ndarray], Tree]:
     seed = np.asarray(shuffle_seed(key))
 
     def read(places: np.ndarray) -> Tree:
-        raw = source.read(shuffled(places, source.size, seed).ravel())
+        raw = source.read(shuffle(places, source.size, seed).ravel())
         return {name: array.reshape(*places.shape, *array.shape[1:]) for name, array in raw.items()}
 
     return read
@@ -227,7 +227,7 @@ def chunks(source: Source, num: int, key: Array) -> Iterator[dict[str, np.ndarra
     for start in range(0, num, chunk):  # all of one shape, so that one program is compiled
         places, raw = np.arange(start, start + chunk, dtype=np.uint32), {}
         if source.size is not None:
-            index = shuffled(places, source.size, seed)
+            index = shuffle(places, source.size, seed)
             arrays = source.arrays
             raw = source.read(index) if arrays is None else {name: array[index] for name, array in arrays.items()}
         finished = jax.device_get(finish(raw, key, places))

@@ -78,7 +78,7 @@ def pictures_in(root: Path) -> Listing:
                 names.append((place / name).relative_to(root))
             else:
                 left[suffix or 'without a suffix'] += 1
-    said = _told(left)
+    said = _list_kinds(left)
     if not names:
         there = f' (left out: {said})' if said else ''
         raise UserError(f"no image lies in '{root}'{there}; wanted are files such as .jpg, .png, .tif and .webp")
@@ -105,7 +105,7 @@ def is_run(place: Path) -> bool:
     return False
 
 
-def _told(left: Counter[str]) -> str:
+def _list_kinds(left: Counter[str]) -> str:
     """'5 .txt, 1 .db, 1 hidden': the most frequent first, and not more kinds than one can read."""
     kinds = sorted((-count, kind) for kind, count in left.items() if count)
     others = -sum(count for count, _ in kinds[KINDS:])

@@ -59,7 +59,7 @@ def folder(path: str, *, size: int = 64, channels: int = 3, strict: bool = False
     if not root.is_dir():
         raise UserError(f"there is no folder '{path}'; give data.name as folder:PATH")
     names, groups = pictures_in(root)
-    images, report = _decoded(root, names, size, channels, Path(cache).expanduser() if cache else home())
+    images, report = _load_or_decode(root, names, size, channels, Path(cache).expanduser() if cache else home())
     for name, error in report.unreadable.items():
         if strict:
             raise UserError(f"cannot read '{root / name}' ({error}); remove it or leave data.strict False")
@@ -78,23 +78,23 @@ def folder(path: str, *, size: int = 64, channels: int = 3, strict: bool = False
     return source._replace(digest=digest_of(source.arrays, {'real': report.sha256}))
 
 
-def _decoded(root: Path, names: list[Path], size: int, channels: int, cache: Path) -> tuple[np.ndarray, Report]:
+def _load_or_decode(root: Path, names: list[Path], size: int, channels: int, cache: Path) -> tuple[np.ndarray, Report]:
     """The readable images uint8 [N, size, size, channels]; cached if possible."""
     files = [(str(name), *_dates(root / name)) for name in names]
     key = json.dumps([DECODING, str(root.resolve()), size, channels, files])  # all that the result depends on
     done = cache / hashlib.sha256(key.encode()).hexdigest()[:32]
-    kept, why = _kept(done, size, channels), None
+    kept, why = _read_cached(done, size, channels), None
     if kept is None:
         shutil.rmtree(done, ignore_errors=True)  # what is there is damaged
         try:
             _write(done, root, _decode(root, names, size, channels))
         except OSError as error:  # another run may have been first
             why = error
-        kept = _kept(done, size, channels)
+        kept = _read_cached(done, size, channels)
     if kept is None:
         logging.warning("cannot keep decoded images in '%s' (%s); decoding into memory", cache, why)
         images = []
-        report = _gathered(root, _decode(root, names, size, channels), images.append)
+        report = _gather(root, _decode(root, names, size, channels), images.append)
         kept = np.stack(images), report
     return kept
 
@@ -109,7 +109,7 @@ def _dates(path: Path) -> tuple[int, ...]:
     return found.st_mtime_ns, found.st_ctime_ns, found.st_size
 
 
-def _kept(done: Path, size: int, channels: int) -> tuple[np.ndarray, Report] | None:
+def _read_cached(done: Path, size: int, channels: int) -> tuple[np.ndarray, Report] | None:
     """What `_write` wrote, if it is there and whole."""
     try:
         report = Report(**json.loads((done / 'report.json').read_text(encoding='utf-8')))
@@ -125,14 +125,14 @@ def _write(done: Path, root: Path, rows: Rows) -> None:
     making = Path(tempfile.mkdtemp(prefix='making-', dir=done.parent))
     try:
         with open(making / 'images.uint8', 'wb') as file:
-            report = _gathered(root, rows, lambda image: file.write(image.tobytes()))
+            report = _gather(root, rows, lambda image: file.write(image.tobytes()))
         (making / 'report.json').write_text(json.dumps(report._asdict()), encoding='utf-8')
         making.replace(done)
     finally:
         shutil.rmtree(making, ignore_errors=True)
 
 
-def _gathered(root: Path, rows: Rows, keep: Callable[[np.ndarray], Any]) -> Report:
+def _gather(root: Path, rows: Rows, keep: Callable[[np.ndarray], Any]) -> Report:
     """Keeps the images, and reports. Raises UserError if there is none."""
     content, unreadable, readable, several = hashlib.sha256(), {}, 0, 0
     for name, image, frames in rows:

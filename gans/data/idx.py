@@ -7,7 +7,7 @@ import numpy as np
 
 from gans.data import tfds
 from gans.data.base import Source, class_number
-from gans.data.images import image_set, pixels, resized, whole
+from gans.data.images import image_set, pixels, resize, whole
 from gans.errors import UserError, unknown
 
 FILES = {'train': 'train', 'test': 't10k'}
@@ -73,7 +73,7 @@ def _load(
             images, labels = read_idx(images, 3)[..., None], read_idx(labels, 1)
             if len(images) != len(labels):
                 raise UserError(f"'{place}' holds {len(images)} images and {len(labels)} labels; get its files anew")
-            return image_set(_sized(images, size), labels, classes)
+            return image_set(_resize(images, size), labels, classes)
     wanted = f'{FILES[split]}-images-idx3-ubyte(.gz) and {FILES[split]}-labels-idx1-ubyte(.gz)'
     if folder:
         raise UserError(f"data.folder '{folder}' lacks {wanted}; point it to the set's IDX files")
@@ -81,7 +81,7 @@ def _load(
         raw = whole(tfds.tfds(name, split=split))
     except UserError as error:
         raise UserError(f'no {name} here: {advice}set data.folder to a folder with {wanted}, or: {error}') from None
-    return image_set(_sized(raw['real'], size), raw['label'], classes)
+    return image_set(_resize(raw['real'], size), raw['label'], classes)
 
 
 def read_idx(path: Path, dims: int) -> np.ndarray:
@@ -102,7 +102,7 @@ def _find(folder: str, stem: str) -> Path | None:
     return next((path for path in (Path(folder, stem), Path(folder, f'{stem}.gz')) if path.is_file()), None)
 
 
-def _sized(images: np.ndarray, size: int) -> np.ndarray:
+def _resize(images: np.ndarray, size: int) -> np.ndarray:
     if (images.shape[1], size) == (28, 32):
         return np.pad(images, ((0, 0), (2, 2), (2, 2), (0, 0)))
-    return resized(images, size)
+    return resize(images, size)

@@ -38,7 +38,7 @@ def pixels(value: int, key: str = 'size') -> int:
     return value
 
 
-def resized(images: np.ndarray, size: int) -> np.ndarray:
+def resize(images: np.ndarray, size: int) -> np.ndarray:
     """uint8 images [N, H, W, C] as [N, size, size, C], each by `square`."""
     from PIL import Image
 
@@ -69,7 +69,7 @@ def hold(source: Source) -> Source:
 
 
 def square(image: Image, size: int, channels: int, crop: int | None = None) -> np.ndarray:
-    """The centre of an image, uint8 [size, size, channels].
+    """The center of an image, uint8 [size, size, channels].
 
     Args:
         image: of Pillow, of any size, 'L' or 'RGB' (see `gans.data.decode.eight_bits`).

@@ -9,7 +9,7 @@ from typing import Any
 
 from gans.configs import drop_none
 from gans.data import digits, folder, idx, openmoji, stacked, tfds, toys
-from gans.data.base import Source, digest_of, stored
+from gans.data.base import Source, digest_of, stored_shapes
 from gans.data.images import whole
 from gans.data.joined import joined
 from gans.data.part import say_empty, take, take_split
@@ -54,9 +54,9 @@ def load(config: Mapping[str, Any]) -> Source:
     """
     asked = sections(config)
     max_mb = drop_none(config).get('on_device_max_mb', 2000)
-    made = {part: _of_part(part, _made, options) for part, options in asked.items()}
+    made = {part: _of_part(part, _make, options) for part, options in asked.items()}
     held = sum(_size_in_bytes(source) for source in made.values()) <= max_mb * 1e6
-    parts = {part: _of_part(part, _prepared, made[part], asked[part], held) for part in made}
+    parts = {part: _of_part(part, _prepare, made[part], asked[part], held) for part in made}
     return parts[''] if '' in parts else joined(**parts)
 
 
@@ -159,7 +159,7 @@ def _of_part(part: str, make: Callable[..., Source], *args: Any) -> Source:
         raise UserError(f'data.{part}: {error}') if part else error from None
 
 
-def _made(options: Mapping[str, Any]) -> Source:
+def _make(options: Mapping[str, Any]) -> Source:
     """The examples that are asked for, wherever their set's own function has put them."""
     options = {key: value for key, value in options.items() if key not in SEEN}
     name = options.pop('name', '')
@@ -177,7 +177,7 @@ def _made(options: Mapping[str, Any]) -> Source:
     return source if num is None else take(source, num)
 
 
-def _prepared(source: Source, options: Mapping[str, Any], held: bool) -> Source:
+def _prepare(source: Source, options: Mapping[str, Any], held: bool) -> Source:
     """The set where it is to lie, and as training is to see it."""
     if held and source.placement == 'streamed':
         source = source._replace(arrays=whole(source), read=None)
@@ -193,4 +193,4 @@ def _prepared(source: Source, options: Mapping[str, Any], held: bool) -> Source:
 
 def _size_in_bytes(source: Source) -> int:
     """Of all examples as they are stored; 0 for a drawn set."""
-    return (source.size or 0) * sum(math.prod(one.shape) * one.dtype.itemsize for one in stored(source).values())
+    return (source.size or 0) * sum(math.prod(one.shape) * one.dtype.itemsize for one in stored_shapes(source).values())

@@ -1,6 +1,6 @@
 """OpenMoji: real images that need no download; the atlases beside this file are CC BY-SA 4.0, see their LICENSE.
 
-1,644 emoji of Unicode (without skin tones, components, flags), each in colour and as a line drawing that fits it, with
+1,644 emoji of Unicode (without skin tones, components, flags), each in color and as a line drawing that fits it, with
 8 groups, 95 subgroups and captions. Packed by gans/data/openmoji_atlas/pack.py.
 """
 
@@ -35,7 +35,7 @@ def openmoji(
         style: 'color' [size, size, 3] or 'line' [size, size, 1], grey.
         split: 'all', or 'test' for every eighth of the list and 'train' for the others.
         drop_duplicates: leave out images that come again (at 64 pixels, exactly) and blank ones, which leaves 1,618 of
-            1,644 in colour and 1,580 lines; without, the styles are aligned: image i of 'line' is that of image i of
+            1,644 in color and 1,580 lines; without, the styles are aligned: image i of 'line' is that of image i of
             'color'.
         group: 'all', or one of the 8 groups, or one of the 95 subgroups ('animal-mammal'); the labels stay the same.
         source: the other style, as field 'source' of each example. Which images come again is decided by `style` alone:
@@ -51,7 +51,7 @@ def openmoji(
     if source == style:
         raise UserError(f'data.source={source} is data.style itself; take the other of {" and ".join(STYLES)}')
     images = {'real': _images(style)} | ({} if source is None else {'source': _images(source, 'data.source')})
-    keep = kept(style, split, drop_duplicates, source)
+    keep = indices(style, split, drop_duplicates, source)
     groups = [emoji['group'] for emoji in captions()]
     classes = tuple(dict.fromkeys(groups))
     if group != 'all':
@@ -64,7 +64,7 @@ def openmoji(
     return image_set(fields.pop('real'), labels[keep], classes, **fields)
 
 
-def kept(
+def indices(
     style: str = 'color', split: str = 'all', drop_duplicates: bool = True, source: str | None = None
 ) -> np.ndarray:
     """The places in `captions()` of the images that `openmoji` with these arguments gives, in order."""

@@ -22,7 +22,7 @@ def take(source: Source, num: int) -> Source:
     if source.size is None or not 1 <= num <= source.size:
         there = 'is drawn without end' if source.size is None else f'has {source.size:,} examples'
         raise UserError(f'data.num={num:,}, but this set {there}: leave it off, or take fewer')
-    return source if num == source.size else _taken(source, chosen(source.size, num, _labels(source)))
+    return source if num == source.size else _take_places(source, choose(source.size, num, _labels(source)))
 
 
 def take_split(source: Source, which: str) -> Source:
@@ -39,11 +39,11 @@ def take_split(source: Source, which: str) -> Source:
         return source
     if source.size < 2:
         raise UserError(f"data.split={which}, but this set has one example only: take data.split=all, or more examples")
-    train = chosen(source.size, source.size - max(1, source.size // 8), _labels(source))
-    return _taken(source, train if which == 'train' else np.setdiff1d(np.arange(source.size), train))
+    train = choose(source.size, source.size - max(1, source.size // 8), _labels(source))
+    return _take_places(source, train if which == 'train' else np.setdiff1d(np.arange(source.size), train))
 
 
-def _taken(source: Source, places: np.ndarray) -> Source:
+def _take_places(source: Source, places: np.ndarray) -> Source:
     """The examples at some places of a set, which are read; whether they are held is decided later."""
     arrays, read = source.arrays, source.read
     look = (lambda i: {name: array[i] for name, array in arrays.items()}) if arrays else read
@@ -62,7 +62,7 @@ def _labels(source: Source) -> np.ndarray | None:
     return source.arrays.get('label') if source.arrays else source.labels and source.labels()
 
 
-def chosen(size: int, num: int, labels: np.ndarray | None = None) -> np.ndarray:
+def choose(size: int, num: int, labels: np.ndarray | None = None) -> np.ndarray:
     """`num` of `size` places, int64, ascending: at random, but of classes in their shares.
 
     Each class has one at least, if there are not more classes than places; its examples are taken in a random order,

@@ -70,8 +70,8 @@ def tfds(
     elif size is None and (height is None or height != width):
         raise UserError(f"images of '{name}' have the shape {height} x {width}; set data.size, such as 64")
     size, channels = pixels(crop or height if size is None else size), 1 if channels == 1 else 3
-    labelled = 'label' in found and isinstance(found['label'], features.ClassLabel)
-    classes = tuple(found['label'].names) if labelled else ()
+    labeled = 'label' in found and isinstance(found['label'], features.ClassLabel)
+    classes = tuple(found['label'].names) if labeled else ()
 
     def read(indices: np.ndarray) -> dict[str, np.ndarray]:
         from PIL import Image
@@ -84,13 +84,13 @@ def tfds(
             }
         except UserError as error:
             raise UserError(f"an image of '{name}' will not do: {error}") from None
-        return {**raw, 'label': np.array([e['label'] for e in examples], np.int32)} if labelled else raw
+        return {**raw, 'label': np.array([e['label'] for e in examples], np.int32)} if labeled else raw
 
     content = hashlib.sha256()
     for place in np.unique(np.linspace(0, len(records) - 1, SAMPLED, dtype=int)):
         example = records[int(place)]
         content.update(example[images[0]])
-        content.update(str(int(example['label'])).encode() if labelled else b'')
+        content.update(str(int(example['label'])).encode() if labeled else b'')
     known = digest(builder.info.full_name, split, len(records), size, channels, crop, content.hexdigest())
 
     def labels() -> np.ndarray:  # all records are read for them, once
@@ -99,7 +99,7 @@ def tfds(
 
     spec = Spec((size, size, channels), classes)
     source = Source(spec, finish_by_kind(spec), size=len(records), read=read, digest=known)
-    return source._replace(labels=labels) if labelled else source
+    return source._replace(labels=labels) if labeled else source
 
 
 def cifar10(*, size: int | None = None, split: str = 'train', data_dir: str | None = None) -> Source:

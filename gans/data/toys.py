@@ -49,18 +49,18 @@ def dirac() -> Source:
     return Source(Spec((1,)), lambda raw, keys: {'real': jnp.zeros((keys.shape[0], 1))})
 
 
-def _mixture(centres: np.ndarray, sigma: float, labels: bool) -> Source:
-    """Gaussians of equal weight around centres [K, d]."""
-    count, dims = centres.shape
+def _mixture(centers: np.ndarray, sigma: float, labels: bool) -> Source:
+    """Gaussians of equal weight around centers [K, d]."""
+    count, dims = centers.shape
 
     def finish(raw: dict[str, Array], keys: Keys) -> dict[str, Array]:
         which, jitter = random.split(keys, 2)
         mode = random.integers(which, count)  # int32 [B]
-        real = jnp.asarray(centres)[mode] + sigma * random.normal(jitter, (dims,))
+        real = jnp.asarray(centers)[mode] + sigma * random.normal(jitter, (dims,))
         return {'real': real, 'label': mode} if labels else {'real': real}
 
     classes = tuple(f'mode {n}' for n in range(count)) if labels else ()
-    return Source(Spec((dims,), classes), finish, modes=Modes(centres, sigma))
+    return Source(Spec((dims,), classes), finish, modes=Modes(centers, sigma))
 
 
 def _count(name: str, value: int) -> int:

@@ -143,7 +143,7 @@ def anomaly(config: ml_collections.ConfigDict, folder: Path, options: Options) -
         raise UserError(f'--num={options.num} must be at least 1')
     experiment, state, step = draw.restored(config, folder, options.step)
     data = experiment.config.data
-    test, held_out = unseen(data)
+    test, held_out = load_unseen(data)
     batch = feed.examples(test, min(options.num, test.size), jax.random.fold_in(jax.random.key(0), SAMPLES))
     images, labels = batch['real'], batch['label']
     novel, name = labels == held_out, test.spec.classes[held_out]
@@ -175,7 +175,7 @@ def anomaly(config: ml_collections.ConfigDict, folder: Path, options: Options) -
     return '\n'.join([head, '', *_table(aucs, by_class), '', f'{picture}: {most} of the {SHOWN} at the top are {name}'])
 
 
-def unseen(data: ml_collections.ConfigDict) -> tuple[Source, int]:
+def load_unseen(data: ml_collections.ConfigDict) -> tuple[Source, int]:
     """The test images of a set, all classes of them, and the number of the class that training leaves out."""
     if data.get('without') is None or 'without' not in load.arguments(data.name):
         raise UserError(

@@ -1,6 +1,6 @@
 """CAS, the classification accuracy score (Ravuri & Vinyals 2019, 1905.10887): what a generator's samples can teach.
 
-A classifier is trained on samples of a conditional generator, labelled as they were asked for, and tested on real
+A classifier is trained on samples of a conditional generator, labeled as they were asked for, and tested on real
 images. Beside it stands the same classifier trained on as many real images. What samples lack, other scores may not
 see: diversity within a class, and classes that are mixed up, both cost accuracy here.
 """

@@ -11,10 +11,10 @@ import numpy as np
 from gans.core import Spec
 from gans.data.decode import eight_bits, has_frames
 from gans.data.files import pictures_in, say_frames
-from gans.data.images import resized, square
+from gans.data.images import resize, square
 from gans.errors import UserError
 from gans.evaluate import write
-from gans.evaluate.judge import HALVES, judged
+from gans.evaluate.judge import HALVES, evaluate_pairs
 from gans.features import load
 from gans.metrics.extract import content_hash, extract, extract_cached
 from gans.train import workdir
@@ -44,7 +44,7 @@ def compare(
     """
     if out and not out.endswith('.json'):
         raise UserError(f'--out={out}: the results of a comparison are JSON, name a FILE.json')
-    if out and (Path(out).is_dir() or not os.access(workdir.made(Path(out).parent), os.W_OK)):
+    if out and (Path(out).is_dir() or not os.access(workdir.make_folder(Path(out).parent), os.W_OK)):
         raise UserError(f'--out={out}: there no file can be written; name another')
     if size is not None and size < 1:
         raise UserError(f'--size={size}: it is a number of pixels, at least 1')
@@ -64,7 +64,7 @@ def compare(
     known = extract_cached(extractor, truth)
     first, second = np.array_split(np.random.default_rng(0).permutation(len(truth)), 2)  # whatever the names' order
     pairs = {'': (known, seen), HALVES: (known.part(first), known.part(second))}
-    results, warnings = judged(pairs, extractor, common)
+    results, warnings = evaluate_pairs(pairs, extractor, common)
     if out:
         workdir.write_json(Path(out), [result.json() for result in results])
     for warning in warnings:
@@ -124,11 +124,11 @@ def _folder(path: Path, size: int | None) -> np.ndarray:
 
 def _array(path: Path, size: int | None) -> np.ndarray:
     """The one array of a .npz file, or its array 'samples'."""
-    found = _held(path, lambda names: 'samples' if 'samples' in names else names[0] if len(names) == 1 else None)
+    found = _read_array(path, lambda names: 'samples' if 'samples' in names else names[0] if len(names) == 1 else None)
     if found is None:
         raise UserError(f"'{path}' has no array, or several: call the one that is meant 'samples'")
     if found.ndim == 4 and found.dtype == np.uint8 and found.shape[3] in (1, 3) and all(found.shape[1:]):
-        return resized(found, size) if size else found
+        return resize(found, size) if size else found
     if found.ndim == 2 and np.issubdtype(found.dtype, np.floating) and found.shape[1]:
         if not np.isfinite(found).all():
             raise UserError(f"'{path}' holds points that are not finite: remove them")
@@ -146,7 +146,7 @@ def _array(path: Path, size: int | None) -> np.ndarray:
 def _labels(place: str, count: int) -> np.ndarray | None:
     """The array 'labels' of a .npz file, if it has one."""
     path = Path(place).expanduser()
-    found = _held(path, lambda names: 'labels' if 'labels' in names else None) if _is_npz(path) else None
+    found = _read_array(path, lambda names: 'labels' if 'labels' in names else None) if _is_npz(path) else None
     if found is not None and (found.shape != (count,) or not np.issubdtype(found.dtype, np.integer)):
         raise UserError(f"'{path}' has labels {found.dtype} {list(found.shape)}; wanted: whole numbers [{count}]")
     return found
@@ -156,7 +156,7 @@ def _is_npz(path: Path) -> bool:
     return path.suffix.lower() == '.npz' and path.is_file()
 
 
-def _held(path: Path, choose: Callable[[list[str]], str | None]) -> np.ndarray | None:
+def _read_array(path: Path, choose: Callable[[list[str]], str | None]) -> np.ndarray | None:
     """The array of a .npz file that is chosen among the names there; None if none is."""
     try:
         with np.load(path, allow_pickle=False) as file:
@@ -169,7 +169,7 @@ def _held(path: Path, choose: Callable[[list[str]], str | None]) -> np.ndarray |
 
 
 def _alike(real: np.ndarray, fake: np.ndarray, *names: str) -> tuple[np.ndarray, np.ndarray]:
-    """Both in colour if one is; UserError if they are of different sizes."""
+    """Both in color if one is; UserError if they are of different sizes."""
     if real.ndim == fake.ndim == 4 and real.shape[3] != fake.shape[3]:
         real, fake = (x if x.shape[3] == 3 else x.repeat(3, 3) for x in (real, fake))
     if real.shape[1:] != fake.shape[1:]:

@@ -19,7 +19,7 @@ from gans.metrics.protocol import Protocol, Result
 HALVES, UNTRAINED = '/real', '/untrained'  # what follows a metric's name
 
 
-def judged(
+def evaluate_pairs(
     pairs: Mapping[str, tuple[Extracted, Extracted]], extractor: Extractor, common: Protocol, modes: Modes | None = None
 ) -> tuple[list[Result], list[str]]:
     """All results, and warnings of one line each.

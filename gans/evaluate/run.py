@@ -14,7 +14,7 @@ from gans.data.base import Source
 from gans.errors import UserError
 from gans.evaluate import write
 from gans.evaluate.cas import cas
-from gans.evaluate.judge import HALVES, UNTRAINED, judged
+from gans.evaluate.judge import HALVES, UNTRAINED, evaluate_pairs
 from gans.features import load
 from gans.metrics.extract import Extracted, content_hash, extract, extract_cached
 from gans.metrics.neighbors import nearest
@@ -52,7 +52,7 @@ def evaluate(config: ml_collections.ConfigDict, folder: Path, options: Options) 
     source, num = compared.source, compared.most(options.num)
     features = options.features or config.eval.get('features') or 'auto'
     extractor = load.load(features, source.spec, config.data, options.weights)
-    write.held(folder)  # a damaged file is told of before the work
+    write.read_results(folder)  # a damaged file is told of before the work
     inputs = sampling.fixed_inputs(experiment, num, options.seed)  # first: there may not be the memory for so many
     truth = real_examples(source, 2 * num, compared.like)
     if len(truth) < 2:
@@ -70,7 +70,7 @@ def evaluate(config: ml_collections.ConfigDict, folder: Path, options: Options) 
     first, second = halves(len(truth), num)
     same = real.part(slice(num))
     pairs = {'': (same, fake), HALVES: (real.part(first), real.part(second)), UNTRAINED: (same, untrained)}
-    results, warnings = judged(pairs, extractor, common, source.modes)
+    results, warnings = evaluate_pairs(pairs, extractor, common, source.modes)
     if fake.labels is not None and 'classifier' in kinds.kind_of(source.spec).features:
         results += cas(config.data, fake.examples, fake.labels, common)
     write.save(folder, step, results)
@@ -79,7 +79,7 @@ def evaluate(config: ml_collections.ConfigDict, folder: Path, options: Options) 
     said = f'all in {folder / "evaluation.json"}'
     if kinds.is_image(source.spec):
         place = folder / 'evaluation'
-        pictures.save_png(place / f'nearest_step_{step:08d}.png', neighbours(same, fake))
+        pictures.save_png(place / f'nearest_step_{step:08d}.png', neighbors(same, fake))
         if has_spectrum(*source.spec.shape[:2]):
             write.spectra(place / f'spectrum_step_{step:08d}.png', truth[:num], fake.examples)
         said += f', pictures in {place}'
@@ -101,11 +101,11 @@ def samples(experiment: Experiment, state: TrainState, inputs: Tree, step: int) 
         drawn = np.concatenate([np.asarray(chunk) for chunk in sample(state, part)])
         if not np.isfinite(drawn).all():
             raise UserError(f'step {step:,} gives samples that are not finite: it has diverged, take an earlier --step')
-        found.append(kinds.kind_of(sampling.spec_made(experiment)).store(drawn))
+        found.append(kinds.kind_of(sampling.sampled_spec(experiment)).store(drawn))
     return np.concatenate(found)
 
 
-def neighbours(real: Extracted, fake: Extracted) -> np.ndarray:
+def neighbors(real: Extracted, fake: Extracted) -> np.ndarray:
     """A picture, uint8 [h, w, 3]: the samples nearest to real images, each with that one at its right."""
     places, distances = nearest(fake.features, real.features)
     closest = np.argsort(distances, kind='stable')[:PAIRS]

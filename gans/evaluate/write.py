@@ -52,15 +52,15 @@ def save(folder: Path, step: int, results: Sequence[Result]) -> None:
     """
     fresh = [result.json(step=step) for result in results]
     same = lambda entry: (entry['metric'], entry['step'], json.dumps(entry['protocol'], sort_keys=True))
-    with lock.held(folder / 'evaluation', wait=True):  # who else evaluates the run adds to the same files
-        entries = list({same(entry): entry for entry in [*held(folder), *fresh]}.values())
+    with lock.hold(folder / 'evaluation', wait=True):  # who else evaluates the run adds to the same files
+        entries = list({same(entry): entry for entry in [*read_results(folder), *fresh]}.values())
         workdir.write_json(folder / 'evaluation.json', entries)
         workdir.write_text(folder / 'evaluation.csv', to_csv(entries))
     finite = {f'evaluation/{result.metric}': result.value for result in results if np.isfinite(result.value)}
     logs.add_scalars(folder / 'tensorboard' / 'evaluation', step, finite)
 
 
-def held(folder: Path) -> list[dict[str, Any]]:
+def read_results(folder: Path) -> list[dict[str, Any]]:
     """The results that a run's folder has; UserError if its evaluation.json is none of ours."""
     return workdir.read_json(folder / 'evaluation.json', [])
 

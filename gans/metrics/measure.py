@@ -93,6 +93,6 @@ def _measure_points(real: np.ndarray, fake: np.ndarray, modes: Modes | None) -> 
     found = {'sliced_wasserstein': Value(sliced_wasserstein(fake, real))}
     if real.shape[1] == 1:
         found |= {name: Value(value) for name, value in toys.moments(fake).items()}
-    if modes is not None and len(modes.centres) > 1:
+    if modes is not None and len(modes.centers) > 1:
         found |= {name: Value(value) for name, value in toys.mode_counts(fake, modes).items()}
     return found

@@ -84,7 +84,7 @@ class Scorer:
             found[self._name] = float('nan') if bad else frechet(self._moments, moments(features))
         if not bad and self._source.spec.shape == (1,):
             found |= {PREFIX + name: value for name, value in mean_and_std(samples).items()}
-        if not bad and self._source.modes is not None and len(self._source.modes.centres) > 1:
+        if not bad and self._source.modes is not None and len(self._source.modes.centers) > 1:
             found |= {PREFIX + name: value for name, value in mode_counts(samples, self._source.modes).items()}
         return found
 

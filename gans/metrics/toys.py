@@ -20,9 +20,9 @@ def mode_counts(samples: np.ndarray, modes: Modes) -> dict[str, float]:
         (K - 1) / 2n for n true samples.
     """
     samples = np.asarray(samples, np.float64)
-    distances = np.linalg.norm(samples[:, None] - np.asarray(modes.centres, np.float64), axis=-1)  # [N, K]
+    distances = np.linalg.norm(samples[:, None] - np.asarray(modes.centers, np.float64), axis=-1)  # [N, K]
     nearest, close = distances.argmin(1), distances.min(1) < 3 * modes.sigma
-    counts = np.bincount(nearest[close], minlength=len(modes.centres))
+    counts = np.bincount(nearest[close], minlength=len(modes.centers))
     shares = counts[counts > 0] / max(counts.sum(), 1)
     return {
         'modes': float((counts > 0).sum()),

@@ -22,10 +22,10 @@ from gans.core import Array, TrainState, Tree
 from gans.data import feed, load
 from gans.step import init_state
 from gans.train import program, sampling
-from gans.train.graft import Start, begun, pass_on
+from gans.train.graft import Start, pass_on, start_from
 from gans.train.program import Program, Schedule
 from gans.train.sampling import CHUNK
-from gans.train.setup import Experiment, system_of, unoptimised
+from gans.train.setup import Experiment, system_of, unoptimized
 
 WIDTH = 4  # members mapped over at once by a core: of 2x128 toys, 20 at once take a third longer each
 
@@ -93,14 +93,14 @@ def population(members: Sequence[Experiment], numbers: dict[str, np.ndarray]) ->
 
     def init() -> TrainState:
         def make(key: Array, numbers: Numbers, start: Start) -> TrainState:
-            return init_state(begun(overlay(first, numbers).system, start), key)
+            return init_state(start_from(overlay(first, numbers).system, start), key)
 
-        made = jax.jit(jax.vmap(make, (0, 0, None)), compiler_options=unoptimised())
+        made = jax.jit(jax.vmap(make, (0, 0, None)), compiler_options=unoptimized())
         return place(made(keys, numbers, first.start))
 
     def follow(old: TrainState) -> TrainState:
         passed = jax.vmap(lambda old, numbers: pass_on(old, overlay(first, numbers).system))
-        return place(jax.jit(passed, compiler_options=unoptimised())(old, numbers))
+        return place(jax.jit(passed, compiler_options=unoptimized())(old, numbers))
 
     @partial(pmap, in_axes=(0, 0, 0, None), static_broadcasted_argnums=4, donate_argnums=0)
     def call(
@@ -113,7 +113,7 @@ def population(members: Sequence[Experiment], numbers: dict[str, np.ndarray]) ->
     def raws(start: int) -> Iterator[tuple[dict, int]]:
         per_call, steps = first.config.train.steps_per_call, range(start, 2**31)
         if not streamed:
-            held = flax.jax_utils.replicate(feed.held(first.source), devices)
+            held = flax.jax_utils.replicate(feed.held_arrays(first.source), devices)
             yield from ((held, done) for done in steps[::per_call])
         threads = {'threads': 1}  # for each member
         read = [program.read_ahead(member, start, per_call, member.shares | threads) for member in members]

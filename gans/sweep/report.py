@@ -16,7 +16,7 @@ def report(folders: list[Path], out: Path) -> str:
         UserError: a folder contains no sweep or no results; `out` cannot be written.
     """
     out = Path(out)
-    with lock.held(out, wait=True):  # launches of single rows may end at once
+    with lock.hold(out, wait=True):  # launches of single rows may end at once
         sweeps = results.read(folders)
         files = {
             'results.csv': results.to_csv(sweeps),

@@ -27,9 +27,9 @@ def run(path: Path, base: ml_collections.ConfigDict, folder: Path, seeds: int, r
         'rows': [{'name': each.name, 'overrides': _to_json(each.overrides)} for each in sweep.rows],
     }
     # Launches with --row take turns in preparing what they share, and then lock only their own rows.
-    with lock.held(folder / 'rows', wait=True), contextlib.ExitStack() as stack:
+    with lock.hold(folder / 'rows', wait=True), contextlib.ExitStack() as stack:
         for name in dict.fromkeys(member.row for group in groups for member in group.members):
-            stack.enter_context(lock.held(folder / 'rows' / name))
+            stack.enter_context(lock.hold(folder / 'rows' / name))
         workdir.write_json(folder / 'sweep.json', about)
         parts = prepare(groups, folder, base.population.max_size, sources)
         own = stack.pop_all()

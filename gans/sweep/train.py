@@ -24,7 +24,7 @@ from gans.sweep.population import abstract, population
 from gans.sweep.rows import Member
 from gans.train import graft, lock, workdir
 from gans.train.checkpoints import Checkpoints, Restored
-from gans.train.loop import drive, stopped
+from gans.train.loop import drive, raise_if_stopped
 from gans.train.report import NotFinite, Reporter
 from gans.train.setup import Experiment, all_data, passes
 from gans.train.signals import Signals
@@ -39,15 +39,15 @@ def prepare(groups: Sequence[Group], folder: Path, size: int, sources: Sources) 
     """
     members = [member for group in groups for member in group.members]
     for member in members:
-        with lock.held(folder / member.folder):  # nobody trains it alone
-            if not _changed(folder, member):
+        with lock.hold(folder / member.folder):  # nobody trains it alone
+            if not _is_changed(folder, member):
                 data = [sources.of(stage.config) for stage in stages(member.config)]
                 workdir.check_data(folder / member.folder, all_data(data))
     _set_aside(folder, members)
-    parts = [part for group in groups for part in _resumed(folder, group, sources)]
+    parts = [part for group in groups for part in _find_interrupted(folder, group, sources)]
     taken = {member.folder for part in parts for member in part.members}
     for group in groups:
-        fresh = tuple(m for m in group.members if not _done(folder, m) and m.folder not in taken)
+        fresh = tuple(m for m in group.members if not _is_done(folder, m) and m.folder not in taken)
         if fresh:
             _check_start(fresh[0], sources)
             parts += slices(group._replace(members=fresh), size)
@@ -66,7 +66,7 @@ def train(parts: Sequence[Group], folder: Path, sources: Sources) -> None:
         workdir.say(f'{folder}: program {i} of {len(parts)}, {len(part.members)} runs: {some}')
         with contextlib.ExitStack() as stack:
             for member in part.members:
-                stack.enter_context(lock.held(folder / member.folder))
+                stack.enter_context(lock.hold(folder / member.folder))
             _train(part, folder, sources)
 
 
@@ -82,7 +82,7 @@ def _train(group: Group, folder: Path, sources: Sources) -> None:
         workdir.claim(
             folder / member.folder, member.config, all_data([each.source for each in run]), restored and restored.step
         )
-    workdir.write_json(workdir.made(place) / 'members.json', who)
+    workdir.write_json(workdir.make_folder(place) / 'members.json', who)
     if not restored:
         runs[0] = runs[0][0].begin(), *runs[0][1:]
         restored = Restored(0, None, {'seconds': 0.0, 'failures': {}}, None)
@@ -100,7 +100,7 @@ def _train(group: Group, folder: Path, sources: Sources) -> None:
                 failure = restored.notes['failures'].get(str(m))
                 _save(folder / member.folder, member, m, restored.state, seconds(), is_last)
                 if is_last or failure:
-                    _summarise(folder / member.folder, member, m, restored.state, failure, seconds(), len(members))
+                    _summarize(folder / member.folder, member, m, restored.state, failure, seconds(), len(members))
     shutil.rmtree(place)
 
 
@@ -141,7 +141,7 @@ def _train_stage(
     with contextlib.closing(reporter), contextlib.suppress(NotFinite):  # no member goes on: they are at their end
         stop, _ = drive(program, state, done, reporter, save, signals)
         checkpoints.wait()
-        stopped(stop, folder)
+        raise_if_stopped(stop, folder)
     return Restored(done, yet or kept, notes(), None)
 
 
@@ -189,14 +189,14 @@ def _save(folder: Path, member: Member, m: int, kept: dict[str, Tree] | None, se
         checkpoints.save(int(last.step), last, score if best.step == last.step else None, {'seconds': seconds})
 
 
-def _summarise(
+def _summarize(
     folder: Path, member: Member, m: int, kept: dict[str, Tree] | None, failure: str | None, seconds: float, num: int
 ) -> None:
     """Writes that a member's run is over; `num` members were trained together."""
     more = {'together': num}
     if failure:
         more |= {'steps': int(kept['state'].step[m]) if kept else 0, 'stopped': failure}
-    workdir.summarise(folder, member.config, seconds, **more)
+    workdir.summarize(folder, member.config, seconds, **more)
 
 
 # Which runs there are
@@ -205,25 +205,25 @@ def _summarise(
 def _set_aside(folder: Path, members: Sequence[Member]) -> None:
     """Moves runs whose row has changed since to `replaced/`: nothing is lost, and the new ones can begin."""
     for member in members:
-        if _changed(folder, member):
+        if _is_changed(folder, member):
             target = workdir.spare(folder, f'{member.row}-seed_{member.config.seed}')
             (folder / member.folder).rename(target)
             workdir.say(f"row '{member.row}' has changed: its run with seed {member.config.seed} is now in {target}")
 
 
-def _changed(folder: Path, member: Member) -> bool:
+def _is_changed(folder: Path, member: Member) -> bool:
     """Whether the run that is there is of another config, in whatever key: the members of a program share them all."""
     path = folder / member.folder / 'config.json'
     return path.is_file() and bool(workdir.differing(flatten(workdir.read_config(path)), flatten(member.config)))
 
 
-def _done(folder: Path, member: Member) -> bool:
+def _is_done(folder: Path, member: Member) -> bool:
     return (folder / member.folder / 'summary.json').is_file()
 
 
-def _resumed(folder: Path, group: Group, sources: Sources) -> list[Group]:
+def _find_interrupted(folder: Path, group: Group, sources: Sources) -> list[Group]:
     """Populations that were interrupted, without the members that are done or not wanted now."""
-    wanted = {str(member.folder): member for member in group.members if not _done(folder, member)}
+    wanted = {str(member.folder): member for member in group.members if not _is_done(folder, member)}
     found = []
     for path in sorted((folder / 'populations').glob('*/members.json')):
         there = workdir.read_json(path)
@@ -254,7 +254,7 @@ def _divide(
     """Makes populations of these parts of the members of one, with their states."""
     restored: Restored | None = Checkpoints(place / 'checkpoints', keep=1).restore(_template(run, len(there)))
     for part in filter(None, parts):
-        new = workdir.made(_place(folder, [there[i] for i in part]))
+        new = workdir.make_folder(_place(folder, [there[i] for i in part]))
         if restored:
             picked = jax.tree.map(lambda x: x[np.array(part)], restored.state)  # noqa: B023
             said = restored.notes['failures']

@@ -60,13 +60,13 @@ def sample(
         return sampling.picture(experiment, samples, real, batch, columns)
 
     place, names = out or folder / f'samples_seed{seed}.png', images.names if images else None
-    said = save.save_samples(place, samples, sampling.spec_made(experiment), labels, names, draw)
+    said = save.save_samples(place, samples, sampling.sampled_spec(experiment), labels, names, draw)
     lines = [f'{num} samples of step {done:,}: {said}']
     _, *others = experiment.system.samplers.items()
     for name, sampler in others if not (out or images) else ():
         path = folder / f'{name}_seed{seed}.png'
         inputs = sampling.fixed_inputs(experiment, STRIPS, seed, sampler=sampler)
-        make = jax.jit(lambda state, inputs, sampler=sampler: sampler.make(sampling.averaged(state), inputs))
+        make = jax.jit(lambda state, inputs, sampler=sampler: sampler.make(sampling.use_averages(state), inputs))
         pictures.save_png(path, pictures.grid(memory.fetch(make(state, inputs)), sampler.columns))
         lines.append(f'{name}: {path}')
     return '\n'.join(lines)
@@ -113,7 +113,7 @@ def interpolate(
     if out.suffix != '.png':
         raise UserError(f'--out={out}: an interpolation is a picture, name a FILE.png')
     experiment, state, done = restored(config, folder, step)
-    spec = sampling.spec_made(experiment)
+    spec = sampling.sampled_spec(experiment)
     if not kinds.is_image(spec):
         raise UserError(
             f"there is nothing to see between {kinds.name_of(spec)}: '{experiment.config.data.name}' has no images"
@@ -154,7 +154,7 @@ def _check_memory(experiment: Experiment, num: int) -> None:
     """Latents are held at once, samples twice: in pieces, and joined."""
     sampler, batch = sampling.main_sampler(experiment.system), feed.shapes(experiment.source, num)
     inputs = jax.eval_shape(lambda batch: sampling.inputs_of(sampler, batch, jax.random.key(0), num), batch)
-    needed = size_of(inputs) + 8 * num * math.prod(sampling.spec_made(experiment).shape)
+    needed = size_of(inputs) + 8 * num * math.prod(sampling.sampled_spec(experiment).shape)
     memory.check(needed, f'to draw {num:,} samples', '--num', on_host=True)
 
 

@@ -38,8 +38,8 @@ def graft(old: Tree, new: Tree) -> Grafted:
     return Grafted(tree, carried, fresh)
 
 
-def begun(system: System, start: Start) -> System:
-    """The system with nets that begin from `start`, as far as it goes; so do its optimisers and averages."""
+def start_from(system: System, start: Start) -> System:
+    """The system with nets that begin from `start`, as far as it goes; so do its optimizers and averages."""
 
     def begin(name: str, net: Net) -> Net:
         return net._replace(init=lambda rng: tuple(graft(start, {name: Weights(*net.init(rng))}).tree[name]))
@@ -99,22 +99,22 @@ def pass_on(old: TrainState, system: System) -> TrainState:
     """The state in which a system begins a stage, from the state in which another has ended the stage before; pure.
 
     Step and key go on. Parameters, statistics and averages are carried over leaf by leaf; what is fresh is drawn as at
-    step 0, and averages of it begin there. An optimiser's moments and their count belong together, as do a memory and
+    step 0, and averages of it begin there. An optimizer's moments and their count belong together, as do a memory and
     what is in it: they are carried over whole, or are fresh.
     """
-    new = init_state(begun(system, by_path(_nets(old))), old.rng)
+    new = init_state(start_from(system, by_path(_nets(old))), old.rng)
     ema, opt, memory = graft(old.ema, new.ema).tree, _whole(old.opt, new.opt), _whole(old.memory, new.memory)
     return new.replace(step=old.step, ema=ema, opt=opt, memory=memory)
 
 
-def told(old: TrainState, new: TrainState) -> str:
+def describe_passing(old: TrainState, new: TrainState) -> str:
     """What `pass_on` carries over and what is fresh, in a line; from states or their shapes."""
     found = graft(_nets(old), _nets(new))
     fresh = [
         f'{kind} of {name}'
         for kind, theirs, ours in (('optimizer', old.opt, new.opt), ('memory', old.memory, new.memory))
         for name, tree in ours.items()
-        if _carried(theirs.get(name), tree) is None
+        if _carry(theirs.get(name), tree) is None
     ]
     nets = list(dict.fromkeys(path.partition('/')[0] for path in found.carried))
     fresh = _some([*fresh, *found.fresh])
@@ -127,11 +127,11 @@ def _nets(state: TrainState) -> dict[str, Weights]:
 
 def _whole(old: Mapping[str, Tree], new: Mapping[str, Tree]) -> dict[str, Tree]:
     """The new trees, but for those all of whose leaves the old one of the same name has."""
-    found = {name: _carried(old.get(name), tree) for name, tree in new.items()}
+    found = {name: _carry(old.get(name), tree) for name, tree in new.items()}
     return {name: new[name] if tree is None else tree for name, tree in found.items()}
 
 
-def _carried(old: Tree, new: Tree) -> Tree | None:
+def _carry(old: Tree, new: Tree) -> Tree | None:
     """The old tree in the place of the new one; None where their leaves differ."""
     found = graft(old, new)
     return None if found.fresh or len(found.carried) < len(jax.tree.leaves(old)) else found.tree

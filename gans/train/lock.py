@@ -23,7 +23,7 @@ NAME = '.lock'
 
 
 @contextlib.contextmanager
-def held(folder: Path, wait: bool = False) -> Iterator[None]:
+def hold(folder: Path, wait: bool = False) -> Iterator[None]:
     """Inside the context no other process is in that of the same folder, which is made if it must be.
 
     Nothing of it is left afterwards: no file, and no folder that was made for it and stayed empty.
@@ -36,7 +36,7 @@ def held(folder: Path, wait: bool = False) -> Iterator[None]:
     """
     fresh = not folder.exists()
     path = folder / NAME
-    file = _taken(path, wait)
+    file = _take(path, wait)
     try:
         _introduce(file)
         yield
@@ -50,10 +50,10 @@ def held(folder: Path, wait: bool = False) -> Iterator[None]:
         file.close()
 
 
-def _taken(path: Path, wait: bool) -> TextIO:
+def _take(path: Path, wait: bool) -> TextIO:
     """The lock's file, locked."""
     while True:
-        workdir.made(path.parent)
+        workdir.make_folder(path.parent)
         try:
             file = path.open('a+', encoding='utf-8')
         except FileNotFoundError:
@@ -62,7 +62,7 @@ def _taken(path: Path, wait: bool) -> TextIO:
             reason = error.strerror or error
             raise UserError(f'cannot write to {path.parent}: {reason}; choose another --workdir') from error
         try:
-            if not _locked(file, path.parent, wait):
+            if not _try_lock(file, path.parent, wait):
                 raise UserError(f'{path.parent}: {_owner(file)}: wait until it ends, or choose another --workdir')
             if _is_at(file, path):
                 return file
@@ -72,7 +72,7 @@ def _taken(path: Path, wait: bool) -> TextIO:
         file.close()  # who had it before us has removed it
 
 
-def _locked(file: TextIO, folder: Path, wait: bool) -> bool:
+def _try_lock(file: TextIO, folder: Path, wait: bool) -> bool:
     """Whether the lock is ours now; True as well where there are no locks, which is said."""
     lockless = None
     try:

@@ -44,7 +44,7 @@ def train(config: ml_collections.ConfigDict, folder: Path) -> dict[str, Any]:
     data, primary = all_data([each.source for each in experiments]), jax.process_index() == 0
     _check_alike(config, data)
     with contextlib.ExitStack() as stack:
-        _first(lambda: stack.enter_context(lock.held(folder)))  # before anything in it is read
+        _first(lambda: stack.enter_context(lock.hold(folder)))  # before anything in it is read
         checkpoints = Checkpoints(folder / 'checkpoints', config.train.keep)
         last = max(checkpoints.steps(), default=None)
         if last is None:  # before the folder is claimed: what it begins from may not be there
@@ -68,7 +68,7 @@ def train(config: ml_collections.ConfigDict, folder: Path) -> dict[str, Any]:
             return {}
         if not (folder / 'curves.png').exists():
             curves(folder / 'metrics.csv', folder / 'curves.png')
-        return workdir.summarise(folder, config, seconds())
+        return workdir.summarize(folder, config, seconds())
 
 
 def _train(
@@ -113,7 +113,7 @@ def _train(
             checkpoints.wait()
             kept = max(checkpoints.steps(), default=None)
             raise Stopped(f'{folder}: {error}; {_advice(folder, kept)}', 1) from None
-    stopped(stop, folder)
+    raise_if_stopped(stop, folder)
     return Restored(stage.end, host, {}, None)
 
 
@@ -191,7 +191,7 @@ def drive(
                 return (done, stop) if stop else None, host
 
 
-def stopped(stop: tuple[int, signal.Signals] | None, folder: Path) -> None:
+def raise_if_stopped(stop: tuple[int, signal.Signals] | None, folder: Path) -> None:
     """Raises Stopped if a signal ended `drive`; the state is on disk by now."""
     if stop:
         step, number = stop

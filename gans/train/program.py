@@ -167,7 +167,7 @@ def raws(experiment: Experiment, start: int) -> Iterator[Tree]:
     """What each call of the program takes as `raw`, after `start` steps."""
     source, shares, per_call = experiment.source, experiment.shares, experiment.config.train.steps_per_call
     if source.placement != 'streamed':
-        held = place(experiment, feed.held(source))
+        held = place(experiment, feed.held_arrays(source))
         while True:
             yield held
     local = jax.local_device_count() if experiment.axis_name else 1

@@ -56,7 +56,7 @@ class Reporter:
         self._program, self._config = program, program.members[0].config
         first = program.members[0]
         self._columns = sampling.columns(first)
-        self._pictured = self._columns * ROWS if self._columns else kinds.kind_of(sampling.spec_made(first)).shown
+        self._pictured = self._columns * ROWS if self._columns else kinds.kind_of(sampling.sampled_spec(first)).shown
         self._given = sampling.batch_of(first, sampling.main_sampler(first.system), self._pictured)
         self._worker = ThreadPoolExecutor(1)
         sets: dict[int, tuple] = {}  # real examples, scorer and extractor by source, which members may share

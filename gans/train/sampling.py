@@ -65,7 +65,7 @@ def is_given_examples(experiment: Experiment) -> bool:
     return bool(fields_read(main_sampler(experiment.system), experiment.source) - {'label'})
 
 
-def spec_made(experiment: Experiment) -> Spec:
+def sampled_spec(experiment: Experiment) -> Spec:
     """What the main sampler's output looks like."""
     spec, like = experiment.source.spec, main_sampler(experiment.system).like
     return spec if like == 'real' else spec.fields[like]
@@ -93,7 +93,7 @@ def truth(experiment: Experiment) -> Truth:
     source = load.split(experiment.config.data, split) if split else experiment.source
     if like in source.parts:
         return Truth(source.parts[like], 'real', split)
-    return Truth(source._replace(spec=spec_made(experiment)), like, split)
+    return Truth(source._replace(spec=sampled_spec(experiment)), like, split)
 
 
 def protocol_of(experiment: Experiment, truth: Truth) -> Protocol:
@@ -121,10 +121,10 @@ def make_sampler(experiment: Experiment) -> Callable[[TrainState, Tree], list[Ar
 
 def sample(experiment: Experiment, state: TrainState, inputs: Tree) -> Array:
     """Samples [n, *shape] of the main sampler, from averaged weights if there are any; pure."""
-    return main_sampler(experiment.system).make(averaged(state), inputs)
+    return main_sampler(experiment.system).make(use_averages(state), inputs)
 
 
-def averaged(state: TrainState) -> TrainState:
+def use_averages(state: TrainState) -> TrainState:
     """The state with averaged weights and statistics where there are averages."""
     params = state.params | {name: weights.params for name, weights in state.ema.items()}
     stats = state.stats | {name: weights.stats for name, weights in state.ema.items()}
@@ -217,7 +217,7 @@ def picture(
       real: [M, *shape] or None.
       batch: the examples that the sampler was given, leaves [N, ...].
     """
-    spec, kind = experiment.source.spec, kinds.kind_of(spec_made(experiment))
+    spec, kind = experiment.source.spec, kinds.kind_of(sampled_spec(experiment))
     images = [x for name, x in (batch or {}).items() if name in spec.fields and kinds.is_image(spec.fields[name])]
     if not images:
         return kind.draw(samples, real, columns)

@@ -62,13 +62,13 @@ class Experiment(NamedTuple):
 
     def init(self) -> TrainState:
         """The state at step 0."""
-        make = lambda key, start: init_state(graft.begun(self.system, start), key)
+        make = lambda key, start: init_state(graft.start_from(self.system, start), key)
         args = jax.random.key(self.config.seed), self.start
-        return memory.run(jax.jit(make, compiler_options=unoptimised()), args, 'the state of the nets', SIZES)
+        return memory.run(jax.jit(make, compiler_options=unoptimized()), args, 'the state of the nets', SIZES)
 
     def pass_on(self, old: TrainState) -> TrainState:
         """The state in which this stage begins, from that in which the one before it ended."""
-        make = jax.jit(lambda old: graft.pass_on(old, self.system), compiler_options=unoptimised())
+        make = jax.jit(lambda old: graft.pass_on(old, self.system), compiler_options=unoptimized())
         return memory.run(make, (old,), 'the state of the nets', SIZES)
 
     def abstract(self) -> TrainState:
@@ -103,7 +103,7 @@ def setup(
       mapped: the experiment will be one of many that are mapped over (`gans/sweep/population.py`).
     """
     (stage,) = stages(config)
-    return _counted([_build(stage, devices, lambda config: source or load.load(config.data), mapped)])[0]
+    return _number_examples([_build(stage, devices, lambda config: source or load.load(config.data), mapped)])[0]
 
 
 def setup_stages(
@@ -116,22 +116,22 @@ def setup_stages(
     ranges.check(config)
     sources, found = sources or Sources(), []
     for stage in stages(config):
-        with _named(stage.name):
+        with _name_stage(stage.name):
             found.append(_build(stage, devices, sources.of, mapped))
             found[-1].abstract()
-    return _counted(found)
+    return _number_examples(found)
 
 
 def check_later(experiments: Sequence[Experiment], done: int) -> None:
     """Traces a step of each stage that begins after `done` steps: none may fail after days of the one before."""
     for stage in experiments:
         if stage.since > done:
-            with _named(stage.stage):
+            with _name_stage(stage.stage):
                 _check_step(stage)
 
 
 @contextlib.contextmanager
-def _named(stage: str) -> Iterator[None]:
+def _name_stage(stage: str) -> Iterator[None]:
     """Mistakes of a user's are said to be of that stage."""
     try:
         yield
@@ -141,7 +141,7 @@ def _named(stage: str) -> Iterator[None]:
 
 def passes(experiments: Sequence[Experiment], stage: Experiment) -> str:
     """What a stage takes from the one before, in a line."""
-    said = graft.told(at(experiments, stage.since).abstract(), stage.abstract())
+    said = graft.describe_passing(at(experiments, stage.since).abstract(), stage.abstract())
     return f"stage '{stage.stage}' begins after step {stage.since:,}: {said}"
 
 
@@ -174,7 +174,7 @@ def _build(
     return experiment
 
 
-def _counted(experiments: Sequence[Experiment]) -> tuple[Experiment, ...]:
+def _number_examples(experiments: Sequence[Experiment]) -> tuple[Experiment, ...]:
     """The stages of a run, each knowing what those before it have seen. Raises UserError if all see too many."""
     found, seen = [], 0
     for each in experiments:
@@ -210,7 +210,7 @@ def system_of(config: ml_collections.ConfigDict, spec: Spec, compute: Compute) -
     return system._replace(players={name: freeze(player) for name, player in system.players.items()})
 
 
-def unoptimised() -> dict[str, int] | None:
+def unoptimized() -> dict[str, int] | None:
     """Options for a program that runs once: on CPU, optimising it takes seconds."""
     return {'xla_backend_optimization_level': 0} if jax.default_backend() == 'cpu' else None
 

@@ -88,7 +88,7 @@ def claim(folder: Path, config: ml_collections.ConfigDict, source: Source, done:
     path, wanted = folder / 'config.json', flatten(config)
     held = _flat(folder) if path.exists() else None
     if done is None and held is not None and (differing(held, wanted) or not same_data(folder, source)):
-        target = made(spare(folder))
+        target = make_folder(spare(folder))
         for name in MADE:
             if (folder / name).exists():
                 (folder / name).rename(target / name)
@@ -162,7 +162,7 @@ def reopen(folder: Path, done: int) -> None:
 
 def spare(folder: Path, name: str = '') -> Path:
     """Where to put a run that makes way: a new name in `replaced/`."""
-    aside = made(folder / 'replaced')
+    aside = make_folder(folder / 'replaced')
     return aside / '-'.join(filter(None, [f'{len(list(aside.iterdir())) + 1:03d}', name]))
 
 
@@ -201,7 +201,7 @@ def _forget_end(folder: Path, config: ml_collections.ConfigDict) -> None:
         (folder / 'samples' / f'step_{end:08d}.png').unlink(missing_ok=True)
 
 
-def made(folder: Path) -> Path:
+def make_folder(folder: Path) -> Path:
     """The folder, which is there afterwards."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -269,7 +269,7 @@ def say(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
 
 
-def summarise(folder: Path, config: ml_collections.ConfigDict, seconds: float, **more: Any) -> dict[str, Any]:
+def summarize(folder: Path, config: ml_collections.ConfigDict, seconds: float, **more: Any) -> dict[str, Any]:
     """Writes `summary.json` of a run that is over, unless it is there; returns the summary.
 
     In it: the last values of all metrics of the stage in which it ended; the scores of the untrained generator, and the

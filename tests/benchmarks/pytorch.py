@@ -1,4 +1,4 @@
-"""The project's experiments against peers in PyTorch: the same nets, losses, batches and optimisers.
+"""The project's experiments against peers in PyTorch: the same nets, losses, batches and optimizers.
 
     pip install torch
     python tests/benchmarks/pytorch.py [--cases=NAME,NAME] [--rounds=10] [--seconds=3] [--compile]

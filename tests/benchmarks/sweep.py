@@ -6,7 +6,7 @@
 
 pytorch: 8 rows x 5 seeds (learning rates and R1's weight) of nets of 2x128 at batch 128. Ours is one
     `python launch.py --sweep=...` with all that a user gets: start, compilation, logs, scores, checkpoints, run
-    folders, report. Theirs is the bare training loop of the same nets, losses and optimisers, in memory and already
+    folders, report. Theirs is the bare training loop of the same nets, losses and optimizers, in memory and already
     imported, the 40 runs one after the other, with as many steps.
 solo: 16 seeds of experiments/gan_ring8.py at batch 128, as 16 launches one after the other, and as one population.
 
@@ -127,7 +127,7 @@ def train_in_torch(learning_rate: float, weight: float, seed: int, steps: int) -
 
     torch.manual_seed(seed)
     angle = 2 * torch.pi * torch.arange(8) / 8
-    centres = 2 * torch.stack([angle.cos(), angle.sin()], 1)
+    centers = 2 * torch.stack([angle.cos(), angle.sin()], 1)
     leaky = lambda: nn.LeakyReLU(0.2)
     generator = nn.Sequential(nn.Linear(8, 128), nn.ReLU(), nn.Linear(128, 128), nn.ReLU(), nn.Linear(128, 2))
     critic = nn.Sequential(nn.Linear(2, 128), leaky(), nn.Linear(128, 128), leaky(), nn.Linear(128, 1))
@@ -140,7 +140,7 @@ def train_in_torch(learning_rate: float, weight: float, seed: int, steps: int) -
         optimizers[player].step()
 
     for _ in range(steps):
-        real = centres[torch.randint(8, (BATCH,))] + 0.02 * torch.randn(BATCH, 2)
+        real = centers[torch.randint(8, (BATCH,))] + 0.02 * torch.randn(BATCH, 2)
         real.requires_grad_()
         with torch.no_grad():
             fake = generator(torch.randn(BATCH, 8))

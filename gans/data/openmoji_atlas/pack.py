@@ -5,7 +5,7 @@
     python gans/data/openmoji_atlas/pack.py openmoji-17.0.0.tgz [--out FOLDER]
 
 Selected are the emoji of Unicode without skin tones, components and flags, in the order of OpenMoji's own list. Each is
-drawn on white at 64 pixels, in colour and as a line drawing, and set row by row into one picture of 41 columns.
+drawn on white at 64 pixels, in color and as a line drawing, and set row by row into one picture of 41 columns.
 """
 
 import argparse

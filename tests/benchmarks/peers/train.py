@@ -1,4 +1,4 @@
-"""One of the project's experiments as one would train it in PyTorch: nets, losses, data, optimisers from its config.
+"""One of the project's experiments as one would train it in PyTorch: nets, losses, data, optimizers from its config.
 
 Known to be the same by `compare.py`. Where the two part: PyTorch draws examples with replacement; the power iteration
 of its spectral norm begins half a step later; both losses of a simultaneous step see the same fakes here, as in the
@@ -42,7 +42,7 @@ class Peer:
         self.flat = config.critic.net == 'mlp'
         held = source.arrays is not None
         self.data = torch.from_numpy(source.arrays['real']).to(device) if held else None
-        self.modes = None if held else (torch.tensor(source.modes.centres).to(device), source.modes.sigma)
+        self.modes = None if held else (torch.tensor(source.modes.centers).to(device), source.modes.sigma)
         mixed = config.train.precision == 'bfloat16'
         self.autocast = torch.autocast(device, torch.bfloat16) if mixed else nullcontext()
         self.parameters = {name: list(getattr(self, name).parameters()) for name in ('generator', 'critic')}
@@ -70,9 +70,9 @@ class Peer:
     def real(self) -> Tensor:
         batch = (self.config.train.batch_size,)
         if self.modes is not None:
-            centres, sigma = self.modes
-            which = torch.randint(len(centres), batch, device=self.device)
-            return centres[which] + sigma * torch.randn(*batch, *self.shape, device=self.device)
+            centers, sigma = self.modes
+            which = torch.randint(len(centers), batch, device=self.device)
+            return centers[which] + sigma * torch.randn(*batch, *self.shape, device=self.device)
         raw = self.data[torch.randint(len(self.data), batch, device=self.device)]
         return self.arranged(raw).float().div_(127.5).sub_(1)
 
