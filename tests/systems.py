@@ -12,9 +12,10 @@ import gans.dynamics
 import gans.systems
 from gans import config_file, defaults
 from gans.configs import flatten, override
-from gans.core import System, Tree
+from gans.core import System, TrainState, Tree
 from gans.data import load
 from gans.errors import UserError
+from gans.step import init_state
 from gans.train.setup import Experiment, setup
 
 EXPERIMENTS = Path(__file__).resolve().parent.parent / 'experiments'
@@ -76,6 +77,12 @@ def experiment(config: ConfigDict, **how: object) -> Experiment:
     """Set up for one device, from the set that all tests share."""
     name = smallest(config.system)
     return setup(config, **({'devices': 1, 'source': source_of(name)} | how))
+
+
+def first(system: System) -> TrainState:
+    """The state at step 0, also where something is being traced."""
+    with jax.ensure_compile_time_eval():
+        return jax.jit(lambda: init_state(system, jax.random.key(0)))()
 
 
 def updates_of(system: System) -> tuple[str, ...]:

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from drawing import draw, inputs_of
 from ml_collections import ConfigDict
+from systems import first
 
 from experiments import common
 from gans.configs import override
@@ -15,7 +16,7 @@ from gans.core import Compute, Spec
 from gans.errors import UserError
 from gans.ops import random
 from gans.ops.random import example_keys
-from gans.step import init_state, make_train_step
+from gans.step import make_train_step
 from gans.systems.build import build
 
 SHAPE, CLASSES = (8, 8, 1), ('a', 'b', 'c')
@@ -33,7 +34,6 @@ def made(classes=CLASSES, weight=0.7, **overrides):
 
 
 SYSTEM = made()
-STATE = jax.jit(lambda: init_state(SYSTEM, jax.random.key(0)))()
 KEYS = example_keys(jax.random.key(4), jnp.arange(8))
 # Of what the fakes are made from in each player's loss with KEYS.
 INPUTS = {'critic': random.split(random.split(KEYS, 3)[0], 4)[0], 'generator': random.split(KEYS, 4)[0]}
@@ -41,11 +41,17 @@ LABEL = jnp.arange(8) % 3
 BATCH = {'real': jnp.asarray(np.random.default_rng(6).uniform(-1, 1, (8, *SHAPE)), jnp.float32), 'label': LABEL}
 
 
+@functools.cache
+def start():
+    """At step 0."""
+    return first(SYSTEM)
+
+
 @functools.partial(jax.jit, static_argnums=(0, 2))
 def loss_of(which, weight, game='non_saturating'):
     """(value, Aux) of an update's loss; the weight may be a tracer."""
     system = made(weight=weight, **{'game': game, 'terms.r1.weight': 2.0})
-    return {update.name: update.loss for update in system.updates}[which](STATE.params, STATE, BATCH, KEYS)
+    return {update.name: update.loss for update in system.updates}[which](start().params, start(), BATCH, KEYS)
 
 
 @jax.jit
@@ -53,9 +59,9 @@ def parts(keys):
     """Scores and logits of the real images, and of the images of these keys' noise with the same labels."""
 
     def apply(net, *args, **options):
-        return SYSTEM.nets[net].apply(STATE.params[net], STATE.stats[net], *args, train=True, **options)[0]
+        return SYSTEM.nets[net].apply(start().params[net], start().stats[net], *args, train=True, **options)[0]
 
-    fake = draw(SYSTEM, STATE.params, STATE.stats, inputs_of(SYSTEM, keys, LABEL))
+    fake = draw(SYSTEM, start().params, start().stats, inputs_of(SYSTEM, keys, LABEL))
     judged = [apply('critic', x, features=True) for x in (BATCH['real'], fake)]
     slope = jax.grad(lambda x: apply('critic', x).sum())(BATCH['real'])
     return *((scores, apply('classifier', features)) for scores, features in judged), 0.5 * (slope**2).sum() / 8
@@ -106,7 +112,7 @@ def test_inputs_and_samples():
     np.testing.assert_array_equal(inputs['label'], label)
     make = jax.jit(functools.partial(draw, SYSTEM))
     labels = np.array([[0, 1, 2, 0], [1, 1, 1, 1]])
-    images, others = (make(STATE.params, STATE.stats, {**inputs, 'label': label}) for label in labels)
+    images, others = (make(start().params, start().stats, {**inputs, 'label': label}) for label in labels)
     assert images.shape == (4, *SHAPE)
     assert [bool((abs(a - b) > 1e-4).any()) for a, b in zip(images, others, strict=True)] == [True, False, True, True]
 
@@ -123,14 +129,14 @@ def test_it_learns_the_classes():
     step, label = make_train_step(system), jnp.arange(32) % 3
     batch = {'real': stripes(label)[None], 'label': label[None]}
     body = lambda state, _: step(state, batch, ('critic', 'generator'))
-    state, logged = jax.jit(lambda state: jax.lax.scan(body, state, None, 250))(STATE)
+    state, logged = jax.jit(lambda state: jax.lax.scan(body, state, None, 250))(start())
     asked = inputs_of(system, example_keys(jax.random.key(1), jnp.arange(32)), label)
     images = draw(system, state.params, state.stats, asked)
     bands = images.mean((2, 3))  # [32, 8]
     assert (jnp.stack([bands[:, 1], bands[:, 4], bands[:, 7]], 1).argmax(1) == label).all()
     for name in ('real_accuracy', 'fake_accuracy'):
         assert logged[f'critic/{name}'][:2].mean() < 0.7 and logged[f'critic/{name}'][-20:].min() == 1
-    same = jax.tree.map(np.array_equal, state.params, STATE.params)
+    same = jax.tree.map(np.array_equal, state.params, start().params)
     assert not any(jax.tree.all(alike) for alike in same.values())
 
 

@@ -131,10 +131,13 @@ def test_k_follows_numpy(gamma, end):
 
 DUE = ('critic', 'generator')
 alone = jax.jit(make_train_step(SYSTEM), static_argnums=2)
-on_devices = jax.pmap(
-    make_train_step(SYSTEM, 'device'), 'device', in_axes=(None, 0), static_broadcasted_argnums=2,
-    devices=jax.devices()[:2],
-)  # fmt: skip
+on_two = functools.partial(jax.pmap, axis_name='device', in_axes=(None, 0), static_broadcasted_argnums=2)
+
+
+@functools.cache
+def on_devices():
+    """The step of both devices; they are looked for when it is asked for."""
+    return on_two(make_train_step(SYSTEM, 'device'), devices=jax.devices()[:2])
 
 
 def assert_same(a, b):
@@ -147,7 +150,7 @@ def test_devices_are_one(k):
     """At the bounds too: each device adds to the same k, and it is bounded after they are averaged."""
     real = batches()[0]  # [1, 8, ...]
     shares = jnp.stack([real[:, :4], real[:, 4:]])
-    two = on_devices(first_state(k), {'real': shares}, DUE)[0]
+    two = on_devices()(first_state(k), {'real': shares}, DUE)[0]
     for device in (0, 1):
         assert_same(alone(first_state(k), {'real': real}, DUE)[0], jax.tree.map(lambda x: x[device], two))  # noqa: B023
 

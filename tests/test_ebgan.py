@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from drawing import draw, inputs_of
 from ml_collections import ConfigDict
+from systems import first
 
 from experiments import common
 from gans import config_file
@@ -16,7 +17,6 @@ from gans.core import Compute, Spec
 from gans.errors import UserError
 from gans.ops import random
 from gans.ops.random import example_keys
-from gans.step import init_state
 from gans.systems.build import build
 from gans.systems.ebgan import margin_loss, pulling_away
 from gans.train.setup import setup
@@ -37,11 +37,16 @@ def made(margin=0.6, **overrides):
 
 
 SYSTEM = made()
-STATE = jax.jit(lambda: init_state(SYSTEM, jax.random.key(0)))()
 KEYS = example_keys(jax.random.key(3), jnp.arange(8))
 # Of what the fakes are made from in each player's loss with KEYS.
 INPUTS = {'critic': random.split(random.split(KEYS, 3)[0], 4)[0], 'generator': random.split(KEYS, 4)[0]}
 REAL = jnp.asarray(np.random.default_rng(0).uniform(-1, 1, (8, *SHAPE)), jnp.float32)
+
+
+@functools.cache
+def start():
+    """At step 0."""
+    return first(SYSTEM)
 
 
 # The margin loss
@@ -102,14 +107,14 @@ def loss_of(which, margin):
     """((value, Aux), gradients of the player's net) of an update's loss; the margin may be a tracer."""
     system = made(margin)
     loss = {update.name: update.loss for update in system.updates}[which]
-    of = lambda own: loss({**STATE.params, which: own}, STATE, {'real': REAL}, KEYS)
-    return jax.value_and_grad(of, has_aux=True)(STATE.params[which])
+    of = lambda own: loss({**start().params, which: own}, start(), {'real': REAL}, KEYS)
+    return jax.value_and_grad(of, has_aux=True)(start().params[which])
 
 
 @jax.jit
 def judged(params, keys):
     """Images, copies and codes, of real images and of those of the latents of these keys."""
-    fake = draw(SYSTEM, params, STATE.stats, inputs_of(SYSTEM, keys))
+    fake = draw(SYSTEM, params, start().stats, inputs_of(SYSTEM, keys))
     critic = lambda x: SYSTEM.nets['critic'].apply(params['critic'], {}, x, train=True, features=True)[0]
     return (REAL, *critic(REAL)), (fake, *critic(fake))
 
@@ -129,7 +134,7 @@ def test_each_player_moves_its_net():
 
 def test_losses():
     """The margin lies between the energies, so that some examples are above it."""
-    real, fake = energies(STATE.params, 'critic')
+    real, fake = energies(start().params, 'critic')
     margin = float(np.median(fake))
     (value, aux), _ = loss_of('critic', margin)
     assert 0 < np.maximum(0, margin - fake).mean() < margin
@@ -137,7 +142,7 @@ def test_losses():
     assert float(aux.metrics['real_energy']) == pytest.approx(real.mean(), rel=1e-5)
     assert float(aux.metrics['fake_energy']) == pytest.approx(fake.mean(), rel=1e-5)
     assert float(aux.metrics['fake_score']) == pytest.approx(-fake.mean(), rel=1e-5)
-    code, (_, fake) = judged(STATE.params, INPUTS['generator'])[1][2], energies(STATE.params, 'generator')
+    code, (_, fake) = judged(start().params, INPUTS['generator'])[1][2], energies(start().params, 'generator')
     assert code.shape == (8, 4)
     (value, aux), _ = loss_of('generator', 0.6)
     assert value == pytest.approx(fake.mean() + 0.3 * float(pulling_away(code)), rel=1e-5)
@@ -146,8 +151,8 @@ def test_losses():
 
 def test_without_the_repelling_term():
     loss = {update.name: update.loss for update in made(**{'ebgan.pull_away': None}).updates}['generator']
-    value, aux = jax.jit(lambda: loss(STATE.params, STATE, {'real': REAL}, KEYS))()
-    assert value == pytest.approx(energies(STATE.params, 'generator')[1].mean(), rel=1e-5) and not aux.metrics
+    value, aux = jax.jit(lambda: loss(start().params, start(), {'real': REAL}, KEYS))()
+    assert value == pytest.approx(energies(start().params, 'generator')[1].mean(), rel=1e-5) and not aux.metrics
 
 
 @pytest.mark.parametrize('which', ['critic', 'generator'])
@@ -155,8 +160,8 @@ def test_signs_of_the_gradients(which):
     """The critic copies real images better and fake ones worse; the generator is copied better, or more diverse."""
     (before, _), grads = loss_of(which, 9.0)
     norm = np.sqrt(sum(float((leaf**2).sum()) for leaf in jax.tree.leaves(grads)))
-    moved = {**STATE.params, which: jax.tree.map(lambda p, g: p - 0.01 / norm * g, STATE.params[which], grads)}
-    (real, fake), (real_then, fake_then) = energies(STATE.params, which), energies(moved, which)
+    moved = {**start().params, which: jax.tree.map(lambda p, g: p - 0.01 / norm * g, start().params[which], grads)}
+    (real, fake), (real_then, fake_then) = energies(start().params, which), energies(moved, which)
     if which == 'critic':
         assert real_then.mean() - fake_then.mean() < real.mean() - fake.mean()
     else:

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from drawing import draw, inputs_of
 from ml_collections import ConfigDict
+from systems import first
 
 from experiments import common
 from gans.configs import override
@@ -15,7 +16,7 @@ from gans.core import Compute, Spec
 from gans.errors import UserError
 from gans.ops import random
 from gans.ops.random import example_keys
-from gans.step import init_state, make_train_step
+from gans.step import make_train_step
 from gans.systems.build import build
 from gans.systems.infogan import information
 
@@ -33,15 +34,17 @@ def made(**overrides):
     return build(override(config, {'infogan': section, **overrides}, 'of a test'), Spec(SHAPE), Compute())
 
 
-def first(system):
-    return jax.jit(lambda: init_state(system, jax.random.key(0)))()
-
-
 SYSTEM = made()
-STATE, KEYS = first(SYSTEM), example_keys(jax.random.key(3), jnp.arange(8))
+KEYS = example_keys(jax.random.key(3), jnp.arange(8))
 # Of what the fakes are made from in each player's loss with KEYS.
 INPUTS = {'critic': random.split(random.split(KEYS, 3)[0], 4)[0], 'generator': random.split(KEYS, 4)[0]}
 REAL = jnp.asarray(np.random.default_rng(0).uniform(-1, 1, (8, *SHAPE)), jnp.float32)
+
+
+@functools.cache
+def start():
+    """At step 0."""
+    return first(SYSTEM)
 
 
 # The bounds, in nats
@@ -120,13 +123,13 @@ def test_latents():
 
 def test_the_generator_is_told_every_code():
     """It sees [z, one of K, codes], so each kind of latents alone changes its images."""
-    shape = STATE.params['generator']['dense_0']['kernel'].shape
+    shape = start().params['generator']['dense_0']['kernel'].shape
     assert shape == (5 + 4 + 2, 16)
     latents = inputs_of(SYSTEM, KEYS)
-    images = draw(SYSTEM, STATE.params, STATE.stats, latents)
+    images = draw(SYSTEM, start().params, start().stats, latents)
     others = {'z': latents['z'] + 1, 'category': (latents['category'] + 1) % 4, 'codes': -latents['codes']}
     for name, other in others.items():
-        changed = draw(SYSTEM, STATE.params, STATE.stats, {**latents, name: other})
+        changed = draw(SYSTEM, start().params, start().stats, {**latents, name: other})
         assert images.shape == (8, *SHAPE) and (abs(images - changed).max((1, 2, 3)) > 1e-4).all(), name
 
 
@@ -148,7 +151,7 @@ def test_pictures():
         assert (other == other[:, :1]).all() and len(np.unique(other)) == 8
     assert (drawn['z'] == drawn['z'][:1, :, :1]).all()
     assert (drawn['category'] == (np.arange(8) % 4)[:, None]).all()
-    images = jax.eval_shape(lambda keys: view.make(STATE, view.inputs({}, keys)), KEYS)
+    images = jax.eval_shape(lambda keys: view.make(start(), view.inputs({}, keys)), KEYS)
     assert images.shape == (2 * 8 * view.columns, *SHAPE)
     assert list(made(**{'infogan.codes': 0}).samplers) == ['samples', 'categories']
 
@@ -159,8 +162,8 @@ def test_pictures():
 def loss_of(system, which):
     """((value, Aux), gradients of all nets) of an update's loss."""
     loss = {update.name: update.loss for update in system.updates}[which]
-    of = lambda params: loss(params, STATE, {'real': REAL}, KEYS)
-    return jax.jit(jax.value_and_grad(of, has_aux=True))(STATE.params)
+    of = lambda params: loss(params, start(), {'real': REAL}, KEYS)
+    return jax.jit(jax.value_and_grad(of, has_aux=True))(start().params)
 
 
 @functools.cache
@@ -173,10 +176,10 @@ def parts(keys):
     """Scores of real and fake images, what is told of the codes, and the recognition net's statistics."""
 
     def apply(net, *args, **options):
-        return SYSTEM.nets[net].apply(STATE.params[net], STATE.stats[net], *args, train=True, **options)
+        return SYSTEM.nets[net].apply(start().params[net], start().stats[net], *args, train=True, **options)
 
     latents = inputs_of(SYSTEM, keys)
-    (fake, features), _ = apply('critic', draw(SYSTEM, STATE.params, STATE.stats, latents), features=True)
+    (fake, features), _ = apply('critic', draw(SYSTEM, start().params, start().stats, latents), features=True)
     answers, stats = apply('recognition', features)
     return apply('critic', REAL)[0], fake, information(answers, latents), stats
 
@@ -239,7 +242,7 @@ def test_options_of_the_game():
     """A game that reads real scores, and a penalty: |slope|^2 / 2 of the critic at the real images; no bounds."""
     options = {'game': 'relativistic_pairing', 'infogan.category_weight': 0.0, 'infogan.code_weight': 0.0}
     system = made(**options, **{'terms.r1.weight': 3.0})
-    score = lambda x: SYSTEM.nets['critic'].apply(STATE.params['critic'], {}, x, train=True)[0].sum()
+    score = lambda x: SYSTEM.nets['critic'].apply(start().params['critic'], {}, x, train=True)[0].sum()
     wanted = float((jax.jit(jax.grad(score))(REAL) ** 2).sum((1, 2, 3)).mean() / 2)
     real, fake, *_ = jax.device_get(parts(INPUTS['critic']))
     (loss, aux), _ = loss_of(system, 'critic')

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from drawing import draw, inputs_of
 from ml_collections import ConfigDict
+from systems import first
 
 from experiments import common, lapgan_cifar10
 from gans import augment
@@ -169,15 +170,20 @@ def made(shape=SHAPE, classes=CLASSES, **overrides):
     return build(override(config, overrides, 'of a test'), Spec(shape, classes), Compute(conv='lax'))
 
 
-def first(system):
-    return jax.jit(lambda: init_state(system, jax.random.key(0)))()
-
-
 KEYS = example_keys(jax.random.key(3), jnp.arange(8))
 BATCH = {'real': jnp.asarray(images(8, *SHAPE)), 'label': jnp.array([0, 1, 2, 0, 1, 2, 0, 1])}
 SMALL = {**BATCH, 'real': BATCH['real'][:, :8, :8]}
 SYSTEM, PAIR = made(), made((8, 8, 1))  # of three levels, and of two, which compiles sooner
-STATE, PAIR_STATE = first(SYSTEM), first(PAIR)
+
+
+@functools.cache
+def start():
+    return first(SYSTEM)
+
+
+@functools.cache
+def pair_start():
+    return first(PAIR)
 
 
 def losses_of(system, state, *batches):
@@ -218,7 +224,7 @@ def applied(params, role, size, *inputs):
 
 def test_losses(same_latents):
     """Of every level, from scores of its nets given numpy's residuals: -log D and -log(1 - D)."""
-    [found] = losses_of(made(), STATE, BATCH)
+    [found] = losses_of(made(), start(), BATCH)
 
     @jax.jit
     def scores(params):
@@ -229,7 +235,7 @@ def test_losses(same_latents):
             out[size] = [applied(params, 'critic', size, x, *low) for x in (real, fake)]
         return out
 
-    for size, (real, fake) in scores(STATE.params).items():
+    for size, (real, fake) in scores(start().params).items():
         real, fake = np.asarray(real, np.float64), np.asarray(fake, np.float64)
         wanted = np.logaddexp(0, -real).mean() + np.logaddexp(0, fake).mean()
         value, aux = found[f'critic_{size}']
@@ -244,12 +250,12 @@ def test_levels_learn_apart():
 
     @jax.jit
     def slopes(params):
-        loss = lambda update: lambda params: update.loss(params, PAIR_STATE, SMALL, KEYS)[0]
+        loss = lambda update: lambda params: update.loss(params, pair_start(), SMALL, KEYS)[0]
         size = lambda tree: sum(jnp.abs(leaf).sum() for leaf in jax.tree.leaves(tree))
         grads = {update.name: jax.grad(loss(update))(params) for update in PAIR.updates}
         return {name: {net: size(tree) for net, tree in trees.items()} for name, trees in grads.items()}
 
-    for name, by_net in slopes(PAIR_STATE.params).items():
+    for name, by_net in slopes(pair_start().params).items():
         level = name.rpartition('_')[2]
         assert {net for net, slope in by_net.items() if slope > 0} == {f'generator_{level}', f'critic_{level}'}
     assert {update.name for update in SYSTEM.updates} == set(SYSTEM.nets) == set(SYSTEM.players)
@@ -263,16 +269,16 @@ def test_samples_go_from_coarse_to_fine():
     shapes = {name: z.shape for name, z in latents.items()}
     assert shapes == {'z_4': (8, 6), 'z_8': (8, 8, 8, 1), 'z_16': (8, 16, 16, 1)}
     # The finest residuals nine times as large, so that there is something to bound.
-    params = {**STATE.params, 'generator_16': jax.tree.map(lambda x: 3 * x, STATE.params['generator_16'])}
+    params = {**start().params, 'generator_16': jax.tree.map(lambda x: 3 * x, start().params['generator_16'])}
     apply = jax.jit(functools.partial(applied, params, 'generator'), static_argnums=0)
     levels = [np.asarray(apply(4, latents['z_4']))]
     for size in (8, 16):
         low = numpy_up(levels[-1]).astype(np.float32)
         levels.append(low + apply(size, latents[f'z_{size}'], low))
     assert abs(levels[2]).max() > 1
-    sample = draw(SYSTEM, params, STATE.stats, latents)
+    sample = draw(SYSTEM, params, start().stats, latents)
     np.testing.assert_allclose(sample, np.clip(levels[2], -1, 1), atol=1e-5)
-    rows = draw(SYSTEM, params, STATE.stats, inputs_of(SYSTEM, KEYS, sampler='levels'), 'levels')
+    rows = draw(SYSTEM, params, start().stats, inputs_of(SYSTEM, KEYS, sampler='levels'), 'levels')
     rows = np.asarray(rows).reshape(8, 3, *SHAPE)
     assert SYSTEM.samplers['levels'].columns == 3
     for column, x in enumerate(levels):
@@ -316,7 +322,7 @@ def deaf(params):
 def test_penalties():
     """R1 at every level, in the residual (or the coarsest image); lazily k times as strong, with Adam rescaled."""
     eager, lazy = (made((8, 8, 1), **{'terms.r1.every': every}) for every in (1, 4))
-    [found], [rare] = losses_of(eager, PAIR_STATE, SMALL), losses_of(lazy, PAIR_STATE, SMALL)
+    [found], [rare] = losses_of(eager, pair_start(), SMALL), losses_of(lazy, pair_start(), SMALL)
 
     @jax.jit
     def squares(params):
@@ -327,7 +333,7 @@ def test_penalties():
             slopes[size] = (jax.grad(total)(real) ** 2).sum((1, 2, 3)).mean()
         return slopes
 
-    for size, square in jax.device_get(squares(PAIR_STATE.params)).items():
+    for size, square in jax.device_get(squares(pair_start().params)).items():
         value, aux = found[f'critic_{size}']
         assert aux.metrics['r1'] == pytest.approx(square / 2, rel=1e-4)
         assert value == pytest.approx(aux.metrics['game'] + 10 * aux.metrics['r1'], rel=1e-5)
@@ -354,12 +360,12 @@ def test_augmentations_move_both_images_alike(monkeypatch):
 
     monkeypatch.setitem(augment.AUGMENTS, 'test', scaled)
     losses = {update.name: update.loss for update in made((8, 8, 1), **{'augment.names': 'test'}).updates}
-    _, aux = losses['critic_8'](PAIR_STATE.params, PAIR_STATE, SMALL, KEYS)
+    _, aux = losses['critic_8'](pair_start().params, pair_start(), SMALL, KEYS)
     of_real, low_of_real, of_fake, low_of_fake = map(np.asarray, seen)
     np.testing.assert_array_equal((of_real, of_fake), (low_of_real, low_of_fake))
     assert (of_real != of_fake).all() and len(np.unique(of_real)) == 8
     residual, (low,) = given(8, SMALL)
-    wanted = applied(PAIR_STATE.params, 'critic', 8, of_real * residual, of_real * low).mean()
+    wanted = applied(pair_start().params, 'critic', 8, of_real * residual, of_real * low).mean()
     assert float(aux.metrics['real_score']) == pytest.approx(float(wanted), abs=1e-5)
 
 
@@ -382,7 +388,7 @@ def test_micro_batches_repeats_and_averages():
     (whole, metrics), (cut, _) = after(), after(**{'train.micro': 2, 'ema.decay': 0.9})
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, atol=1e-6), whole.params, cut.params)
     assert all(
-        not jax.tree.all(jax.tree.map(np.array_equal, whole.params[net], PAIR_STATE.params[net])) for net in PAIR.nets
+        not jax.tree.all(jax.tree.map(np.array_equal, whole.params[net], pair_start().params[net])) for net in PAIR.nets
     )
     assert set(cut.ema) == {'generator_4', 'generator_8'}
     assert {f'{name}/loss' for name in due} <= set(metrics)

@@ -9,6 +9,7 @@ import optax
 import pytest
 from jax.flatten_util import ravel_pytree
 from ml_collections import ConfigDict
+from systems import first
 
 from experiments import common
 from experiments.sweeps import unrolled_ring8 as comparison
@@ -18,7 +19,7 @@ from gans.errors import UserError
 from gans.latents import LATENTS
 from gans.nets import build as nets
 from gans.ops import random
-from gans.step import init_state, make_train_step
+from gans.step import make_train_step
 from gans.sweep import rows
 from gans.systems.build import build
 
@@ -37,10 +38,6 @@ def made(net='mlp', shape=(2,), **overrides):
     if 'system' not in overrides:
         overrides = {'unrolled.steps': 3} | overrides
     return build(override(config, overrides, 'of a test'), Spec(shape), Compute())
-
-
-def first(system):
-    return jax.jit(lambda: init_state(system, jax.random.key(0)))()
 
 
 def batches(steps=1, size=8, shape=(2,)):
