@@ -10,6 +10,7 @@ import sys
 import threading
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import launching
 import pytest
@@ -199,7 +200,8 @@ def test_a_run_of_a_sweep_that_is_trained_alone(tmp_path: Path) -> None:
 
 def test_a_run_is_locked_before_it_is_read(tmp_path: Path, monkeypatch) -> None:
     """Whatever the folder holds, also another's config: who trains there is what matters."""
-    monkeypatch.setattr(loop, 'setup_stages', lambda config: (None,))
+    data = SimpleNamespace(digest=None)
+    monkeypatch.setattr(loop, 'setup_stages', lambda config: (SimpleNamespace(source=data),))
     (tmp_path / 'config.json').write_text('torn')
     with lock.hold(tmp_path), pytest.raises(UserError, match='has trained there since'):
         loop.train(test_sweep.base(), tmp_path)
