@@ -407,7 +407,7 @@ def test_describe_and_benchmark_take_each_stage_in_turn(config: ConfigDict, tmp_
     first = describe.describe(stages(config)[0].config)
     assert said.startswith(first)
     monkeypatch.setattr(benchmark, 'measure', lambda experiment, *_: {'shape': experiment.source.spec.shape})
-    monkeypatch.setattr(benchmark, 'text', lambda found: [f'measured {found["shape"]}'])
+    monkeypatch.setattr(benchmark, 'format_benchmark', lambda found: [f'measured {found["shape"]}'])
     text = benchmark.benchmark(config, tmp_path)
     assert [line for line in text.splitlines() if line.startswith('measured')] == [
         'measured (16, 16, 3)', 'measured (32, 32, 3)', 'measured (32, 32, 3)',
