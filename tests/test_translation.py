@@ -9,15 +9,17 @@ from pathlib import Path
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
+import numpy as np
 import pytest
 from ml_collections import ConfigDict
+from PIL import Image
 
 from gans import configs
 from gans.core import Array, Compute, Spec, System
 from gans.nets.build import from_linen
 from gans.parts import Pair
 from gans.systems._players import two_players
-from gans.train import loop, setup
+from gans.train import draw, loop, setup
 
 ROOT = Path(__file__).parent.parent
 PAIRED = {'name': 'openmoji', 'size': 16, 'source': 'line', 'num': 40, 'random_crop': 8, 'flip': True, 'split': 'train'}
@@ -96,6 +98,13 @@ def runs(folder: Path, data: dict) -> None:
     trained(folder / 'streamed', streamed)
     trained(folder / 'resumed', data, steps=5, checkpoint_every=5)
     trained(folder / 'resumed', streamed, checkpoint_every=5)
+    sample = lambda num, out, given=None: draw.sample(config_of(data), folder / 'held', num, 0, 'latest', out, None, given)
+    sample(6, str(folder / 'six.png'))
+    for name in ('a.png', 'b.jpg', 'more/a.png'):
+        (folder / 'mine' / name).parent.mkdir(parents=True, exist_ok=True)
+        Image.new('RGB', (20, 12), 'red').save(folder / 'mine' / name)
+    sample(None, f'{folder}/painted/', str(folder / 'mine'))
+    sample(None, str(folder / 'mine.png'), str(folder / 'mine'))
 
 
 @pytest.mark.parametrize('kind', ['PAIRED', 'UNPAIRED'])
@@ -117,5 +126,12 @@ def test_a_run_is_the_same_held_streamed_and_resumed_within_an_epoch(kind: str, 
             (tmp_path / run / 'samples' / f'{name}.png').read_bytes() for run in ('held', 'streamed', 'resumed')
         ]
         assert len(set(pictures)) == 1
+    painted = [np.asarray(Image.open(tmp_path / 'painted' / name)) for name in ('a.png', 'b.png', 'more/a.png')]
+    assert len(list((tmp_path / 'painted').rglob('*.png'))) == 3 and np.ptp(painted, axis=0).max() <= 2  # all are red
+    sizes = [Image.open(tmp_path / name).size for name in ('six.png', 'mine.png')]
+    cell = lambda count: 66 * count - 2  # images of 8 pixels are shown as 64
+    # Rows of source, sample and, where examples are pairs, what it should look like; of two, two beside each other.
+    six = (cell(3), cell(6)) if kind == 'PAIRED' else (cell(4), cell(3))
+    assert sizes == [six, (cell(2), cell(3))]
     stamp = json.loads((tmp_path / 'held' / 'stamps.json').read_text())['eval/fd_pixels']['protocol']
     assert stamp['split'] == ('test' if kind == 'PAIRED' else 'a: test; b: test') and 'random_crop=8' in stamp['data']

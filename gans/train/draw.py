@@ -90,7 +90,10 @@ def _read_input(experiment: Experiment, place: str) -> Input:
     height, width, channels = spec.fields[fields[0]].shape
     if height != width:
         raise UserError(f'--input={place}: this system takes images of {height} x {width} pixels, folders give squares')
-    names = [str(name.with_suffix('')) for name in pictures_in(Path(place).expanduser()).names]
+    files = pictures_in(Path(place).expanduser()).names
+    names = [str(name.with_suffix('')) for name in files]
+    if len(set(names)) < len(names):  # a.png and a.jpg must not become one file
+        names = list(map(str, files))
     source = load.load({'name': f'folder:{place}', 'size': height, 'channels': channels, 'strict': True})
     raw = source.read(np.arange(source.size)) if source.arrays is None else source.arrays
     return Input(names, {fields[0]: kinds.kind_of(spec.fields[fields[0]]).finish(np.asarray(raw['real']))})
