@@ -98,7 +98,8 @@ def runs(folder: Path, data: dict) -> None:
     trained(folder / 'streamed', streamed)
     trained(folder / 'resumed', data, steps=5, checkpoint_every=5)
     trained(folder / 'resumed', streamed, checkpoint_every=5)
-    sample = lambda num, out, given=None: draw.sample(config_of(data), folder / 'held', num, 0, 'latest', out, None, given)
+    run = config_of(data), folder / 'held'
+    sample = lambda num, out, given=None: draw.sample(*run, num, 0, 'latest', out, None, given)
     sample(6, str(folder / 'six.png'))
     for name in ('a.png', 'b.jpg', 'more/a.png'):
         (folder / 'mine' / name).parent.mkdir(parents=True, exist_ok=True)
