@@ -1,7 +1,6 @@
 """The smallest experiment of every system, and what tests of systems share."""
 
 import functools
-import math
 from pathlib import Path
 
 import jax
@@ -44,30 +43,37 @@ def source_of(name: str) -> load.Source:
 
 @functools.cache
 def smallest(system: str) -> str:
-    """The experiment of a system whose examples have the fewest numbers."""
+    """The first experiment of a system by name, of those whose generator is an MLP if there are some."""
     names = [name for name, config in smokes().items() if config.system == system and not config.dynamics]
     assert names, f'no experiment has system={system!r}: a system comes with one'
-    return min(names, key=lambda name: math.prod(source_of(name).spec.shape))
+    return min(names, key=lambda name: smokes()[name].generator.net != 'mlp')
 
 
 def tiny(system: str, **overrides: object) -> ConfigDict:
+    """The config of `plain`, with these keys set."""
+    return override(plain(system), overrides, 'of a test')
+
+
+@functools.cache
+def plain(system: str) -> ConfigDict:
     """That experiment with one step a call, plain descent, and without norms and terms of its own that may be off: what
     examples of a batch share, and where rounding decides a step, is left out.
     """
     config = smokes()[smallest(system)]
     own = {f'{system}.{key}': None for key in config.get(system, {}) if f'{system}.{key}' in defaults.optional()}
     descent = {f'optimizer.{player}': defaults.sgd(1.0) for player in config.optimizer}
-    norms = {key: 'none' for key in flatten(config) if key.rpartition('.')[2] == 'norm'}
-    for each in (norms, {f'{role}.norm': 'none' for role in ('generator', 'critic')}):
-        changed = override(config, own | descent | each, 'of a test')
-        config = changed if builds(changed) else config
+    config = override(config, own | descent, 'of a test')
+    norms = {key for key in flatten(config) if key.rpartition('.')[2] == 'norm'} | {'generator.norm', 'critic.norm'}
+    for key in sorted(norms):
+        without = override(config, {key: 'none'}, 'of a test')
+        config = without if builds(without) else config
     sizes = {'train.batch_size': 16, 'train.steps_per_call': 1, 'train.n_critic': 1}
-    return override(config, sizes | overrides, 'of a test')
+    return override(config, sizes, 'of a test')
 
 
-def builds(config: ConfigDict, **how: object) -> bool:
+def builds(config: ConfigDict) -> bool:
     try:
-        setup(config, devices=1, **how)
+        experiment(config)
     except UserError:
         return False
     return True
@@ -79,23 +85,19 @@ def experiment(config: ConfigDict, **how: object) -> Experiment:
     return setup(config, **({'devices': 1, 'source': source_of(name)} | how))
 
 
-def first(system: System) -> TrainState:
+def first(system: System, seed: int = 0) -> TrainState:
     """The state at step 0, also where something is being traced."""
     with jax.ensure_compile_time_eval():
-        return jax.jit(lambda: init_state(system, jax.random.key(0)))()
+        return jax.jit(lambda: init_state(system, jax.random.key(seed)))()
 
 
 def updates_of(system: System) -> tuple[str, ...]:
     return tuple(update.name for update in system.updates)
 
 
-def interacting(experiment: Experiment) -> list[str]:
-    """The nets in which examples of a batch see each other: by their own word, or because they have statistics."""
-    stats = experiment.abstract().stats
-    nets = experiment.system.nets
-    return [
-        name for name, net in nets.items() if getattr(net.module, 'batchwise', False) or jax.tree.leaves(stats[name])
-    ]
+def with_statistics(experiment: Experiment) -> list[str]:
+    """The nets that keep statistics: with those of batches, examples see each other."""
+    return [name for name, stats in experiment.abstract().stats.items() if jax.tree.leaves(stats)]
 
 
 def assert_close(ours: Tree, theirs: Tree, rtol: float = 1e-4, atol: float = 1e-6) -> None:
