@@ -1,7 +1,5 @@
 """The train step: what it leaves alone, the order of its batches, and what its results may not depend on."""
 
-import functools
-
 import flax.struct
 import jax
 import jax.numpy as jnp
@@ -40,7 +38,6 @@ def experiment(net='mlp', **changes):
 PENALISED = {'game': 'wasserstein', 'terms.wgan_gp.weight': 0.3, 'instance_noise.sigma': 0.3}
 
 
-@functools.cache
 def data(spec=POINTS, n=1, steps=4):
     """Batches for some steps: a list of {'real': [n, BATCH, ...]}."""
     rng = np.random.default_rng(7)

@@ -511,7 +511,7 @@ def test_memories_advance_where_both_move_at_once():
             {'terms.feature_matching.weight': 1.0, 'top_k.share': 0.5},
             'top_k.share=0.5 has no meaning with terms.feature_matching.alone',
         ),
-        ({'augment.names': 'color'}, "did you mean 'color'"),
+        ({'augment.names': 'colour'}, "did you mean 'color'"),
         ({'critic.minibatch': 'sd'}, "unknown critic.minibatch 'sd'; did you mean 'std'"),
         ({'terms.consistency.names': 'flip'}, "unknown augmentation 'flip'"),
     ],
