@@ -14,7 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from gans import memory
-from gans.core import Array, Batch, Tree
+from gans.core import SAMPLES, Array, Batch, Tree
 from gans.data.base import Source, stored_shapes
 from gans.data.joined import merge, part_key
 from gans.ops.random import example_keys
@@ -96,6 +96,11 @@ def shuffle_seed(key: Array) -> Array:
     return jax.random.bits(jax.random.fold_in(key, 0), (2,), jnp.uint32)
 
 
+def fixed_key() -> Array:
+    """The key of the examples that scores and pictures look at: the same for all seeds."""
+    return jax.random.fold_in(jax.random.key(0), SAMPLES)
+
+
 def held_arrays(source: Source) -> Tree:
     """What `fetch` takes as `raw` of a set that is not streamed, on the host: the same for all steps."""
     return {name: held_arrays(part) for name, part in source.parts.items()} if source.parts else source.arrays or {}
@@ -111,9 +116,11 @@ def abstract(source: Source, repeats: int, local: int) -> Tree:
 
 def shapes(source: Source, num: int) -> dict[str, jax.ShapeDtypeStruct]:
     """What a batch of `num` examples looks like."""
-    one = {'repeats': 1, 'batch': num}
-    batch = jax.eval_shape(lambda raw: fetch(source, raw, jax.random.key(0), 0, **one), abstract(source, 1, num))
-    return {name: jax.ShapeDtypeStruct(x.shape[1:], x.dtype) for name, x in batch.items()}
+    if source.parts:
+        return merge({name: shapes(part, num) for name, part in source.parts.items()})
+    raw = {name: jax.ShapeDtypeStruct((num, *one.shape), one.dtype) for name, one in stored_shapes(source).items()}
+    places = jax.ShapeDtypeStruct((num,), np.uint32)
+    return jax.eval_shape(_finisher(source.finish, source.center), raw, fixed_key(), places)
 
 
 def fetch(
@@ -134,7 +141,7 @@ def fetch(
 
     Args:
         source: the set.
-        raw: of a streamed set, this step's item of `stream`; of others what `held` gives, on the device.
+        raw: of a streamed set, this step's item of `stream`; of others what `held_arrays` gives, on the device.
         key: typed key [] made of the data seed; the same for all steps and devices.
         step, repeats, batch, offset, local, origin: see `positions`.
     """

@@ -144,7 +144,7 @@ def anomaly(config: ml_collections.ConfigDict, folder: Path, options: Options) -
     experiment, state, step = draw.restored(config, folder, options.step)
     data = experiment.config.data
     test, held_out = load_unseen(data)
-    batch = feed.examples(test, min(options.num, test.size), jax.random.fold_in(jax.random.key(0), SAMPLES))
+    batch = feed.examples(test, min(options.num, test.size), feed.fixed_key())
     images, labels = batch['real'], batch['label']
     novel, name = labels == held_out, test.spec.classes[held_out]
     if min(novel.sum(), (~novel).sum()) < 2:

@@ -8,7 +8,7 @@ import ml_collections
 import numpy as np
 
 from gans import kinds, pictures
-from gans.core import SAMPLES, TrainState, Tree
+from gans.core import TrainState, Tree
 from gans.data import feed
 from gans.data.base import Source
 from gans.errors import UserError
@@ -89,7 +89,7 @@ def evaluate(config: ml_collections.ConfigDict, folder: Path, options: Options) 
 def real_examples(source: Source, num: int, like: str = 'real') -> np.ndarray:
     """The first `num` real examples in a fixed order, or all, of one field: as they are stored."""
     num = num if source.size is None else min(num, source.size)
-    found = feed.chunks(source, num, jax.random.fold_in(jax.random.key(0), SAMPLES))
+    found = feed.chunks(source, num, feed.fixed_key())
     return np.concatenate([kinds.kind_of(source.spec).store(some[like]) for some in found])
 
 

@@ -18,7 +18,6 @@ from gans import kinds, memory, pictures
 from gans.core import SAMPLES, Array, Batch, Sampler, Spec, System, TrainState, Tree
 from gans.data import feed, load
 from gans.data.base import Source
-from gans.errors import unknown
 from gans.metrics import protocol
 from gans.metrics.protocol import Protocol
 from gans.ops.random import example_keys
@@ -26,7 +25,6 @@ from gans.train.setup import Experiment
 
 CHUNK = 250  # samples at a time
 COLUMNS = 16  # the most classes that are shown side by side
-CLASSES = ('in_turn', 'as_data')  # config.eval.classes
 
 
 class _Watched(UserDict):
@@ -84,7 +82,7 @@ class Truth(NamedTuple):
 
     def examples(self, num: int) -> np.ndarray:
         """The first `num` of them in a fixed order, the same for all seeds."""
-        return feed.examples(self.source, num, jax.random.fold_in(jax.random.key(0), SAMPLES))[self.like]
+        return feed.examples(self.source, num, feed.fixed_key())[self.like]
 
 
 def truth(experiment: Experiment) -> Truth:
@@ -146,21 +144,18 @@ def batch_of(
     Args:
       images: in place of held-out examples, leaves [num or more, ...].
     """
-    spec, data = experiment.source.spec, jax.random.fold_in(jax.random.key(0), SAMPLES)
     read, wanted = fields_read(sampler, experiment.source), experiment.config.eval.classes
-    if wanted not in CLASSES:
-        raise unknown('eval.classes', wanted, CLASSES)
     if images is not None:
         batch = {name: array[:num] for name, array in images.items()}
     elif read - {'label'}:
-        found = feed.examples(load.split(experiment.config.data, 'test'), num, data)
+        found = feed.examples(load.split(experiment.config.data, 'test'), num, feed.fixed_key())
         batch = {name: found[name] for name in read}
     elif read and wanted == 'as_data':
-        batch = {'label': feed.examples(experiment.source, num, data)['label']}
+        batch = {'label': feed.examples(experiment.source, num, feed.fixed_key())['label']}
     else:
         batch = {}
     if 'label' in read and (label is not None or 'label' not in batch):
-        classes = len(spec.classes)
+        classes = len(experiment.source.spec.classes)
         batch['label'] = (np.arange(num) % classes if label is None else np.full(num, label)).astype(np.int32)
     return batch
 

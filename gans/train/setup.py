@@ -23,6 +23,7 @@ from gans.train import graft, workdir
 from gans.train.stages import Stage, at, stages
 
 PRECISIONS = {'float32': jnp.float32, 'bfloat16': jnp.bfloat16}
+CLASSES = ('in_turn', 'as_data')  # of samples, see gans/train/sampling.py
 AXIS = 'device'
 SIZES = 'latents.size, replay.size or the sizes of the nets'  # of which a state is large
 
@@ -222,6 +223,8 @@ def _check(config: ml_collections.ConfigDict, devices: int) -> None:
     cadences['eval.every'] = config.eval.every
     if train.precision not in PRECISIONS:
         raise unknown('train.precision', train.precision, PRECISIONS)
+    if config.eval.classes not in CLASSES:
+        raise unknown('eval.classes', config.eval.classes, CLASSES)
     if train.conv not in FORMS:
         raise unknown('train.conv', train.conv, FORMS)
     if train.batch_size % (devices * train.micro * config.pack):
