@@ -77,7 +77,7 @@ def test_four_devices_equal_one(name: str) -> None:
         pytest.skip('the system refuses micro-batches: its loss is no mean over pieces of a batch')
     whole = override(pieces, {'train.micro': 1}, 'of a test')
     nets = alone(name).experiment.system.nets
-    if any(getattr(net.module, 'batchwise', False) for net in nets.values()):
+    if any(map(systems.sees_the_batch, nets.values())):
         pytest.skip('examples of a batch see each other')
     spread = systems.experiment(whole if systems.with_statistics(alone(name).experiment) else pieces, devices=4)
     state, raw = program.place(spread, alone(name).states[0]), next(program.raws(spread, 0))
