@@ -203,6 +203,11 @@ def fastest_form(backend: str, mapped: bool, loops: bool) -> str:
 def system_of(config: ml_collections.ConfigDict, spec: Spec, compute: Compute) -> System:
     """The system that the config describes, whose players leave alone what `finetune.freeze` names."""
     system = build(config, spec, compute)
+    for update in system.updates:
+        for path in config.finetune.freeze:
+            if any(path.partition('/')[0] in system.players[player].nets for player in update.looks_ahead):
+                raise UserError(f"finetune.freeze='{path}' has no meaning in system '{config.system}', where the loss of"
+                                f" '{update.name}' looks ahead as if nothing were frozen: leave it off")  # fmt: skip
 
     def freeze(player: Player) -> Player:
         own = [path for path in config.finetune.freeze if path.partition('/')[0] in player.nets]
