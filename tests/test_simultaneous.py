@@ -121,7 +121,7 @@ def test_a_gate_is_not_dropped():
     config = ring(dynamics=None)
     system = build(config, Spec((2,)), Compute())
     gated = system.updates[1]._replace(gate=lambda state: state.step > 3)
-    with pytest.raises(UserError, match="^'generator' has a gate, but these dynamics"):
+    with pytest.raises(UserError, match=r"^'generator' has a gate, but these dynamics"):
         simultaneous.transform(system._replace(updates=(system.updates[0], gated)))
 
 
