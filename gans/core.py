@@ -81,6 +81,7 @@ class Update(NamedTuple):
     micro: int = 1  # the batch is cut in so many pieces whose gradients are averaged
     # (state, with the memories that this update's loss leaves) -> bool []; False: parameters and optimizer stay
     gate: Callable[['TrainState'], Array] | None = None
+    looks_ahead: tuple[str, ...] = ()  # players with whose optimizers the loss takes steps (unrolled GANs)
 
 
 class Ema(NamedTuple):
