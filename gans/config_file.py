@@ -14,7 +14,7 @@ from typing import Any
 
 from ml_collections import ConfigDict
 
-from gans import configs
+from gans import configs, user_code
 from gans.errors import UserError
 
 
@@ -33,10 +33,9 @@ def read(name: str) -> ConfigDict:
       UserError: anything wrong in the file, with the line.
     """
     path, variant = split(name)
-    config = configs.apply_defaults(
-        _read_json(path, variant) if path.suffix == '.json' else _call_get_config(path, variant), f'of {path}'
-    )
-    return config.lock()
+    given = _read_json(path, variant) if path.suffix == '.json' else _call_get_config(path, variant)
+    given = given.to_dict() if isinstance(given, ConfigDict) else given
+    return configs.apply_defaults(user_code.anchor(given, path.parent), f'of {path}').lock()
 
 
 def load(path: Path) -> ModuleType:
