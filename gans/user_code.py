@@ -56,6 +56,14 @@ def sections(config: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     return {name: section for name, section in found.items() if section}
 
 
+def annotations(name: str) -> dict[str, str] | None:
+    """`signatures.annotations` of what 'FILE.py:NAME' names; None also where it cannot be read."""
+    try:
+        return signatures.annotations(*_split(name))
+    except (OSError, SyntaxError):
+        return None
+
+
 def load(key: str, name: str, kind: type | None = None) -> Any:
     """The function or class that 'FILE.py:NAME' names; the file is run, again if it has changed.
 

@@ -9,7 +9,7 @@ from absl import flags
 from test_configs import EXPERIMENTS, HEAD, read, write
 
 from experiments import common
-from gans import cli, config_file, configs
+from gans import cli, config_file, configs, schema
 from gans.errors import UserError
 
 
@@ -35,7 +35,9 @@ def test_experiments_by_name_and_path_from_any_folder(tmp_path: Path, monkeypatc
     assert str(cli.default_workdir('dirac:smoke', True)) == 'runs/sweeps/dirac-smoke'
     with pytest.raises(UserError) as error:
         config_file.find('lsgan_celebA', False)
-    assert str(error.value).startswith(f"unknown experiment 'lsgan_celebA': there is no file of that name in {tmp_path} or")
+    assert str(error.value).startswith(
+        f"unknown experiment 'lsgan_celebA': there is no file of that name in {tmp_path} or"
+    )
     near = str(error.value).partition('nearest: ')[2].split(', ')
     assert near[0] == 'lsgan_celeba' and len(near) == 3
 
@@ -65,7 +67,7 @@ def test_the_home_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
         'a~/b': 'a~/b',
         '/a/~': '/a/~',
     }
-    assert {text: configs.expand_home(text) for text in expected} == expected
+    assert {text: schema.expand_home(text) for text in expected} == expected
     path = write(
         tmp_path,
         "def get_config():\n    return {'data': {'name': 'folder:~/a', 'cache': '~/c', 'folder': '~', 'data_dir': '~'},"

@@ -114,14 +114,39 @@ def claim(folder: Path, config: ml_collections.ConfigDict, source: Source, done:
         write_json(folder / 'data.json', {'examples': source.size, 'digest': source.digest})
 
 
-def agree(folder: Path, config: ml_collections.ConfigDict) -> None:
-    """Raises UserError unless the run in a folder has this config."""
-    held, wanted = _flat(folder), flatten(config)
-    differ = differing(held, wanted)
+def agree(folder: Path, own: ml_collections.ConfigDict, wanted: ml_collections.ConfigDict) -> None:
+    """Raises UserError unless the config of the run in a folder is the wanted one."""
+    held, given = flatten(own), flatten(wanted)
+    differ = differing(held, given)
     if differ:
         raise UserError(
-            f'{folder} holds a run of another config: {_changes(differ, held, wanted)}; leave out what is not its own'
+            f'{folder} holds a run of another config: {_changes(differ, held, given)}; leave out what is not its own'
         )
+
+
+def check_experiment(folder: Path, own: ml_collections.ConfigDict, wanted: ml_collections.ConfigDict) -> None:
+    """Raises UserError if a run is of another experiment than a config: of another method, other data, nets or terms,
+    as far as its row of a sweep does not say so. Numbers do not matter.
+    """
+    place = folder.resolve().parents  # of a row: SWEEP/rows/ROW/seed_0
+    sweep = read_json(place[2] / 'sweep.json', {}) if len(place) > 2 and place[1].name == 'rows' else {}
+    of_row = [key for row in sweep.get('rows', ()) if row['name'] == place[0].name for key in row['overrides']]
+    held, given = _method(own), _method(wanted)
+    differ = [key for key in differing(held, given) if not any(f'{key}.'.startswith(f'{each}.') for each in of_row)]
+    differ = [key for key in differ if not any(each.startswith(f'{key}.') for each in of_row)]
+    if differ:
+        raise UserError(
+            f'{folder} holds a run of another experiment than --config: {_changes(differ, held, given)}; leave '
+            '--config out: the run has its own'
+        )
+
+
+def _method(config: ml_collections.ConfigDict) -> dict[str, Any]:
+    """What an experiment is, whatever its numbers are."""
+    names = ('system', 'dynamics', 'game', 'data.name', 'generator.net', 'critic.net')
+    found = {key: value for key, value in flatten(config).items() if key in names}
+    found['data.name'] = str(found.get('data.name')).partition(':')[0]  # a folder may have moved
+    return found | dict.fromkeys((f'terms.{name}' for name in config.get('terms', {})), 'on')
 
 
 def differing(held: dict[str, Any], wanted: dict[str, Any]) -> list[str]:
