@@ -71,6 +71,7 @@ class Term(NamedTuple):
     real: bool = False  # of a generator's term: it reads the scores or features of real examples
     features: bool = False  # it reads features
     alone: bool = False  # of a generator's term: it replaces the game
+    role: str = 'critic'  # of a term that a config names: whose loss it is added to, 'critic' or 'generator'
 
 
 class Pair(NamedTuple):

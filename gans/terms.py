@@ -1,7 +1,7 @@
 """Terms that any pair of generator and critic can have: `config.terms.NAME` holds the arguments of the function NAME.
 
-Each returns a `gans.parts.Term`; CRITIC lists those of the critic's loss, GENERATOR those of the generator's. A term
-that only one system has is defined in that system's file.
+Each returns a `gans.parts.Term`, whose `role` says whether it is added to the critic's loss or to the generator's. A
+term that only one system has is defined in that system's file; one of the user's own is `terms.NAME.term=FILE.py:NAME`.
 """
 
 import inspect
@@ -11,7 +11,7 @@ from typing import Any
 import jax.numpy as jnp
 from jax import lax
 
-from gans import augment, defaults, penalties
+from gans import augment, penalties, user_code
 from gans.core import Array, Aux, Keys, Spec
 from gans.errors import unknown
 from gans.ops import random
@@ -107,46 +107,46 @@ def feature_matching(*, weight: float = 1.0, alone: bool = True) -> Term:
         check_batch('feature matching', len(scene.real_features))
         return jnp.sum((scene.mean(scene.real_features) - scene.mean(scene.fake_features)) ** 2), Aux()
 
-    return Term(value, weight, real=True, features=True, alone=alone)
+    return Term(value, weight, real=True, features=True, alone=alone, role='generator')
 
 
-CRITIC: dict[str, Callable[..., Term]] = {
+TERMS: dict[str, Callable[..., Term]] = {
     'wgan_gp': wgan_gp,
     'dragan': dragan,
     'r1': r1,
     'r2': r2,
     'consistency': consistency,
     'lecam': lecam,
+    'feature_matching': feature_matching,
 }
-GENERATOR: dict[str, Callable[..., Term]] = {'feature_matching': feature_matching}
 GIVEN = ('spec', 'name')  # arguments that the config does not set
 
 
-def build(
-    config: Mapping[str, Mapping[str, Any]], known: Mapping[str, Callable[..., Term]], suffix: str, spec: Spec
-) -> dict[str, Term]:
-    """Builds those terms of `config.terms` that are among the known ones.
+def build(config: Mapping[str, Mapping[str, Any]], role: str, suffix: str, spec: Spec) -> dict[str, Term]:
+    """Builds those terms of `config.terms` that are added to the loss of the critic, or of the generator.
 
     Args:
+      role: 'critic' or 'generator'.
       suffix: distinguishes the memories of several pairs.
       spec: of the examples.
 
     Raises:
       UserError: an unknown term or argument, or one that does not fit the examples.
     """
-    found, given, sections = {}, {'spec': spec}, defaults.terms()
-    for name in config:
-        if name not in sections:
-            raise unknown('term', name, sections)
-    for name in sections:  # in a fixed order: lazy terms are updates, whose random keys depend on it
-        if name not in known or name not in config:
-            continue
-        section = config[name]
-        for key in section:
-            if key not in sections[name]:
-                raise unknown(f'key of terms.{name}', key, sections[name])
-        given['name'] = f'{name}_{suffix}' if suffix else name
-        wanted = inspect.signature(known[name]).parameters
-        extra = {key: given[key] for key in GIVEN if key in wanted}
-        found[name] = known[name](**dict(section), **extra)
+    found, order = {}, [*TERMS, *sorted({*config} - {*TERMS})]
+    for name in sorted(config, key=order.index):  # a fixed order: lazy terms are updates, whose keys depend on it
+        section = dict(config[name])
+        key, own = f'terms.{name}.term', section.pop('term', None)
+        if own is None and name not in TERMS:
+            raise unknown('term', name, TERMS)
+        make = user_code.load(key, own) if own else TERMS[name]
+        wanted = inspect.signature(make).parameters
+        for argument in section:
+            if argument not in wanted or argument in GIVEN:
+                raise unknown(f'key of terms.{name}', argument, wanted.keys() - {*GIVEN})
+        given = {'spec': spec, 'name': f'{name}_{suffix}' if suffix else name}
+        made = make(**section, **{argument: given[argument] for argument in GIVEN if argument in wanted})
+        term = user_code.check(key, own, made, Term)
+        if term.role == role:
+            found[name] = term
     return found

@@ -129,8 +129,7 @@ def _sum(of: Mapping[str, Loss]) -> Loss:
 def _equip(config: ml_collections.ConfigDict, pair: Pair) -> Pair:
     """The pair with the terms, view and replay of the config."""
     own = {role: getattr(pair, f'{role}_terms') for role in ('critic', 'generator')}
-    known = {'critic': terms.CRITIC, 'generator': terms.GENERATOR}
-    more = {role: terms.build(config.terms, known[role], pair.name, pair.spec) for role in own}
+    more = {role: terms.build(config.terms, role, pair.name, pair.spec) for role in own}
     if config.top_k.share is not None and any(term.alone for term in more['generator'].values()):
         raise UserError(f'top_k.share={config.top_k.share} has no meaning with terms.feature_matching.alone, which'
                         ' replaces the game of the generator: turn one of them off')  # fmt: skip

@@ -11,7 +11,7 @@ import jax
 import ml_collections
 import numpy as np
 
-from gans import files
+from gans import files, user_code
 from gans.configs import flatten, of_any_set, of_stage
 from gans.data.base import Source
 from gans.errors import UserError
@@ -173,7 +173,8 @@ def _flat(folder: Path) -> dict[str, Any]:
 def _may_change(key: str, held: dict[str, Any], wanted: dict[str, Any]) -> bool:
     own = of_any_set(of_stage(key)[1])
     folders = all(str(config.get(key)).startswith('folder:') for config in (held, wanted))
-    return own in MAY_CHANGE and (own != 'data.name' or folders)
+    moved = user_code.same(held.get(key), wanted.get(key))
+    return moved or (own in MAY_CHANGE and (own != 'data.name' or folders))
 
 
 def _changes(keys: list[str], held: dict[str, Any], wanted: dict[str, Any]) -> str:
