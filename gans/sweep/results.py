@@ -9,11 +9,13 @@ import csv
 import io
 import json
 import shlex
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from gans import defaults, user_code
 from gans.configs import flatten, section_of
 from gans.errors import UserError
 from gans.metrics.protocol import Protocol
@@ -158,9 +160,18 @@ def _rows(folder: Path, head: dict[str, Any], sweep: str, many: bool) -> tuple[R
         rows.append(Row(name, sweep, entry['name'], entry['overrides'], settings, command, runs))
     # A row without a run has the settings of the base, which others do not override, with its own overrides.
     # A section that a row's overrides turn on, such as `terms.r1`, counts as overridden as a whole.
-    own = {row.name: {section_of(key) or key for key in row.overrides} for row in rows}
-    base = {key: v for row in rows for key, v in row.settings.items() if (section_of(key) or key) not in own[row.name]}
+    known = _sections(rows)
+    place = lambda key: section_of(key, known) or key
+    own = {row.name: set(map(place, row.overrides)) for row in rows}
+    base = {key: value for row in rows for key, value in row.settings.items() if place(key) not in own[row.name]}
     return tuple(row if row.settings else row._replace(settings=base | row.overrides) for row in rows)
+
+
+def _sections(rows: Sequence[Row]) -> set[str]:
+    """The optional sections of the rows' configs, by dotted name: those of the user's own terms and systems, too."""
+    settings = [row.settings | row.overrides for row in rows]
+    terms = {'.'.join(key.split('.')[:2]) for held in settings for key in held if key.startswith('terms.')}
+    return {*defaults.sections(), *terms, *(user_code.title(held.get('system', 'gan')) for held in settings)}
 
 
 def _run(folder: Path, seed: int) -> Run:
