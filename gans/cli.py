@@ -79,10 +79,10 @@ def parse(argv: Sequence[str]) -> tuple[list[str], Overrides]:
     given = flags.FLAGS
     file = named_file()
     if not (file or given.report or given.mode == COMPARE):
-        there = f'{given.workdir} holds no run; ' if given.workdir else ''
+        there = f'; {given.workdir} holds no run' if given.workdir else ''
         raise UserError(
-            f'which experiment? {there}set --config=NAME, such as quickstart; all {len(config_file.names())} are files '
-            f'of {config_file.EXPERIMENTS}'
+            f'which experiment? set --config=NAME, such as quickstart (all {len(config_file.names())}: '
+            f'{config_file.EXPERIMENTS}){there}'
         )
     if overrides and not file:
         raise UserError(
@@ -131,10 +131,10 @@ def values(config: ConfigDict, overrides: Overrides) -> dict[str, Any]:
 
 
 def lay_over(config: ConfigDict, typed: Mapping[str, Any]) -> ConfigDict:
-    """The config with what was typed; a line says what goes with functions that are named no longer."""
+    """The config with what was typed; lines say what follows from it."""
     result = configs.override(config, typed, schema.COMMAND_LINE)
-    for line in configs.dropped(config, result):
-        print(f'{line}: dropped', file=sys.stderr)
+    for line in configs.consequences(config, result):
+        print(line, file=sys.stderr)
     return result
 
 

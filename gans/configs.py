@@ -30,8 +30,8 @@ def override(config: ConfigDict, overrides: Mapping[str, Any], where: str) -> Co
 
     Setting a key of an optional section, such as `began` or `terms.r1`, adds the section with its defaults; None
     removes it. Naming another function (generator.net, data.name, system, ...) drops the old one's arguments that the
-    new one does not take, see `dropped`; but none of `overrides`, in whatever order they come. A stage takes the keys
-    that the config takes, see `of_one_stage`; None removes the stage.
+    new one does not take, see `consequences`; but none of `overrides`, in whatever order they come. A stage takes the
+    keys that the config takes, see `of_one_stage`; None removes the stage.
 
     Args:
       where: the overrides come from, for errors.
@@ -65,23 +65,22 @@ def of_one_stage(config: ConfigDict, name: str) -> ConfigDict:
     return result
 
 
-def dropped(before: ConfigDict, after: ConfigDict) -> list[str]:
-    """What `override` has dropped with functions that are named no longer: 'generator.net=mlp takes no width'.
-
-    Keys of a stage are said as those of its own config.
+def consequences(before: ConfigDict, after: ConfigDict) -> list[str]:
+    """What overrides did, or left, that nobody has said, a line each: arguments that went with a function, in stages as
+    in their own configs, and schedules that end where the run ended before.
     """
     said = []
     for stage in ('', *(name for name in before.stages if name in after.stages)):
-        old, new = ((of_one_stage(each, stage) if stage else each) for each in (before, after))
-        named, kept = flatten(old), flatten(new)
-        for name, value in named.items():
-            section = name.rpartition('.')[0]
-            if name in kept and kept[name] != value and (arguments.names_function(name) or name in NAMING):
-                inside = [f'{section}.'] if section else [f'{each}.' for each in str(value).split(',')]
-                gone = [key for key in named if key.startswith(tuple(inside)) and key not in kept]
-                said += [
-                    f'{name}={kept[name]} takes no {", ".join(key.removeprefix(inside[0]) for key in gone)}'
-                ] * bool(gone)
+        old, new = (flatten(of_one_stage(each, stage) if stage else each) for each in (before, after))
+        for key, value in old.items():
+            if (key in NAMING or arguments.names_function(key)) and key in new and new[key] != value:
+                inside = f'{key.rpartition(".")[0] or value}.'
+                gone = [each.removeprefix(inside) for each in old if each.startswith(inside) and each not in new]
+                said += [f'{key}={new[key]} takes no {", ".join(gone)}: dropped'] if gone else []
+    for key, end in flatten(before).items():
+        if key.endswith('.schedule_end') and end == before.train.steps != after.train.steps:
+            still = flatten(after).get(key) == end
+            said += [f'{key}={end} stays, where the run ended before train.steps={after.train.steps}'] if still else []
     return list(dict.fromkeys(said))
 
 

@@ -23,8 +23,8 @@ def unknown(kind: str, name: object, known: Iterable[str], listed: str | None = 
 
 
 def either(names: Sequence[str]) -> str:
-    """The first of some names, as a choice: "'a', 'b' or 'c'"."""
-    *others, last = [f"'{name}'" for name in names[:4]]
+    """The first of some names as a choice: 'a, b or c'."""
+    *others, last = names[:4]
     return f'{", ".join(others)} or {last}' if others else last
 
 

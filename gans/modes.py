@@ -8,7 +8,6 @@ from ml_collections import ConfigDict
 
 from gans import configs
 from gans.errors import UserError
-from gans.schema import COMMAND_LINE
 
 COLUMNS = 10  # of an interpolation
 
@@ -150,29 +149,7 @@ def report(folders: Sequence[str], out: str | None) -> None:
 
 
 def read_run_config(config: ConfigDict, folder: Path, options: Options) -> ConfigDict:
-    """The config of the run in a folder, for modes that read a run; `--config` only determines the default folder.
+    """The config of the run in a folder, see `gans/train/identity.py`."""
+    from gans.train import identity
 
-    What would be silently ignored is refused: the name of another experiment, and keys of the command line that are not
-    as in the run's own config. Keys that are newer than the run take the value of `--config`.
-    """
-    from gans.train import workdir
-
-    path = folder / 'config.json'
-    if not path.is_file():
-        raise UserError(f'{folder} contains no run: train it first, or set --workdir to its folder')
-    held, given = workdir.read_config(path), configs.flatten(config)
-    if options.named:
-        workdir.check_experiment(folder, held, config)
-    if options.typed:
-        own = configs.apply_defaults(held, f'of {path}')
-        workdir.agree(folder, own, configs.override(own, options.typed, COMMAND_LINE))
-    # A section that the run lacks is off there; other keys that it lacks are newer than the run. What
-    # a stage lacks is as in the base.
-    absent = [key for key in given if key not in configs.flatten(held) and not configs.is_argument(key)]
-    absent = [key for key in absent if configs.of_stage(key)[0] is None]
-    known = configs.sections(config)
-    there = {configs.section_of(key, known) for key in configs.flatten(held)} | {None}
-    absent = [key for key in absent if configs.section_of(key, known) in there]
-    if absent:
-        workdir.say(f'{folder} is older than {", ".join(f"{key} (taken as {given[key]})" for key in absent)}')
-    return configs.add_missing(held, {key: given[key] for key in absent})
+    return identity.own_config(config, folder, options.typed, options.named)

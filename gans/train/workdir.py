@@ -15,7 +15,7 @@ from gans import files, user_code
 from gans.configs import flatten, of_any_set, of_stage
 from gans.data.base import Source
 from gans.errors import UserError
-from gans.train.stages import begin_of, stages
+from gans.train.stages import begin_of, check_rates, stages
 
 PACKAGES = ('gans', 'jax', 'jaxlib', 'flax', 'optax', 'orbax-checkpoint', 'numpy')
 
@@ -23,7 +23,7 @@ PACKAGES = ('gans', 'jax', 'jaxlib', 'flax', 'optax', 'orbax-checkpoint', 'numpy
 # Keys that say where the data lie, not which they are: data.json tells that. Of data.name it is folder:PATH.
 WHERE = ('data.name', 'data.folder', 'data.data_dir', 'data.cache')
 # Keys that may change in the folder of a run, for the steps that it has done would have been the same; each change is
-# noted in history.json. No schedule reads train.steps: what fades in or out has an `until` of its own.
+# noted in history.json. No schedule reads train.steps: what fades in or out, and a rate, has an end of its own.
 MAY_CHANGE = (
     *WHERE,
     'data.on_device_max_mb',  # batches are the same
@@ -68,10 +68,11 @@ def check(folder: Path, config: ml_collections.ConfigDict, source: Source, done:
     other = [key for key in differing(held, wanted) if not _may_change(key, held, wanted)]
     if other:
         raise UserError(
-            f'{folder} holds a run of another config: {_changes(other, held, wanted)}; choose another --workdir '
+            f'{folder} holds a run of another config: {changes(other, held, wanted)}; choose another --workdir '
             f'(from its nets begins --mode=finetune --from={folder})'
         )
     check_data(folder, source)
+    check_rates(folder, read_config(folder / 'config.json'), config)
     steps = config.train.steps
     if steps != held['train.steps'] and steps <= done:
         raise UserError(
@@ -92,7 +93,7 @@ def claim(folder: Path, config: ml_collections.ConfigDict, source: Source, done:
         for name in MADE:
             if (folder / name).exists():
                 (folder / name).rename(target / name)
-        why = _changes(differing(held, wanted), held, wanted) or _other_data(target, source)
+        why = changes(differing(held, wanted), held, wanted) or _other_data(target, source)
         say(f'{folder}: a run that came to no checkpoint makes way ({why}): what it has left is in {target}')
         held = None
     changed = differing(held, wanted) if held else []
@@ -105,48 +106,13 @@ def claim(folder: Path, config: ml_collections.ConfigDict, source: Source, done:
             'summary': read_json(folder / 'summary.json', {}),
         }
         write_json(folder / 'history.json', [*read_json(folder / 'history.json', []), note])
-        say(f'{folder}: from step {done:,} on {_changes(changed, held, wanted)}; noted in history.json')
+        say(f'{folder}: from step {done:,} on {changes(changed, held, wanted)}; noted in history.json')
     if held is None or changed:
         write_json(path, config.to_dict())
     if not (folder / 'data.json').exists():
         if done is not None and source.digest:
             say(f'{folder} is older than data.json: that its data are those it began with, nobody can tell')
         write_json(folder / 'data.json', {'examples': source.size, 'digest': source.digest})
-
-
-def agree(folder: Path, own: ml_collections.ConfigDict, wanted: ml_collections.ConfigDict) -> None:
-    """Raises UserError unless the config of the run in a folder is the wanted one."""
-    held, given = flatten(own), flatten(wanted)
-    differ = differing(held, given)
-    if differ:
-        raise UserError(
-            f'{folder} holds a run of another config: {_changes(differ, held, given)}; leave out what is not its own'
-        )
-
-
-def check_experiment(folder: Path, own: ml_collections.ConfigDict, wanted: ml_collections.ConfigDict) -> None:
-    """Raises UserError if a run is of another experiment than a config: of another method, other data, nets or terms,
-    as far as its row of a sweep does not say so. Numbers do not matter.
-    """
-    place = folder.resolve().parents  # of a row: SWEEP/rows/ROW/seed_0
-    sweep = read_json(place[2] / 'sweep.json', {}) if len(place) > 2 and place[1].name == 'rows' else {}
-    of_row = [key for row in sweep.get('rows', ()) if row['name'] == place[0].name for key in row['overrides']]
-    held, given = _method(own), _method(wanted)
-    differ = [key for key in differing(held, given) if not any(f'{key}.'.startswith(f'{each}.') for each in of_row)]
-    differ = [key for key in differ if not any(each.startswith(f'{key}.') for each in of_row)]
-    if differ:
-        raise UserError(
-            f'{folder} holds a run of another experiment than --config: {_changes(differ, held, given)}; leave '
-            '--config out: the run has its own'
-        )
-
-
-def _method(config: ml_collections.ConfigDict) -> dict[str, Any]:
-    """What an experiment is, whatever its numbers are."""
-    names = ('system', 'dynamics', 'game', 'data.name', 'generator.net', 'critic.net')
-    found = {key: value for key, value in flatten(config).items() if key in names}
-    found['data.name'] = str(found.get('data.name')).partition(':')[0]  # a folder may have moved
-    return found | dict.fromkeys((f'terms.{name}' for name in config.get('terms', {})), 'on')
 
 
 def differing(held: dict[str, Any], wanted: dict[str, Any]) -> list[str]:
@@ -202,7 +168,7 @@ def _may_change(key: str, held: dict[str, Any], wanted: dict[str, Any]) -> bool:
     return moved or (own in MAY_CHANGE and (own != 'data.name' or folders))
 
 
-def _changes(keys: list[str], held: dict[str, Any], wanted: dict[str, Any]) -> str:
+def changes(keys: list[str], held: dict[str, Any], wanted: dict[str, Any]) -> str:
     """'train.steps (8 there, 16 now)', and so on."""
     some = ', '.join(f'{key} ({held.get(key, "absent")} there, {wanted.get(key, "absent")} now)' for key in keys[:5])
     return some + (f' and {len(keys) - 5} more' if len(keys) > 5 else '')
