@@ -42,8 +42,10 @@ class Scene(NamedTuple):
     real_features: Array | None = None  # [P, f], inputs of the critic's last layer
     fake_features: Array | None = None  # [P, f]
     weights: Array | None = None  # [P], 0 for a pack to ignore; None: all count alike
-    bare_critic: Callable[[Array], Array] | None = None  # the same critic without the view,
-    shown: tuple[Array, Array] | None = None  # and the real and fake packs as the view shows them
+    # the same critic without the view: packs, and conditions if not those below,
+    bare_critic: Callable[..., Array] | None = None
+    shown: tuple[Array, Array] | None = None  # and the real and fake packs as the view shows them,
+    conditions: Conditions = ()  # with these, the same for both
     pack: int = 1  # examples in a pack
     batch: Batch | None = None
     inputs: Tree = None  # what the fakes were made from
@@ -156,7 +158,9 @@ class Pair(NamedTuple):
         def score(x: Array) -> Array:
             return apply_critic(*show(x, conditions, k_real), stats)[0]
 
-        shown_real, shown_fake = show(reals, conditions, k_real), show(fakes, conditions, k_fake)
+        # An image that both are scored with is shown as they are: alike, or a real one would stand beside another.
+        images = any(condition.ndim == reals.ndim for condition in conditions)
+        shown_real, shown_fake = show(reals, conditions, k_real), show(fakes, conditions, k_real if images else k_fake)
         real_scores = real_features = None
         if not real:
             fake_scores, fake_features, after = apply_critic(*shown_fake, stats)
@@ -171,8 +175,8 @@ class Pair(NamedTuple):
             real_features, fake_features = jnp.split(found, 2) if features else (None, None)
         scene = Scene(
             reals, fakes, score, real_scores, fake_scores, real_features, fake_features, weights,
-            lambda x: apply_critic(x, shown_real[1], stats)[0], (shown_real[0], shown_fake[0]), self.pack, batch,
-            inputs, params, state,
+            lambda x, conditions=shown_real[1]: apply_critic(x, conditions, stats)[0], (shown_real[0], shown_fake[0]),
+            shown_real[1], self.pack, batch, inputs, params, state,
         )  # fmt: skip
         return scene, after, generator_stats
 
