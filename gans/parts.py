@@ -103,6 +103,17 @@ class Pair(NamedTuple):
         make = lambda state, inputs: self.generate(state.params, state.stats, inputs, False)[0]
         return Sampler(self.inputs, make, **given)
 
+    def judge(self) -> Callable[[TrainState, Array], tuple[Array, Array]] | None:
+        """`System.critic` of this pair alone; None if its critic wants more than one example, or other inputs."""
+        if [x.shape[1:] for x in self.critic.inputs] != [self.spec.shape]:
+            return None
+
+        def judge(state: TrainState, x: Array) -> tuple[Array, Array]:
+            own = (tree[self.qualify('critic')] for tree in (state.params, state.stats))
+            return self.critic.apply(*own, x, train=False, features=True)[0]
+
+        return judge
+
     def scene(
         self,
         params: Params,

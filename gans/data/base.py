@@ -17,15 +17,8 @@ import jax
 import numpy as np
 
 from gans import kinds
-from gans.core import Array, Batch, Keys, Spec
+from gans.core import Array, Batch, Keys, Modes, Spec
 from gans.errors import unknown
-
-
-class Modes(NamedTuple):
-    """The truth about a mixture of Gaussians of equal weight, for counting modes."""
-
-    centers: np.ndarray  # [K, d]
-    sigma: float  # standard deviation in each direction
 
 
 class Source(NamedTuple):

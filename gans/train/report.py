@@ -164,7 +164,7 @@ class Reporter:
         """What a member is compared with, the first examples of it, what makes its scorer, what that looks through."""
         config, truth = experiment.config, sampling.truth(experiment)
         num = truth.most(config.eval.samples)
-        extractor = load.load(config.eval.features, truth.source.spec, config.data) if config.eval.features else None
+        extractor = load.load(config.eval.features, truth.source.spec, truth.data) if config.eval.features else None
         if extractor and extractor.apply is None:  # of points the sliced distance says it all
             extractor = None
         real = truth.examples(max(2 * num, self._pictured))

@@ -28,6 +28,20 @@ AXIS = 'device'
 SIZES = 'latents.size, replay.size or the sizes of the nets'  # of which a state is large
 
 
+class Sources:
+    """Data sets by their configs, so that runs and stages that look at the same share one, which is read once."""
+
+    def __init__(self) -> None:
+        self._held: dict[str, Source] = {}
+
+    def of(self, config: ml_collections.ConfigDict, which: str | None = None) -> Source:
+        """What `config.data` describes, or one split of it; see gans/data/load.py."""
+        key = json.dumps([flatten(config.data), which], sort_keys=True)
+        if key not in self._held:
+            self._held[key] = load.load(config.data) if which is None else load.split(config.data, which)
+        return self._held[key]
+
+
 class Experiment(NamedTuple):
     """A config, what it builds, and the devices it runs on: a run, or one stage of it (gans/train/stages.py)."""
 
@@ -41,6 +55,7 @@ class Experiment(NamedTuple):
     stage: str = ''  # its name; the first one has none
     since: int = 0  # steps of the stages before
     seen: int = 0  # examples that they have taken
+    sources: Sources | None = None  # where other splits of its data come from
 
     @property
     def shares(self) -> dict[str, int]:
@@ -53,6 +68,10 @@ class Experiment(NamedTuple):
     def end(self) -> int:
         """The step after which it is over."""
         return self.config.train.steps
+
+    def held_out(self) -> Source:
+        """The examples that are held out from training; UserError if there are none."""
+        return (self.sources or Sources()).of(self.config, 'test')
 
     def begin(self) -> 'Experiment':
         """To be trained from step 0: its nets begin where `config.finetune` says. Raises UserError if they cannot."""
@@ -77,19 +96,6 @@ class Experiment(NamedTuple):
         return jax.eval_shape(lambda: init_state(self.system, jax.random.key(0)))
 
 
-class Sources:
-    """Data sets by their configs, so that runs and stages that train on the same share one."""
-
-    def __init__(self) -> None:
-        self._held: dict[str, Source] = {}
-
-    def of(self, config: ml_collections.ConfigDict) -> Source:
-        key = json.dumps(flatten(config.data), sort_keys=True)
-        if key not in self._held:
-            self._held[key] = load.load(config.data)
-        return self._held[key]
-
-
 def setup(
     config: ml_collections.ConfigDict,
     devices: int | None = None,
@@ -104,7 +110,7 @@ def setup(
       mapped: the experiment will be one of many that are mapped over (`gans/sweep/population.py`).
     """
     (stage,) = stages(config)
-    return _number_examples([_build(stage, devices, lambda config: source or load.load(config.data), mapped)])[0]
+    return _number_examples([_build(stage, devices, Sources(), mapped, source)])[0]
 
 
 def setup_stages(
@@ -118,7 +124,7 @@ def setup_stages(
     sources, found = sources or Sources(), []
     for stage in stages(config):
         with _name_stage(stage.name):
-            found.append(_build(stage, devices, sources.of, mapped))
+            found.append(_build(stage, devices, sources, mapped))
             found[-1].abstract()
     return _number_examples(found)
 
@@ -153,11 +159,11 @@ def all_data(sources: Sequence[Source]) -> Source:
 
 
 def _build(
-    stage: Stage, devices: int | None, load: Callable[[ml_collections.ConfigDict], Source], mapped: bool
+    stage: Stage, devices: int | None, sources: Sources, mapped: bool, source: Source | None = None
 ) -> Experiment:
     config, devices = stage.config, jax.device_count() if devices is None else devices
     _check(config, devices)
-    source = load(config)
+    source = source or sources.of(config)
     if config.eval.features:
         features.resolve(config.eval.features, source.spec)
     axis_name = AXIS if devices > 1 else None
@@ -168,7 +174,9 @@ def _build(
     compute = Compute(PRECISIONS[train.precision], conv, sync, train.remat)
     system = system_of(config, source.spec, compute)
     _check_freeze(config.finetune, system)
-    experiment = Experiment(config, source, compute, system, devices, axis_name, stage=stage.name, since=stage.begin)
+    experiment = Experiment(
+        config, source, compute, system, devices, axis_name, stage=stage.name, since=stage.begin, sources=sources
+    )
     _check_fields(experiment)
     if experiment.shares['local'] == train.micro * config.pack:
         _check_step(experiment)
@@ -203,6 +211,11 @@ def fastest_form(backend: str, mapped: bool, loops: bool) -> str:
 def system_of(config: ml_collections.ConfigDict, spec: Spec, compute: Compute) -> System:
     """The system that the config describes, whose players leave alone what `finetune.freeze` names."""
     system = build(config, spec, compute)
+    for update in system.updates:
+        for path in config.finetune.freeze:
+            if any(path.partition('/')[0] in system.players[player].nets for player in update.looks_ahead):
+                raise UserError(f"finetune.freeze='{path}' has no meaning in system '{config.system}', where the loss"
+                                f" of '{update.name}' looks ahead as if nothing were frozen: leave it off")  # fmt: skip
 
     def freeze(player: Player) -> Player:
         own = [path for path in config.finetune.freeze if path.partition('/')[0] in player.nets]
