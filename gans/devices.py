@@ -1,7 +1,9 @@
 """Setting up JAX's devices: options that must precede backend initialization, and a check that there are devices."""
 
 import contextlib
+import importlib.util
 import os
+import shutil
 import socket
 import sys
 import threading
@@ -11,6 +13,7 @@ from gans import compiled, rendezvous
 from gans.cache import home
 from gans.errors import UserError
 
+GPUS = ('/dev/nvidia0', '/dev/nvidiactl', '/dev/dxg', '/proc/driver/nvidia')  # /dev/dxg under Windows
 TRIM_THRESHOLD, MMAP_MAX, ARENA_MAX = -1, -4, -8  # of glibc's malloc.h
 
 
@@ -119,6 +122,24 @@ def _first_line(error: Exception) -> str:
     """The first line of an error, without jax's own advice."""
     text = str(error).strip() or 'jax gives no reason'
     return text.splitlines()[0].partition(' (set JAX_PLATFORMS')[0].rstrip('.')
+
+
+def explain_idle_gpu() -> str:
+    """Why the CPU computes although this machine has a GPU, and how to fix it; '' where all is as it should be."""
+    import jax
+
+    if jax.default_backend() != 'cpu' or os.environ.get('JAX_PLATFORMS') or not has_gpu():
+        return ''
+    if any(importlib.util.find_spec(f'jax_cuda{version}_plugin') for version in (12, 13)):
+        fix = "jax's plugin does not find it; see `nvidia-smi`, and `pip install -e '.[cuda12]'` for old drivers"
+    else:
+        fix = "`pip install -e '.[cuda]'` lets jax use it"
+    return f'the CPU computes, but this machine seems to have a GPU: {fix} (JAX_PLATFORMS=cpu: it is meant)'
+
+
+def has_gpu() -> bool:
+    """Whether there seems to be one of NVIDIA's."""
+    return any(Path(path).exists() for path in GPUS) or shutil.which('nvidia-smi') is not None
 
 
 def keep_memory() -> None:

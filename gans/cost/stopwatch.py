@@ -164,11 +164,6 @@ def planned_bytes(calls: Sequence[Any]) -> int | None:
     return max((memory.planned_bytes(call) for call in dict.fromkeys(calls)), default=0) or None
 
 
-def device_bytes() -> int | None:
-    """The most bytes that this process has held on its first device so far; None where the device does not count."""
-    return (jax.local_devices()[0].memory_stats() or {}).get('peak_bytes_in_use')
-
-
 def report_seconds(
     experiment: Experiment, state: TrainState, metrics: list, schedule: Schedule, folder: Path, rounds: int
 ) -> dict[str, float]:
