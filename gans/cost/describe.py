@@ -3,7 +3,7 @@
 import io
 import math
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import flax.linen as nn
 import jax
@@ -12,17 +12,22 @@ from jax.extend.core import ClosedJaxpr, Jaxpr, jaxpr_as_fun
 
 from gans.core import Net, Tree
 from gans.cost.text import format_quantity
+from gans.errors import UserError
 from gans.train import opening, program
 from gans.train.leaves import count, size_of
 from gans.train.program import Schedule
-from gans.train.setup import Experiment, passes, setup_stages
+from gans.train.setup import Experiment, Sources, passes, setup_stages
 
 
 def describe(config: ml_collections.ConfigDict) -> str:
     """Nets as tables, parameter counts, schedule, batch, FLOPs of a step and bytes of state, as text for a terminal; of
-    each stage of a run in turn, and what it takes from the one before.
+    each stage of a run in turn, and what it takes from the one before. A set whose shape is known need not be here.
     """
-    experiments = setup_stages(config)
+    sources = Sources(outlined=True)
+    try:
+        experiments = setup_stages(config, sources=sources)
+    except UserError as error:
+        raise UserError(f'{error} ({sources.absent})' if sources.absent else str(error)) from error
     heads = ['', *(f'\n{passes(experiments, each)}\n' for each in experiments[1:])]
     return '\n'.join(head + _describe_stage(each) for head, each in zip(heads, experiments, strict=True))
 
@@ -71,11 +76,16 @@ def _table(net: Net) -> str:
     for kind in kinds:
         table.add_column(kind, footer=_sizes(held.get(kind, {})))
     for path, cells in sorted(layers.items(), key=lambda layer: layer[0] != ()):  # the whole net was done last
-        own = [held.get(kind, {}).get(path[0]) if path else None for kind in kinds]
+        own = [_of_layer(held.get(kind, {}), path, layers) for kind in kinds]
         table.add_row('/'.join(path), *cells, *(_leaves(each) if each else '' for each in own))
     console = Console(file=io.StringIO(), width=110, force_terminal=sys.stdout.isatty())
     console.print(table)
     return console.file.getvalue().strip()
+
+
+def _of_layer(held: Tree, path: tuple[str, ...], layers: Mapping) -> Tree:
+    """What of a net's variables is in the row of a layer; in the whole net's row, what is in no other."""
+    return held.get(path[0]) if path else {name: leaf for name, leaf in held.items() if (name,) not in layers}
 
 
 def _shapes(tree: Tree) -> str:

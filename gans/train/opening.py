@@ -51,6 +51,8 @@ def examples(source: Source) -> str:
     kind = 'streamed from the host' if source.placement == 'streamed' else 'held on the device'
     beside = ''.join(f', {name} {spec.shape}' for name, spec in source.spec.fields.items())
     number = f'{source.size:,} examples, {kind}' if source.size else 'drawn anew without end'
+    if source.absent:
+        number = 'not here'
     return f'{number}, shape {source.spec.shape}{beside}'
 
 
