@@ -119,6 +119,7 @@ class System(NamedTuple):
     samplers: Mapping[str, Sampler]  # the first is scored, kept as best and ranked; the others are pictures
     ema: Ema | None = None
     memory: Mapping[str, Tree] = {}  # initial values
+    headline: tuple[str, ...] = ()  # metrics, of whichever update, that are looked at first beside losses and scores
     # (state, examples [N, *shape]) -> (scores [N], features [N, f]): the critic outside of training. None: there are
     # several, or it judges no single examples by themselves (it sees packs, or is told labels)
     critic: Callable[['TrainState', Array], tuple[Array, Array]] | None = None
