@@ -110,6 +110,9 @@ class System(NamedTuple):
     samplers: Mapping[str, Sampler]  # the first is scored, kept as best and ranked; the others are pictures
     ema: Ema | None = None
     memory: Mapping[str, Tree] = {}  # initial values
+    # (state, examples [N, *shape], labels [N] if it is told them) -> scores [N], with features=True also features
+    # [N, f]: the critic outside of training. None: there are several, or it judges no single examples by themselves
+    critic: Callable[..., Any] | None = None
 
 
 class Weights(NamedTuple):

@@ -104,6 +104,18 @@ class Pair(NamedTuple):
         make = lambda state, inputs: self.generate(state.params, state.stats, inputs, False)[0]
         return Sampler(self.inputs, make, **given)
 
+    def judge(self) -> Callable[..., Any] | None:
+        """`System.critic` of this pair alone; None if its critic wants packs, or is told more than labels."""
+        example, *told = self.critic.inputs
+        if example.shape[1:] != self.spec.shape or any(x.shape[1:] or x.dtype != jnp.int32 for x in told):
+            return None
+
+        def judge(state: TrainState, x: Array, *labels: Array, features: bool = False) -> Any:
+            own = (tree[self.qualify('critic')] for tree in (state.params, state.stats))
+            return self.critic.apply(*own, x, *labels, train=False, features=features)[0]
+
+        return judge
+
     def scene(
         self,
         params: Params,

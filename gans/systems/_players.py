@@ -102,7 +102,8 @@ def two_players(
         memory |= replay.memory(config, pair)
         for term in (*pair.critic_terms.values(), *pair.generator_terms.values()):
             memory |= term.memory
-    return System(nets=dict(nets), players=players, updates=tuple(updates), memory=memory, **given)
+    critic = pairs[0].judge() if len(pairs) == 1 else None
+    return System(nets=dict(nets), players=players, updates=tuple(updates), memory=memory, critic=critic, **given)
 
 
 def _terms(pair: Pair, role: str) -> Mapping[str, Term]:
