@@ -97,7 +97,7 @@ def main(argv: list[str]) -> int:
         folder = Path(WORKDIR.value or cli.default_workdir(file, swept))
         if swept:
             chosen = modes.SweepOptions(seeds=SEEDS.value, row=ROW.value, dry_run=DRY_RUN.value)
-            modes.sweep(config_file.split(file)[0], config, folder, chosen, cli.sweep_command(argv))
+            modes.sweep(config_file.find(file, swept), config, folder, chosen, cli.sweep_command(argv))
         else:
             modes.MODES[MODE.value](config, folder, options)
     except UserError as error:

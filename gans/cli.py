@@ -13,11 +13,10 @@ from ml_collections import ConfigDict
 from ml_collections.config_flags import tuple_parser
 
 from gans import config_file, configs, ranges
-from gans.errors import UserError, unknown
+from gans.errors import UserError
 from gans.modes import COMPARE
 
 flags.disclaim_key_flags()  # so that --help lists them under launch.py
-EXPERIMENTS = Path(__file__).parent.parent / 'experiments'
 OVERRIDE = re.compile(r'--?(no)?config\.([^=\s]+)(?:=(.*))?', re.DOTALL)
 PARSERS = {
     bool: flags.BooleanParser(),
@@ -58,7 +57,8 @@ def parse(argv: Sequence[str]) -> tuple[list[str], Overrides]:
     given = flags.FLAGS
     if not (given.config or given.sweep or given.report or given.mode == COMPARE):
         raise UserError(
-            f'which experiment? set --config=experiments/NAME.py, with {", ".join(_experiment_names(EXPERIMENTS))}'
+            f'which experiment? set --config=NAME, such as quickstart; all {len(config_file.names())} are files of '
+            f'{config_file.EXPERIMENTS}'
         )
     if overrides and not (given.config or given.sweep):
         raise UserError(
@@ -80,13 +80,8 @@ def parse(argv: Sequence[str]) -> tuple[list[str], Overrides]:
 
 
 def read_config(name: str, overrides: Overrides, swept: bool = False) -> ConfigDict:
-    """The config of FILE[:variant] with the overrides of the command line."""
-    path, _ = config_file.split(name)
-    if not path.is_file():
-        folder = EXPERIMENTS / 'sweeps' if swept else EXPERIMENTS
-        known = [str(folder.relative_to(EXPERIMENTS.parent) / f'{known}.py') for known in _experiment_names(folder)]
-        raise unknown('sweep' if swept else 'experiment', str(path), known)
-    config = config_file.read(name)
+    """The config of NAME[:variant] or FILE[:variant] with the overrides of the command line."""
+    config = config_file.read(name, swept)
     for key, text in overrides:
         config = configs.override(
             config, {key: _parse_value(configs.type_of(config, key), text)}, 'on the command line'
@@ -95,8 +90,8 @@ def read_config(name: str, overrides: Overrides, swept: bool = False) -> ConfigD
 
 
 def default_workdir(config: str, swept: bool = False) -> Path:
-    """runs/NAME[-variant] for experiments/NAME.py[:variant], runs/sweeps/NAME[-variant] for a sweep, and the folder of
-    the run for its config.json.
+    """runs/NAME[-variant] for NAME[:variant] or NAME.py[:variant], runs/sweeps/NAME[-variant] for a sweep, and the
+    folder of the run for its config.json.
     """
     path, variant = config_file.split(config)
     if path.name == 'config.json':
@@ -146,7 +141,3 @@ def _parse_value(type_: type | None, text: str) -> Any:
         return PARSERS[type_].parse(text) if type_ in PARSERS else ast.literal_eval(text)
     except (ValueError, SyntaxError):
         return text
-
-
-def _experiment_names(folder: Path) -> list[str]:
-    return sorted(path.stem for path in folder.glob('*.py') if path.stem != 'common')

@@ -19,9 +19,10 @@ def describe(source: Source) -> dict[str, Any]:
 def blank(described: Mapping[str, Any]) -> Source:
     """A set that looks like the one that `describe` has described, whose examples are all zero."""
 
+    batch = {name: (tuple(shape), jnp.dtype(dtype)) for name, (shape, dtype) in described['batch'].items()}
+
     def finish(raw: dict[str, Array], keys: Keys) -> dict[str, Array]:
-        fields = described['batch'].items()
-        return {name: jnp.zeros((keys.shape[0], *shape), dtype) for name, (shape, dtype) in fields}
+        return {name: jnp.zeros((keys.shape[0], *shape), dtype) for name, (shape, dtype) in batch.items()}
 
     return Source(_spec(described['spec']), finish)
 
