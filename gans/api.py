@@ -261,7 +261,8 @@ class Run:
 
         x = np.asarray(x)
         if x.shape[1:] != spec.shape or not x.ndim:
-            raise UserError(f'{what} have the shape {list(x.shape)}; of this run it is [N, {str(spec.shape)[1:-1]}]')
+            wanted = ', '.join(map(str, ('N', *spec.shape)))
+            raise UserError(f'{what} have the shape {list(x.shape)}; of this run it is [{wanted}]')
         return kinds.kind_of(spec).finish(x) if x.dtype == np.uint8 else np.asarray(x, np.float32)
 
     def _numbers(self, labels: Any, num: int) -> np.ndarray:

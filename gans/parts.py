@@ -12,6 +12,7 @@ import jax
 import jax.numpy as jnp
 
 from gans.core import Array, Aux, Batch, Keys, Net, Params, Sampler, Spec, TrainState, Tree
+from gans.errors import UserError
 from gans.ops import random
 
 Conditions = tuple[Array, ...]  # a critic's other inputs: labels [P], images [P, H, W, C], or none
@@ -111,6 +112,9 @@ class Pair(NamedTuple):
             return None
 
         def judge(state: TrainState, x: Array, *labels: Array, features: bool = False) -> Any:
+            if len(labels) != len(told):
+                wanted = 'the class of each example: give labels' if told else 'no classes: leave labels out'
+                raise UserError(f'this critic is told {wanted}')
             own = (tree[self.qualify('critic')] for tree in (state.params, state.stats))
             return self.critic.apply(*own, x, *labels, train=False, features=features)[0]
 
