@@ -186,14 +186,14 @@ class Run:
         experiment, sampler = self._experiment, sampling.main_sampler(self._experiment.system)
         read = sampling.fields_read(sampler, experiment.source)
         batch = self._fields(read - {'label'}, inputs)
-        lengths = [len(x) for x in batch.values()] + ([] if labels is None or np.ndim(labels) == 0 else [len(labels)])
+        lengths = [len(x) for x in (*batch.values(), *([] if np.ndim(labels) == 0 else [labels]))]
         num = num if num is not None else lengths[0] if lengths else NUM
         ranges.check_one('num', num, ranges.count())
         ranges.check_one('seed', seed, ranges.SEED)
         if any(len(x) < num for x in batch.values()):
             raise UserError(f'num={num} samples are made from as many inputs, and there are {lengths[0]}')
         if labels is not None and 'label' not in read:
-            raise UserError(f"labels={labels}: system '{self.config.system}' knows no classes; leave them out")
+            raise UserError(f"labels={labels!r}: system '{self.config.system}' knows no classes; leave them out")
         batch = {name: x[:num] for name, x in batch.items()}
         if 'label' in read:
             batch['label'] = self._numbers(range(len(self.classes)) if labels is None else labels, num)
@@ -221,9 +221,9 @@ class Run:
         if self._experiment.system.critic is None:
             raise UserError(f"system '{self.config.system}' has no critic that judges one example by itself")
         x = self._fit('examples', examples, self._experiment.source.spec)
-        told = () if labels is None else (self._numbers(labels, len(x)),)
-        if told and np.ndim(labels) and len(labels) != len(x):
+        if np.ndim(labels) and len(labels) != len(x):
             raise UserError(f'there are {len(labels)} labels for {len(x)} examples')
+        told = () if labels is None else (self._numbers(labels, len(x)),)
         with _explain('sample'):
             parts = [slice(start, start + sampling.CHUNK) for start in range(0, len(x), sampling.CHUNK)]
             scores = [self._judge(self._state, x[part], *(label[part] for label in told)) for part in parts]
@@ -249,7 +249,7 @@ class Run:
         if inputs is None:
             return {}
         given = inputs if isinstance(inputs, Mapping) else dict.fromkeys(sorted(wanted)[:1], inputs)
-        if {*given} != wanted:
+        if not wanted or {*given} != wanted:
             of = f"'{names}' of examples" if wanted else 'latents alone: leave inputs out'
             raise UserError(f'samples of this run are made from {of}')
         fields = self._experiment.source.fields
@@ -270,8 +270,8 @@ class Run:
         from gans.data.base import class_number
 
         named = [labels] if np.ndim(labels) == 0 else list(labels)
-        if not named:
-            raise UserError(f'labels={labels!r}: give one at least')
+        if not self.classes:
+            raise UserError(f'labels={labels!r}: the examples of this run have no classes; leave them out')
         return np.resize([class_number(name, self.classes, 'label') for name in named], num).astype(np.int32)
 
 

@@ -102,10 +102,10 @@ def test_a_row_of_a_sweep_is_a_run(copy: Path, tmp_path: Path) -> None:
     'name, text, said',
     [
         ('config.json', '{"seed": ', 'config.json is not valid JSON'),
-        ('config.json', '{"trian": 1}', "unknown key of .*config.json 'trian'; did you mean 'train'"),
+        ('config.json', '{"trian": 1}', "unknown key of .*config.json 'trian'; did you mean 'train"),
         ('data.json', '[]', 'data.json does not hold what is written there'),
         ('data.json', '{"examples": 1, "digest": "", "stages": {"": 1}}', 'data.json does not hold what is written'),
-        ('checkpoints/2/default/_METADATA', '', 'every checkpoint in .* is damaged'),
+        ('checkpoints/2/about/metadata', '', 'every checkpoint in .* is damaged'),
     ],
 )
 def test_what_is_damaged_is_said_in_a_line(copy: Path, name: str, text: str, said: str) -> None:
@@ -133,7 +133,10 @@ def test_of_a_run_that_is_older_the_data_are_read(copy: Path, capsys: pytest.Cap
         (lambda run: run.sample(labels=3), "labels=3: system 'gan' knows no classes; leave them out"),
         (lambda run: run.sample(inputs=np.zeros((1, 2))), 'made from latents alone: leave inputs out'),
         (lambda run: run.critic(np.zeros((4, 3))), r'examples have the shape \[4, 3\]; of this run it is \[N, 2\]'),
-        (lambda run: run.critic(np.zeros((4, 2)), labels=0), 'this critic is told no classes: leave labels out'),
+        (
+            lambda run: run.critic(np.zeros((4, 2)), labels=0),
+            'the examples of this run have no classes; leave them out',
+        ),
         (lambda run: gans.evaluate(run.folder, num=1), 'num=1 must be at least 2'),
         (lambda run: gans.config('gan_ring88'), "unknown experiment 'gan_ring88'"),
         (lambda run: gans.config('gan_ring8', 'smok'), "unknown variant of gan_ring8 'smok'"),
@@ -158,8 +161,9 @@ def test_classes_are_asked_for_by_name_or_number() -> None:
     for call, said in (
         (lambda: run.sample(labels='mode 9'), "unknown label 'mode 9'; did you mean 'mode"),
         (lambda: run.critic(by_name), 'this critic is told the class of each example: give labels'),
+        (lambda: run.critic(by_name, labels=[]), 'there are 0 labels for 4 examples'),
         (lambda: run.critic(by_name, labels=[1, 2]), 'there are 2 labels for 4 examples'),
-        (lambda: run.sample(labels=[]), r'labels=\[\]: give one at least'),
+        (lambda: run.sample(labels=[]), 'num=0 must be at least 1'),
     ):
         with pytest.raises(UserError, match=said):
             call()

@@ -145,7 +145,7 @@ def _function(name: str) -> tuple[Callable[..., Source], tuple[str, ...]]:
     if name in SETS:
         return SETS[name], ()
     if user_code.is_reference(name):
-        return user_code.load('data.name', name), ()
+        return user_code.function('data.name', name, Source), ()
     raise unknown('data.name', name, [*SETS, 'joined', 'tfds:NAME', 'folder:PATH', 'FILE.py:NAME'])
 
 
@@ -173,7 +173,7 @@ def _make(options: Mapping[str, Any]) -> Source:
     for key in options:
         if key not in known:
             raise unknown(f"key of the data set '{name}'", key, {*known, *SEEN, 'split', 'num', 'on_device_max_mb'})
-    source = user_code.check('data.name', name, make(*args, **options), Source)
+    source = make(*args, **options)
     if source.arrays is not None and source.digest is None:
         source = source._replace(digest=digest_of(source.arrays))
     source = take_split(source, which)
