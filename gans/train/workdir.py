@@ -114,8 +114,9 @@ def claim(
     known = read_json(folder / 'data.json', {})
     if not known and done is not None and source.digest:
         say(f'{folder} is older than data.json: that its data are those it began with, nobody can tell')
-    if 'stages' not in known:
-        write_json(folder / 'data.json', {'examples': source.size, 'digest': source.digest, 'stages': dict(looks)})
+    told = {'examples': source.size, 'digest': source.digest} | ({'stages': {**looks}} if looks else {})
+    if not told.keys() <= known.keys():
+        write_json(folder / 'data.json', told)
 
 
 def agree(folder: Path, config: ml_collections.ConfigDict) -> None:
