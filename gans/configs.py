@@ -41,8 +41,9 @@ def of_any_set(key: str) -> str:
     return f'data.{key.rpartition(".")[2]}' if key.startswith('data.') else key
 
 
-def section_of(key: str, known: Iterable[str]) -> str | None:
-    """The optional section, of the known ones, that a dotted key names or lies in; or None."""
+def section_of(key: str, known: Iterable[str] | None = None) -> str | None:
+    """The optional section, of the known ones (default: all but the user's own), that a dotted key names or lies in."""
+    known = defaults.sections() if known is None else known
     return next((name for name in known if f'{key}.'.startswith(f'{name}.')), None)
 
 

@@ -147,7 +147,7 @@ GAMES: dict[str, tuple[Callable[[Targets], Game], tuple[str, ...]]] = {
 def game(name: str, targets: Targets = Targets()) -> Game:
     """The game of that name. Raises UserError for a target that the game would ignore."""
     if user_code.is_reference(name):
-        return user_code.check('game', name, user_code.load('game', name)(targets), Game)
+        return user_code.function('game', name, Game)(targets)
     if name not in GAMES:
         raise unknown('game', name, GAMES)
     make, read = GAMES[name]

@@ -12,6 +12,7 @@ import jax
 import jax.numpy as jnp
 
 from gans.core import Array, Aux, Batch, Keys, Net, Params, Sampler, Spec, TrainState, Tree
+from gans.errors import UserError
 from gans.ops import random
 
 Conditions = tuple[Array, ...]  # a critic's other inputs: labels [P], images [P, H, W, C], or none
@@ -106,14 +107,18 @@ class Pair(NamedTuple):
         make = lambda state, inputs: self.generate(state.params, state.stats, inputs, False)[0]
         return Sampler(self.inputs, make, **given)
 
-    def judge(self) -> Callable[[TrainState, Array], tuple[Array, Array]] | None:
-        """`System.critic` of this pair alone; None if its critic wants more than one example, or other inputs."""
-        if [x.shape[1:] for x in self.critic.inputs] != [self.spec.shape]:
+    def judge(self) -> Callable[..., Any] | None:
+        """`System.critic` of this pair alone; None if its critic wants packs, or is told more than labels."""
+        example, *told = self.critic.inputs
+        if example.shape[1:] != self.spec.shape or any(x.shape[1:] or x.dtype != jnp.int32 for x in told):
             return None
 
-        def judge(state: TrainState, x: Array) -> tuple[Array, Array]:
+        def judge(state: TrainState, x: Array, *labels: Array, features: bool = False) -> Any:
+            if len(labels) != len(told):
+                wanted = 'the class of each example: give labels' if told else 'no classes: leave labels out'
+                raise UserError(f'this critic is told {wanted}')
             own = (tree[self.qualify('critic')] for tree in (state.params, state.stats))
-            return self.critic.apply(*own, x, train=False, features=True)[0]
+            return self.critic.apply(*own, x, *labels, train=False, features=features)[0]
 
         return judge
 

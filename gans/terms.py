@@ -140,14 +140,13 @@ def build(config: Mapping[str, Mapping[str, Any]], role: str, suffix: str, spec:
         key, own = f'terms.{name}.term', section.pop('term', None)
         if own is None and name not in TERMS:
             raise unknown('term', name, TERMS)
-        make = user_code.load(key, own) if own else TERMS[name]
+        make = user_code.function(key, own, Term) if own else TERMS[name]
         wanted = inspect.signature(make).parameters
         for argument in section:
             if argument not in wanted or argument in GIVEN:
                 raise unknown(f'key of terms.{name}', argument, wanted.keys() - {*GIVEN})
         given = {'spec': spec, 'name': f'{name}_{suffix}' if suffix else name}
-        made = make(**section, **{argument: given[argument] for argument in GIVEN if argument in wanted})
-        term = user_code.check(key, own, made, Term)
+        term = make(**section, **{argument: given[argument] for argument in GIVEN if argument in wanted})
         if term.role == role:
             found[name] = term
     return found

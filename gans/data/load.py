@@ -146,7 +146,7 @@ def _function(name: str) -> tuple[Callable[..., Source], tuple[str, ...]]:
     if name in SETS:
         return SETS[name], ()
     if user_code.is_reference(name):
-        return user_code.load('data.name', name), ()
+        return user_code.function('data.name', name, Source), ()
     raise unknown('data.name', name, [*SETS, 'joined', 'tfds:NAME', 'folder:PATH', 'FILE.py:NAME'])
 
 
