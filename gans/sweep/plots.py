@@ -6,7 +6,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from gans.metrics.score import better
 from gans.sweep.results import PREFIX, Row
+from gans.sweep.table import Column, Table, needs_log_scale
 
 OTHERS, OWN, STOP = '0.8', '#1864ab', '#c92a2a'  # gray, blue, red
 POINTS = 200  # of a curve at most: more are not visible at this size
@@ -104,9 +106,65 @@ def strips(rows: tuple[Row, ...], metric: str, whens: dict[str, str]) -> Svg:
     return _svg(figure, f'{metric} strips')
 
 
-def needs_log_scale(values: np.ndarray) -> bool:
-    """Whether values need a logarithmic axis: positive, and over more than a factor of 10."""
-    return bool(len(values) and values.min() > 0 and values.max() > 10 * values.min())
+def grid(whole: Table) -> np.ndarray | None:
+    """The tables of a grid as one picture, uint8 [H, W, 3], a panel a score; None if the rows are no grid.
+
+    Cells have the mean over seeds, and are the deeper the better it is; what is best, or leads, has a frame.
+    """
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    columns = [column for column in whole.first_columns() if better(column.metric)] or whole.first_columns()
+    if whole.grid is None or not columns:
+        return None
+    lines, heads, pages = whole.grid
+    tilt = max(map(len, heads.levels)) > 6
+    panel = max(0.62 * len(heads.levels), *(0.09 * len(f'{column.title}, {pages[0].title}') for column in columns))
+    wide = {'left': 0.4 + 0.085 * max(map(len, lines.levels)), 'panel': panel, 'gap': 0.25}
+    high = {'top': 0.3, 'panel': 0.27 * len(lines.levels), 'gap': 0.45 + (0.075 * max(map(len, heads.levels)) * tilt)}
+    size = (
+        wide['left'] + len(columns) * (wide['panel'] + wide['gap']),
+        high['top'] + len(pages) * (high['panel'] + high['gap']),
+    )
+    figure = Figure(figsize=size, dpi=200)
+    canvas = FigureCanvasAgg(figure)
+    for p, page in enumerate(pages):
+        for c, column in enumerate(columns):
+            left = wide['left'] + c * (wide['panel'] + wide['gap'])
+            bottom = size[1] - high['top'] - p * (high['panel'] + high['gap']) - high['panel']
+            place = (left / size[0], bottom / size[1], wide['panel'] / size[0], high['panel'] / size[1])
+            axis = figure.add_axes(place)
+            _heat(axis, whole, column, page.rows)
+            axis.set_title(
+                ', '.join(filter(None, [column.title, page.title])), loc='left', fontsize=9, parse_math=False
+            )
+            axis.set_yticks(range(len(lines.levels)), lines.levels if c == 0 else [], parse_math=False)
+            turned = {'rotation': 30, 'ha': 'right', 'rotation_mode': 'anchor'} if tilt else {}
+            axis.set_xticks(range(len(heads.levels)), heads.levels, parse_math=False, **turned)
+            axis.set_xlabel(heads.title, fontsize=8, color='0.4', loc='left')
+            if c == 0:
+                axis.set_ylabel(lines.title, fontsize=8, color='0.4')
+    canvas.draw()
+    return np.asarray(canvas.buffer_rgba())[..., :3].copy()
+
+
+def _heat(axis: Any, whole: Table, column: Column, rows: tuple[tuple[Row, ...], ...]) -> None:
+    """One panel of `grid`."""
+    from matplotlib.patches import Rectangle
+
+    depths = whole.depths(column)
+    axis.set_xlim(-0.5, len(rows[0]) - 0.5)
+    axis.set_ylim(len(rows) - 0.5, -0.5)
+    for i, line in enumerate(rows):
+        for j, row in enumerate(line):
+            cell = whole.cell(row, column)
+            axis.add_patch(Rectangle((j - 0.5, i - 0.5), 1, 1, color=OWN, alpha=0.55 * depths.get(row.name, 0), lw=0))
+            if cell.mark in ('best', 'lead'):
+                axis.add_patch(Rectangle((j - 0.47, i - 0.45), 0.94, 0.9, fill=False, color='0.15', lw=0.9))
+            weight = 'bold' if cell.mark == 'best' else 'normal'
+            axis.text(j, i, cell.short(row), ha='center', va='center', fontsize=7.5, weight=weight)
+    axis.spines[:].set_color('0.8')
+    axis.tick_params(labelsize=8, length=0)
 
 
 def plottable(rows: tuple[Row, ...]) -> list[str]:
