@@ -4,6 +4,8 @@ import re
 from collections.abc import Iterable
 from itertools import product
 
+from sweeping import write_head, write_losses, write_run
+
 from gans.metrics.score import SLICED
 from gans.sweep import grid, latex, plots
 from gans.sweep.report import report

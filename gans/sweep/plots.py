@@ -1,6 +1,7 @@
 """The plots of a report as inline SVG, drawn by matplotlib without a display."""
 
 import io
+import math
 import re
 from typing import Any, NamedTuple
 
@@ -11,6 +12,7 @@ from gans.sweep.results import PREFIX, Row
 from gans.sweep.table import Column, Table, needs_log_scale
 
 OTHERS, OWN, STOP = '0.8', '#1864ab', '#c92a2a'  # gray, blue, red
+WIDTH = 11.0  # inches of a grid's picture at most, if two panels fit
 POINTS = 200  # of a curve at most: more are not visible at this size
 
 
@@ -118,32 +120,31 @@ def grid(whole: Table) -> np.ndarray | None:
     if whole.grid is None or not columns:
         return None
     lines, heads, pages = whole.grid
-    tilt = max(map(len, heads.levels)) > 6
+    longest = max(map(len, heads.levels))
+    tilt = longest > 6
     panel = max(0.62 * len(heads.levels), *(0.09 * len(f'{column.title}, {pages[0].title}') for column in columns))
-    wide = {'left': 0.4 + 0.085 * max(map(len, lines.levels)), 'panel': panel, 'gap': 0.25}
-    high = {'top': 0.3, 'panel': 0.27 * len(lines.levels), 'gap': 0.45 + (0.075 * max(map(len, heads.levels)) * tilt)}
-    size = (
-        wide['left'] + len(columns) * (wide['panel'] + wide['gap']),
-        high['top'] + len(pages) * (high['panel'] + high['gap']),
-    )
+    left, gap, high, beside = 0.3 + 0.067 * max(map(len, lines.levels)), 0.25, 0.27 * len(lines.levels), 0.3
+    below = 0.3 + 0.15 * bool(heads.title) + 0.05 * longest * tilt
+    per_line = max(1, int((WIDTH - left) / (panel + gap)))
+    per_line = math.ceil(len(columns) / math.ceil(len(columns) / per_line))  # of lines of equal length
+    some = [columns[i : i + per_line] for i in range(0, len(columns), per_line)]
+    panels = [[(page, column) for column in line] for page in pages for line in some]
+    size = left + per_line * (panel + gap), len(panels) * (beside + high + below)
     figure = Figure(figsize=size, dpi=200)
     canvas = FigureCanvasAgg(figure)
-    for p, page in enumerate(pages):
-        for c, column in enumerate(columns):
-            left = wide['left'] + c * (wide['panel'] + wide['gap'])
-            bottom = size[1] - high['top'] - p * (high['panel'] + high['gap']) - high['panel']
-            place = (left / size[0], bottom / size[1], wide['panel'] / size[0], high['panel'] / size[1])
-            axis = figure.add_axes(place)
-            _heat(axis, whole, column, page.rows)
-            axis.set_title(
-                ', '.join(filter(None, [column.title, page.title])), loc='left', fontsize=9, parse_math=False
-            )
-            axis.set_yticks(range(len(lines.levels)), lines.levels if c == 0 else [], parse_math=False)
-            turned = {'rotation': 30, 'ha': 'right', 'rotation_mode': 'anchor'} if tilt else {}
-            axis.set_xticks(range(len(heads.levels)), heads.levels, parse_math=False, **turned)
-            axis.set_xlabel(heads.title, fontsize=8, color='0.4', loc='left')
-            if c == 0:
-                axis.set_ylabel(lines.title, fontsize=8, color='0.4')
+    for i, j, (page, column) in ((i, j, each) for i, line in enumerate(panels) for j, each in enumerate(line)):
+        corner = left + j * (panel + gap), size[1] - i * (beside + high + below) - beside - high
+        axis = figure.add_axes((corner[0] / size[0], corner[1] / size[1], panel / size[0], high / size[1]))
+        _heat(axis, whole, column, page.rows)
+        title = ', '.join(filter(None, [column.title, page.title]))
+        axis.set_title(title, loc='left', fontsize=9, parse_math=False)
+        axis.set_yticks(
+            range(len(lines.levels)), lines.levels if j == 0 else [''] * len(lines.levels), parse_math=False
+        )
+        turned = {'rotation': 30, 'ha': 'right', 'rotation_mode': 'anchor'} if tilt else {}
+        axis.set_xticks(range(len(heads.levels)), heads.levels, parse_math=False, **turned)
+        axis.set_xlabel(heads.title, fontsize=8, color='0.4', loc='left')
+        axis.set_ylabel(lines.title if j == 0 else '', fontsize=8, color='0.4')
     canvas.draw()
     return np.asarray(canvas.buffer_rgba())[..., :3].copy()
 
