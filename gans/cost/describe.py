@@ -29,7 +29,7 @@ def _describe_stage(experiment: Experiment) -> str:
     config, state = experiment.config, experiment.abstract()
     shares, train = experiment.shares, config.train
     lines = [
-        *(f'{name}\n{_table(net)}' for name, net in experiment.system.nets.items()),
+        *(f'{name}\n{_table(net)}{_field(net)}' for name, net in experiment.system.nets.items()),
         f'data         {config.data.name}: {_examples(experiment.source)}',
         f'batch        {train.batch_size}: {shares["local"]} on each of {experiment.devices} devices '
         f'({jax.default_backend()}), in {train.micro} pieces; {shares["repeats"] * train.batch_size} examples a step',
@@ -81,6 +81,12 @@ def _table(net: Net) -> str:
     console = Console(file=io.StringIO(), width=110, force_terminal=sys.stdout.isatty())
     console.print(table)
     return console.file.getvalue().strip()
+
+
+def _field(net: Net) -> str:
+    """What one score of a critic of patches depends on, as a line."""
+    side = getattr(net.module, 'receptive_field', None)
+    return f'\nreceptive field of a score: {side} x {side} pixels' if side else ''
 
 
 def _shapes(tree: Tree) -> str:
