@@ -13,6 +13,7 @@ import jax.numpy as jnp
 
 from gans.core import Array, Aux, Batch, Keys, Net, Params, Sampler, Spec, TrainState, Tree
 from gans.errors import UserError
+from gans.losses import per_example
 from gans.ops import random
 
 Conditions = tuple[Array, ...]  # a critic's other inputs: labels [P], images [P, H, W, C], or none
@@ -36,7 +37,8 @@ class Scene(NamedTuple):
 
     real: Array  # [P, ...]
     fake: Array  # [P, ...]
-    # packs [P, ...] -> scores [P], with the view, conditions and statistics of this batch
+    # packs [P, ...] -> scores [P], with the view, conditions and statistics of this batch; here and below a critic of
+    # patches gives maps of scores, [P, h, w]
     critic: Callable[[Array], Array]
     real_scores: Array | None = None  # [P]
     fake_scores: Array | None = None  # [P]
@@ -62,11 +64,15 @@ class Scene(NamedTuple):
         weights = self.weights.reshape(-1, *[1] * (values.ndim - 1))
         return (values * weights).sum(0) / jnp.maximum(self.weights.sum(), 1)
 
+    def average(self, values: Array) -> Array:
+        """The mean over each example's map, if there are maps, and over packs as `mean`: [P, ...] or [] -> []."""
+        return self.mean(per_example(values) if values.ndim else values)
+
 
 class Term(NamedTuple):
     """One summand of a player's loss: weight x value."""
 
-    # (scene, keys [P]) -> (value [P] or [], Aux with metrics, updated statistics and memories)
+    # (scene, keys [P]) -> (value [P], [P, h, w] or [], Aux with metrics, updated statistics and memories)
     value: Callable[[Scene, Keys], tuple[Array, Aux]]
     weight: float | Array = 1.0
     every: int = 1  # > 1: lazy, a separate update every so many steps, that many times as strong (1912.04958)
@@ -86,7 +92,7 @@ class Pair(NamedTuple):
     spec: Spec  # of the examples that the critic scores
     # (params by net, statistics by net, inputs, train) -> (fakes [B, ...], advanced statistics by net)
     generate: Callable[[Params, Params, Tree, bool], tuple[Array, Params]]
-    critic: Net  # packs [P, ...], conditions -> scores [P]
+    critic: Net  # packs [P, ...], conditions -> scores [P], or maps of them [P, h, w]
     inputs: Callable[[Batch, Keys], Tree]  # the generator's inputs: latents, labels, images
     conditions: Callable[[Tree], Conditions] = lambda inputs: ()
     real: Callable[[Batch], Array] = lambda batch: batch['real']  # [B, ...], what fakes are compared with

@@ -91,7 +91,7 @@ def lecam(*, name: str, weight: float = 0.3, decay: float = 0.99) -> Term:
         means = scene.state.memory[name]
         both = {'real': scene.real_scores, 'fake': scene.fake_scores}
         term = (both['real'] - means['fake']) ** 2 + (both['fake'] - means['real']) ** 2
-        blend = lambda side: means[side] + (1 - decay) * (lax.stop_gradient(scene.mean(both[side])) - means[side])
+        blend = lambda side: means[side] + (1 - decay) * (lax.stop_gradient(scene.average(both[side])) - means[side])
         return term, Aux(memory={name: {side: blend(side) for side in both}})
 
     return Term(value, weight, memory={name: {'real': jnp.float32(0), 'fake': jnp.float32(0)}})
