@@ -3,6 +3,7 @@
 import functools
 import gzip
 import json
+import re
 import sys
 from pathlib import Path
 
@@ -305,3 +306,12 @@ def test_the_table_of_a_net() -> None:
     assert table.index(' params ') < table.index(' batch_stats ') and 'BatchNorm' in table
     for tree in (params, stats):
         assert f' {count(tree):,} ({size_of(tree):,} B) ' in table.splitlines()[-2]
+
+
+def test_the_rows_of_a_table_come_to_its_total() -> None:
+    """Also where a net has parameters of its own, outside of all layers."""
+    config = small(**{'data.name': 'dirac'})
+    config.generator = config.critic = ConfigDict({'net': 'dirac'})
+    for net in setup(config, devices=1).system.nets.values():
+        *rows, total = re.findall(r'([\d,]+) \([\d,]+ B\)', describe._table(net))
+        assert sum(int(row.replace(',', '')) for row in rows) == int(total.replace(',', ''))

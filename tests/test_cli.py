@@ -152,7 +152,11 @@ def trained(config: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run with which the tests below do as a user would; trained in a process of its own, on one device."""
     folder = tmp_path_factory.mktemp('trained')
     out, _ = finished(launching.launch(config, folder))
-    assert out.count('\n') == 1 and all(name in out for name in ('samples', 'curves', 'checkpoints'))
+    first, *following = out.splitlines()
+    assert all(name in first for name in ('samples', 'curves', 'checkpoints')) and following[0] == 'next:'
+    assert [line.partition('launch.py')[2] for line in following[1:]] == [
+        f' --config={config} --workdir={folder} --mode={mode}' for mode in ('sample', 'evaluate')
+    ]
     return folder
 
 
