@@ -15,7 +15,7 @@ from typing import Any
 
 from ml_collections import ConfigDict
 
-from gans import configs
+from gans import configs, user_code
 from gans.errors import UserError
 
 ROOT = Path(__file__).resolve().parent.parent  # of the repository, wherever one stands
@@ -65,10 +65,9 @@ def read(name: str, swept: bool = False) -> ConfigDict:
       UserError: there is no such file, see `find`, or anything wrong in it, with the line.
     """
     path, variant = find(name, swept), split(name)[1]
-    config = configs.apply_defaults(
-        _read_json(path, variant) if path.suffix == '.json' else _call_get_config(path, variant), f'of {path}'
-    )
-    return config.lock()
+    given = _read_json(path, variant) if path.suffix == '.json' else _call_get_config(path, variant)
+    given = given.to_dict() if isinstance(given, ConfigDict) else given
+    return configs.apply_defaults(user_code.anchor(given, path.parent), f'of {path}').lock()
 
 
 def load(path: Path) -> ModuleType:

@@ -120,9 +120,9 @@ class System(NamedTuple):
     ema: Ema | None = None
     memory: Mapping[str, Tree] = {}  # initial values
     headline: tuple[str, ...] = ()  # metrics, of whichever update, that are looked at first beside losses and scores
-    # (state, examples [N, *shape]) -> (scores [N], features [N, f]): the critic outside of training. None: there are
-    # several, or it judges no single examples by themselves (it sees packs, or is told labels)
-    critic: Callable[['TrainState', Array], tuple[Array, Array]] | None = None
+    # (state, examples [N, *shape], labels [N] if it is told them) -> scores [N], with features=True also features
+    # [N, f]: the critic outside of training. None: there are several, or it judges no single examples by themselves
+    critic: Callable[..., Any] | None = None
 
 
 class Weights(NamedTuple):

@@ -169,8 +169,9 @@ def read_run_config(config: ConfigDict, folder: Path, options: Options) -> Confi
     # a stage lacks is as in the base.
     absent = [key for key in given if key not in configs.flatten(held) and not configs.is_argument(key)]
     absent = [key for key in absent if configs.of_stage(key)[0] is None]
-    there = {configs.section_of(key) for key in configs.flatten(held)} | {None}
-    absent = [key for key in absent if configs.section_of(key) in there]
+    known = configs.sections(config)
+    there = {configs.section_of(key, known) for key in configs.flatten(held)} | {None}
+    absent = [key for key in absent if configs.section_of(key, known) in there]
     if absent:
         workdir.say(f'{folder} is older than {", ".join(f"{key} (taken as {given[key]})" for key in absent)}')
     return configs.add_missing(held, {key: given[key] for key in absent})

@@ -168,7 +168,7 @@ def measure_updates(
         timing, of_terms = found[whole], None
         if without in found:
             of_terms = {
-                'names': _terms_of(experiment.config, update),
+                'names': _terms_of(experiment, update),
                 'seconds': timing.step - found[without].step,
                 'share': 1 - found[without].step / timing.step,
                 'flops': counts[whole] - counts[without],
@@ -216,10 +216,11 @@ def _endless(experiment: Experiment) -> Experiment:
     return experiment._replace(config=config)
 
 
-def _terms_of(config: ml_collections.ConfigDict, update: Update) -> list[str]:
+def _terms_of(experiment: Experiment, update: Update) -> list[str]:
     """The terms of the config that are in the loss of an update: the lazy ones are updates of their own."""
-    known = terms.CRITIC if update.player.startswith('critic') else terms.GENERATOR
-    return [name for name, section in config.terms.items() if name in known and section.get('every', 1) == 1]
+    role = 'critic' if update.player.startswith('critic') else 'generator'
+    found = terms.build(experiment.config.terms, role, '', experiment.source.spec)
+    return [name for name, term in found.items() if term.every == 1]
 
 
 def _without_terms(experiment: Experiment) -> Experiment | None:

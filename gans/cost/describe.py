@@ -39,7 +39,7 @@ def _describe_stage(experiment: Experiment) -> str:
     if len(set(schedules(experiment))) > 1:
         counted += f' on the average, {format_quantity(flops(experiment), "FLOP")} where all updates are due'
     lines = [
-        *(f'{name}\n{_table(net)}' for name, net in experiment.system.nets.items()),
+        *(f'{name}\n{_table(net)}{_field(net)}' for name, net in experiment.system.nets.items()),
         f'data         {config.data.name}: {opening.examples(experiment.source)}',
         f'batch        {train.batch_size}: {shares["local"]} on each of {experiment.devices} devices '
         f'({jax.default_backend()}), in {train.micro} pieces; {shares["repeats"] * train.batch_size} examples a step',
@@ -86,6 +86,12 @@ def _table(net: Net) -> str:
 def _of_layer(held: Tree, path: tuple[str, ...], layers: Mapping) -> Tree:
     """What of a net's variables is in the row of a layer; in the whole net's row, what is in no other."""
     return held.get(path[0]) if path else {name: leaf for name, leaf in held.items() if (name,) not in layers}
+
+
+def _field(net: Net) -> str:
+    """What one score of a critic of patches depends on, as a line."""
+    side = getattr(net.module, 'receptive_field', None)
+    return f'\nreceptive field of a score: {side} x {side} pixels' if side else ''
 
 
 def _shapes(tree: Tree) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Any
 
+from gans import user_code
 from gans.configs import drop_none
 from gans.data import digits, folder, idx, openmoji, stacked, tfds, toys
 from gans.data.base import Source, digest_of, stored_shapes
@@ -39,7 +40,7 @@ def load(config: Mapping[str, Any], outlined: bool = False) -> Source:
 
     Args:
         config: a dict or ConfigDict of
-            name: of `SETS`, or 'tfds:NAME', or 'folder:PATH';
+            name: of `SETS`, or 'tfds:NAME', or 'folder:PATH', or the user's own function, 'FILE.py:NAME';
             flip: mirror half of the examples that training sees (default False), all fields of an example together;
             random_crop: training sees random squares of that side, in pixels of 'real', all others the central ones;
             split: 'train', 'test' or 'all', as far as the set's own function does not say otherwise;
@@ -144,7 +145,9 @@ def _function(name: str) -> tuple[Callable[..., Source], tuple[str, ...]]:
         return FAMILIES[family], (rest,)
     if name in SETS:
         return SETS[name], ()
-    raise unknown('data.name', name, [*SETS, 'joined', 'tfds:NAME', 'folder:PATH'])
+    if user_code.is_reference(name):
+        return user_code.function('data.name', name, Source), ()
+    raise unknown('data.name', name, [*SETS, 'joined', 'tfds:NAME', 'folder:PATH', 'FILE.py:NAME'])
 
 
 @cache  # a line is said once
@@ -171,7 +174,7 @@ def _make(options: Mapping[str, Any], outlined: bool) -> Source:
     for key in options:
         if key not in known:
             raise unknown(f"key of the data set '{name}'", key, {*known, *SEEN, 'split', 'num', 'on_device_max_mb'})
-    source = make(*args, **options)
+    source = user_code.check('data.name', name, make(*args, **options), Source)
     if source.absent and not outlined:
         raise UserError(source.absent)
     if source.arrays is not None and source.digest is None:

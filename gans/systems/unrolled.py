@@ -50,7 +50,7 @@ def build(config: ml_collections.ConfigDict, spec: Spec, compute: Compute, *, st
     if config.train.micro > 1:
         raise UserError(f"train.micro={config.train.micro} has no meaning in system 'unrolled': set it to 1, and"
                         ' train.batch_size to what fits')  # fmt: skip
-    own = {f'terms.{name}': section for name, section in config.terms.items() if name in terms.GENERATOR}
+    own = {f'terms.{name}': config.terms[name] for name in terms.build(config.terms, 'generator', '', spec)}
     for key, value in {**own, 'top_k.share': config.top_k.share}.items():
         if value is not None:
             raise UserError(f"{key} has no meaning in system 'unrolled', whose generator minimizes minus the critic's"

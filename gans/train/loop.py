@@ -23,7 +23,7 @@ from gans.train.program import Program, ahead, schedule, solo
 from gans.train.progress import Progress
 from gans.train.provenance import launch
 from gans.train.report import NotFinite, Reporter
-from gans.train.setup import Experiment, all_data, check_later, passes, setup_stages
+from gans.train.setup import Experiment, all_data, check_later, looks, passes, setup_stages
 from gans.train.signals import Signals
 from gans.train.stages import at
 
@@ -55,7 +55,7 @@ def train(config: ml_collections.ConfigDict, folder: Path) -> dict[str, Any]:
         restored = checkpoints.restore(lambda step: at(experiments, step).abstract())
         done, before = (restored.step, restored.notes['seconds']) if restored else (0, 0.0)
         check_later(experiments, done)
-        _first(lambda: workdir.claim(folder, config, data, restored and done))
+        _first(lambda: workdir.claim(folder, config, data, restored and done, looks(experiments)))
         seconds = lambda: before + time.monotonic() - began
         if primary:
             workdir.say(f'{folder}: ' + (f'going on from step {done:,}' if restored else 'a new run'))

@@ -10,7 +10,7 @@ import ml_collections
 
 from gans import memory, optimizers, ranges
 from gans.core import Compute, Player, Spec, System, TrainState
-from gans.data import feed
+from gans.data import blank, feed
 from gans.data.base import Source, digest
 from gans.data.sources import Sources
 from gans.errors import UserError, unknown
@@ -141,6 +141,11 @@ def all_data(sources: Sequence[Source]) -> Source:
     """The data of a run by which its folder knows it: those of the first stage, with the digest of all stages' data."""
     first, digests = sources[0], [source.digest for source in sources]
     return first if len(set(digests)) == 1 else first._replace(digest=digest(*digests))
+
+
+def looks(experiments: Sequence[Experiment]) -> dict[str, Any]:
+    """What the examples of each stage look like, as JSON values: a run is loaded by it where its data are not."""
+    return {each.stage: blank.describe(each.source) for each in experiments}
 
 
 def _build(

@@ -2,13 +2,14 @@
 
 import json
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import ml_collections
 import numpy as np
 
-from gans import files
+from gans import files, user_code
 from gans.configs import flatten, of_any_set, of_stage
 from gans.data.base import Source
 from gans.errors import UserError
@@ -74,11 +75,13 @@ def check(folder: Path, config: ml_collections.ConfigDict, source: Source, done:
         )
 
 
-def claim(folder: Path, config: ml_collections.ConfigDict, source: Source, done: int | None) -> None:
+def claim(
+    folder: Path, config: ml_collections.ConfigDict, source: Source, done: int | None, looks: Mapping[str, Any] = {}
+) -> None:
     """Makes the folder this config's: a new run's, or that of the run that is there, with what has changed noted.
 
     A run without a checkpoint has nothing to go on from: if it is of another config or other data, all that it has left
-    is moved to `replaced/`. Arguments as of `check`, which has been called.
+    is moved to `replaced/`. Arguments as of `check`, which has been called; looks: of examples, see setup.looks.
     """
     path, wanted = folder / 'config.json', flatten(config)
     held = _flat(folder) if path.exists() else None
@@ -103,10 +106,12 @@ def claim(folder: Path, config: ml_collections.ConfigDict, source: Source, done:
         say(f'{folder}: from step {done:,} on {_changes(changed, held, wanted)}; noted in history.json')
     if held is None or changed:
         write_json(path, config.to_dict())
-    if not (folder / 'data.json').exists():
-        if done is not None and source.digest:
-            say(f'{folder} is older than data.json: that its data are those it began with, nobody can tell')
-        write_json(folder / 'data.json', {'examples': source.size, 'digest': source.digest})
+    known = read_json(folder / 'data.json', {})
+    if not known and done is not None and source.digest:
+        say(f'{folder} is older than data.json: that its data are those it began with, nobody can tell')
+    told = {'examples': source.size, 'digest': source.digest} | ({'stages': {**looks}} if looks else {})
+    if not told.keys() <= known.keys():
+        write_json(folder / 'data.json', told)
 
 
 def agree(folder: Path, config: ml_collections.ConfigDict) -> None:
@@ -168,7 +173,8 @@ def _flat(folder: Path) -> dict[str, Any]:
 def _may_change(key: str, held: dict[str, Any], wanted: dict[str, Any]) -> bool:
     own = of_any_set(of_stage(key)[1])
     folders = all(str(config.get(key)).startswith('folder:') for config in (held, wanted))
-    return own in MAY_CHANGE and (own != 'data.name' or folders)
+    moved = user_code.same(held.get(key), wanted.get(key))
+    return moved or (own in MAY_CHANGE and (own != 'data.name' or folders))
 
 
 def _changes(keys: list[str], held: dict[str, Any], wanted: dict[str, Any]) -> str:
