@@ -62,7 +62,10 @@ REAL = cli.define_path('real', 'compare: a folder of real images, or a .npz file
 FAKE = cli.define_path('fake', 'compare: a folder of generated images, or a .npz file.')
 SIZE = flags.DEFINE_integer('size', None, 'compare: side in pixels to which images of folders are cropped and scaled.')
 PROFILE = flags.DEFINE_bool('profile', False, 'benchmark: also write a trace for Perfetto or TensorBoard.')
-CACHE = cli.define_path('compilation_cache', 'Folder of compiled programs, reused by later launches.')
+CACHE = cli.define_path(
+    'compilation_cache',
+    'Folder in which compiled programs are kept for later launches (default: ~/.cache/gans); or off.',
+)
 DISTRIBUTED = flags.DEFINE_string(
     'distributed', None, "Several processes: 'auto' on a cluster that jax knows, else HOST:PORT,PROCESSES,PROCESS."
 )
@@ -90,6 +93,7 @@ def main(argv: list[str]) -> int:
             input=INPUT.value,
             profile=PROFILE.value,
             overridden=bool(overrides),
+            command=cli.run_command(argv),
         )
         if MODE.value == modes.COMPARE:
             modes.compare(REAL.value, FAKE.value, options, SIZE.value)

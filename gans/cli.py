@@ -1,8 +1,11 @@
 """The command line of `launch.py`: flags and config overrides; mistakes become errors of one line."""
 
 import ast
+import os
 import re
 import shlex
+import shutil
+import sys
 from collections import deque
 from collections.abc import Sequence
 from pathlib import Path
@@ -111,6 +114,20 @@ def sweep_command(argv: Sequence[str]) -> str:
         elif not given and left:
             left.popleft()
     return ' '.join(words)
+
+
+def run_command(argv: Sequence[str]) -> str:
+    """The command line by which other modes find the run that this one trains: --config and --workdir as they are."""
+    found, python = [], shutil.which('python')
+    for name in ('config', 'workdir'):
+        if flags.FLAGS[name].present:
+            found.append(shlex.quote(f'--{name}={flags.FLAGS[name].value}'))
+    if python is None or os.path.abspath(python) != os.path.abspath(sys.executable):
+        python = os.path.relpath(sys.executable)
+        python = shlex.quote(sys.executable if python.startswith('..') else python)
+    else:
+        python = 'python'
+    return ' '.join([python, shlex.quote(argv[0]), *found])
 
 
 def _split_overrides(words: Sequence[str]) -> tuple[list[str], Overrides]:

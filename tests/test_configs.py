@@ -42,7 +42,7 @@ def of(section: str) -> dict:
 
 def sections(keys: Iterable[str]) -> set[str | None]:
     """Those of the sections that a config need not have that stand in one."""
-    return set(map(configs.section_of, keys))
+    return {configs.section_of(key, defaults.sections()) for key in keys}
 
 
 def refused(run, *args) -> str:

@@ -35,7 +35,9 @@ def test_experiments_by_name_and_path_from_any_folder(tmp_path: Path, monkeypatc
     assert str(cli.default_workdir('dirac:smoke', True)) == 'runs/sweeps/dirac-smoke'
     with pytest.raises(UserError) as error:
         config_file.find('lsgan_celebA', False)
-    assert str(error.value).startswith(f"unknown experiment 'lsgan_celebA': there is no file of that name in {tmp_path} or")
+    assert str(error.value).startswith(
+        f"unknown experiment 'lsgan_celebA': there is no file of that name in {tmp_path} or"
+    )
     near = str(error.value).partition('nearest: ')[2].split(', ')
     assert near[0] == 'lsgan_celeba' and len(near) == 3
 

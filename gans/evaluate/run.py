@@ -60,7 +60,7 @@ def measure(config: ml_collections.ConfigDict, folder: Path, options: Options) -
     compared = sampling.truth(experiment)
     source, num = compared.source, compared.most(options.num)
     features = options.features or config.eval.get('features') or 'auto'
-    extractor = load.load(features, source.spec, config.data, options.weights)
+    extractor = load.load(features, source.spec, compared.data, options.weights)
     write.read_results(folder)  # a damaged file is told of before the work
     inputs = sampling.fixed_inputs(experiment, num, options.seed)  # first: there may not be the memory for so many
     truth = real_examples(source, 2 * num, compared.like)
@@ -80,8 +80,8 @@ def measure(config: ml_collections.ConfigDict, folder: Path, options: Options) -
     same = real.part(slice(num))
     pairs = {'': (same, fake), HALVES: (real.part(first), real.part(second)), UNTRAINED: (same, untrained)}
     results, warnings = evaluate_pairs(pairs, extractor, common, source.modes)
-    if fake.labels is not None and 'classifier' in kinds.kind_of(source.spec).features:
-        results += cas(config.data, fake.examples, fake.labels, common)
+    if fake.labels is not None and compared.labeled and 'classifier' in kinds.kind_of(source.spec).features:
+        results += cas(compared.data, fake.examples, fake.labels, common)
     write.save(folder, step, results)
     for warning in warnings:
         workdir.say(warning)

@@ -40,7 +40,10 @@ def build(config: ml_collections.ConfigDict, spec: Spec, compute: Compute) -> Sy
                             ' system or dynamics')  # fmt: skip
     result = make(config, spec, compute, **_section(config, user_code.title(config.system)))
     for name in dynamics:
-        result = transforms[name].transform(result, **_section(config, name))
+        try:
+            result = transforms[name].transform(result, **_section(config, name))
+        except UserError as error:
+            raise UserError(f"dynamics={name} of system '{config.system}': {error}") from None
     return result
 
 

@@ -1,14 +1,11 @@
 """The work folder of a run: whose it is, and what lies in it."""
 
-import functools
 import json
 import sys
 from collections.abc import Mapping
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-import jax
 import ml_collections
 import numpy as np
 
@@ -16,10 +13,8 @@ from gans import files, user_code
 from gans.configs import flatten, of_any_set, of_stage
 from gans.data.base import Source
 from gans.errors import UserError
+from gans.train.provenance import environment, launch, moment
 from gans.train.stages import begin_of, stages
-
-PACKAGES = ('gans', 'jax', 'jaxlib', 'flax', 'optax', 'orbax-checkpoint', 'numpy')
-
 
 # Keys that say where the data lie, not which they are: data.json tells that. Of data.name it is folder:PATH.
 WHERE = ('data.name', 'data.folder', 'data.data_dir', 'data.cache')
@@ -259,17 +254,6 @@ def write_json(path: Path, value: Any) -> None:
     write_text(path, json.dumps(value, indent=2) + '\n')
 
 
-@functools.cache
-def environment() -> dict[str, Any]:
-    """Device and package versions, for `summary.json`."""
-    device = jax.devices()[0]
-    return {
-        'device': f'{jax.device_count()} x {device.device_kind} ({device.platform})',
-        'processes': jax.process_count(),
-        'packages': {dist.name: dist.version for dist in metadata.distributions() if dist.name in PACKAGES},
-    }
-
-
 def say(text: str) -> None:
     """A line for the person who watches."""
     print(text, file=sys.stderr, flush=True)
@@ -300,6 +284,8 @@ def summarize(folder: Path, config: ml_collections.ConfigDict, seconds: float, *
             'untrained': {name: float(values[0]) for name, values in start.items() if np.isfinite(values[0])},
             'seconds': round(seconds, 1),
             **more,
+            **launch(),
+            **moment(),
             **environment(),
         }
         write_json(path, summary)
