@@ -193,5 +193,6 @@ def test_samples_are_made_from_images_that_are_given(monkeypatch: pytest.MonkeyP
 def test_a_blank_set_looks_like_the_one_it_stands_for(data: dict) -> None:
     source = load.load(data)
     stand_in = blank.blank(json.loads(json.dumps(blank.describe(source))))
+    assert stand_in.absent
     assert stand_in.spec == source.spec and feed.shapes(stand_in, 3) == feed.shapes(source, 3)
     assert not any(array.any() for array in feed.examples(stand_in, 3, feed.fixed_key()).values())
