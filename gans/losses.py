@@ -11,6 +11,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
+from gans import user_code
 from gans.core import Array, Keys
 from gans.errors import UserError, unknown
 from gans.ops import random
@@ -151,6 +152,8 @@ GAMES: dict[str, tuple[Callable[[Targets], Game], tuple[str, ...]]] = {
 
 def game(name: str, targets: Targets = Targets()) -> Game:
     """The game of that name. Raises UserError for a target that the game would ignore."""
+    if user_code.is_reference(name):
+        return user_code.function('game', name, Game)(targets)
     if name not in GAMES:
         raise unknown('game', name, GAMES)
     make, read = GAMES[name]

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from gans.data.base import Modes
+from gans.core import Modes
 from gans.features.base import Extractor
 from gans.metrics import kid, manifold, matching, neighbors, probabilities, protocol, spectrum, ssim, toys
 from gans.metrics.extract import Extracted

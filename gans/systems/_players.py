@@ -102,7 +102,8 @@ def two_players(
         memory |= replay.memory(config, pair)
         for term in (*pair.critic_terms.values(), *pair.generator_terms.values()):
             memory |= term.memory
-    return System(nets=dict(nets), players=players, updates=tuple(updates), memory=memory, **given)
+    critic = pairs[0].judge() if len(pairs) == 1 else None
+    return System(nets=dict(nets), players=players, updates=tuple(updates), memory=memory, critic=critic, **given)
 
 
 def _terms(pair: Pair, role: str) -> Mapping[str, Term]:
@@ -128,8 +129,7 @@ def _sum(of: Mapping[str, Loss]) -> Loss:
 def _equip(config: ml_collections.ConfigDict, pair: Pair) -> Pair:
     """The pair with the terms, view and replay of the config."""
     own = {role: getattr(pair, f'{role}_terms') for role in ('critic', 'generator')}
-    known = {'critic': terms.CRITIC, 'generator': terms.GENERATOR}
-    more = {role: terms.build(config.terms, known[role], pair.name, pair.spec) for role in own}
+    more = {role: terms.build(config.terms, role, pair.name, pair.spec) for role in own}
     if config.top_k.share is not None and any(term.alone for term in more['generator'].values()):
         raise UserError(f'top_k.share={config.top_k.share} has no meaning with terms.feature_matching.alone, which'
                         ' replaces the game of the generator: turn one of them off')  # fmt: skip

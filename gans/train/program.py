@@ -40,6 +40,7 @@ class Program(NamedTuple):
 
 def solo(experiment: Experiment) -> Program:
     """The program of one run, on all its devices."""
+    feed.check_reading(experiment.source)  # before anything is compiled
     call, sample = make_call(experiment), make_sampler(experiment)
     inputs = cache(lambda num: fixed_inputs(experiment, num))
 

@@ -134,6 +134,8 @@ class Reporter:
         metrics = self._program.metrics([metrics for _, _, metrics in pending])
         for i, failure in _failures(pending, metrics).items():
             self.failures.setdefault(i, failure)
+        if progress:
+            progress.finish(step)
         drawn = samples() if samples else None
         told: dict[int, dict[str, float]] = {}
         for i, run in enumerate(self._runs):
@@ -145,7 +147,7 @@ class Reporter:
             if values:
                 told[i] = values
                 run.logs.scalars(step, values)
-                if progress:
+                if progress and progress.rate():
                     run.logs.timing(step, {'steps_per_second': progress.rate()})
             if pictured:
                 shown = drawn[i, :pictured], run.real[:pictured], self._given, self._columns
@@ -156,7 +158,8 @@ class Reporter:
         if told and progress:
             names = dict.fromkeys(name for values in told.values() for name in values)
             mean = lambda name: np.mean([values.get(name, np.nan) for values in told.values()])
-            progress.show(step, {name: float(mean(name)) for name in names})
+            headline = self._program.members[0].system.headline
+            progress.show(step, {name: float(mean(name)) for name in names}, headline)
         scores = [told.get(i, {}) for i in range(len(self._runs))]
         self._scores = step, [found.get(selection_metric(found)) for found in scores]
 
@@ -164,7 +167,7 @@ class Reporter:
         """What a member is compared with, the first examples of it, what makes its scorer, what that looks through."""
         config, truth = experiment.config, sampling.truth(experiment)
         num = truth.most(config.eval.samples)
-        extractor = load.load(config.eval.features, truth.source.spec, config.data) if config.eval.features else None
+        extractor = load.load(config.eval.features, truth.source.spec, truth.data) if config.eval.features else None
         if extractor and extractor.apply is None:  # of points the sliced distance says it all
             extractor = None
         real = truth.examples(max(2 * num, self._pictured))
@@ -173,13 +176,13 @@ class Reporter:
     def _stamp(self, scorer: Callable[[], Scorer], extractor: Extractor | None) -> None:
         """In the worker: writes what the scores of a set's runs mean."""
         made = scorer()
-        if made.warning:
-            workdir.say(made.warning)
         for run in self._runs:
             if run.scorer is scorer:
                 common = sampling.protocol_of(run.experiment, run.truth) | {'latents seed': 'config.seed'}
                 found = stamps(common, run.truth.source, self._scored, extractor)
                 lines = {name: {'protocol': stamp, 'floor': made.floor.get(name)} for name, stamp in found.items()}
+                for name, warning in made.warnings.items():
+                    lines[name]['warning'] = warning
                 workdir.write_json(run.folder / 'stamps.json', lines)
 
 
