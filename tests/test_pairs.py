@@ -76,7 +76,7 @@ def test_splits_are_the_folders(facades, said) -> None:
     (facades / 'test' / '0.png').unlink()
     assert reds(split='test') == [40]  # then val is held out
     for name in ('val', 'test'):
-        halves(facades / 'train' / f'{name}.png')
+        halves(facades / 'train' / f'{name}.png', (len(name), 0, 0))
         for file in (facades / name).iterdir():
             file.unlink()
     train, test = (set(reds(split=name)) for name in ('train', 'test'))
