@@ -17,7 +17,8 @@ from gans.data.base import Source, digest
 from gans.errors import Stopped, UserError
 from gans.train import lock, workdir
 from gans.train.checkpoints import Checkpoints, Restored
-from gans.train.logs import curves
+from gans.train.curves import curves
+from gans.train.film import film
 from gans.train.program import Program, ahead, schedule, solo
 from gans.train.progress import Progress
 from gans.train.report import NotFinite, Reporter
@@ -67,7 +68,8 @@ def train(config: ml_collections.ConfigDict, folder: Path) -> dict[str, Any]:
         if not primary:
             return {}
         if not (folder / 'curves.png').exists():
-            curves(folder / 'metrics.csv', folder / 'curves.png')
+            film(folder)
+            curves(folder)
         return workdir.summarize(folder, config, seconds())
 
 
