@@ -89,6 +89,7 @@ class Update(NamedTuple):
     micro: int = 1  # the batch is cut in so many pieces whose gradients are averaged
     # (state, with the memories that this update's loss leaves) -> bool []; False: parameters and optimizer stay
     gate: Callable[['TrainState'], Array] | None = None
+    looks_ahead: tuple[str, ...] = ()  # players with whose optimizers the loss takes steps (unrolled GANs)
 
 
 class Ema(NamedTuple):
@@ -121,9 +122,10 @@ class System(NamedTuple):
     samplers: Mapping[str, Sampler]  # the first is scored, kept as best and ranked; the others are pictures
     ema: Ema | None = None
     memory: Mapping[str, Tree] = {}  # initial values
-    # (state, examples [N, *shape]) -> (scores [N], features [N, f]): the critic outside of training. None: there are
-    # several, or it judges no single examples by themselves (it sees packs, or is told labels)
-    critic: Callable[['TrainState', Array], tuple[Array, Array]] | None = None
+    headline: tuple[str, ...] = ()  # metrics, of whichever update, that are looked at first beside losses and scores
+    # (state, examples [N, *shape], labels [N] if it is told them) -> scores [N], with features=True also features
+    # [N, f]: the critic outside of training. None: there are several, or it judges no single examples by themselves
+    critic: Callable[..., Any] | None = None
 
 
 class Weights(NamedTuple):

@@ -7,6 +7,12 @@ from collections.abc import Iterable
 class UserError(Exception):
     """A mistake of the user, not of the program: `launch.py` prints it in one line and exits with code 2."""
 
+    __module__ = 'gans'  # where it is public: so tracebacks name it
+
+    def _render_traceback_(self) -> list[str]:
+        """What a notebook shows in place of the way through this code: IPython asks for it."""
+        return [f'gans.UserError: {self}']
+
 
 def unknown(kind: str, name: object, known: Iterable[str], listed: str | None = None) -> UserError:
     """The error for an unknown name: it suggests the closest known one, and lists all.
@@ -24,6 +30,8 @@ def unknown(kind: str, name: object, known: Iterable[str], listed: str | None = 
 
 class Stopped(Exception):
     """The run ended before its last step, with a checkpoint to resume from; `code` is the exit code of the process."""
+
+    __module__ = 'gans'
 
     def __init__(self, message: str, code: int) -> None:
         super().__init__(message)

@@ -83,6 +83,11 @@ def name_of(spec: Spec) -> str:
     return name
 
 
+def unit_of(spec: Spec) -> str:
+    """What a spec's examples are called where they are counted: 'images', and whatever is none 'examples'."""
+    return 'images' if is_image(spec) else 'examples'
+
+
 def is_image(spec: Spec) -> bool:
     """Whether a spec's examples are images: for what is made for nothing else."""
     return name_of(spec) == 'images'

@@ -89,8 +89,8 @@ def test_a_period_of_the_schedule_and_its_mean(monkeypatch: pytest.MonkeyPatch) 
     most, all_due = ('critic', 'generator'), ('critic', 'r1', 'generator')
     period = benchmark.schedules(experiment)
     assert period == [((most, 2),), ((most, 1), (all_due, 1))]
-    monkeypatch.setattr(benchmark, 'flops', lambda experiment, due: {most: 20.0, all_due: 100.0}[due])
-    assert benchmark.mean_flops(experiment, period) == 40.0
+    monkeypatch.setattr(describe, 'flops', lambda experiment, due: {most: 20.0, all_due: 100.0}[due])
+    assert describe.mean_flops(experiment) == 40.0
 
 
 def test_bytes_while_a_program_runs() -> None:

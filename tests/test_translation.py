@@ -16,11 +16,12 @@ from PIL import Image
 
 from gans import configs
 from gans.core import Array, Compute, Spec, System
+from gans.data import load
 from gans.nets.build import from_linen
 from gans.parts import Pair
 from gans.pictures import LINE, NARROWEST
 from gans.systems._players import two_players
-from gans.train import draw, loop, setup
+from gans.train import draw, loop, sampling, setup
 
 ROOT = Path(__file__).parent.parent
 PAIRED = {'name': 'openmoji', 'size': 16, 'source': 'line', 'num': 40, 'random_crop': 8, 'flip': True, 'split': 'train'}
@@ -107,6 +108,18 @@ def runs(folder: Path, data: dict) -> None:
         Image.new('RGB', (20, 12), 'red').save(folder / 'mine' / name)
     sample(None, f'{folder}/painted/', str(folder / 'mine'))
     sample(None, str(folder / 'mine.png'), str(folder / 'mine'))
+
+
+def test_held_out_examples_are_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By all that look at them."""
+    read, really = [], load.load
+    monkeypatch.setattr(load, 'load', lambda data: (read.append(data['split']), really(data))[1])
+    monkeypatch.setattr(setup, 'build', translator)
+    (experiment,) = setup.setup_stages(config_of(PAIRED), devices=1)
+    for num in (2, 3):
+        sampling.batch_of(experiment, sampling.main_sampler(experiment.system), num)
+        assert sampling.truth(experiment).source.arrays is experiment.held_out().arrays
+    assert read == ['train', 'test']
 
 
 @pytest.mark.parametrize('kind', ['PAIRED', 'UNPAIRED'])

@@ -17,7 +17,7 @@ from gans.cache import home
 from gans.data.base import Source, digest_of
 from gans.data.decode import eight_bits, has_frames
 from gans.data.files import pictures_in, say_frames
-from gans.data.images import image_set, pixels, square
+from gans.data.images import image_set, outline, pixels, square
 from gans.errors import UserError
 
 DECODING = 2  # raise it with any change here, or in `eight_bits` and `square`, that changes images or what is said
@@ -57,7 +57,7 @@ def folder(path: str, *, size: int = 64, channels: int = 3, strict: bool = False
     pixels(size)
     root = Path(path).expanduser()
     if not root.is_dir():
-        raise UserError(f"there is no folder '{path}'; give data.name as folder:PATH")
+        return outline(f"there is no folder '{path}'; give data.name as folder:PATH", (size, size, channels))
     names, groups = pictures_in(root)
     images, report = _load_or_decode(root, names, size, channels, Path(cache).expanduser() if cache else home())
     for name, error in report.unreadable.items():

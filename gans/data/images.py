@@ -31,6 +31,18 @@ def image_set(
     return Source(spec, finish_by_kind(spec), size=len(images), arrays=arrays)
 
 
+def outline(absent: str, shape: tuple[int, ...], size: int = 1, classes: Sequence[str] = ()) -> Source:
+    """A set that is not here, for the reason `absent`, of which no more is known than this.
+
+    Args:
+        shape: of its images, [H, W, C].
+        size: how many there are, as far as that is known.
+    """
+    images = np.broadcast_to(np.uint8(0), (size, *shape))  # which takes no memory
+    labels = np.arange(size) % len(classes) if classes else None
+    return image_set(images, labels, classes)._replace(absent=absent, digest='')
+
+
 def pixels(value: int, key: str = 'size') -> int:
     """The value of `data.key`, if it is a number of pixels."""
     if not isinstance(value, int) or value < 1:

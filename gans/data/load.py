@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Any
 
+from gans import user_code
 from gans.configs import drop_none
 from gans.data import digits, folder, idx, openmoji, stacked, tfds, toys
 from gans.data.base import Source, digest_of, stored_shapes
@@ -34,12 +35,12 @@ FAMILIES: dict[str, Callable[..., Source]] = {'tfds': tfds.tfds, 'folder': folde
 SEEN = ('flip', 'random_crop')  # keys of any set: how training sees it
 
 
-def load(config: Mapping[str, Any]) -> Source:
+def load(config: Mapping[str, Any], outlined: bool = False) -> Source:
     """The data set that `config.data` describes.
 
     Args:
         config: a dict or ConfigDict of
-            name: of `SETS`, or 'tfds:NAME', or 'folder:PATH';
+            name: of `SETS`, or 'tfds:NAME', or 'folder:PATH', or the user's own function, 'FILE.py:NAME';
             flip: mirror half of the examples that training sees (default False), all fields of an example together;
             random_crop: training sees random squares of that side, in pixels of 'real', all others the central ones;
             split: 'train', 'test' or 'all', as far as the set's own function does not say otherwise;
@@ -48,13 +49,14 @@ def load(config: Mapping[str, Any]) -> Source:
                 device, a larger one is streamed from the host (default 2000);
             and the keyword arguments of the set's own function. A value of None counts as not given.
             Or of name='joined', on_device_max_mb of the whole, and a section of the other keys for each part.
+        outlined: a set that is not here, but whose shape is known, may come without its examples (`Source.absent`).
 
     Raises:
         UserError: an unknown name or key, or data that are not there.
     """
     asked = sections(config)
     max_mb = drop_none(config).get('on_device_max_mb', 2000)
-    made = {part: _of_part(part, _make, options) for part, options in asked.items()}
+    made = {part: _of_part(part, _make, options, outlined) for part, options in asked.items()}
     held = sum(_size_in_bytes(source) for source in made.values()) <= max_mb * 1e6
     parts = {part: _of_part(part, _prepare, made[part], asked[part], held) for part in made}
     return parts[''] if '' in parts else joined(**parts)
@@ -143,7 +145,9 @@ def _function(name: str) -> tuple[Callable[..., Source], tuple[str, ...]]:
         return FAMILIES[family], (rest,)
     if name in SETS:
         return SETS[name], ()
-    raise unknown('data.name', name, [*SETS, 'joined', 'tfds:NAME', 'folder:PATH'])
+    if user_code.is_reference(name):
+        return user_code.function('data.name', name, Source), ()
+    raise unknown('data.name', name, [*SETS, 'joined', 'tfds:NAME', 'folder:PATH', 'FILE.py:NAME'])
 
 
 @cache  # a line is said once
@@ -159,7 +163,7 @@ def _of_part(part: str, make: Callable[..., Source], *args: Any) -> Source:
         raise UserError(f'data.{part}: {error}') if part else error from None
 
 
-def _make(options: Mapping[str, Any]) -> Source:
+def _make(options: Mapping[str, Any], outlined: bool) -> Source:
     """The examples that are asked for, wherever their set's own function has put them."""
     options = {key: value for key, value in options.items() if key not in SEEN}
     name = options.pop('name', '')
@@ -170,7 +174,9 @@ def _make(options: Mapping[str, Any]) -> Source:
     for key in options:
         if key not in known:
             raise unknown(f"key of the data set '{name}'", key, {*known, *SEEN, 'split', 'num', 'on_device_max_mb'})
-    source = make(*args, **options)
+    source = user_code.check('data.name', name, make(*args, **options), Source)
+    if source.absent and not outlined:
+        raise UserError(source.absent)
     if source.arrays is not None and source.digest is None:
         source = source._replace(digest=digest_of(source.arrays))
     source = take_split(source, which)

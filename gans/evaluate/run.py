@@ -18,6 +18,7 @@ from gans.evaluate.judge import HALVES, UNTRAINED, evaluate_pairs
 from gans.features import load
 from gans.metrics.extract import Extracted, content_hash, extract, extract_cached
 from gans.metrics.neighbors import nearest
+from gans.metrics.protocol import Result
 from gans.metrics.score import PREFIX, halves
 from gans.metrics.spectrum import has_spectrum
 from gans.ops.pixels import to_float
@@ -39,7 +40,15 @@ class Options(NamedTuple):
 
 
 def evaluate(config: ml_collections.ConfigDict, folder: Path, options: Options) -> str:
-    """Measures a run's generator, writes evaluation.json and its like into the run's folder, and returns a table.
+    """What `measure` finds, as a table."""
+    return measure(config, folder, options)[1]
+
+
+def measure(config: ml_collections.ConfigDict, folder: Path, options: Options) -> tuple[list[Result], str]:
+    """Measures a run's generator, writes evaluation.json and its like into the run's folder.
+
+    Returns:
+      the results, and a table of them.
 
     Raises:
       UserError: no such run, checkpoint, features or weights; samples that are not finite.
@@ -51,7 +60,7 @@ def evaluate(config: ml_collections.ConfigDict, folder: Path, options: Options) 
     compared = sampling.truth(experiment)
     source, num = compared.source, compared.most(options.num)
     features = options.features or config.eval.get('features') or 'auto'
-    extractor = load.load(features, source.spec, config.data, options.weights)
+    extractor = load.load(features, source.spec, compared.data, options.weights)
     write.read_results(folder)  # a damaged file is told of before the work
     inputs = sampling.fixed_inputs(experiment, num, options.seed)  # first: there may not be the memory for so many
     truth = real_examples(source, 2 * num, compared.like)
@@ -71,8 +80,8 @@ def evaluate(config: ml_collections.ConfigDict, folder: Path, options: Options) 
     same = real.part(slice(num))
     pairs = {'': (same, fake), HALVES: (real.part(first), real.part(second)), UNTRAINED: (same, untrained)}
     results, warnings = evaluate_pairs(pairs, extractor, common, source.modes)
-    if fake.labels is not None and 'classifier' in kinds.kind_of(source.spec).features:
-        results += cas(config.data, fake.examples, fake.labels, common)
+    if fake.labels is not None and compared.labeled and 'classifier' in kinds.kind_of(source.spec).features:
+        results += cas(compared.data, fake.examples, fake.labels, common)
     write.save(folder, step, results)
     for warning in warnings:
         workdir.say(warning)
@@ -84,7 +93,7 @@ def evaluate(config: ml_collections.ConfigDict, folder: Path, options: Options) 
         if has_spectrum(*source.spec.shape[:2]):
             write.spectra(place / f'spectrum_step_{step:08d}.png', truth[:num], fake.examples, shown)
         said += f', pictures in {place}'
-    return f'{write.table(f"{folder}, step {step:,}", results)}\n{said}'
+    return results, f'{write.table(f"{folder}, step {step:,}", results)}\n{said}'
 
 
 def real_examples(source: Source, num: int, like: str = 'real') -> np.ndarray:

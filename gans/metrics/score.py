@@ -41,7 +41,8 @@ def selection_metric(names: Mapping[str, Any]) -> str:
 class Scorer:
     """Cheap scores of samples against a data set.
 
-    floor: by metric, the score between two halves of the real images. warning: a line, or empty.
+    floor: by metric, the score between two halves of the real images. warnings: by metric, what a reader of its values
+    must know, a line.
     """
 
     def __init__(self, source: Source, real: np.ndarray, num: int, extractor: Extractor | None) -> None:
@@ -58,7 +59,7 @@ class Scorer:
         distinct = real[: len(real) if source.size is None else source.size]
         one, other = halves(len(distinct), num)
         self.floor = {SLICED: sliced_wasserstein(real[one], real[other])} if len(distinct) > 1 else {}
-        self.warning = ''
+        self.warnings: dict[str, str] = {}
         if extractor:
             if len(distinct) < 4:  # two in each half
                 count = f'{len(distinct)} image{"s" * (len(distinct) > 1)}'
@@ -71,8 +72,8 @@ class Scorer:
             self._name = PREFIX + protocol.frechet(extractor)
             self.floor |= {self._name: frechet(moments(features[first]), moments(features[second]))}
             if is_singular(self._moments) or num <= features.shape[1]:
-                self.warning = (
-                    f'{self._name}: {self._moments.count:,} real and {num:,} generated images are too few for '
+                self.warnings[self._name] = (
+                    f'{self._moments.count:,} real and {num:,} generated images are too few for '
                     f'{features.shape[1]:,} features (singular covariances): compare with equal numbers only'
                 )
 

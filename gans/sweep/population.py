@@ -77,6 +77,7 @@ def population(members: Sequence[Experiment], numbers: dict[str, np.ndarray]) ->
     """
     first, count = members[0], len(members)
     devices = jax.local_devices()[:count]
+    feed.check_reading(first.source)  # before anything is compiled
     streamed = first.source.placement == 'streamed'
     # On CPU, a device trains a few at a time, whose states fit into its cache, through all steps of a call.
     blocks = -(-count // (len(devices) * WIDTH)) if jax.default_backend() == 'cpu' else 1

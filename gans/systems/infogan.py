@@ -125,6 +125,7 @@ def build(
         {'generator': generator, 'critic': critic, 'recognition': recognition},
         with_generator=('recognition',),
         samplers=samplers,
+        headline=('category_information', *(f'code_{i}_information' for i in range(codes))),
         ema=ema(config.ema),
     )
 

@@ -1,6 +1,7 @@
 """Samples and interpolations from a run's checkpoint."""
 
 import math
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
@@ -173,13 +174,19 @@ def restored(config: ml_collections.ConfigDict, folder: Path, which: str) -> tup
     Raises UserError if there is no checkpoint: never random weights.
     """
     experiments = setup_stages(config, devices=1)
+    found = restore(experiments, folder, which)
+    workdir.warn_of_other_data(folder, all_data([each.source for each in experiments]))
+    return found
+
+
+def restore(experiments: Sequence[Experiment], folder: Path, which: str) -> tuple[Experiment, TrainState, int]:
+    """The same, of the experiments of a run's stages."""
     if which not in ('latest', 'best') and not which.isdecimal():
         raise UserError(f"--step={which} is neither a number nor 'latest' nor 'best'")
     which = int(which) if which.isdecimal() else which
     restored = Checkpoints(folder / 'checkpoints').restore(lambda step: at(experiments, step).abstract(), which)
     if restored is None:
         raise UserError(f'{folder} has no checkpoint yet: train it first')
-    workdir.warn_of_other_data(folder, all_data([each.source for each in experiments]))
     return at(experiments, restored.step), restored.state, restored.step
 
 

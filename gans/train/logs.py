@@ -5,9 +5,12 @@ bytes as one that was not. What depends on the machine, such as steps per second
 """
 
 import csv
+import importlib.util
 import io
+import logging
 import time
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +40,8 @@ class Logs:
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
             self._open(resume_step)
-            self._events = _open_events(self._path.parent / 'tensorboard', resume_step)
+            folder = self._path.parent / 'tensorboard'
+            self._events = _open_events(folder, resume_step) if has_tensorboard() else None
         except OSError as error:
             raise UserError(f'cannot write logs in {folder}: {error}; use a folder that can be written') from error
 
@@ -64,12 +68,16 @@ class Logs:
 
     def timing(self, step: int, values: Mapping[str, float]) -> None:
         """Adds scalars to TensorBoard alone: what depends on the machine and the clock."""
+        if self._events is None:
+            return
         from tensorboard.compat.proto.summary_pb2 import Summary
 
         self._add(step, [Summary.Value(tag=name, simple_value=float(value)) for name, value in values.items()])
 
     def image(self, step: int, name: str, path: Path) -> None:
         """Adds a picture, the PNG file at `path`, to TensorBoard."""
+        if self._events is None:
+            return
         from PIL import Image
         from tensorboard.compat.proto.summary_pb2 import Summary
 
@@ -80,11 +88,13 @@ class Logs:
 
     def flush(self) -> None:
         """Writes out what TensorBoard's writer holds back (metrics.csv holds nothing back)."""
-        self._events.flush()
+        if self._events is not None:
+            self._events.flush()
 
     def close(self) -> None:
         self._file.close()
-        self._events.close()
+        if self._events is not None:
+            self._events.close()
 
     def _open(self, resume_step: int) -> None:
         header, rows = _read_rows(self._path)
@@ -114,6 +124,8 @@ class Logs:
 
 def add_scalars(folder: Path, step: int, values: Mapping[str, float]) -> None:
     """Adds scalars to a TensorBoard folder of their own, beside what it has."""
+    if not has_tensorboard():
+        return
     from tensorboard.compat.proto.event_pb2 import Event
     from tensorboard.compat.proto.summary_pb2 import Summary
     from tensorboard.summary.writer.event_file_writer import EventFileWriter
@@ -189,6 +201,15 @@ def _write_rows(path: Path, header: list[str], rows: list[list[str]]) -> None:
 
 def _not_ours(path: Path) -> UserError:
     return UserError(f'{path} is not a metrics.csv of ours: move it away, or use another folder')
+
+
+@cache  # a line is said once
+def has_tensorboard() -> bool:
+    """Whether the package is there; if not, a line says how to get it, and nothing is written for it."""
+    if importlib.util.find_spec('tensorboard') is not None:
+        return True
+    logging.warning("nothing is written for TensorBoard, which is not here: `pip install -e '.[tensorboard]'`")
+    return False
 
 
 def _open_events(folder: Path, resume_step: int) -> Any:

@@ -42,6 +42,7 @@ class Program(NamedTuple):
 
 def solo(experiment: Experiment) -> Program:
     """The program of one run, on all its devices."""
+    feed.check_reading(experiment.source)  # before anything is compiled
     call, sample = make_call(experiment), sampling.make_sampler(experiment)
     inputs = cache(lambda num: sampling.fixed_inputs(experiment, num))
     scores_of = jax.jit(partial(sampling.judge, experiment))

@@ -149,6 +149,8 @@ class Reporter:
         metrics = self._program.metrics([metrics for _, _, metrics in pending])
         for i, failure in _failures(pending, metrics).items():
             self.failures.setdefault(i, failure)
+        if progress:
+            progress.finish(step)
         drawn = draw() if draw else None
         told: dict[int, dict[str, float]] = {}
         for i, run in enumerate(self._runs):
@@ -160,7 +162,7 @@ class Reporter:
             if values:
                 told[i] = values
                 run.logs.scalars(step, values)
-                if progress:
+                if progress and progress.rate():
                     run.logs.timing(step, {'steps_per_second': progress.rate()})
             if pictured:
                 self._picture(run, step, drawn.of(i, pictured), values)
@@ -168,7 +170,8 @@ class Reporter:
         if told and progress:
             names = dict.fromkeys(name for values in told.values() for name in values)
             mean = lambda name: np.mean([values.get(name, np.nan) for values in told.values()])
-            progress.show(step, {name: float(mean(name)) for name in names})
+            headline = self._program.members[0].system.headline
+            progress.show(step, {name: float(mean(name)) for name in names}, headline)
         scores = [told.get(i, {}) for i in range(len(self._runs))]
         self._scores = step, [found.get(selection_metric(found)) for found in scores]
 
@@ -194,7 +197,7 @@ class Reporter:
         """What a member is compared with, as of `_Run`; and what its scorer looks through."""
         config, truth = experiment.config, sampling.truth(experiment)
         num = truth.most(config.eval.samples)
-        extractor = load.load(config.eval.features, truth.source.spec, config.data) if config.eval.features else None
+        extractor = load.load(config.eval.features, truth.source.spec, truth.data) if config.eval.features else None
         if extractor and extractor.apply is None:  # of points the sliced distance says it all
             extractor = None
         batch = truth.batch(max(2 * num, self._pictured * (4 if self._names else 1)))  # some of each class
@@ -206,8 +209,6 @@ class Reporter:
     def _stamp(self, scorer: Callable[[], Scorer], extractor: Extractor | None) -> None:
         """In the worker: writes what the scores of a set's runs mean, and shows what they are compared with."""
         made, runs = scorer(), [run for run in self._runs if run.scorer is scorer]
-        if made.warning:
-            workdir.say(made.warning)
         first, *_ = runs
         common = sampling.protocol_of(first.experiment, first.truth) | {'latents seed': 'config.seed'}
         caption = pictures.Caption(f'real examples: {common["data"]}, split {common["split"]}', self._names)
@@ -216,6 +217,8 @@ class Reporter:
         for run in runs:
             found = stamps(common, run.truth.source, self._scored, extractor)
             lines = {name: {'protocol': stamp, 'floor': made.floor.get(name)} for name, stamp in found.items()}
+            for name, warning in made.warnings.items():
+                lines[name]['warning'] = warning
             workdir.write_json(run.folder / 'stamps.json', lines)
             pictures.save_png(run.folder / 'reals.png', pixels)
 

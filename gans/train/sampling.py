@@ -8,7 +8,7 @@ the image that it translates, is given held-out examples, and compared with them
 from collections import UserDict
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -18,6 +18,8 @@ from gans import kinds, memory, pictures, plots
 from gans.core import SAMPLES, Array, Batch, Sampler, Spec, System, TrainState, Tree
 from gans.data import feed, load
 from gans.data.base import Source
+from gans.data.joined import field_name
+from gans.errors import UserError
 from gans.metrics import protocol
 from gans.metrics.protocol import Protocol
 from gans.metrics.score import PREFIX, selection_metric
@@ -76,6 +78,8 @@ class Truth(NamedTuple):
     source: Source
     like: str  # the field of them
     split: str | None  # of the data, where it is not the one that is trained on
+    data: Mapping[str, Any]  # what `config.data` says of them: of a joined set that of their part
+    labeled: bool  # whether samples are asked for in their classes, not in those of another part
 
     def most(self, num: int) -> int:
         """`num` samples, or as many as there are held-out examples to make them from."""
@@ -93,10 +97,12 @@ class Truth(NamedTuple):
 def truth(experiment: Experiment) -> Truth:
     """What the main sampler is compared with: held-out examples if it is given some of their fields."""
     like, split = main_sampler(experiment.system).like, 'test' if is_given_examples(experiment) else None
-    source = load.split(experiment.config.data, split) if split else experiment.source
+    source = experiment.held_out() if split else experiment.source
+    data, read = experiment.config.data, fields_read(main_sampler(experiment.system), source)
     if like in source.parts:
-        return Truth(source.parts[like], 'real', split)
-    return Truth(source._replace(spec=sampled_spec(experiment)), like, split)
+        return Truth(source.parts[like], 'real', split, data[like], field_name(like, 'label') in read)
+    spec = sampled_spec(experiment)
+    return Truth(source._replace(spec=spec), like, split, data, bool(spec.classes) and 'label' in read)
 
 
 def protocol_of(experiment: Experiment, truth: Truth) -> Protocol:
@@ -153,7 +159,7 @@ def batch_of(
     if images is not None:
         batch = {name: array[:num] for name, array in images.items()}
     elif read - {'label'}:
-        found = feed.examples(load.split(experiment.config.data, 'test'), num, feed.fixed_key())
+        found = feed.examples(experiment.held_out(), num, feed.fixed_key())
         batch = {name: found[name] for name in read}
     elif read and wanted == 'as_data':
         batch = {'label': feed.examples(experiment.source, num, feed.fixed_key())['label']}
@@ -211,14 +217,19 @@ def words(step: int, seed: int, scores: Mapping[str, float] = {}) -> str:
 
 def judge(experiment: Experiment, state: TrainState, examples: Array) -> Array:
     """The scores [N] of examples by the critic, where there is one of single examples; pure."""
-    return experiment.system.critic(use_averages(state), examples)[0]
+    return experiment.system.critic(use_averages(state), examples)
 
 
 def places_to_judge(experiment: Experiment, real: np.ndarray) -> np.ndarray | None:
     """Where the critic's scores are drawn, [G, d], in pictures of points whose axes `real` fixes; None: nowhere."""
-    spec = sampled_spec(experiment)
-    alike = experiment.system.critic is not None and spec.shape == experiment.source.spec.shape
-    return plots.lattice(real) if alike and kinds.name_of(spec) == 'points' else None
+    is_plot = kinds.name_of(sampled_spec(experiment)) == 'points' and experiment.system.critic is not None
+    places = plots.lattice(real) if is_plot else None
+    if places is not None:
+        try:
+            jax.eval_shape(partial(judge, experiment), experiment.abstract(), places)
+        except UserError:  # it is told labels: there is a surface for each class
+            return None
+    return places
 
 
 def picture(
