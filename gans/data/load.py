@@ -174,7 +174,7 @@ def _make(options: Mapping[str, Any], outlined: bool) -> Source:
     for key in options:
         if key not in known:
             raise unknown(f"key of the data set '{name}'", key, {*known, *SEEN, 'split', 'num', 'on_device_max_mb'})
-    source = user_code.check('data.name', name, make(*args, **options), Source)
+    source = make(*args, **options)
     if source.absent and not outlined:
         raise UserError(source.absent)
     if source.arrays is not None and source.digest is None:
