@@ -171,9 +171,12 @@ def test_what_lies_in_the_folder(trained: Path) -> None:
         'stamps.json',
         'tensorboard',
         'curves.png',
+        'reals.png',
+        'strip.png',
+        'progress.webp',
         'summary.json',
     }
-    assert [path.name for path in (trained / 'samples').iterdir()] == ['step_00000004.png']
+    assert {path.name for path in (trained / 'samples').iterdir()} == {'step_00000000.png', 'step_00000004.png'}
 
 
 def test_a_run_from_before_a_key_was_there(run, trained: Path, tmp_path: Path) -> None:
@@ -227,6 +230,7 @@ def test_interpolate(run, trained: Path, tmp_path: Path) -> None:
         (('--step=3',), 'no checkpoint of step 3'),
         (('--step=last',), '--step=last is neither'),
         (('--out=x.gif',), 'x.gif'),
+        (('--out=x.svg',), 'x.svg: images are made of pixels'),
         (('--num=0',), '--num=0 must be at least 1'),
         (('--config.train.batch_size=32',), 'train.batch_size (16 there, 32 now)'),
     ],

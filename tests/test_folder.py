@@ -217,12 +217,14 @@ def test_a_data_folder_may_be_the_work_folder(tmp_path, said) -> None:
         'samples/step_00000004.png',
         'evaluation/x.png',
         'curves.png',
+        'strip.png',
+        'progress.webp',
         'samples_seed0.png',
         'anomaly_step_08.png',
     ):
         picture(root / name)
     source, lines = said(root)
-    assert source.size == 1 and lines == [f"left out of '{root}': 5 of the run that it holds, 1 .json"]
+    assert source.size == 1 and lines == [f"left out of '{root}': 7 of the run that it holds, 1 .json"]
 
 
 def test_a_config_of_something_else_is_no_run(tmp_path, said) -> None:
