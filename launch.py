@@ -65,7 +65,10 @@ REAL = cli.define_path('real', 'compare: a folder of real images, or a .npz file
 FAKE = cli.define_path('fake', 'compare: a folder of generated images, or a .npz file.')
 SIZE = cli.define_whole('size', None, 'compare: side in pixels to which images of folders are cropped and scaled.')
 PROFILE = flags.DEFINE_bool('profile', False, 'benchmark: also write a trace for Perfetto or TensorBoard.')
-CACHE = cli.define_path('compilation_cache', 'Folder of compiled programs, reused by later launches.')
+CACHE = cli.define_path(
+    'compilation_cache',
+    'Folder in which compiled programs are kept for later launches (default: ~/.cache/gans); or off.',
+)
 DISTRIBUTED = flags.DEFINE_string(
     'distributed', None, "Several processes: 'auto' on a cluster that jax knows, else HOST:PORT,PROCESSES,PROCESS."
 )
@@ -82,6 +85,13 @@ def main(argv: list[str]) -> int:
         typed = cli.values(base, overrides) if file else {}
         config = cli.lay_over(base, typed) if file else None
         devices.start(CACHE.value, DISTRIBUTED.value, cores=swept)
+        if MODE.value == modes.COMPARE:
+            chosen = modes.Options(out=OUT.value, features=FEATURES.value, weights=WEIGHTS.value)
+            modes.compare(REAL.value, FAKE.value, chosen, SIZE.value)
+            return 0
+        more = [f'seed{config.seed}'] * (config.seed != base.seed and not swept)
+        more += ['finetuned'] * (MODE.value == 'finetune')
+        folder = Path(WORKDIR.value or cli.default_workdir(file, swept, *more))
         options = modes.Options(
             num=NUM.value,
             seed=SEED.value,
@@ -96,13 +106,8 @@ def main(argv: list[str]) -> int:
             profile=PROFILE.value,
             typed=typed,
             named=bool(CONFIG.value and WORKDIR.value),
+            command=cli.run_command(argv[0], folder),
         )
-        if MODE.value == modes.COMPARE:
-            modes.compare(REAL.value, FAKE.value, options, SIZE.value)
-            return 0
-        more = [f'seed{config.seed}'] * (config.seed != base.seed and not swept)
-        more += ['finetuned'] * (MODE.value == 'finetune')
-        folder = Path(WORKDIR.value or cli.default_workdir(file, swept, *more))
         if swept:
             chosen = modes.SweepOptions(seeds=SEEDS.value, row=ROW.value, dry_run=DRY_RUN.value)
             modes.sweep(config_file.find(file, swept), config, folder, chosen, cli.sweep_command(argv))

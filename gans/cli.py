@@ -1,8 +1,10 @@
 """The command line of `launch.py`: flags and config overrides; mistakes become errors of one line."""
 
 import ast
+import os
 import re
 import shlex
+import shutil
 import sys
 from collections import deque
 from collections.abc import Mapping, Sequence
@@ -164,6 +166,17 @@ def sweep_command(argv: Sequence[str]) -> str:
         elif not given and left:
             left.popleft()
     return ' '.join(words)
+
+
+def run_command(program: str, folder: Path) -> str:
+    """The command line by which other modes find the run in a folder."""
+    python = shutil.which('python')
+    if python is None or os.path.abspath(python) != os.path.abspath(sys.executable):
+        python = os.path.relpath(sys.executable)
+        python = shlex.quote(sys.executable if python.startswith('..') else python)
+    else:
+        python = 'python'
+    return f'{python} {shlex.quote(program)} {shlex.quote(f"--workdir={folder}")}'
 
 
 def _split_overrides(words: Sequence[str]) -> tuple[list[str], Overrides]:

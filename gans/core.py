@@ -105,7 +105,10 @@ class Sampler(NamedTuple):
     inputs: Callable[[Batch, Keys], Tree]  # (examples [B], keys [B]) -> what the nets are given, leaves [N, ...]
     make: Callable[['TrainState', Tree], Array]  # (state with averaged weights, inputs) -> [N, *shape]
     like: str = 'real'  # the field of examples that scores compare it with
-    columns: int | None = None  # of a picture of it, where rows belong together
+    # Of a picture of it: what it shows, in words; its columns, where rows belong together; equal shares of its rows
+    about: str = ''
+    columns: tuple[str, ...] = ()
+    rows: tuple[str, ...] = ()
     # What of the inputs a metric may know, by its name there: {'label': 'labels'}, {'category': 'codes'}
     asked: Mapping[str, str] = {}
 
@@ -119,9 +122,10 @@ class System(NamedTuple):
     samplers: Mapping[str, Sampler]  # the first is scored, kept as best and ranked; the others are pictures
     ema: Ema | None = None
     memory: Mapping[str, Tree] = {}  # initial values
-    # (state, examples [N, *shape]) -> (scores [N], features [N, f]): the critic outside of training. None: there are
-    # several, or it judges no single examples by themselves (it sees packs, or is told labels)
-    critic: Callable[['TrainState', Array], tuple[Array, Array]] | None = None
+    headline: tuple[str, ...] = ()  # metrics, of whichever update, that are looked at first beside losses and scores
+    # (state, examples [N, *shape], labels [N] if it is told them) -> scores [N], with features=True also features
+    # [N, f]: the critic outside of training. None: there are several, or it judges no single examples by themselves
+    critic: Callable[..., Any] | None = None
 
 
 class Weights(NamedTuple):

@@ -10,6 +10,7 @@ from gans import configs
 from gans.errors import UserError
 
 COLUMNS = 10  # of an interpolation
+NEXT = ('sample', 'evaluate')  # modes that make sense after training
 
 
 class Options(NamedTuple):
@@ -28,6 +29,7 @@ class Options(NamedTuple):
     profile: bool = False
     typed: Mapping[str, Any] = {}  # keys of the config that the command line sets
     named: bool = False  # whether it names both an experiment and a folder
+    command: str | None = None  # by which other modes find the run
 
 
 class SweepOptions(NamedTuple):
@@ -43,10 +45,13 @@ def train(config: ConfigDict, folder: Path, options: Options) -> None:
 
     summary = loop.train(config, folder)
     if summary:
-        final = ', '.join(_format_score(summary, name) for name in summary['final'] if name.startswith('eval/'))
+        first = lambda name: name.startswith('eval/') or name.endswith(tuple(summary.get('headline', ())))
+        final = ', '.join(_format_score(summary, name) for name in summary['final'] if first(name))
         last = folder / 'samples' / f'step_{summary["steps"]:08d}.png'
         workdir.say(f'done: {summary["steps"]:,} steps in {summary["seconds"]:,.0f} s, {final}')
         print(f'samples {last}  curves {folder / "curves.png"}  checkpoints {folder / "checkpoints"}  all in {folder}')
+        if options.command:
+            print('next:', *(f'  {options.command} --mode={mode}' for mode in NEXT), sep='\n')
 
 
 def finetune(config: ConfigDict, folder: Path, options: Options) -> None:
@@ -64,7 +69,7 @@ def _format_score(summary: dict[str, Any], name: str) -> str:
     floor, untrained = (summary.get(key, {}).get(name) for key in ('floor', 'untrained'))
     known = floor is not None and untrained is not None
     references = f' (two halves of the real data {floor:.3g}, untrained {untrained:.3g})' if known else ''
-    return f'{name.removeprefix("eval/")} {summary["final"][name]:.4g}{references}'
+    return f'{name.rpartition("/")[2]} {summary["final"][name]:.4g}{references}'
 
 
 def sample(config: ConfigDict, folder: Path, options: Options) -> None:

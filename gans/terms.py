@@ -60,7 +60,7 @@ def r2(*, weight: float = 10.0, every: int = 1, through_view: bool = True) -> Te
 
 def consistency(*, spec: Spec, weight: float = 10.0, names: str = 'flip_shift', every: int = 1) -> Term:
     """Balanced consistency (bCR, Zhao 2021, 2002.04724, algorithm 1): (D(x) - D(T(x)))^2 of real and of fake examples
-    as the view shows them.
+    as the view shows them; T(x) is an example with the images that it is scored with.
 
     names: the random augmentations T, see gans/augment.py.
     """
@@ -69,8 +69,9 @@ def consistency(*, spec: Spec, weight: float = 10.0, names: str = 'flip_shift', 
     def value(scene: Scene, keys: Keys) -> tuple[Array, Aux]:
         def squared_change(scores: Array, x: Array, keys: Keys) -> Array:
             each = jnp.stack(random.split(keys, scene.pack), 1).reshape(-1)  # one key per example of a pack
-            augmented = pack_examples(augmentation(unpack_examples(x, scene.pack), each, 1.0), scene.pack)
-            return (scores - scene.bare_critic(augmented)) ** 2
+            examples = unpack_examples(x, scene.pack)
+            augmented, conditions = augment.augment_together(augmentation, examples, scene.conditions, each, 1.0)
+            return (scores - scene.bare_critic(pack_examples(augmented, scene.pack), conditions)) ** 2
 
         (real, fake), (k_real, k_fake) = scene.shown, random.split(keys, 2)
         change = squared_change(scene.real_scores, real, k_real) + squared_change(scene.fake_scores, fake, k_fake)
@@ -90,7 +91,7 @@ def lecam(*, name: str, weight: float = 0.3, decay: float = 0.99) -> Term:
         means = scene.state.memory[name]
         both = {'real': scene.real_scores, 'fake': scene.fake_scores}
         term = (both['real'] - means['fake']) ** 2 + (both['fake'] - means['real']) ** 2
-        blend = lambda side: means[side] + (1 - decay) * (lax.stop_gradient(scene.mean(both[side])) - means[side])
+        blend = lambda side: means[side] + (1 - decay) * (lax.stop_gradient(scene.average(both[side])) - means[side])
         return term, Aux(memory={name: {side: blend(side) for side in both}})
 
     return Term(value, weight, memory={name: {'real': jnp.float32(0), 'fake': jnp.float32(0)}})
@@ -139,14 +140,13 @@ def build(config: Mapping[str, Mapping[str, Any]], role: str, suffix: str, spec:
         key, own = f'terms.{name}.term', section.pop('term', None)
         if own is None and name not in TERMS:
             raise unknown('term', name, TERMS)
-        make = user_code.load(key, own) if own else TERMS[name]
+        make = user_code.function(key, own, Term) if own else TERMS[name]
         wanted = inspect.signature(make).parameters
         for argument in section:
             if argument not in wanted or argument in GIVEN:
                 raise unknown(f'key of terms.{name}', argument, wanted.keys() - {*GIVEN})
         given = {'spec': spec, 'name': f'{name}_{suffix}' if suffix else name}
-        made = make(**section, **{argument: given[argument] for argument in GIVEN if argument in wanted})
-        term = user_code.check(key, own, made, Term)
+        term = make(**section, **{argument: given[argument] for argument in GIVEN if argument in wanted})
         if term.role == role:
             found[name] = term
     return found

@@ -5,9 +5,10 @@ config that names it, or where one stands; a config holds the whole path, so tha
 """
 
 import functools
+import inspect
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -64,31 +65,51 @@ def annotations(name: str) -> dict[str, str] | None:
         return None
 
 
-def load(key: str, name: str, kind: type | None = None) -> Any:
-    """The function or class that 'FILE.py:NAME' names; the file is run, again if it has changed.
+def function(key: str, name: str, returns: type) -> Callable[..., Any]:
+    """The function that 'FILE.py:NAME' names, with its signature; its file is run, again if it has changed.
 
     Args:
       key: of the config, for errors.
-      kind: a class of which it must be.
+      returns: the class of what it must return.
 
     Raises:
-      UserError: no such file or name, an error in the file, or it is no such class.
+      UserError: no such file or name, or an error in the file; in a call: other arguments than it takes, or it returns
+        something else.
     """
-    path, wanted = _find(key, name)
-    module = _import(path, path.stat().st_mtime_ns)
-    found = getattr(module, wanted, None)
-    if found is None:
-        raise unknown(f'{key}: name in {path}', wanted, [each for each in vars(module) if not each.startswith('_')])
-    if not callable(found) or (kind and not (isinstance(found, type) and issubclass(found, kind))):
-        raise UserError(f'{key}={name}: this is no {"function" if kind is None else f"class of {kind.__name__}"}')
+    found = _load(key, name)
+    if not callable(found):
+        raise UserError(f'{key}={name}: this is no function, but a {type(found).__name__}')
+
+    @functools.wraps(found)
+    def call(*args: Any, **options: Any) -> Any:
+        signature = inspect.signature(found)
+        try:
+            signature.bind(*args, **options)
+        except TypeError as error:
+            raise UserError(f'{key}={name}: {error}; it is {title(name)}{signature}') from None
+        made = found(*args, **options)
+        if not isinstance(made, returns):
+            raise UserError(f'{key}={name} must return a {returns.__name__}, and returns a {type(made).__name__}')
+        return made
+
+    return call
+
+
+def subclass(key: str, name: str, of: type) -> type:
+    """The class that 'FILE.py:NAME' names. Raises UserError as `function`, or if it is no subclass of that."""
+    found = _load(key, name)
+    if not (isinstance(found, type) and issubclass(found, of)):
+        raise UserError(f'{key}={name}: this is no class of {of.__module__.partition(".")[0]}.{of.__name__}')
     return found
 
 
-def check(key: str, name: str, made: Any, kind: type) -> Any:
-    """What an own function has made; UserError if that is not of the kind that it must be."""
-    if not isinstance(made, kind):
-        raise UserError(f'{key}={name} must return a {kind.__name__}, and returns a {type(made).__name__}')
-    return made
+def _load(key: str, name: str) -> Any:
+    path, wanted = _find(key, name)
+    module = _import(path, path.stat().st_mtime_ns)
+    own = [each for each, value in vars(module).items() if getattr(value, '__module__', None) == module.__name__]
+    if not hasattr(module, wanted):
+        raise unknown(f'{key}: name in {path}', wanted, own)
+    return getattr(module, wanted)
 
 
 def _split(name: str) -> tuple[Path, str]:

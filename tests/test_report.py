@@ -16,11 +16,10 @@ from gans.data import load
 from gans.errors import UserError
 from gans.metrics import protocol
 from gans.metrics.score import SLICED as BEST
-from gans.sweep import plots
-from gans.sweep.html import html, split_product
+from gans.sweep import html, plots
 from gans.sweep.report import report
 from gans.sweep.results import differing_keys, read
-from gans.sweep.table import Column, format_number, table
+from gans.sweep.table import Column, format_number, table, undecided
 
 MODES = 'eval/modes'
 
@@ -35,6 +34,11 @@ def write(folder: Path, rows: dict[str, list[float]], metric: str = BEST, ends: 
             end = (ends or {}).get((name, seed), {})
             write_run(folder / 'rows' / name / f'seed_{seed}', scores, end, {'game': name, 'seed': seed})
     return folder
+
+
+def page_of(folder: Path) -> str:
+    sweeps = read([folder])
+    return html.html(sweeps, table(sweeps))
 
 
 def marks(folder: Path, metric: str = BEST, when: str = 'final') -> dict[str, str]:
@@ -57,7 +61,35 @@ def test_rows_as_good_as_the_best_are_marked(tmp_path) -> None:
     assert marks(write(tmp_path / 'sweep', rows)) == {'a': 'group', 'b': 'group', 'c': ''}
     full = {name: [8.0] * 5 for name in 'abcdef'} | {'g': [1.0] * 5}
     assert marks(write(tmp_path / 'modes', full, MODES), MODES) == dict.fromkeys('abcdef', 'group') | {'g': ''}
-    assert marks(write(tmp_path / 'one', {'a': [0.1], 'b': [0.9]})) == {'a': '', 'b': ''}  # one seed says nothing
+
+
+def test_where_no_difference_is_shown_one_line_says_so(tmp_path) -> None:
+    """And the best mean is marked, unless all are equal."""
+    said = lambda folder: undecided(table(read([folder])))
+    few = write(tmp_path / 'few', {'a': [0.3, 0.32, 0.38], 'b': [0.29, 0.33, 0.35], 'c': [0.36, 0.35, 0.3]})
+    assert marks(few) == {'a': '', 'b': 'lead', 'c': ''} and said(few) == 'No difference shown over 3 seeds.'
+    one = write(tmp_path / 'one', {'a': [0.1], 'b': [0.9]})
+    assert marks(one) == {'a': 'lead', 'b': ''} and said(one) == 'No difference shown by one seed a row.'
+    same = write(tmp_path / 'same', {'a': [8.0, 8.0], 'b': [8.0, 8.0]}, MODES)
+    assert marks(same, MODES) == {'a': '', 'b': ''}
+    assert said(write(tmp_path / 'clear', {'a': [0.1, 0.11, 0.12], 'b': [0.5, 0.52, 0.51]})) == ''
+    some = write(tmp_path / 'some', {'a': [0.1, 0.11, 0.12], 'b': [0.5, 0.52, 0.51]}, MODES)
+    assert said(some) == 'No difference shown over 3 seeds: sliced_wasserstein (final = best).'
+    files = report_files([few], tmp_path / 'out')
+    assert 'No difference shown over 3 seeds.' in files['results.md'] and '†' not in files['results.md']
+    assert '<b>No difference shown over 3 seeds.</b>' in files['report.html']
+    assert '<u>0.323 ± 0.031</u>' in files['report.html'] and '<u>0.323 ± 0.031</u>' in files['results.md']
+
+
+def test_one_column_where_final_and_best_are_one(tmp_path) -> None:
+    """The last value of each row is its lowest; of modes the value at that step."""
+    folder = write(tmp_path / 'sweep', {'a': [0.1, 0.11], 'b': [0.5, 0.52]})
+    assert [(column.metric, column.place) for column in table(read([folder])).columns] == [(BEST, 'final = best')]
+    page = page_of(folder)
+    assert page.count('colspan="1"') == 1 and 'best checkpoint' not in page
+    worse = folder / 'rows/b/seed_1/metrics.csv'
+    worse.write_text(worse.read_text().replace('0.52', '2.52'))
+    assert [column.place for column in table(read([folder])).columns] == ['final', 'best checkpoint']
 
 
 def test_rows_that_are_not_complete_are_not_ranked(tmp_path) -> None:
@@ -97,7 +129,7 @@ def test_numbers(mean, std, text) -> None:
 def report_files(folders: list[Path], out: Path) -> dict[str, str]:
     line = report(folders, out)
     assert str(out / 'report.html') in line and '\n' not in line
-    return {path.name: path.read_text() for path in sorted(out.iterdir())}
+    return {path.name: path.read_text(errors='replace') for path in sorted(out.iterdir())}
 
 
 def test_results_csv(tmp_path) -> None:
@@ -123,9 +155,9 @@ def test_results_md(tmp_path) -> None:
     rows = {'a|b': [0.1, 0.11, 0.12], 'c': [0.5, 0.52, 0.51]}
     folder = write(tmp_path / 'sweep', rows, ends={('c', 0): {'stopped': 'step 7: critic/loss is inf'}})
     lines = report_files([folder], tmp_path / 'out')['results.md'].splitlines()
-    assert '| row | seeds done | sliced_wasserstein ↓ final | sliced_wasserstein ↓ best checkpoint |' in lines
-    assert '| `a\\|b` | 3/3 | 0.110 ± 0.010 | 0.110 ± 0.010 |' in lines  # alone: there is nobody to be better than
-    assert '| `c` | 2/3, 1 stopped | 0.5150 ± 0.0071 | 0.5150 ± 0.0071 |' in lines
+    assert '| row | seeds done | sliced_wasserstein ↓ final = best |' in lines
+    assert '| `a\\|b` | 3/3 | 0.110 ± 0.010 |' in lines  # alone: there is nobody to be better than
+    assert '| `c` | 2/3, 1 stopped | 0.5150 ± 0.0071 |' in lines
     assert '- `c`: seed 0 stopped at step 7: critic/loss is inf' in lines
 
 
@@ -157,6 +189,9 @@ def test_settings_that_differ(tmp_path) -> None:
     assert [row.settings.get('terms.r1.weight') for row in rows] == [0.5, None, None]
     # The last has no run yet: the others' base, without a term that one of them has added, and its own overrides.
     assert rows[2].settings == {'game': 'hinge', 'same': 1, 'seed': 0}
+    write_head(folder, names | {'like a': {'terms.r1.weight': 2.0}}, 1)  # with the other keys of that term
+    found = read([folder])[0].rows[3].settings
+    assert found == {'game': 'minimax', 'same': 1, 'seed': 0, 'terms.r1.weight': 2.0, 'terms.r1.every': 1}
 
 
 def test_the_same_sweep_gives_the_same_bytes(tmp_path) -> None:
@@ -164,7 +199,7 @@ def test_the_same_sweep_gives_the_same_bytes(tmp_path) -> None:
     first = report_files([folder], folder / 'report')
     shutil.copytree(folder, tmp_path / 'elsewhere' / 'sweep')
     assert report_files([tmp_path / 'elsewhere' / 'sweep'], tmp_path / 'out') == first
-    assert sorted(first) == ['report.html', 'results.csv', 'results.md']
+    assert sorted(first) == ['grid.png', 'report.html', 'results.csv', 'results.md', 'results.tex']
     assert not any(str(tmp_path) in text for text in first.values())
 
 
@@ -196,14 +231,6 @@ def test_errors(tmp_path) -> None:
 
 
 # The page
-
-
-def test_product() -> None:
-    assert split_product(['a+x', 'a+y', 'b+x', 'b+y']) == (['a', 'b'], ['x', 'y'], '+')
-    assert split_product(['a/x+1', 'a/x+2', 'b/x+1', 'b/x+2']) == (['a/x', 'b/x'], ['1', '2'], '+')
-    assert split_product(['s/a', 's/b', 't/a', 't/b']) == (['s', 't'], ['a', 'b'], '/')
-    for names in (['a+x', 'a+y'], ['a+x', 'a+y', 'b+x'], ['a', 'b'], ['a+x', 'a+y', 'b+x', 'b']):
-        assert split_product(names) is None
 
 
 def test_curves_are_means_and_extremes_over_seeds(tmp_path) -> None:
@@ -243,7 +270,7 @@ def test_the_page_needs_nothing_and_escapes_everything(tmp_path) -> None:
             write_run(
                 folder / 'rows' / row / f'seed_{seed}', {BEST: [1.0 + seed]}, {}, {'game': '<u>' * (row != 'b')}, 24
             )
-    page = html(read([folder]))
+    page = page_of(folder)
     for raw in ('<script>alert', '<i>', '<u>'):
         assert raw not in page
     assert 'a&lt;i&gt;&amp;&quot;$x$' in page and "--row=&#x27;a&lt;i&gt;&amp;&quot;$x$&#x27;" in page
@@ -256,7 +283,7 @@ def test_large_pictures_become_smaller_files(tmp_path) -> None:
     folder = write(tmp_path / 'sweep', {'a': [0.1, 0.2]})
     shutil.rmtree(folder / 'rows/a/seed_1')
     write_run(folder / 'rows/a/seed_1', {BEST: [0.2]}, {}, {}, picture=300)  # noise: 270 kB
-    page = html(read([folder]))
+    page = page_of(folder)
     assert 'src="data:image/jpeg;base64,' in page and 'seed 1, step 2,000' in page
 
 
@@ -310,7 +337,7 @@ def test_seeds_of_different_protocols_are_apart(tmp_path) -> None:
     for row in 'abc':
         stamp(folder, row, 2)
     stamp(folder, 'a', 1, fake=9000)  # the first seed
-    assert marks(folder)['a'] == 'apart' and marks(folder)['b'] == 'group'
+    assert marks(folder) == {'a': 'apart', 'b': '', 'c': ''}  # two that are equal
 
 
 def test_evaluations_are_columns_of_their_own(tmp_path) -> None:

@@ -83,7 +83,9 @@ def fakes_of(system, state):
 
 def scene_of(real, fake, critic, **more):
     """A scene by hand, whose critic is that function of packs, shown as they are."""
-    return Scene(real, fake, critic, critic(real), critic(fake), bare_critic=critic, shown=(real, fake), **more)
+    return Scene(
+        real, fake, critic, critic(real), critic(fake), bare_critic=lambda x, *_: critic(x), shown=(real, fake), **more
+    )
 
 
 def softplus(x):

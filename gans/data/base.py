@@ -43,6 +43,7 @@ class Source(NamedTuple):
     # held or streamed, flipped or cropped or not; other examples, another digest. None: drawn, the name and arguments
     # say all.
     digest: str | None = None
+    absent: str = ''  # why its examples are not here; then they are all zero, for what asks for their shape alone
     parts: Mapping[str, 'Source'] = {}  # of a joined set: by name, in its order; all are held, or streamed, or drawn
 
     @property

@@ -177,7 +177,7 @@ def make_module(kind: str, config: Mapping[str, Any], role: str, **given: Any) -
 def _find(kind: str, name: Any, key: str) -> type[nn.Module]:
     """The class `kind` of a file of this package, or the user's own class, 'FILE.py:NAME'."""
     if user_code.is_reference(name):
-        return user_code.load(key, name, nn.Module)
+        return user_code.subclass(key, name, nn.Module)
     known = files('gans.nets')
     if name not in known:
         raise unknown(key, name, known)

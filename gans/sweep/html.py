@@ -8,34 +8,22 @@ import string
 from html import escape
 from pathlib import Path
 
-import numpy as np
-
 from gans.metrics.score import PREFIX, better
 from gans.sweep import plots
+from gans.sweep.grid import Grid, Page
 from gans.sweep.results import WHENS, Row, Sweep, differing_keys, format_value
-from gans.sweep.statistics import RULE
-from gans.sweep.table import Cell, Column, Table, notes, protocols, table
+from gans.sweep.table import Cell, Column, Table, notes, protocols, rule, undecided
 
+FEW = 5  # points of a curve that are too few to see anything
 MAX_PNG = 200_000  # bytes of a picture that is embedded as it is; larger ones become JPEGs of the same resolution
 
 
-def html(sweeps: list[Sweep]) -> str:
+def html(sweeps: list[Sweep], whole: Table) -> str:
     """The whole page. Names, docs and values are escaped."""
-    whole = table(sweeps)
     title = ', '.join(sweep.name for sweep in sweeps)
     body = [_head(title, sweeps, whole), _table(whole), _charts(whole), _samples(whole.rows), _settings(whole.rows)]
     template = string.Template(Path(__file__).with_name('page.html').read_text(encoding='utf-8'))
     return template.substitute(title=escape(title), body='\n'.join(body))
-
-
-def split_product(names: list[str]) -> tuple[list[str], list[str], str] | None:
-    """Splits names 'A+B' (or 'A/B') that form a product of at least two A and two B: into A, B and the separator."""
-    for separator in '+/':
-        pairs = [name.partition(separator)[::2] for name in names]
-        lines, columns = (list(dict.fromkeys(parts)) for parts in zip(*pairs, strict=True))
-        if min(len(lines), len(columns)) > 1 and '' not in columns and len(names) == len(lines) * len(columns):
-            return lines, columns, separator  # names are distinct, so that each pair occurs once
-    return None
 
 
 def _head(title: str, sweeps: list[Sweep], whole: Table) -> str:
@@ -45,15 +33,15 @@ def _head(title: str, sweeps: list[Sweep], whole: Table) -> str:
     parts.append(f'<p class="soft">{len(whole.rows):,} rows, {len(states):,} runs: {", ".join(counts)}</p>')
     for sweep in sweeps:
         parts.append(f'<h3>{escape(sweep.name)}</h3>' if len(sweeps) > 1 else '')
-        parts.append(f'<pre>{escape(sweep.doc.strip())}</pre><pre>$ {escape(sweep.command)}</pre>')
+        parts += [f'<pre>{escape(text)}</pre>' for text in (sweep.doc.strip(), f'$ {sweep.command}') if text]
     return '\n'.join(parts)
 
 
 def _table(whole: Table) -> str:
-    metrics = list(dict.fromkeys(column.metric for column in whole.columns))
-    title = {column.metric: column.title for column in whole.columns}
+    span = lambda metric: sum(column.metric == metric for column in whole.columns)
     over = ''.join(
-        f'<th colspan="{len(WHENS)}" class="first" scope="colgroup">{escape(title[m])}</th>' for m in metrics
+        f'<th colspan="{span(column.metric)}" class="first" scope="colgroup">{escape(column.title)}</th>'
+        for column in whole.first_columns()
     )
     heads = [_sortable_header(0, 'row'), _sortable_header(1, 'seeds done', 'class="text"')]
     for i, column in enumerate(whole.columns, 2):
@@ -72,18 +60,18 @@ def _table(whole: Table) -> str:
     lost = f'<details open><summary>Not in the means</summary><ul class="soft">{lost}</ul></details>' if lost else ''
     odd = ''.join(f'<li><code>{escape(name)}</code>: {escape(text)}</li>' for name, text in protocols(whole))
     lost += f'<details open><summary>Not ranked, ‡</summary><ul class="soft">{odd}</ul></details>' if odd else ''
+    shown = f'<p><b>{escape(undecided(whole))}</b></p>' if undecided(whole) else ''
     return f"""<h2>Results</h2>
 <div class="wide"><table id="results"><thead><tr><th></th><th></th>{over}</tr><tr>{''.join(heads)}</tr></thead>
 <tbody>
 {chr(10).join(lines)}
 </tbody></table></div>
-<p class="soft">{escape(RULE)}</p>{lost}"""
+{shown}<p class="soft">{escape(rule(whole))}</p>{lost}"""
 
 
 def _charts(whole: Table) -> str:
     """For each metric: the matrix of a product, the seeds, the curves."""
     names = plots.plottable(whole.rows)
-    shape = split_product([row.name for row in whole.rows])
     options = ''.join(f'<option value="{escape(name)}">{escape(name.removeprefix(PREFIX))}</option>' for name in names)
     parts = [
         f'<h2>By metric</h2><div class="bar" hidden><label>metric <select id="metric">{options}</select></label></div>'
@@ -91,8 +79,8 @@ def _charts(whole: Table) -> str:
     for i, name in enumerate(names):
         columns = [column for column in whole.columns if column.metric == name]
         parts.append(f'<section data-metric="{escape(name)}"><h3>{escape(columns[0].title if columns else name)}</h3>')
-        if shape and columns:
-            tables = [_matrix(whole, column, *shape) for column in columns]
+        if whole.grid and columns:
+            tables = [_matrix(whole, whole.grid, column, page) for page in whole.grid.pages for column in columns]
             parts.append(f'<div class="side">{"".join(tables)}</div>')
         if columns:
             svg = plots.strips(whole.rows, name, {column.when: column.place for column in columns})
@@ -109,44 +97,37 @@ def _curves(rows: tuple[Row, ...], metric: str, key: str) -> str:
         f'{svg.inner}</svg></figure>'
         for row, svg in zip(rows, own, strict=True)
     ]
+    points = max(len(found.steps) for found in (plots.curve(row, metric) for row in rows))
+    key_of = 'eval.every' if metric.startswith(PREFIX) else 'train.log_every'
+    few = f' Only {points} point{"s" * (points > 1)} each: a smaller {key_of} gives more.' if points < FEW else ''
     return f"""<h3>Over the steps</h3>
 <p class="soft">Blue: the mean over seeds, in a band from the lowest to the highest seed. Gray: the means of all
-rows. A red cross: the last value of a seed that was stopped.</p>
+rows. A red cross: the last value of a seed that was stopped.{few}</p>
 <svg class="symbols"><symbol id="{key}" viewBox="{axes.box}">{axes.inner}</symbol></svg>
 <div class="panels{' few' * (len(rows) <= 6)}">{''.join(panels)}</div>"""
 
 
-def _matrix(whole: Table, column: Column, lines: list[str], heads: list[str], separator: str) -> str:
+def _matrix(whole: Table, grid: Grid, column: Column, page: Page) -> str:
     """A table of lines x heads; deeper blue is better."""
-    cells = {row.name: whole.cell(row, column) for row in whole.rows}
-    means = np.array([cell.mean for cell in cells.values() if cell.n and cell.mark != 'apart'])
-    scale = np.log if plots.needs_log_scale(means) else np.asarray
-    low, high = (scale(means.min()), scale(means.max())) if len(means) else (0.0, 0.0)
+    depths = whole.depths(column)
 
-    def box(cell: Cell, row: Row) -> str:
-        if not cell.n:
-            return f'<td title="{escape(row.progress())}">–</td>'
-        depth = 0.0
-        if cell.mark != 'apart':
-            depth = (scale(cell.mean) - low) / (high - low) if high > low else 0.0
-            depth = 1 - depth if better(column.metric) == 'lower' else depth
-        lost = '*' if cell.n < len(row.runs) else ''
-        title = f'{row.name}: {cell.text}, {row.progress()}'
-        text = _emphasize(cell, f'{cell.mean:.3g}{cell.sign}{lost}')
-        return f'<td style="background:rgba(24,100,171,{0.45 * depth:.3f})" title="{escape(title)}">{text}</td>'
+    def box(row: Row) -> str:
+        cell = whole.cell(row, column)
+        title = escape(f'{row.name}: {cell.text}, {row.progress()}')
+        color = f'rgba(24,100,171,{0.45 * depths.get(row.name, 0):.3f})'
+        return f'<td style="background:{color}" title="{title}">{_emphasize(cell, cell.short(row))}</td>'
 
-    rows = {row.name: row for row in whole.rows}
-
-    def line_of(line: str) -> str:
-        names = [f'{line}{separator}{head}' for head in heads]
-        boxes = ''.join(box(cells[name], rows[name]) for name in names)
-        return f'<tr><th scope="row">{escape(line)}</th>{boxes}</tr>'
-
-    body = ''.join(map(line_of, lines))
-    top = ''.join(f'<th scope="col">{escape(head)}</th>' for head in heads)
+    body = ''.join(
+        f'<tr><th scope="row">{escape(label)}</th>{"".join(map(box, rows))}</tr>'
+        for label, rows in zip(grid.lines.levels, page.rows, strict=True)
+    )
+    corner = ' × '.join(filter(None, [grid.lines.title, grid.heads.title]))
+    top = ''.join(f'<th scope="col">{escape(head)}</th>' for head in grid.heads.levels)
     order = 'higher' if better(column.metric) is None else 'better'
-    return f"""<div><p class="soft">{escape(column.place)}: means, deeper is {order}; *: not all seeds</p>
-<div class="wide"><table><thead><tr><th></th>{top}</tr></thead><tbody>{body}</tbody></table></div></div>"""
+    about = ', '.join(filter(None, [page.title, column.place]))
+    return f"""<div><p class="soft">{escape(about)}: means, deeper is {order}; *: not of all seeds</p>
+<div class="wide"><table><thead><tr><th>{escape(corner)}</th>{top}</tr></thead>
+<tbody>{body}</tbody></table></div></div>"""
 
 
 def _samples(rows: tuple[Row, ...]) -> str:
@@ -198,7 +179,8 @@ def _value(cell: Cell) -> str:
 
 
 def _emphasize(cell: Cell, text: str) -> str:
-    return f'<b>{escape(text)}</b>' if cell.mark == 'best' else escape(text)
+    tag = {'best': 'b', 'lead': 'u'}.get(cell.mark)
+    return f'<{tag}>{escape(text)}</{tag}>' if tag else escape(text)
 
 
 def _last_picture(folder: Path) -> Path | None:

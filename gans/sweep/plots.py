@@ -1,14 +1,18 @@
 """The plots of a report as inline SVG, drawn by matplotlib without a display."""
 
 import io
+import math
 import re
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from gans.metrics.score import better
 from gans.sweep.results import PREFIX, Row
+from gans.sweep.table import Column, Table, needs_log_scale
 
 OTHERS, OWN, STOP = '0.8', '#1864ab', '#c92a2a'  # gray, blue, red
+WIDTH = 11.0  # inches of a grid's picture at most, if two panels fit
 POINTS = 200  # of a curve at most: more are not visible at this size
 
 
@@ -104,9 +108,64 @@ def strips(rows: tuple[Row, ...], metric: str, whens: dict[str, str]) -> Svg:
     return _svg(figure, f'{metric} strips')
 
 
-def needs_log_scale(values: np.ndarray) -> bool:
-    """Whether values need a logarithmic axis: positive, and over more than a factor of 10."""
-    return bool(len(values) and values.min() > 0 and values.max() > 10 * values.min())
+def grid(whole: Table) -> np.ndarray | None:
+    """The tables of a grid as one picture, uint8 [H, W, 3], a panel a score; None if the rows are no grid.
+
+    Cells have the mean over seeds, and are the deeper the better it is; what is best, or leads, has a frame.
+    """
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    columns = [column for column in whole.first_columns() if better(column.metric)] or whole.first_columns()
+    if whole.grid is None or not columns:
+        return None
+    lines, heads, pages = whole.grid
+    longest = max(map(len, heads.levels))
+    tilt = longest > 6
+    panel = max(0.62 * len(heads.levels), *(0.09 * len(f'{column.title}, {pages[0].title}') for column in columns))
+    left, gap, high, beside = 0.3 + 0.067 * max(map(len, lines.levels)), 0.25, 0.27 * len(lines.levels), 0.3
+    below = 0.3 + 0.15 * bool(heads.title) + 0.05 * longest * tilt
+    per_line = max(1, int((WIDTH - left) / (panel + gap)))
+    per_line = math.ceil(len(columns) / math.ceil(len(columns) / per_line))  # of lines of equal length
+    some = [columns[i : i + per_line] for i in range(0, len(columns), per_line)]
+    panels = [[(page, column) for column in line] for page in pages for line in some]
+    size = left + per_line * (panel + gap), len(panels) * (beside + high + below)
+    figure = Figure(figsize=size, dpi=200)
+    canvas = FigureCanvasAgg(figure)
+    for i, j, (page, column) in ((i, j, each) for i, line in enumerate(panels) for j, each in enumerate(line)):
+        corner = left + j * (panel + gap), size[1] - i * (beside + high + below) - beside - high
+        axis = figure.add_axes((corner[0] / size[0], corner[1] / size[1], panel / size[0], high / size[1]))
+        _heat(axis, whole, column, page.rows)
+        title = ', '.join(filter(None, [column.title, page.title]))
+        axis.set_title(title, loc='left', fontsize=9, parse_math=False)
+        axis.set_yticks(
+            range(len(lines.levels)), lines.levels if j == 0 else [''] * len(lines.levels), parse_math=False
+        )
+        turned = {'rotation': 30, 'ha': 'right', 'rotation_mode': 'anchor'} if tilt else {}
+        axis.set_xticks(range(len(heads.levels)), heads.levels, parse_math=False, **turned)
+        axis.set_xlabel(heads.title, fontsize=8, color='0.4', loc='left')
+        axis.set_ylabel(lines.title if j == 0 else '', fontsize=8, color='0.4')
+    canvas.draw()
+    return np.asarray(canvas.buffer_rgba())[..., :3].copy()
+
+
+def _heat(axis: Any, whole: Table, column: Column, rows: tuple[tuple[Row, ...], ...]) -> None:
+    """One panel of `grid`."""
+    from matplotlib.patches import Rectangle
+
+    depths = whole.depths(column)
+    axis.set_xlim(-0.5, len(rows[0]) - 0.5)
+    axis.set_ylim(len(rows) - 0.5, -0.5)
+    for i, line in enumerate(rows):
+        for j, row in enumerate(line):
+            cell = whole.cell(row, column)
+            axis.add_patch(Rectangle((j - 0.5, i - 0.5), 1, 1, color=OWN, alpha=0.55 * depths.get(row.name, 0), lw=0))
+            if cell.mark in ('best', 'lead'):
+                axis.add_patch(Rectangle((j - 0.47, i - 0.45), 0.94, 0.9, fill=False, color='0.15', lw=0.9))
+            weight = 'bold' if cell.mark == 'best' else 'normal'
+            axis.text(j, i, cell.short(row), ha='center', va='center', fontsize=7.5, weight=weight)
+    axis.spines[:].set_color('0.8')
+    axis.tick_params(labelsize=8, length=0)
 
 
 def plottable(rows: tuple[Row, ...]) -> list[str]:

@@ -1,8 +1,10 @@
-"""The report of one or more sweeps: results.csv, results.md and report.html."""
+"""The report of one or more sweeps: results.csv, results.md, results.tex, report.html, and grid.png of a grid."""
 
 from pathlib import Path
 
-from gans.sweep import html, results, table
+from gans import pictures
+from gans.sweep import html, latex, markdown, plots, results
+from gans.sweep.table import table
 from gans.train import lock, workdir
 
 
@@ -18,12 +20,21 @@ def report(folders: list[Path], out: Path) -> str:
     out = Path(out)
     with lock.hold(out, wait=True):  # launches of single rows may end at once
         sweeps = results.read(folders)
+        whole = table(sweeps)
         files = {
             'results.csv': results.to_csv(sweeps),
-            'results.md': table.markdown(sweeps),
-            'report.html': html.html(sweeps),
+            'results.md': markdown.markdown(sweeps, whole),
+            'results.tex': latex.latex(sweeps, whole),
+            'report.html': html.html(sweeps, whole),
         }
         for name, text in files.items():
             workdir.write_text(out / name, text)
+        picture, place = plots.grid(whole), out / 'grid.png'
+        if picture is None:
+            place.unlink(missing_ok=True)
+        else:
+            pictures.save_png(place, picture)
+    found = {'report': 'report.html', 'table': 'results.md', 'LaTeX': 'results.tex', 'values': 'results.csv'}
+    found |= {} if picture is None else {'picture': 'grid.png'}
     rows = sum(len(sweep.rows) for sweep in sweeps)
-    return f'report {out / "report.html"}  table {out / "results.md"}  values {out / "results.csv"}  of {rows} rows'
+    return '  '.join(f'{what} {out / name}' for what, name in found.items()) + f'  of {rows} rows'

@@ -159,12 +159,21 @@ def _rows(folder: Path, head: dict[str, Any], sweep: str, many: bool) -> tuple[R
         name = f'{sweep}/{entry["name"]}' if many else entry['name']
         rows.append(Row(name, sweep, entry['name'], entry['overrides'], settings, command, runs))
     # A row without a run has the settings of the base, which others do not override, with its own overrides.
-    # A section that a row's overrides turn on, such as `terms.r1`, counts as overridden as a whole.
-    known = _sections(rows)
-    place = lambda key: section_of(key, known) or key
-    own = {row.name: set(map(place, row.overrides)) for row in rows}
-    base = {key: value for row in rows for key, value in row.settings.items() if place(key) not in own[row.name]}
-    return tuple(row if row.settings else row._replace(settings=base | row.overrides) for row in rows)
+    # A section that a row's overrides turn on, such as `terms.r1`, counts as overridden as a whole: its other keys are
+    # those of a row that turns it on too.
+    sections = _sections(rows)
+    place = lambda key: section_of(key, sections) or key
+    own = {row.name: {place(key) for key in row.overrides} for row in rows}
+    known = {row.name: [(place(key), key, value) for key, value in row.settings.items()] for row in rows}
+    base = {key: value for name, held in known.items() for at, key, value in held if at not in own[name]}
+    added = {at: {} for at in set().union(*own.values())}
+    for name, held in known.items():
+        for at, key, value in held:
+            if at in own[name]:
+                added[at].setdefault(key, value)
+    turned_on = lambda row: [at for at in own[row.name] if at in sections and row.overrides.get(at, at) is not None]
+    guess = lambda row: {key: value for at in turned_on(row) for key, value in added[at].items()}
+    return tuple(row if row.settings else row._replace(settings=base | guess(row) | row.overrides) for row in rows)
 
 
 def _sections(rows: Sequence[Row]) -> set[str]:

@@ -24,16 +24,19 @@ import math
 import numpy as np
 
 ALPHA = 0.05
-RULE = (
-    'Mean ± standard deviation over seeds (n - 1). '
-    'Bold: the best row of its column, where it differs significantly from every other. '
-    '†: where there is no such winner, the best row and those that do not differ significantly from it. '
+MEANS = 'Mean ± standard deviation over seeds (n - 1).'
+RULES = {  # what each mark of a table means
+    'best': 'Bold: the best row of its column, where it differs significantly from every other.',
+    'group': '†: where there is no such winner, the best row and those that do not differ significantly from it.',
+    'lead': 'Underlined: the best mean of a column in which no difference is shown.',
+    'apart': '‡: measured by another protocol than most of the rows, so not compared.',
+}
+TEST = (
     "Each other row is compared with the best by Welch's t test (a row that does not vary over its seeds takes the "
     "column's average variance; where none varies, the exact permutation test is used), at the level "
     f'{ALPHA:g} with the correction of Benjamini and Yekutieli for the number of rows compared. '
     'A row competes in a column only if all of its seeds, two or more, have a value there: one with stopped (diverged) '
-    'or unfinished seeds shows the mean of the others, and is neither bold nor marked. '
-    '‡: measured by another protocol than most of the rows, so not compared.'
+    'or unfinished seeds shows the mean of the others, and is neither bold nor marked.'
 )
 
 

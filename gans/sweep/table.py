@@ -1,4 +1,4 @@
-"""The table of a report, with one line per row of the sweep and one column per score; results.md."""
+"""The table of a report: one line per row of the sweep, one column per score, and the marks of what differs."""
 
 import math
 from typing import NamedTuple
@@ -7,8 +7,9 @@ import numpy as np
 
 from gans.metrics.protocol import Protocol, differences
 from gans.metrics.score import PREFIX, better
+from gans.sweep.grid import Grid, find
 from gans.sweep.results import WHENS, Row, Run, Sweep, format_value, metrics
-from gans.sweep.statistics import ALPHA, RULE, compare, variance
+from gans.sweep.statistics import ALPHA, MEANS, RULES, TEST, compare, variance
 
 ARROWS = {'lower': ' ↓', 'higher': ' ↑', None: ''}
 
@@ -18,6 +19,7 @@ class Column(NamedTuple):
 
     metric: str
     when: str
+    both: bool = False  # the two are one in all rows
 
     @property
     def title(self) -> str:
@@ -25,7 +27,7 @@ class Column(NamedTuple):
 
     @property
     def place(self) -> str:
-        return {'final': 'final', 'best': 'best checkpoint'}[self.when]
+        return 'final = best' if self.both else {'final': 'final', 'best': 'best checkpoint'}[self.when]
 
 
 class Cell(NamedTuple):
@@ -35,7 +37,9 @@ class Cell(NamedTuple):
     std: float  # NaN with fewer than two
     n: int
     of: int  # finished seeds; n is smaller if some scores are not finite
-    mark: str = ''  # 'best', 'group' (not significantly worse than the best), 'apart' (another protocol) or ''
+    # 'best', 'group' (not significantly worse than the best), 'lead' (the best mean, where no difference is shown),
+    # 'apart' (another protocol) or ''
+    mark: str = ''
 
     @property
     def text(self) -> str:
@@ -47,24 +51,82 @@ class Cell(NamedTuple):
         """The mark after its number."""
         return {'group': '†', 'apart': '‡'}.get(self.mark, '')
 
+    def short(self, row: Row) -> str:
+        """In a grid: the mean with its mark, and an asterisk if it is not of all seeds."""
+        return f'{self.mean:.3g}{self.sign}{"*" * (self.n < len(row.runs))}' if self.n else '–'
+
 
 class Table(NamedTuple):
     rows: tuple[Row, ...]
     columns: tuple[Column, ...]
-    cells: dict[tuple[str, Column], Cell]  # by row's name and column
+    cells: dict[tuple[str, str, str], Cell]  # by row's name, metric and when
+    grid: Grid | None  # if the rows are one
 
     def cell(self, row: Row, column: Column) -> Cell:
-        return self.cells[row.name, column]
+        return self.cells[row.name, column.metric, column.when]
+
+    def first_columns(self) -> list[Column]:
+        """The first column of each score."""
+        return list({column.metric: column for column in reversed(self.columns)}.values())[::-1]
+
+    def depths(self, column: Column) -> dict[str, float]:
+        """How good the mean of each comparable row is, from 0, the worst, to 1, the best, by row's name."""
+        cells = {row.name: self.cell(row, column) for row in self.rows}
+        means = {name: cell.mean for name, cell in cells.items() if cell.n and cell.mark != 'apart'}
+        values = np.array(list(means.values()))
+        scaled = np.log(values) if needs_log_scale(values) else values
+        low, span = (scaled.min(), np.ptp(scaled)) if len(scaled) else (0.0, 0.0)
+        depth = (scaled - low) / span if span else np.zeros(len(scaled))
+        depth = 1 - depth if better(column.metric) == 'lower' else depth
+        return dict(zip(means, depth.tolist(), strict=True))
 
 
 def table(sweeps: list[Sweep]) -> Table:
     """Compares the scores of all rows of some sweeps."""
     rows = tuple(row for sweep in sweeps for row in sweep.rows)
-    columns = tuple(Column(metric, when) for metric in metrics(sweeps) for when in WHENS)
+    columns = []
+    for metric in metrics(sweeps):
+        same = all(np.array_equal(*(row.values(metric, when) for when in WHENS)) for row in rows)
+        columns += [Column(metric, WHENS[0], True)] if same else [Column(metric, when) for when in WHENS]
     cells = {
-        (row.name, column): cell for column in columns for row, cell in zip(rows, _cells(rows, column), strict=True)
+        (row.name, column.metric, column.when): cell
+        for column in columns
+        for row, cell in zip(rows, _cells(rows, column), strict=True)
     }
-    return Table(rows, columns, cells)
+    return Table(rows, tuple(columns), cells, find(rows))
+
+
+def needs_log_scale(values: np.ndarray) -> bool:
+    """Whether values need a logarithmic scale: positive, and over more than a factor of 10."""
+    return bool(len(values) and values.min() > 0 and values.max() > 10 * values.min())
+
+
+def rule(whole: Table) -> str:
+    """What the numbers and marks of a table mean, as far as there are such."""
+    marks = {cell.mark for cell in whole.cells.values()}
+    several = any(cell.n > 1 for cell in whole.cells.values())
+    said = [MEANS] * several + [text for mark, text in RULES.items() if mark in marks]
+    return ' '.join(said + [TEST] * (several and bool(_compared(whole))))
+
+
+def undecided(whole: Table) -> str:
+    """A line on the columns in which no difference between rows is shown; empty if there are none."""
+    compared, found, seeds = _compared(whole), [], set()
+    for column, cells in compared.items():
+        if not {'best', 'group'} & {cell.mark for cell in cells}:
+            found.append(f'{column.metric.removeprefix(PREFIX)} ({column.place})')
+            seeds |= {cell.n for cell in cells}
+    if not found:
+        return ''
+    over = f'over {" or ".join(map(str, sorted(seeds)))} seeds' if seeds != {1} else 'by one seed a row'
+    return f'No difference shown {over}' + (f': {", ".join(found)}.' if len(found) < len(compared) else '.')
+
+
+def _compared(whole: Table) -> dict[Column, list[Cell]]:
+    """The cells that compete, of each column in which two or more do."""
+    cells = {column: [whole.cell(row, column) for row in whole.rows] for column in whole.columns}
+    rivals = {column: [of[i] for i in _rivals(whole.rows, of)] for column, of in cells.items() if better(column.metric)}
+    return {column: some for column, some in rivals.items() if len(some) > 1}
 
 
 def format_number(mean: float, std: float) -> str:
@@ -75,26 +137,6 @@ def format_number(mean: float, std: float) -> str:
     if places > 6 or std >= 1e5:
         return f'{mean:.3g} ± {std:.2g}'
     return f'{mean:.{max(0, places)}f} ± {std:.{max(0, places)}f}'
-
-
-def markdown(sweeps: list[Sweep]) -> str:
-    """The text of results.md."""
-    whole = table(sweeps)
-    heads = ['row', 'seeds done', *(f'{column.title} {column.place}' for column in whole.columns)]
-    lines = [heads, ['---', '---', *['---:'] * len(whole.columns)]]
-    for row in whole.rows:
-        cells = [whole.cell(row, column) for column in whole.columns]
-        texts = [f'**{cell.text}**' if cell.mark == 'best' else cell.text for cell in cells]
-        lines.append([_code(row.name), row.progress(), *texts])
-    parts = [f'# {", ".join(sweep.name for sweep in sweeps)}']
-    parts += [f'```text\n{_plain(sweep.doc)}\n\n$ {_plain(sweep.command)}\n```' for sweep in sweeps]
-    parts.append('\n'.join(f'| {" | ".join(line)} |' for line in lines))
-    parts.append(RULE)
-    if apart := protocols(whole):
-        parts.append('Not ranked, ‡:\n\n' + '\n'.join(f'- {_code(name)}: {text}' for name, text in apart))
-    if lost := notes(whole.rows):
-        parts.append('Not in the means:\n\n' + '\n'.join(f'- {_code(name)}: {text}' for name, text in lost))
-    return '\n\n'.join(parts) + '\n'
 
 
 def notes(rows: tuple[Row, ...]) -> list[tuple[str, str]]:
@@ -131,21 +173,34 @@ def _describe_seeds(runs: list[Run]) -> str:
 
 
 def _cells(rows: tuple[Row, ...], column: Column) -> list[Cell]:
-    """The cells of a column, with the marks that RULE explains."""
-    values = [row.values(*column) for row in rows]
+    """The cells of a column, with the marks that RULES explains."""
+    values = [row.values(column.metric, column.when) for row in rows]
     usual = _majority_stamp(rows, column.metric)
     apart = [any(stamp != usual for stamp in row.stamps(column.metric)) for row in rows]
     cells = [_cell(row, v, odd) for row, v, odd in zip(rows, values, apart, strict=True)]
     order = better(column.metric)
-    rivals = [i for i, row in enumerate(rows) if len(values[i]) == len(row.runs) > 1 and not apart[i]]
+    rivals = _rivals(rows, cells)
     if order is None or len(rivals) < 2:
         return cells
     best = (min if order == 'lower' else max)(rivals, key=lambda i: cells[i].mean)
     others = [i for i in rivals if i != best]
-    p = dict(zip(others, compare(values[best], [values[i] for i in others]), strict=True))
-    group = [i for i in others if p[i] >= ALPHA]
-    marks = dict.fromkeys([best, *group], 'group') if group else {best: 'best'}
+    if len(values[best]) > 1:
+        p = dict(zip(others, compare(values[best], [values[i] for i in others]), strict=True))
+        group = [i for i in others if p[i] >= ALPHA]
+    else:
+        group = others  # one seed shows nothing
+    if len(group) == len(others):
+        first = [i for i in rivals if cells[i].mean == cells[best].mean]
+        marks = dict.fromkeys(first, 'lead') if len(first) < len(rivals) else {}
+    else:
+        marks = dict.fromkeys([best, *group], 'group') if group else {best: 'best'}
     return [cell._replace(mark=marks.get(i, cell.mark)) for i, cell in enumerate(cells)]
+
+
+def _rivals(rows: tuple[Row, ...], cells: list[Cell]) -> list[int]:
+    """The rows that compete in a column: all of their seeds have a value; two or more, unless no row has as many."""
+    whole = [i for i, row in enumerate(rows) if cells[i].n == len(row.runs) and cells[i].mark != 'apart']
+    return [i for i in whole if cells[i].n > 1] or whole
 
 
 def _cell(row: Row, values: np.ndarray, apart: bool) -> Cell:
@@ -153,12 +208,3 @@ def _cell(row: Row, values: np.ndarray, apart: bool) -> Cell:
     mean = float(values.mean()) if len(values) else math.nan
     std = math.sqrt(variance(values)) if len(values) > 1 else math.nan
     return Cell(mean, std, len(values), done, 'apart' if apart and len(values) else '')
-
-
-def _plain(text: str) -> str:
-    return text.strip().replace('```', "'''")  # it is put between such
-
-
-def _code(name: str) -> str:
-    """A name as code in a cell of a Markdown table."""
-    return '`' + name.replace('|', '\\|').replace('`', "'") + '`'

@@ -38,8 +38,7 @@ def build(config: ml_collections.ConfigDict, spec: Spec, compute: Compute) -> Sy
         if section not in (user_code.title(config.system), *dynamics):
             raise UserError(f"the section {section} has no meaning in system '{config.system}': leave it off, or set"
                             ' system or dynamics')  # fmt: skip
-    made = make(config, spec, compute, **_section(config, user_code.title(config.system)))
-    result = user_code.check('system', config.system, made, System)
+    result = make(config, spec, compute, **_section(config, user_code.title(config.system)))
     for name in dynamics:
         try:
             result = transforms[name].transform(result, **_section(config, name))
@@ -49,7 +48,7 @@ def build(config: ml_collections.ConfigDict, spec: Spec, compute: Compute) -> Sy
 
 
 def _find_system(name: str) -> Callable[..., System]:
-    return user_code.load('system', name) if user_code.is_reference(name) else _find('system', name).build
+    return user_code.function('system', name, System) if user_code.is_reference(name) else _find('system', name).build
 
 
 def _find(kind: str, name: str) -> ModuleType:

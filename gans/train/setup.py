@@ -1,7 +1,6 @@
 """From a config to an experiment that can run: everything is checked here, before anything is compiled."""
 
 import contextlib
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -10,10 +9,10 @@ import jax.numpy as jnp
 import ml_collections
 
 from gans import memory, optimizers, ranges
-from gans.configs import flatten
 from gans.core import Compute, Player, Spec, System, TrainState
-from gans.data import feed, load
+from gans.data import blank, feed
 from gans.data.base import Source, digest
+from gans.data.sources import Sources
 from gans.errors import UserError, unknown
 from gans.features import load as features
 from gans.ops.conv import FORMS
@@ -26,20 +25,6 @@ PRECISIONS = {'float32': jnp.float32, 'bfloat16': jnp.bfloat16}
 CLASSES = ('in_turn', 'as_data')  # of samples, see gans/train/sampling.py
 AXIS = 'device'
 SIZES = 'latents.size, replay.size or the sizes of the nets'  # of which a state is large
-
-
-class Sources:
-    """Data sets by their configs, so that runs and stages that look at the same share one, which is read once."""
-
-    def __init__(self) -> None:
-        self._held: dict[str, Source] = {}
-
-    def of(self, config: ml_collections.ConfigDict, which: str | None = None) -> Source:
-        """What `config.data` describes, or one split of it; see gans/data/load.py."""
-        key = json.dumps([flatten(config.data), which], sort_keys=True)
-        if key not in self._held:
-            self._held[key] = load.load(config.data) if which is None else load.split(config.data, which)
-        return self._held[key]
 
 
 class Experiment(NamedTuple):
@@ -156,6 +141,11 @@ def all_data(sources: Sequence[Source]) -> Source:
     """The data of a run by which its folder knows it: those of the first stage, with the digest of all stages' data."""
     first, digests = sources[0], [source.digest for source in sources]
     return first if len(set(digests)) == 1 else first._replace(digest=digest(*digests))
+
+
+def looks(experiments: Sequence[Experiment]) -> dict[str, Any]:
+    """What the examples of each stage look like, as JSON values: a run is loaded by it where its data are not."""
+    return {each.stage: blank.describe(each.source) for each in experiments}
 
 
 def _build(
