@@ -36,6 +36,16 @@ class _WholeParser(flags.ArgumentParser):
             raise ValueError(f"'{argument}' is no whole number") from None
 
 
+class _StepParser(_WholeParser):
+    """The same as text, and words for it: 'latest'."""
+
+    def parse(self, argument: str) -> str:
+        try:
+            return str(super().parse(argument))
+        except ValueError:
+            return argument
+
+
 PARSERS = {
     bool: flags.BooleanParser(),
     int: _WholeParser(),
@@ -63,6 +73,11 @@ def define_path(name: str, help_string: str) -> flags.FlagHolder:
 def define_whole(name: str, default: int | None, help_string: str) -> flags.FlagHolder:
     """Defines a flag that is a whole number, such as 100 or 1e4."""
     return flags.DEFINE(_WholeParser(), name, default, help_string, serializer=flags.ArgumentSerializer())
+
+
+def define_step(name: str, default: str, help_string: str) -> flags.FlagHolder:
+    """Defines a flag that is a step, as text: a whole number, or a word for one."""
+    return flags.DEFINE(_StepParser(), name, default, help_string, serializer=flags.ArgumentSerializer())
 
 
 def parse(argv: Sequence[str]) -> tuple[list[str], Overrides]:
