@@ -192,12 +192,12 @@ def test_samples_are_made_from_images_that_are_given(monkeypatch: pytest.MonkeyP
 
 def test_each_stage_of_a_run_looks_as_it_did(tmp_path: Path) -> None:
     net = {'net': 'mlp', 'widths': (8,)}
-    given = {'data': {'name': 'openmoji', 'size': 8}, 'generator': net, 'critic': net, 'train': {'steps': 4}}
-    config = configs.apply_defaults({**given, 'stages.big': {'begin': 2, 'data': {'size': 16}}}, 'of a test')
+    given = {'data': {'name': 'openmoji', 'size': 16}, 'generator': net, 'critic': net, 'train': {'steps': 4}}
+    config = configs.apply_defaults({**given, 'stages.big': {'begin': 2, 'data': {'size': 32}}}, 'of a test')
     trained = setup.setup_stages(config, devices=1)
     workdir.write_json(tmp_path / 'data.json', {'examples': 1, 'digest': '', 'stages': setup.looks(trained)})
     loaded = setup.setup_stages(config, devices=1, sources=remembered.sources(tmp_path, config))
-    assert [stage.source.spec.shape for stage in loaded] == [(8, 8, 3), (16, 16, 3)]
+    assert [stage.source.spec.shape for stage in loaded] == [(16, 16, 3), (32, 32, 3)]
     assert [stage.abstract() for stage in loaded] == [stage.abstract() for stage in trained]
 
 
