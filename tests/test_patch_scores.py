@@ -96,7 +96,7 @@ def test_describe_tells_what_a_score_sees():
         {
             'generator': {'net': 'mlp', 'widths': (4,)},
             'critic': {'net': 'patchgan', 'patch': 16, 'width': 2},
-            'train.batch_size': 2,
+            'train.batch_size': 4,
         },
         'of a test',
     )
