@@ -108,7 +108,7 @@ class Run:
         """
         if self._experiment.system.critic is None:
             raise UserError(f"system '{self.config.system}' has no critic that judges one example by itself")
-        x = self._fit('examples', examples, self._experiment.source.spec)
+        x = self._fit('examples', examples, sampling.sampled_spec(self._experiment))
         if np.ndim(labels) and len(labels) != len(x):
             raise UserError(f'there are {len(labels)} labels for {len(x)} examples')
         told = () if labels is None else (self._numbers(labels, len(x)),)

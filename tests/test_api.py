@@ -153,17 +153,16 @@ def test_mistakes_are_said_in_a_line(made: Path, call: object, said: str) -> Non
 def test_classes_are_asked_for_by_name_or_number() -> None:
     run = run_of(LABELED)
     assert run.classes[3] == 'mode 3'
-    by_name = run.sample(4, labels=['mode 3', '5'])
-    np.testing.assert_array_equal(by_name, run.sample(labels=[3, 5, 3, 5]))
-    in_turn, all_three = run.sample(8), run.sample(8, labels='mode 3')
-    assert np.array_equal(in_turn[3], all_three[3]) and not np.array_equal(in_turn[4], all_three[4])
-    scores = run.critic(by_name, labels=[3, 5, 3, 5])
-    assert scores[0] == run.critic(by_name, labels=3)[0] and scores[1] != run.critic(by_name, labels=3)[1]
+    by_name, in_turn = run.sample(8, labels=['mode 3', '5']), run.sample(8)
+    np.testing.assert_array_equal(by_name, run.sample(labels=[3, 5] * 4))
+    assert np.array_equal(in_turn[5], by_name[5]) and not np.array_equal(in_turn[4], by_name[4])
+    by_number, all_three = run.critic(by_name, labels=[3, 5] * 4), run.critic(by_name, labels='mode 3')
+    assert by_number[0] == all_three[0] and by_number[1] != all_three[1]
     for call, said in (
         (lambda: run.sample(labels='mode 9'), "unknown label 'mode 9'; did you mean 'mode"),
         (lambda: run.critic(by_name), 'this critic is told the class of each example: give labels'),
-        (lambda: run.critic(by_name, labels=[]), 'there are 0 labels for 4 examples'),
-        (lambda: run.critic(by_name, labels=[1, 2]), 'there are 2 labels for 4 examples'),
+        (lambda: run.critic(by_name, labels=[]), 'there are 0 labels for 8 examples'),
+        (lambda: run.critic(by_name, labels=[1, 2]), 'there are 2 labels for 8 examples'),
         (lambda: run.sample(labels=[]), 'num=0 must be at least 1'),
     ):
         with pytest.raises(UserError, match=said):
