@@ -155,6 +155,8 @@ def sweep(add):
     assert config.game == os.path.expanduser('~/x.py:soft')
     late = configs.of_one_stage(config, 'late')
     assert late.terms.held.weight == 2.0 and late.terms.late.to_dict() == {'term': f'{absolute}:center', 'weight': 0.1}
+    other = configs.override(config, {'terms.held.term': 'parts.py:center', 'terms.r1.term': 'parts.py:drift'}, 'here')
+    assert other.terms.held.to_dict() == {'term': f'{absolute}:center', 'weight': 0.5}
     assert configs.override(config, {'terms.held': None}, 'of a test').terms.to_dict() == {}
     assert configs.apply_defaults(config.to_dict(), 'of a test').to_dict() == config.to_dict()
 
