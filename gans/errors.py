@@ -1,7 +1,7 @@
 """Errors for users: one line that says what is wrong, with which value, and how to fix it."""
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 
 class OneLine(Exception):
@@ -30,6 +30,12 @@ def unknown(kind: str, name: object, known: Iterable[str], listed: str | None = 
     near = difflib.get_close_matches(str(name), known, n=1, cutoff=0.5)
     hint = f" did you mean '{near[0]}'?" if near else ''
     return UserError(f"unknown {kind} '{name}';{hint} known: {listed or ', '.join(known)}")
+
+
+def either(names: Sequence[str]) -> str:
+    """The first of some names as a choice: 'a, b or c'."""
+    *others, last = names[:4]
+    return f'{", ".join(others)} or {last}' if others else last
 
 
 class Stopped(OneLine):
