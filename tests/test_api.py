@@ -75,7 +75,7 @@ def test_what_is_public_is_listed_and_explained() -> None:
 
 def test_a_run_is_loaded_without_its_data(made: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """And draws what `--mode=sample` draws."""
-    assert launching.main('--config=runs/mine/config.json', '--mode=sample', '--num=5', '--seed=3', '--out=x.npz') == 0
+    assert launching.main('--workdir=runs/mine', '--mode=sample', '--num=5', '--seed=3', '--out=x.npz') == 0
 
     def read(config: object) -> None:
         raise AssertionError('the data set is read')

@@ -123,7 +123,7 @@ def test_it_trains_is_interrupted_goes_on_and_is_loaded(
     samples = api.load(folder).sample(4)
     user_code._import.cache_clear()
     capsys.readouterr()
-    assert launching.main(f'--config={folder}/config.json', '--mode=sample', '--num=4', f'--out={folder}/x.npz') == 0
+    assert launching.main(f'--workdir={folder}', '--mode=sample', '--num=4', f'--out={folder}/x.npz') == 0
     np.testing.assert_allclose(np.load(folder / 'x.npz')['samples'], samples, atol=1e-6)
     assert samples.shape == (4, 3) and api.load(folder).critic(samples).shape == (4,)
     (own.parent / 'new').mkdir()
