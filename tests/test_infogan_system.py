@@ -156,6 +156,7 @@ def test_pictures():
     images = jax.eval_shape(lambda keys: view.make(start(), view.inputs({}, keys)), KEYS)
     assert images.shape == (2 * 8 * len(view.columns), *SHAPE)
     assert list(made(**{'infogan.codes': 0}).samplers) == ['samples', 'categories']
+    assert made().headline == ('category_information', 'code_0_information', 'code_1_information')
 
 
 # Losses

@@ -127,6 +127,7 @@ def test_a_run_is_the_same_held_streamed_and_resumed_within_an_epoch(kind: str, 
     """To the last digit where XLA optimizes as it does for users, hence in a process of its own."""
     program = f'import test_translation as t; t.runs(t.Path({str(tmp_path)!r}), t.{kind})'
     cache = {'JAX_COMPILATION_CACHE_DIR': str(tmp_path / 'cache'), 'JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS': '0'}
+    cache |= {'JAX_ENABLE_COMPILATION_CACHE': 'true'}
     env = os.environ | cache | {'XLA_FLAGS': '', 'PYTHONPATH': os.pathsep.join(map(str, [ROOT, ROOT / 'tests']))}
     done = subprocess.run(
         [sys.executable, '-c', program], cwd=ROOT, env=env, capture_output=True, text=True, timeout=300

@@ -12,7 +12,7 @@ from gans.core import TrainState, Tree
 from gans.data import feed
 from gans.data.base import Source
 from gans.errors import UserError
-from gans.evaluate import write
+from gans.evaluate import codes, write
 from gans.evaluate.cas import cas
 from gans.evaluate.judge import HALVES, UNTRAINED, evaluate_pairs
 from gans.features import load
@@ -82,6 +82,9 @@ def measure(config: ml_collections.ConfigDict, folder: Path, options: Options) -
     results, warnings = evaluate_pairs(pairs, extractor, common, source.modes)
     if fake.labels is not None and compared.labeled and 'classifier' in kinds.kind_of(source.spec).features:
         results += cas(compared.data, fake.examples, fake.labels, common)
+    if fake.codes is not None and not any(result.metric == 'code_error' for result in results):
+        numbers = {'real': len(same.features), 'fake': len(fake.features)}
+        results += codes.matched(compared.data, source, fake, common | numbers)
     write.save(folder, step, results)
     for warning in warnings:
         workdir.say(warning)
