@@ -23,6 +23,7 @@ from gans.train.report import Reporter
 from gans.train.setup import Experiment
 
 PATIENCE = 2.0  # seconds of steps that are timed
+COMPILED = 20e6  # bytes that a program leaves on the host, measured on toys
 SPEED = 2e9  # operations a second of a core at which a call lasts about a second; only how much is timed depends on it
 
 
@@ -95,13 +96,13 @@ def measure(parts: Sequence[Group], sources: Sources) -> Times:
 def describe(parts: Sequence[Group], structures: int, size: int, times: Times) -> str:
     """What would be trained, as text: the plan of `--dry-run`."""
     runs = sum(len(part.members) for part in parts)
-    lines = [f'{runs} runs in {structures} structures, {len(parts)} programs of at most {size} runs']
+    lines = [f'{_count(runs)} in {structures} structures, {len(parts)} programs of at most {size} runs']
     for i, part in enumerate(parts, 1):
         rows = list(dict.fromkeys(member.row for member in part.members))
         seeds = sorted({member.config.seed for member in part.members})
         traced = ', '.join(['seed', *dict.fromkeys(key for numbers in part.numbers for key in numbers)])
         lines.append(
-            f'{i:>4}  {len(part.members):>3} runs, about {say_time(times.of(part))}, '
+            f'{i:>4}  {_count(len(part.members)):>8}, about {say_time(times.of(part))}, '
             f'{len(part.members) * part.memory / 1e6:,.1f} MB of state: '
             f'{", ".join(rows)}; seeds {", ".join(map(str, seeds))}; traced: {traced}'
         )
@@ -110,12 +111,20 @@ def describe(parts: Sequence[Group], structures: int, size: int, times: Times) -
     device = f'{jax.device_count()} x {jax.devices()[0].device_kind}'
     lines.append(
         f'about {say_time(whole)} on {device}, if nothing of it is done yet; {say_time(compiling)} of it compiling. By '
-        f'program {times.place + 1}, {times.members} runs of which trained some steps just now; the others by their '
-        'operations'
+        f'program {times.place + 1}, of which {_count(times.members)} trained for some steps just now; the others by '
+        'their operations'
     )
-    largest, of_what = max(_bytes(part, times) for part in parts), 'process' if _on_cpu() else 'device'
-    lines.append(f'about {largest / 1e9:.1f} GB of memory of the {of_what} at most: what it had then, and more runs')
+    largest, kind = max(_bytes(part, times) for part in parts), 'on the device'
+    if _on_cpu():
+        largest, kind = largest + COMPILED * (len(parts) - 1), 'of the process'
+    lines.append(
+        f'about {largest / 1e9:.1f} GB of memory {kind} at most: what it took then, and more runs and programs'
+    )
     return '\n'.join(lines)
+
+
+def _count(runs: int) -> str:
+    return f'{runs:,} run' + 's' * (runs != 1)
 
 
 def _shortened(experiment: Experiment, steps: int) -> Experiment:
