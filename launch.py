@@ -62,7 +62,10 @@ REAL = cli.define_path('real', 'compare: a folder of real images, or a .npz file
 FAKE = cli.define_path('fake', 'compare: a folder of generated images, or a .npz file.')
 SIZE = flags.DEFINE_integer('size', None, 'compare: side in pixels to which images of folders are cropped and scaled.')
 PROFILE = flags.DEFINE_bool('profile', False, 'benchmark: also write a trace for Perfetto or TensorBoard.')
-CACHE = cli.define_path('compilation_cache', 'Folder of compiled programs, reused by later launches.')
+CACHE = cli.define_path(
+    'compilation_cache',
+    'Folder in which compiled programs are kept for later launches (default: ~/.cache/gans); or off.',
+)
 DISTRIBUTED = flags.DEFINE_string(
     'distributed', None, "Several processes: 'auto' on a cluster that jax knows, else HOST:PORT,PROCESSES,PROCESS."
 )
@@ -90,6 +93,7 @@ def main(argv: list[str]) -> int:
             input=INPUT.value,
             profile=PROFILE.value,
             overridden=bool(overrides),
+            command=cli.run_command(argv),
         )
         if MODE.value == modes.COMPARE:
             modes.compare(REAL.value, FAKE.value, options, SIZE.value)
@@ -97,7 +101,7 @@ def main(argv: list[str]) -> int:
         folder = Path(WORKDIR.value or cli.default_workdir(file, swept))
         if swept:
             chosen = modes.SweepOptions(seeds=SEEDS.value, row=ROW.value, dry_run=DRY_RUN.value)
-            modes.sweep(config_file.split(file)[0], config, folder, chosen, cli.sweep_command(argv))
+            modes.sweep(config_file.find(file, swept), config, folder, chosen, cli.sweep_command(argv))
         else:
             modes.MODES[MODE.value](config, folder, options)
     except UserError as error:

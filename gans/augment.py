@@ -43,6 +43,13 @@ def augmentation(names: str, shape: Sequence[int]) -> Augment:
     return augment
 
 
+def augment_together(
+    augment: Augment, x: Array, others: tuple[Array, ...], keys: Keys, p: float | Array
+) -> tuple[Array, tuple[Array, ...]]:
+    """Examples [B, H, W, C], and the images among what belongs to them, all transformed by the same draws."""
+    return augment(x, keys, p), tuple(augment(other, keys, p) if other.ndim == x.ndim else other for other in others)
+
+
 def _sometimes(keys: Keys, p: float | Array, new: Array, old: Array) -> Array:
     """The new version of each example with probability p, else the old one; [B, ...]."""
     return jnp.where(random.uniform(keys, (1,) * (old.ndim - 1)) < p, new, old)

@@ -1,8 +1,11 @@
 """The command line of `launch.py`: flags and config overrides; mistakes become errors of one line."""
 
 import ast
+import os
 import re
 import shlex
+import shutil
+import sys
 from collections import deque
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,11 +16,10 @@ from ml_collections import ConfigDict
 from ml_collections.config_flags import tuple_parser
 
 from gans import config_file, configs, ranges
-from gans.errors import UserError, unknown
+from gans.errors import UserError
 from gans.modes import COMPARE
 
 flags.disclaim_key_flags()  # so that --help lists them under launch.py
-EXPERIMENTS = Path(__file__).parent.parent / 'experiments'
 OVERRIDE = re.compile(r'--?(no)?config\.([^=\s]+)(?:=(.*))?', re.DOTALL)
 PARSERS = {
     bool: flags.BooleanParser(),
@@ -58,7 +60,8 @@ def parse(argv: Sequence[str]) -> tuple[list[str], Overrides]:
     given = flags.FLAGS
     if not (given.config or given.sweep or given.report or given.mode == COMPARE):
         raise UserError(
-            f'which experiment? set --config=experiments/NAME.py, with {", ".join(_experiment_names(EXPERIMENTS))}'
+            f'which experiment? set --config=NAME, such as quickstart; all {len(config_file.names())} are files of '
+            f'{config_file.EXPERIMENTS}'
         )
     if overrides and not (given.config or given.sweep):
         raise UserError(
@@ -80,13 +83,8 @@ def parse(argv: Sequence[str]) -> tuple[list[str], Overrides]:
 
 
 def read_config(name: str, overrides: Overrides, swept: bool = False) -> ConfigDict:
-    """The config of FILE[:variant] with the overrides of the command line."""
-    path, _ = config_file.split(name)
-    if not path.is_file():
-        folder = EXPERIMENTS / 'sweeps' if swept else EXPERIMENTS
-        known = [str(folder.relative_to(EXPERIMENTS.parent) / f'{known}.py') for known in _experiment_names(folder)]
-        raise unknown('sweep' if swept else 'experiment', str(path), known)
-    config = config_file.read(name)
+    """The config of NAME[:variant] or FILE[:variant] with the overrides of the command line."""
+    config = config_file.read(name, swept)
     for key, text in overrides:
         config = configs.override(
             config, {key: _parse_value(configs.type_of(config, key), text)}, 'on the command line'
@@ -95,8 +93,8 @@ def read_config(name: str, overrides: Overrides, swept: bool = False) -> ConfigD
 
 
 def default_workdir(config: str, swept: bool = False) -> Path:
-    """runs/NAME[-variant] for experiments/NAME.py[:variant], runs/sweeps/NAME[-variant] for a sweep, and the folder of
-    the run for its config.json.
+    """runs/NAME[-variant] for NAME[:variant] or NAME.py[:variant], runs/sweeps/NAME[-variant] for a sweep, and the
+    folder of the run for its config.json.
     """
     path, variant = config_file.split(config)
     if path.name == 'config.json':
@@ -116,6 +114,20 @@ def sweep_command(argv: Sequence[str]) -> str:
         elif not given and left:
             left.popleft()
     return ' '.join(words)
+
+
+def run_command(argv: Sequence[str]) -> str:
+    """The command line by which other modes find the run that this one trains: --config and --workdir as they are."""
+    found, python = [], shutil.which('python')
+    for name in ('config', 'workdir'):
+        if flags.FLAGS[name].present:
+            found.append(shlex.quote(f'--{name}={flags.FLAGS[name].value}'))
+    if python is None or os.path.abspath(python) != os.path.abspath(sys.executable):
+        python = os.path.relpath(sys.executable)
+        python = shlex.quote(sys.executable if python.startswith('..') else python)
+    else:
+        python = 'python'
+    return ' '.join([python, shlex.quote(argv[0]), *found])
 
 
 def _split_overrides(words: Sequence[str]) -> tuple[list[str], Overrides]:
@@ -146,7 +158,3 @@ def _parse_value(type_: type | None, text: str) -> Any:
         return PARSERS[type_].parse(text) if type_ in PARSERS else ast.literal_eval(text)
     except (ValueError, SyntaxError):
         return text
-
-
-def _experiment_names(folder: Path) -> list[str]:
-    return sorted(path.stem for path in folder.glob('*.py') if path.stem != 'common')

@@ -1,6 +1,7 @@
-"""Config files: Python files that define `get_config`, or the config.json of a run."""
+"""Config files: Python files that define `get_config`, or the config.json of a run; and experiments by their names."""
 
 import contextlib
+import difflib
 import importlib.util
 import inspect
 import json
@@ -14,29 +15,59 @@ from typing import Any
 
 from ml_collections import ConfigDict
 
-from gans import configs
+from gans import configs, user_code
 from gans.errors import UserError
+
+ROOT = Path(__file__).resolve().parent.parent  # of the repository, wherever one stands
+EXPERIMENTS = ROOT / 'experiments'
 
 
 def split(name: str) -> tuple[Path, str | None]:
-    """Splits FILE[:variant]; if a file of the whole name exists, colons are part of the name."""
-    path, colon, variant = name.rpartition(':')
-    if colon and not Path(name).is_file() and (Path(path).is_file() or path.endswith('.py')):
-        return Path(path), variant
+    """Splits NAME[:variant] or FILE[:variant]; if a file of the whole name exists, colons are part of the name."""
+    place, colon, variant = name.rpartition(':')
+    if colon and not Path(name).is_file() and not {'/', '\\'} & set(variant):
+        return Path(place), variant
     return Path(name), None
 
 
-def read(name: str) -> ConfigDict:
-    """The config of FILE[:variant] with all defaults filled in; locked.
+def find(name: str, swept: bool = False) -> Path:
+    """The file of an experiment, or of a sweep: NAME[:variant] of this repository, or a path, from here or from there.
 
     Raises:
-      UserError: anything wrong in the file, with the line.
+      UserError: there is none; it says where it was looked for, and which names are near.
     """
-    path, variant = split(name)
-    config = configs.apply_defaults(
-        _read_json(path, variant) if path.suffix == '.json' else _call_get_config(path, variant), f'of {path}'
-    )
-    return config.lock()
+    place, _ = split(name)
+    folder = EXPERIMENTS / 'sweeps' if swept else EXPERIMENTS
+    files = [place, ROOT / place] if place.suffix else []
+    files += [base / f'{place}.py' for base in (folder, Path(), ROOT)]
+    found = next((file for file in files if file.is_file()), None)
+    if found is None or found.resolve() == EXPERIMENTS / 'common.py':
+        kind, other, flag = ('sweep', 'an experiment', '--config') if swept else ('experiment', 'a sweep', '--sweep')
+        if place.stem in names(not swept):
+            near = f"'{place.stem}' is {other}: {flag}={place.stem}"
+        else:
+            near = f'nearest: {", ".join(difflib.get_close_matches(place.stem, names(swept), n=3, cutoff=0))}'
+        where = '' if place.is_absolute() else f' of that name in {Path.cwd()} or {folder}'
+        raise UserError(f"unknown {kind} '{place}': there is no file{where}; {near}")
+    return found
+
+
+def names(swept: bool = False) -> list[str]:
+    """The experiments, or sweeps, of this repository."""
+    folder = EXPERIMENTS / 'sweeps' if swept else EXPERIMENTS
+    return sorted(path.stem for path in folder.glob('*.py') if path.stem != 'common')
+
+
+def read(name: str, swept: bool = False) -> ConfigDict:
+    """The config of NAME[:variant] or FILE[:variant] with all defaults filled in; locked.
+
+    Raises:
+      UserError: there is no such file, see `find`, or anything wrong in it, with the line.
+    """
+    path, variant = find(name, swept), split(name)[1]
+    given = _read_json(path, variant) if path.suffix == '.json' else _call_get_config(path, variant)
+    given = given.to_dict() if isinstance(given, ConfigDict) else given
+    return configs.apply_defaults(user_code.anchor(given, path.parent), f'of {path}').lock()
 
 
 def load(path: Path) -> ModuleType:
@@ -103,11 +134,13 @@ def _read_json(path: Path, variant: str | None) -> Mapping[str, Any]:
 
 @contextlib.contextmanager
 def _on_import_path(path: Path) -> Iterator[None]:
-    """Puts the folder of a file on the import path, as if the file was run as a script."""
-    folder = str(path.parent.resolve())
-    sys.path.insert(0, folder)
+    """Puts the folder of a file on the import path, as if the file was run as a script; `experiments` comes last."""
+    folders = [str(path.parent.resolve())]
+    folders += {str(ROOT)} - {*sys.path, *folders}
+    sys.path[:] = [folders[0], *sys.path, *folders[1:]]
     try:
         yield
     finally:
-        with contextlib.suppress(ValueError):  # the file may have done so
-            sys.path.remove(folder)
+        for folder in folders:
+            with contextlib.suppress(ValueError):  # the file may have done so
+                sys.path.remove(folder)

@@ -3,12 +3,13 @@
 import functools
 import os
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 from ml_collections import ConfigDict
 
-from gans import defaults
+from gans import defaults, user_code
 from gans.errors import UserError, unknown
 
 LISTED = 'those of gans/defaults.py'
@@ -40,9 +41,15 @@ def of_any_set(key: str) -> str:
     return f'data.{key.rpartition(".")[2]}' if key.startswith('data.') else key
 
 
-def section_of(key: str) -> str | None:
-    """The optional section that a dotted key names or lies in, or None."""
-    return next((name for name in defaults.sections() if f'{key}.'.startswith(f'{name}.')), None)
+def section_of(key: str, known: Iterable[str] | None = None) -> str | None:
+    """The optional section, of the known ones (default: all but the user's own), that a dotted key names or lies in."""
+    known = defaults.sections() if known is None else known
+    return next((name for name in known if f'{key}.'.startswith(f'{name}.')), None)
+
+
+def sections(config: ConfigDict) -> dict[str, dict[str, Any]]:
+    """All optional sections that a config may have, by dotted name: their keys and defaults."""
+    return defaults.sections() | user_code.sections(config)
 
 
 def of_stage(key: str) -> tuple[str | None, str]:
@@ -86,7 +93,7 @@ def override(config: ConfigDict, overrides: Mapping[str, Any], where: str) -> Co
       UserError: an unknown key, or a value of the wrong type.
     """
     result = config.copy_and_resolve_references()
-    leaves = sorted(_leaves(overrides, takes_arguments), key=lambda leaf: of_stage(leaf[0])[0] is not None)
+    leaves = sorted(_order(_leaves(overrides, takes_arguments)), key=lambda leaf: of_stage(leaf[0])[0] is not None)
     with result.unlocked():
         for key, value in leaves:  # those of stages last: they are checked against the others
             stage, own = of_stage(key)
@@ -106,7 +113,7 @@ def of_one_stage(config: ConfigDict, name: str) -> ConfigDict:
     result = config.copy_and_resolve_references()
     with result.unlocked():
         held, result.stages, result.begin = result.stages.get(name, {}), ConfigDict(), 1
-        for key, value in _leaves(held, takes_arguments):
+        for key, value in _order(_leaves(held, takes_arguments)):
             _lay(result, key, value, f"of stage '{name}'")
     return result
 
@@ -162,6 +169,11 @@ def _leaves(
             yield key, value
 
 
+def _order(leaves: Iterable[tuple[str, Any]]) -> list[tuple[str, Any]]:
+    """Those first that name a function of the user's, whose section others may be of."""
+    return sorted(leaves, key=lambda leaf: not user_code.is_reference(leaf[1]))
+
+
 def _parent(config: ConfigDict, key: str) -> tuple[ConfigDict | None, str]:
     """The section that a dotted key is in, or None, and its name there."""
     *sections, last = key.split('.')
@@ -171,14 +183,19 @@ def _parent(config: ConfigDict, key: str) -> tuple[ConfigDict | None, str]:
 
 
 def _set(config: ConfigDict, key: str, value: Any, where: str) -> None:
-    section = section_of(key)
+    value = user_code.anchor(value, Path())
+    own = re.fullmatch(r'terms\.([^.]+)\.term', key)
+    if own and user_code.is_reference(value):  # which arguments the section has, this function says
+        config.terms[own[1]] = {**config.terms.get(own[1], {}), 'term': value}
+    known = sections(config)
+    section = section_of(key, known)
     if section is not None:
         parent, last = _parent(config, section)
         if key == section and value is None:
             if last in parent:
                 del parent[last]
             return
-        parent[last] = ConfigDict(defaults.sections()[section] | dict(parent.get(last, {})))
+        parent[last] = ConfigDict(known[section] | dict(parent.get(last, {})))
     parent, last = _parent(config, key)
     if parent is None and of_any_set(key) != key:  # the first key of a part
         above, part = _parent(config, key.rpartition('.')[0])
@@ -188,7 +205,7 @@ def _set(config: ConfigDict, key: str, value: Any, where: str) -> None:
         moved = defaults.MOVED.get(key.partition('.')[0])
         if moved:
             raise UserError(f'there is no key {key} {where} any more: it is {moved} now')
-        raise unknown(f'key {where}', key, {*flatten(config), *flatten(_schema()), *defaults.sections()}, LISTED)
+        raise unknown(f'key {where}', key, {*flatten(config), *flatten(_schema()), *known}, LISTED)
     held = parent.get(last)
     if isinstance(held, ConfigDict) and value is None and key.startswith('data.'):
         del parent[last]

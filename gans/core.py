@@ -11,6 +11,7 @@ import flax.linen as nn
 import flax.struct
 import jax
 import jax.numpy as jnp
+import numpy as np
 import optax
 
 Array = jax.Array
@@ -18,6 +19,13 @@ Tree = Any  # a pytree of arrays
 Keys = Array  # [B] typed PRNG keys, one for each example of a batch
 Params = dict[str, Tree]  # parameters (or statistics) by net
 Batch = dict[str, Array]  # fields of examples, leaves [B, ...]: 'real', 'label' where the set has labels, and others
+
+
+class Modes(NamedTuple):
+    """The truth about a mixture of Gaussians of equal weight."""
+
+    centers: np.ndarray  # [K, d]
+    sigma: float  # standard deviation in each direction
 
 
 class Spec(NamedTuple):
@@ -81,6 +89,7 @@ class Update(NamedTuple):
     micro: int = 1  # the batch is cut in so many pieces whose gradients are averaged
     # (state, with the memories that this update's loss leaves) -> bool []; False: parameters and optimizer stay
     gate: Callable[['TrainState'], Array] | None = None
+    looks_ahead: tuple[str, ...] = ()  # players with whose optimizers the loss takes steps (unrolled GANs)
 
 
 class Ema(NamedTuple):
@@ -96,7 +105,10 @@ class Sampler(NamedTuple):
     inputs: Callable[[Batch, Keys], Tree]  # (examples [B], keys [B]) -> what the nets are given, leaves [N, ...]
     make: Callable[['TrainState', Tree], Array]  # (state with averaged weights, inputs) -> [N, *shape]
     like: str = 'real'  # the field of examples that scores compare it with
-    columns: int | None = None  # of a picture of it, where rows belong together
+    # Of a picture of it: what it shows, in words; its columns, where rows belong together; equal shares of its rows
+    about: str = ''
+    columns: tuple[str, ...] = ()
+    rows: tuple[str, ...] = ()
     # What of the inputs a metric may know, by its name there: {'label': 'labels'}, {'category': 'codes'}
     asked: Mapping[str, str] = {}
 
@@ -110,6 +122,10 @@ class System(NamedTuple):
     samplers: Mapping[str, Sampler]  # the first is scored, kept as best and ranked; the others are pictures
     ema: Ema | None = None
     memory: Mapping[str, Tree] = {}  # initial values
+    headline: tuple[str, ...] = ()  # metrics, of whichever update, that are looked at first beside losses and scores
+    # (state, examples [N, *shape], labels [N] if it is told them) -> scores [N], with features=True also features
+    # [N, f]: the critic outside of training. None: there are several, or it judges no single examples by themselves
+    critic: Callable[..., Any] | None = None
 
 
 class Weights(NamedTuple):

@@ -1,13 +1,19 @@
 """Setting up JAX's devices: options that must precede backend initialization, and a check that there are devices."""
 
+import contextlib
+import importlib.util
 import os
+import shutil
 import socket
 import sys
 import threading
+from pathlib import Path
 
-from gans import rendezvous
+from gans import compiled, rendezvous
+from gans.cache import home
 from gans.errors import UserError
 
+GPUS = ('/dev/nvidia0', '/dev/nvidiactl', '/dev/dxg', '/proc/driver/nvidia')  # /dev/dxg under Windows
 TRIM_THRESHOLD, MMAP_MAX, ARENA_MAX = -1, -4, -8  # of glibc's malloc.h
 
 
@@ -15,12 +21,14 @@ def start(cache: str | None, distributed: str | None, cores: bool = False) -> No
     """Sets the JAX options that must precede backend initialization, and initializes the devices.
 
     Args:
-      cache: folder of the persistent compilation cache, if any.
+      cache: folder in which compiled programs are kept; 'off' or '' for none; None for the one of every launch, in
+        $XDG_CACHE_HOME/gans or ~/.cache/gans, unless jax's own options say otherwise.
       distributed: 'auto' or HOST:PORT,PROCESSES,PROCESS for a run of several processes.
       cores: exposes each CPU core as a device, for populations.
 
     Raises:
-      UserError: there are no devices of the requested platform, or the processes cannot connect.
+      UserError: there are no devices of the requested platform, the processes cannot connect, or the folder that is
+        given cannot be made.
     """
     if cores and distributed:
         raise UserError('a sweep runs in one process: leave out --distributed, or start one launch per --row')
@@ -32,10 +40,7 @@ def start(cache: str | None, distributed: str | None, cores: bool = False) -> No
     if cores and 'xla_force_host_platform_device_count' not in os.environ.get('XLA_FLAGS', ''):
         available = getattr(os, 'sched_getaffinity', lambda _: range(os.cpu_count() or 1))(0)
         jax.config.update('jax_num_cpu_devices', len(available))
-    if cache:
-        jax.config.update('jax_compilation_cache_dir', os.path.abspath(os.path.expanduser(cache)))
-        jax.config.update('jax_persistent_cache_min_compile_time_secs', 0)
-        jax.config.update('jax_persistent_cache_min_entry_size_bytes', -1)
+    keep_programs(cache)
     if address:
         rendezvous.meet(*address)
     if distributed:
@@ -54,6 +59,24 @@ def start(cache: str | None, distributed: str | None, cores: bool = False) -> No
         jax.devices()
     except Exception as error:  # RuntimeError mostly, and AssertionError if no platform is left
         raise UserError(_explain_no_devices(error, bool(distributed))) from error
+
+
+def keep_programs(cache: str | None) -> None:
+    """Where compiled programs are kept from now on, as of `start`."""
+    import jax
+
+    if cache is None:
+        if jax.config.jax_enable_compilation_cache and not jax.config.jax_compilation_cache_dir:
+            with contextlib.suppress(OSError):  # a home folder that cannot be written
+                compiled.use(home() / 'compiled')
+    elif cache in ('', 'off'):
+        jax.config.update('jax_enable_compilation_cache', False)
+    else:
+        try:
+            compiled.use(Path(cache))
+        except OSError as error:
+            why = error.strerror or error
+            raise UserError(f'--compilation_cache={cache} cannot be made: {why}; choose another, or off') from error
 
 
 def _parse_address(distributed: str) -> tuple[str, int, int, int]:
@@ -100,6 +123,24 @@ def _first_line(error: Exception) -> str:
     """The first line of an error, without jax's own advice."""
     text = str(error).strip() or 'jax gives no reason'
     return text.splitlines()[0].partition(' (set JAX_PLATFORMS')[0].rstrip('.')
+
+
+def explain_idle_gpu() -> str:
+    """Why the CPU computes although this machine has a GPU, and how to fix it; '' where all is as it should be."""
+    import jax
+
+    if jax.default_backend() != 'cpu' or os.environ.get('JAX_PLATFORMS') or not has_gpu():
+        return ''
+    if any(importlib.util.find_spec(f'jax_cuda{version}_plugin') for version in (12, 13)):
+        fix = "jax's plugin does not find it; see `nvidia-smi`, and `pip install -e '.[cuda12]'` for old drivers"
+    else:
+        fix = "`pip install -e '.[cuda]'` lets jax use it"
+    return f'the CPU computes, but this machine seems to have a GPU: {fix} (JAX_PLATFORMS=cpu: it is meant)'
+
+
+def has_gpu() -> bool:
+    """Whether there seems to be one of NVIDIA's."""
+    return any(Path(path).exists() for path in GPUS) or shutil.which('nvidia-smi') is not None
 
 
 def keep_memory() -> None:

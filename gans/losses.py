@@ -2,6 +2,7 @@
 
 A game is two functions of scores, `critic(real [B], fake [B]) -> [B]` and `generator(real [B], fake [B]) -> [B]`, with
 one value per example; the caller averages. Scores are logits: D = sigmoid(score) where a paper has probabilities.
+A critic of patches gives each example a map of scores, [B, h, w], and a game then a map of values.
 """
 
 from collections.abc import Callable
@@ -10,6 +11,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
+from gans import user_code
 from gans.core import Array, Keys
 from gans.errors import UserError, unknown
 from gans.ops import random
@@ -28,6 +30,11 @@ class Targets(NamedTuple):
     real: float = 1.0  # of the critic, for real examples
     fake: float = 0.0  # of the critic, for fakes
     generator: float = 1.0  # of the generator, for fakes
+
+
+def per_example(values: Array) -> Array:
+    """[B] as it is; maps of scores, or of functions of them, [B, h, w] -> the mean over each, [B]."""
+    return values if values.ndim == 1 else values.reshape(len(values), -1).mean(1)
 
 
 def cross_entropy(scores: Array, target: float | Array) -> Array:
@@ -145,6 +152,8 @@ GAMES: dict[str, tuple[Callable[[Targets], Game], tuple[str, ...]]] = {
 
 def game(name: str, targets: Targets = Targets()) -> Game:
     """The game of that name. Raises UserError for a target that the game would ignore."""
+    if user_code.is_reference(name):
+        return user_code.function('game', name, Game)(targets)
     if name not in GAMES:
         raise unknown('game', name, GAMES)
     make, read = GAMES[name]
@@ -165,9 +174,9 @@ def flip(keys: Keys, probability: float | Array, real: Array, fake: Array) -> tu
     Args:
       keys: [B], one per pair.
       probability: of a swap, in [0, 1].
-      real, fake: scores [B].
+      real, fake: scores [B], or maps of them, which are swapped as a whole.
     """
-    swap = random.uniform(keys) < probability
+    swap = random.uniform(keys, (1,) * (real.ndim - 1)) < probability
     return jnp.where(swap, fake, real), jnp.where(swap, real, fake)
 
 

@@ -9,6 +9,8 @@ from ml_collections import ConfigDict
 from gans import configs
 from gans.errors import UserError
 
+NEXT = ('sample', 'evaluate')  # modes that make sense after training
+
 
 class Options(NamedTuple):
     """Flags of the modes that read a checkpoint or samples; `run` is --from."""
@@ -25,6 +27,7 @@ class Options(NamedTuple):
     input: str | None = None
     profile: bool = False
     overridden: bool = False  # whether the command line overrides keys of the config
+    command: str | None = None  # by which other modes find the run
 
 
 class SweepOptions(NamedTuple):
@@ -40,10 +43,13 @@ def train(config: ConfigDict, folder: Path, options: Options) -> None:
 
     summary = loop.train(config, folder)
     if summary:
-        final = ', '.join(_format_score(summary, name) for name in summary['final'] if name.startswith('eval/'))
+        first = lambda name: name.startswith('eval/') or name.endswith(tuple(summary.get('headline', ())))
+        final = ', '.join(_format_score(summary, name) for name in summary['final'] if first(name))
         last = folder / 'samples' / f'step_{summary["steps"]:08d}.png'
         workdir.say(f'done: {summary["steps"]:,} steps in {summary["seconds"]:,.0f} s, {final}')
         print(f'samples {last}  curves {folder / "curves.png"}  checkpoints {folder / "checkpoints"}  all in {folder}')
+        if options.command:
+            print('next:', *(f'  {options.command} --mode={mode}' for mode in NEXT), sep='\n')
 
 
 def finetune(config: ConfigDict, folder: Path, options: Options) -> None:
@@ -61,7 +67,7 @@ def _format_score(summary: dict[str, Any], name: str) -> str:
     floor, untrained = (summary.get(key, {}).get(name) for key in ('floor', 'untrained'))
     known = floor is not None and untrained is not None
     references = f' (two halves of the real data {floor:.3g}, untrained {untrained:.3g})' if known else ''
-    return f'{name.removeprefix("eval/")} {summary["final"][name]:.4g}{references}'
+    return f'{name.rpartition("/")[2]} {summary["final"][name]:.4g}{references}'
 
 
 def sample(config: ConfigDict, folder: Path, options: Options) -> None:
@@ -163,8 +169,9 @@ def read_run_config(config: ConfigDict, folder: Path, options: Options) -> Confi
     # a stage lacks is as in the base.
     absent = [key for key in given if key not in configs.flatten(held) and not configs.is_argument(key)]
     absent = [key for key in absent if configs.of_stage(key)[0] is None]
-    there = {configs.section_of(key) for key in configs.flatten(held)} | {None}
-    absent = [key for key in absent if configs.section_of(key) in there]
+    known = configs.sections(config)
+    there = {configs.section_of(key, known) for key in configs.flatten(held)} | {None}
+    absent = [key for key in absent if configs.section_of(key, known) in there]
     if absent:
         workdir.say(f'{folder} is older than {", ".join(f"{key} (taken as {given[key]})" for key in absent)}')
     return configs.add_missing(held, {key: given[key] for key in absent})

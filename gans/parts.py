@@ -12,6 +12,8 @@ import jax
 import jax.numpy as jnp
 
 from gans.core import Array, Aux, Batch, Keys, Net, Params, Sampler, Spec, TrainState, Tree
+from gans.errors import UserError
+from gans.losses import per_example
 from gans.ops import random
 
 Conditions = tuple[Array, ...]  # a critic's other inputs: labels [P], images [P, H, W, C], or none
@@ -35,15 +37,18 @@ class Scene(NamedTuple):
 
     real: Array  # [P, ...]
     fake: Array  # [P, ...]
-    # packs [P, ...] -> scores [P], with the view, conditions and statistics of this batch
+    # packs [P, ...] -> scores [P], with the view, conditions and statistics of this batch; here and below a critic of
+    # patches gives maps of scores, [P, h, w]
     critic: Callable[[Array], Array]
     real_scores: Array | None = None  # [P]
     fake_scores: Array | None = None  # [P]
     real_features: Array | None = None  # [P, f], inputs of the critic's last layer
     fake_features: Array | None = None  # [P, f]
     weights: Array | None = None  # [P], 0 for a pack to ignore; None: all count alike
-    bare_critic: Callable[[Array], Array] | None = None  # the same critic without the view,
-    shown: tuple[Array, Array] | None = None  # and the real and fake packs as the view shows them
+    # the same critic without the view: packs, and conditions if not those below,
+    bare_critic: Callable[..., Array] | None = None
+    shown: tuple[Array, Array] | None = None  # and the real and fake packs as the view shows them,
+    conditions: Conditions = ()  # with these, the same for both
     pack: int = 1  # examples in a pack
     batch: Batch | None = None
     inputs: Tree = None  # what the fakes were made from
@@ -59,11 +64,15 @@ class Scene(NamedTuple):
         weights = self.weights.reshape(-1, *[1] * (values.ndim - 1))
         return (values * weights).sum(0) / jnp.maximum(self.weights.sum(), 1)
 
+    def average(self, values: Array) -> Array:
+        """The mean over each example's map, if there are maps, and over packs as `mean`: [P, ...] or [] -> []."""
+        return self.mean(per_example(values) if values.ndim else values)
+
 
 class Term(NamedTuple):
     """One summand of a player's loss: weight x value."""
 
-    # (scene, keys [P]) -> (value [P] or [], Aux with metrics, updated statistics and memories)
+    # (scene, keys [P]) -> (value [P], [P, h, w] or [], Aux with metrics, updated statistics and memories)
     value: Callable[[Scene, Keys], tuple[Array, Aux]]
     weight: float | Array = 1.0
     every: int = 1  # > 1: lazy, a separate update every so many steps, that many times as strong (1912.04958)
@@ -71,6 +80,7 @@ class Term(NamedTuple):
     real: bool = False  # of a generator's term: it reads the scores or features of real examples
     features: bool = False  # it reads features
     alone: bool = False  # of a generator's term: it replaces the game
+    role: str = 'critic'  # of a term that a config names: whose loss it is added to, 'critic' or 'generator'
 
 
 class Pair(NamedTuple):
@@ -82,7 +92,7 @@ class Pair(NamedTuple):
     spec: Spec  # of the examples that the critic scores
     # (params by net, statistics by net, inputs, train) -> (fakes [B, ...], advanced statistics by net)
     generate: Callable[[Params, Params, Tree, bool], tuple[Array, Params]]
-    critic: Net  # packs [P, ...], conditions -> scores [P]
+    critic: Net  # packs [P, ...], conditions -> scores [P], or maps of them [P, h, w]
     inputs: Callable[[Batch, Keys], Tree]  # the generator's inputs: latents, labels, images
     conditions: Callable[[Tree], Conditions] = lambda inputs: ()
     real: Callable[[Batch], Array] = lambda batch: batch['real']  # [B, ...], what fakes are compared with
@@ -102,6 +112,21 @@ class Pair(NamedTuple):
         """A sampler of this pair's generator, with the inputs of training. given: other fields of `Sampler`."""
         make = lambda state, inputs: self.generate(state.params, state.stats, inputs, False)[0]
         return Sampler(self.inputs, make, **given)
+
+    def judge(self) -> Callable[..., Any] | None:
+        """`System.critic` of this pair alone; None if its critic wants packs, or is told more than labels."""
+        example, *told = self.critic.inputs
+        if example.shape[1:] != self.spec.shape or any(x.shape[1:] or x.dtype != jnp.int32 for x in told):
+            return None
+
+        def judge(state: TrainState, x: Array, *labels: Array, features: bool = False) -> Any:
+            if len(labels) != len(told):
+                wanted = 'the class of each example: give labels' if told else 'no classes: leave labels out'
+                raise UserError(f'this critic is told {wanted}')
+            own = (tree[self.qualify('critic')] for tree in (state.params, state.stats))
+            return self.critic.apply(*own, x, *labels, train=False, features=features)[0]
+
+        return judge
 
     def scene(
         self,
@@ -144,7 +169,9 @@ class Pair(NamedTuple):
         def score(x: Array) -> Array:
             return apply_critic(*show(x, conditions, k_real), stats)[0]
 
-        shown_real, shown_fake = show(reals, conditions, k_real), show(fakes, conditions, k_fake)
+        # An image that both are scored with is shown as they are: alike, or a real one would stand beside another.
+        images = any(condition.ndim == reals.ndim for condition in conditions)
+        shown_real, shown_fake = show(reals, conditions, k_real), show(fakes, conditions, k_real if images else k_fake)
         real_scores = real_features = None
         if not real:
             fake_scores, fake_features, after = apply_critic(*shown_fake, stats)
@@ -159,8 +186,8 @@ class Pair(NamedTuple):
             real_features, fake_features = jnp.split(found, 2) if features else (None, None)
         scene = Scene(
             reals, fakes, score, real_scores, fake_scores, real_features, fake_features, weights,
-            lambda x: apply_critic(x, shown_real[1], stats)[0], (shown_real[0], shown_fake[0]), self.pack, batch,
-            inputs, params, state,
+            lambda x, conditions=shown_real[1]: apply_critic(x, conditions, stats)[0], (shown_real[0], shown_fake[0]),
+            shown_real[1], self.pack, batch, inputs, params, state,
         )  # fmt: skip
         return scene, after, generator_stats
 

@@ -10,15 +10,16 @@ import jax
 import jax.numpy as jnp
 
 from gans.core import Array, Keys
+from gans.losses import per_example
 from gans.ops import random
 
-CriticFn = Callable[[Array], Array]  # [B, ...] -> scores [B]
+CriticFn = Callable[[Array], Array]  # [B, ...] -> scores [B], or maps of them, whose means count
 Penalty = Callable[[CriticFn, Array, Array, Keys], Array]
 
 
 def squared_gradient_norm(critic_fn: CriticFn, x: Array) -> Array:
     """|grad_x critic(x)|^2 per example: [B, ...] -> [B]."""
-    gradient = jax.grad(lambda x: critic_fn(x).sum())(x)
+    gradient = jax.grad(lambda x: per_example(critic_fn(x)).sum())(x)
     gradient = gradient.astype(jnp.promote_types(gradient.dtype, jnp.float32))  # a sum in bfloat16 is too coarse
     return jnp.sum(gradient.reshape(len(x), -1) ** 2, axis=1)
 

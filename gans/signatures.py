@@ -1,6 +1,7 @@
 """Files of a package and the signatures of their functions, read from their text: nothing is run."""
 
 import ast
+import functools
 import importlib
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -24,8 +25,23 @@ def files(package: str) -> dict[str, Path]:
 
 def functions(path: Path) -> dict[str, Function]:
     """The top-level functions of a file by name, in order."""
+    return {name: _signature(node) for name, node in _nodes(path).items()}
+
+
+def function(path: Path, name: str) -> Function | None:
+    """The top-level function of that name; None if the file has none."""
+    found = _nodes(path).get(name)
+    return None if found is None else _signature(found)
+
+
+def _nodes(path: Path) -> dict[str, ast.FunctionDef]:
+    return _parse(path, path.stat().st_mtime_ns)
+
+
+@functools.cache
+def _parse(path: Path, changed: int) -> dict[str, ast.FunctionDef]:
     tree = ast.parse(path.read_text(encoding='utf-8'), str(path))
-    return {node.name: _signature(node) for node in tree.body if isinstance(node, ast.FunctionDef)}
+    return {node.name: node for node in tree.body if isinstance(node, ast.FunctionDef)}
 
 
 def _signature(node: ast.FunctionDef) -> Function:

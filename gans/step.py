@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import optax
 from jax import lax
 
-from gans.core import WEIGHTS, Array, System, TrainState, Tree, Update, Weights
+from gans.core import WEIGHTS, Array, Player, System, TrainState, Tree, Update, Weights
 from gans.ops.random import example_keys
 
 Metrics = dict[str, Array]  # 'update/metric' -> scalar
@@ -38,6 +38,15 @@ def due_updates(system: System, step: int) -> tuple[str, ...]:
 def repeats(system: System) -> int:
     """Batches that one step consumes; an update with fewer repeats gets the last ones."""
     return max(update.repeats for update in system.updates)
+
+
+def descend(player: Player, grads: Tree, opt: Tree, owned: Tree, step: Array) -> tuple[Tree, Tree]:
+    """One step of a player's optimizer, at the rates after `step` train steps: (its nets, its optimizer state)."""
+    change, opt = player.tx.update(grads, opt, owned)
+    for net, rate in player.rates.items():
+        factor = rate(step)
+        change = {**change, net: jax.tree.map(lambda u, factor=factor: factor * u, change[net])}
+    return optax.apply_updates(owned, change), opt
 
 
 def make_train_step(
@@ -98,11 +107,7 @@ def make_train_step(
             grads, metrics, stats, memory = average((grads, metrics, stats, memory))
             metrics['grad_norm'] = optax.tree.norm(grads)
             owned = {net: state.params[net] for net in player.nets}
-            change, opt = player.tx.update(grads, state.opt[update.player], owned)
-            for net, rate in player.rates.items():
-                factor = rate(state.step)
-                change = {**change, net: jax.tree.map(lambda u, factor=factor: factor * u, change[net])}
-            new = optax.apply_updates(owned, change), opt
+            new = descend(player, grads, state.opt[update.player], owned, state.step)
             if update.gate is not None:
                 old, is_open = (owned, state.opt[update.player]), update.gate(state.replace(memory=memory))
                 new = jax.tree.map(lambda new, old: jnp.where(is_open, new, old), new, old)

@@ -1,7 +1,7 @@
 """Terms that any pair of generator and critic can have: `config.terms.NAME` holds the arguments of the function NAME.
 
-Each returns a `gans.parts.Term`; CRITIC lists those of the critic's loss, GENERATOR those of the generator's. A term
-that only one system has is defined in that system's file.
+Each returns a `gans.parts.Term`, whose `role` says whether it is added to the critic's loss or to the generator's. A
+term that only one system has is defined in that system's file; one of the user's own is `terms.NAME.term=FILE.py:NAME`.
 """
 
 import inspect
@@ -11,7 +11,7 @@ from typing import Any
 import jax.numpy as jnp
 from jax import lax
 
-from gans import augment, defaults, penalties
+from gans import augment, penalties, user_code
 from gans.core import Array, Aux, Keys, Spec
 from gans.errors import unknown
 from gans.ops import random
@@ -60,7 +60,7 @@ def r2(*, weight: float = 10.0, every: int = 1, through_view: bool = True) -> Te
 
 def consistency(*, spec: Spec, weight: float = 10.0, names: str = 'flip_shift', every: int = 1) -> Term:
     """Balanced consistency (bCR, Zhao 2021, 2002.04724, algorithm 1): (D(x) - D(T(x)))^2 of real and of fake examples
-    as the view shows them.
+    as the view shows them; T(x) is an example with the images that it is scored with.
 
     names: the random augmentations T, see gans/augment.py.
     """
@@ -69,8 +69,9 @@ def consistency(*, spec: Spec, weight: float = 10.0, names: str = 'flip_shift', 
     def value(scene: Scene, keys: Keys) -> tuple[Array, Aux]:
         def squared_change(scores: Array, x: Array, keys: Keys) -> Array:
             each = jnp.stack(random.split(keys, scene.pack), 1).reshape(-1)  # one key per example of a pack
-            augmented = pack_examples(augmentation(unpack_examples(x, scene.pack), each, 1.0), scene.pack)
-            return (scores - scene.bare_critic(augmented)) ** 2
+            examples = unpack_examples(x, scene.pack)
+            augmented, conditions = augment.augment_together(augmentation, examples, scene.conditions, each, 1.0)
+            return (scores - scene.bare_critic(pack_examples(augmented, scene.pack), conditions)) ** 2
 
         (real, fake), (k_real, k_fake) = scene.shown, random.split(keys, 2)
         change = squared_change(scene.real_scores, real, k_real) + squared_change(scene.fake_scores, fake, k_fake)
@@ -90,7 +91,7 @@ def lecam(*, name: str, weight: float = 0.3, decay: float = 0.99) -> Term:
         means = scene.state.memory[name]
         both = {'real': scene.real_scores, 'fake': scene.fake_scores}
         term = (both['real'] - means['fake']) ** 2 + (both['fake'] - means['real']) ** 2
-        blend = lambda side: means[side] + (1 - decay) * (lax.stop_gradient(scene.mean(both[side])) - means[side])
+        blend = lambda side: means[side] + (1 - decay) * (lax.stop_gradient(scene.average(both[side])) - means[side])
         return term, Aux(memory={name: {side: blend(side) for side in both}})
 
     return Term(value, weight, memory={name: {'real': jnp.float32(0), 'fake': jnp.float32(0)}})
@@ -107,46 +108,45 @@ def feature_matching(*, weight: float = 1.0, alone: bool = True) -> Term:
         check_batch('feature matching', len(scene.real_features))
         return jnp.sum((scene.mean(scene.real_features) - scene.mean(scene.fake_features)) ** 2), Aux()
 
-    return Term(value, weight, real=True, features=True, alone=alone)
+    return Term(value, weight, real=True, features=True, alone=alone, role='generator')
 
 
-CRITIC: dict[str, Callable[..., Term]] = {
+TERMS: dict[str, Callable[..., Term]] = {
     'wgan_gp': wgan_gp,
     'dragan': dragan,
     'r1': r1,
     'r2': r2,
     'consistency': consistency,
     'lecam': lecam,
+    'feature_matching': feature_matching,
 }
-GENERATOR: dict[str, Callable[..., Term]] = {'feature_matching': feature_matching}
 GIVEN = ('spec', 'name')  # arguments that the config does not set
 
 
-def build(
-    config: Mapping[str, Mapping[str, Any]], known: Mapping[str, Callable[..., Term]], suffix: str, spec: Spec
-) -> dict[str, Term]:
-    """Builds those terms of `config.terms` that are among the known ones.
+def build(config: Mapping[str, Mapping[str, Any]], role: str, suffix: str, spec: Spec) -> dict[str, Term]:
+    """Builds those terms of `config.terms` that are added to the loss of the critic, or of the generator.
 
     Args:
+      role: 'critic' or 'generator'.
       suffix: distinguishes the memories of several pairs.
       spec: of the examples.
 
     Raises:
       UserError: an unknown term or argument, or one that does not fit the examples.
     """
-    found, given, sections = {}, {'spec': spec}, defaults.terms()
-    for name in config:
-        if name not in sections:
-            raise unknown('term', name, sections)
-    for name in sections:  # in a fixed order: lazy terms are updates, whose random keys depend on it
-        if name not in known or name not in config:
-            continue
-        section = config[name]
-        for key in section:
-            if key not in sections[name]:
-                raise unknown(f'key of terms.{name}', key, sections[name])
-        given['name'] = f'{name}_{suffix}' if suffix else name
-        wanted = inspect.signature(known[name]).parameters
-        extra = {key: given[key] for key in GIVEN if key in wanted}
-        found[name] = known[name](**dict(section), **extra)
+    found, order = {}, [*TERMS, *sorted({*config} - {*TERMS})]
+    for name in sorted(config, key=order.index):  # a fixed order: lazy terms are updates, whose keys depend on it
+        section = dict(config[name])
+        key, own = f'terms.{name}.term', section.pop('term', None)
+        if own is None and name not in TERMS:
+            raise unknown('term', name, TERMS)
+        make = user_code.function(key, own, Term) if own else TERMS[name]
+        wanted = inspect.signature(make).parameters
+        for argument in section:
+            if argument not in wanted or argument in GIVEN:
+                raise unknown(f'key of terms.{name}', argument, wanted.keys() - {*GIVEN})
+        given = {'spec': spec, 'name': f'{name}_{suffix}' if suffix else name}
+        term = make(**section, **{argument: given[argument] for argument in GIVEN if argument in wanted})
+        if term.role == role:
+            found[name] = term
     return found

@@ -30,8 +30,7 @@ def build(config: ml_collections.ConfigDict, spec: Spec, name: str) -> View | No
         if augmentation is not None:
             keys, k_augment = random.split(keys, 2)
             p = config.augment.probability if target is None else state.memory[name]['p']
-            images = tuple(augmentation(c, k_augment, p) if c.ndim == x.ndim else c for c in conditions)
-            x, conditions = augmentation(x, k_augment, p), images
+            x, conditions = augment.augment_together(augmentation, x, conditions, k_augment, p)
         if sigma is not None:  # annealed to 0 (Sonderby 2017, 1610.04490)
             left = jnp.maximum(0.0, 1.0 - state.step / config.instance_noise.until)
             x = x + sigma * left * random.normal(keys, x.shape[1:])

@@ -20,6 +20,8 @@ if metadata.version('jaxlib').startswith('0.10.'):  # later ones do not know it
 if os.environ['JAX_PLATFORMS'] == 'cpu':
     os.environ['XLA_FLAGS'] = ' '.join([os.environ.get('XLA_FLAGS', ''), *FLAGS]).strip()
 
+os.environ.setdefault('JAX_ENABLE_COMPILATION_CACHE', 'false')  # but where a test asks for one: it costs, and hides
+
 LIMIT = 3 * 2**30  # bytes
 ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT), str(ROOT / 'experiments')]

@@ -11,7 +11,7 @@ import gans.dynamics
 import gans.systems
 from gans import config_file, defaults
 from gans.configs import flatten, override
-from gans.core import System, TrainState, Tree
+from gans.core import Net, System, TrainState, Tree
 from gans.data import load
 from gans.errors import UserError
 from gans.step import init_state
@@ -98,6 +98,11 @@ def updates_of(system: System) -> tuple[str, ...]:
 def with_statistics(experiment: Experiment) -> list[str]:
     """The nets that keep statistics: with those of batches, examples see each other."""
     return [name for name, stats in experiment.abstract().stats.items() if jax.tree.leaves(stats)]
+
+
+def sees_the_batch(net: Net) -> bool:
+    """Whether a net says that examples of a batch see each other in it; what is silent is held to the contract."""
+    return getattr(getattr(net.module, 'net', net.module), 'batchwise', False)
 
 
 def assert_close(ours: Tree, theirs: Tree, rtol: float = 1e-4, atol: float = 1e-6) -> None:

@@ -1,20 +1,23 @@
 """CAS of samples that are real images, of one image for all, and of images under wrong labels."""
 
+import json
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from gans import defaults
+from gans import configs, defaults
 from gans.core import Compute, Sampler, System, TrainState
 from gans.data import load
 from gans.data.images import hold
 from gans.evaluate import run
 from gans.evaluate.cas import cas, first
 from gans.features import classifier
+from gans.metrics.protocol import Result
 from gans.ops import random
 from gans.ops.pixels import to_float
-from gans.train import sampling
+from gans.train import sampling, setup
 from gans.train.setup import Experiment
 
 DIGITS = {'name': 'digits', 'flip': True, 'split': None}
@@ -61,6 +64,25 @@ def test_a_generator_of_real_images_of_the_class_asked_for(train) -> None:
     drawn = sampling.fixed_inputs(experiment, 800, 0)
     values = found(run.samples(experiment, state, drawn, 0), drawn['label'])
     assert values['cas/real'] > 0.9 and abs(values['cas'] - values['cas/real']) < 0.05
+
+
+@pytest.mark.parametrize('like', ['a', 'b'])
+def test_of_a_joined_set_it_is_that_of_the_part(like: str, tmp_path, monkeypatch) -> None:
+    """If it is its classes that samples are asked for in; otherwise other scores come without it."""
+    pytest.importorskip('sklearn')
+    parts = {'a': {'name': 'digits', 'split': 'train'}, 'b': {'name': 'openmoji', 'size': 16, 'num': 40}}
+    config = configs.apply_defaults({'data': {'name': 'joined', **parts}}, 'of a test')
+    inputs = lambda batch, keys: {'x': batch[like], 'label': batch['a_label']}
+    sampler = Sampler(inputs, lambda state, inputs: inputs['x'], like=like, asked={'label': 'labels'})
+    monkeypatch.setattr(setup, 'build', lambda *_: System({}, {}, (), {'samples': sampler}))
+    monkeypatch.setattr(setup, 'repeats', lambda system: 1)
+    experiment = setup.setup(config, devices=1)
+    monkeypatch.setattr(run.draw, 'restored', lambda *_: (experiment, experiment.init(), 0))
+    monkeypatch.setattr(run, 'evaluate_pairs', lambda *_: ([Result('other', 0.0, {})], []))
+    run.evaluate(config, tmp_path, run.Options(num=200, features='pixels'))
+    found = {entry['metric']: entry['value'] for entry in json.loads((tmp_path / 'evaluation.json').read_text())}
+    assert found.keys() == ({'other', 'cas', 'cas/real'} if like == 'a' else {'other'})
+    assert found.get('cas', 1) > 0.5
 
 
 def test_one_image_for_all_teaches_nothing(train) -> None:

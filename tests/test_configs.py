@@ -42,7 +42,7 @@ def of(section: str) -> dict:
 
 def sections(keys: Iterable[str]) -> set[str | None]:
     """Those of the sections that a config need not have that stand in one."""
-    return set(map(configs.section_of, keys))
+    return {configs.section_of(key, defaults.sections()) for key in keys}
 
 
 def refused(run, *args) -> str:
@@ -136,7 +136,7 @@ def test_sections_are_the_arguments_of_their_functions() -> None:
             make = getattr(importlib.import_module(f'{package.__name__}.{file.name}'), name, None)
             if file.name != 'build' and not file.name.startswith('_'):
                 found[file.name] = inspect.getfullargspec(make).kwonlydefaults or {}
-    for name, make in (terms.CRITIC | terms.GENERATOR).items():
+    for name, make in (terms.TERMS).items():
         found[f'terms.{name}'] = inspect.getfullargspec(make).kwonlydefaults
     assert {'began', 'lookahead', 'terms.lecam'} < found.keys()
     assert {name: section for name, section in found.items() if section} == defaults.sections()

@@ -16,6 +16,7 @@ from gans.configs import flatten, override
 from gans.core import Array, TrainState
 from gans.data import feed
 from gans.errors import UserError
+from gans.ops.random import example_keys
 from gans.sweep import plan
 from gans.sweep.population import population
 from gans.train import program, sampling
@@ -77,7 +78,7 @@ def test_four_devices_equal_one(name: str) -> None:
         pytest.skip('the system refuses micro-batches: its loss is no mean over pieces of a batch')
     whole = override(pieces, {'train.micro': 1}, 'of a test')
     nets = alone(name).experiment.system.nets
-    if any(getattr(net.module, 'batchwise', False) for net in nets.values()):
+    if any(map(systems.sees_the_batch, nets.values())):
         pytest.skip('examples of a batch see each other')
     spread = systems.experiment(whole if systems.with_statistics(alone(name).experiment) else pieces, devices=4)
     state, raw = program.place(spread, alone(name).states[0]), next(program.raws(spread, 0))
@@ -100,6 +101,16 @@ def test_a_restored_state_goes_on_to_the_same_bits(name: str, tmp_path) -> None:
         if jax.dtypes.issubdtype(a.dtype, jax.dtypes.prng_key):
             a, b = jax.random.key_data(a), jax.random.key_data(b)
         assert np.asarray(a).tobytes() == np.asarray(b).tobytes()
+
+
+@pytest.mark.parametrize('name', SYSTEMS)
+def test_a_loss_says_whose_optimizers_it_looks_ahead_with(name: str) -> None:
+    """It finds no others in its state: dynamics may merge them, and a run may freeze what they move."""
+    system, state = alone(name).experiment.system, alone(name).states[0]
+    batch, keys = feed.shapes(alone(name).experiment.source, 4), example_keys(jax.random.key(0), np.arange(4))
+    for update in system.updates:
+        known = state.replace(opt={player: state.opt[player] for player in update.looks_ahead})
+        jax.eval_shape(lambda params, batch: update.loss(params, known, batch, keys), state.params, batch)  # noqa: B023
 
 
 def floats(experiment: Experiment) -> tuple[str, ...]:

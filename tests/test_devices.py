@@ -1,4 +1,6 @@
-"""The whole trainer on several devices and in several processes: the same run, but for the order of sums."""
+"""The whole trainer, through two stages, on several devices and in several processes: the same run, but for the order
+of sums.
+"""
 
 import subprocess
 from pathlib import Path
@@ -27,6 +29,9 @@ def get_config(variant=''):
     config.train.sync_batch_norm = True
     config.train.update(steps=12, batch_size=16, log_every=4, sample_every=12, checkpoint_every=6)
     config.eval.update(every=6, samples=64)
+    config.stages.last = {  # from a checkpoint on, smaller batches and a wider critic
+        'begin': 6, 'train': {'batch_size': 8}, 'critic': {'widths': (24,)}
+    }
     return config
 """
 

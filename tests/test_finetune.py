@@ -184,6 +184,10 @@ def test_players_that_move_at_once_leave_frozen_layers_alone() -> None:
         ({'finetune.freeze': ('dense_0',), 'finetune.run': 'x'}, 'give NET/LAYER, NET one of generator, critic'),
         ({'finetune.freeze': ('critic/dense_0',)}, 'would freeze an untrained layer'),
         (
+            {'finetune.freeze': ('critic/dense_0',), 'system': 'unrolled', 'game': 'minimax'},
+            "in system 'unrolled', where the loss of 'generator' looks ahead as if nothing were frozen",
+        ),
+        (
             {'finetune.freeze': ('critic/dense_0',), 'finetune.run': 'x', 'finetune.nets': ('generator',)},
             'untrained layer',
         ),

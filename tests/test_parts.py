@@ -11,8 +11,8 @@ import optax
 import pytest
 
 from experiments import common
-from gans import configs, optimizers, terms, views
-from gans.core import Aux, Compute, Net, Player, Spec, System, Update
+from gans import augment, configs, optimizers, terms, views
+from gans.core import Aux, Compute, Net, Player, Spec, System, TrainState, Update
 from gans.errors import UserError
 from gans.nets.build import from_linen
 from gans.ops import random
@@ -175,6 +175,37 @@ def _first(made):
 def configs_term(through_view: bool) -> Term:
 
     return terms.r1(weight=1.0, every=1, through_view=through_view)
+
+
+class Beside(nn.Module):
+    """Images, and those that they are scored with -> sums of their products."""
+
+    compute: Compute = Compute()
+
+    @nn.compact
+    def __call__(self, x: jax.Array, beside: jax.Array, train: bool = True) -> jax.Array:
+        return self.param('w', nn.initializers.ones, ()) * (x * beside).sum((1, 2, 3))
+
+
+def test_images_beside_real_and_fake_are_shown_alike(monkeypatch: pytest.MonkeyPatch) -> None:
+    """And are augmented with them: so a critic that compares places finds no change in what is moved as a whole."""
+    rng, spec = np.random.default_rng(1), Spec((8, 8, 1))
+    image = jax.ShapeDtypeStruct((2, *spec.shape), jnp.float32)
+    critic = from_linen(Beside(), image, image)
+    batch = {name: jnp.asarray(rng.normal(size=(BATCH, *spec.shape)), jnp.float32) for name in ('real', 'source')}
+    view = views.build(config_of(**{'augment.names': 'blit'}), spec, 'augment')
+    each = Pair(spec, lambda params, stats, inputs, train: (-inputs, {}), critic, lambda batch, keys: batch['source'],
+                conditions=lambda inputs: (inputs,), view=view)  # fmt: skip
+    params, stats = critic.init(jax.random.key(0))
+    state = TrainState(0, {'critic': params}, {'critic': stats}, {}, {}, {}, jax.random.key(0))
+    scene, _, _ = each.scene(state.params, state, batch, keys())
+    for shown, scores in zip(scene.shown, (scene.real_scores, scene.fake_scores), strict=True):
+        np.testing.assert_allclose(scene.bare_critic(shown), scores, rtol=1e-5)
+    np.testing.assert_allclose(scene.fake_scores, -(scene.conditions[0] ** 2).sum((1, 2, 3)), rtol=1e-5)
+    assert not np.allclose(scene.conditions[0], batch['source'])
+    monkeypatch.setitem(augment.AUGMENTS, 'turned', lambda x, keys, p: x[:, ::-1])
+    change, _ = terms.consistency(spec=spec, names='turned').value(scene, keys())
+    np.testing.assert_allclose(change, 0, atol=1e-6)
 
 
 def test_packs_are_undone() -> None:

@@ -9,7 +9,51 @@ from absl import flags
 from test_configs import EXPERIMENTS, HEAD, read, write
 
 from experiments import common
-from gans import cli, configs
+from gans import cli, config_file, configs
+from gans.errors import UserError
+
+
+def test_experiments_by_name_and_path_from_any_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A name is of this repository wherever one stands; a path is from here, or else from there."""
+    monkeypatch.chdir(tmp_path)
+    found = {
+        ('gan_ring8', False): EXPERIMENTS / 'gan_ring8.py',
+        ('gan_ring8:smoke', False): EXPERIMENTS / 'gan_ring8.py',
+        ('experiments/gan_ring8.py:smoke', False): EXPERIMENTS / 'gan_ring8.py',
+        ('experiments/gan_ring8', False): EXPERIMENTS / 'gan_ring8.py',
+        ('experiments/sweeps/dirac.py', False): EXPERIMENTS / 'sweeps' / 'dirac.py',
+        ('dirac:smoke', True): EXPERIMENTS / 'sweeps' / 'dirac.py',
+    }
+    assert {given: config_file.find(*given) for given in found} == found
+    write(tmp_path, 'x = 1', 'experiments/gan_ring8.py')
+    write(tmp_path, 'x = 1', 'gan_ring8.py')
+    write(tmp_path, 'x = 1', 'own.py')
+    assert config_file.find('experiments/gan_ring8.py') == Path('experiments/gan_ring8.py')
+    assert config_file.find('gan_ring8.py') == Path('gan_ring8.py')
+    assert config_file.find('gan_ring8') == EXPERIMENTS / 'gan_ring8.py'
+    assert config_file.find('own') == config_file.find('own.py') == Path('own.py')
+    assert str(cli.default_workdir('dirac:smoke', True)) == 'runs/sweeps/dirac-smoke'
+    with pytest.raises(UserError) as error:
+        config_file.find('lsgan_celebA', False)
+    assert str(error.value).startswith(
+        f"unknown experiment 'lsgan_celebA': there is no file of that name in {tmp_path} or"
+    )
+    near = str(error.value).partition('nearest: ')[2].split(', ')
+    assert near[0] == 'lsgan_celeba' and len(near) == 3
+
+
+def test_a_file_of_ones_own_imports_experiments_without_this_repository_on_the_path(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import sys
+
+    path = write(tmp_path, HEAD + "def get_config():\n    return base('smoke')\n")
+    for name in [name for name in sys.modules if name.partition('.')[0] == 'experiments']:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setattr(sys, 'path', [each for each in sys.path if each != str(EXPERIMENTS.parent)])
+    before = list(sys.path)
+    assert config_file.read(str(path)).data.name == 'ring'
+    assert sys.path == before
 
 
 def test_the_home_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,6 +11,7 @@ from experiments import gan_ring8
 from experiments.sweeps import dirac
 from gans.configs import apply_defaults, override
 from gans.core import Compute, Spec
+from gans.dynamics import simultaneous
 from gans.errors import UserError
 from gans.ops.random import example_keys
 from gans.step import init_state, make_train_step
@@ -114,6 +115,14 @@ def test_micro_batches_are_the_batch():
 def test_what_has_no_meaning_is_refused(overrides, said):
     with pytest.raises(UserError, match=said):
         build(ring(**overrides), Spec((2,)), Compute())
+
+
+def test_a_gate_is_not_dropped():
+    config = ring(dynamics=None)
+    system = build(config, Spec((2,)), Compute())
+    gated = system.updates[1]._replace(gate=lambda state: state.step > 3)
+    with pytest.raises(UserError, match=r"^'generator' has a gate, but these dynamics"):
+        simultaneous.transform(system._replace(updates=(system.updates[0], gated)))
 
 
 def test_dirac_nets_refuse_images():

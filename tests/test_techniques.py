@@ -83,7 +83,9 @@ def fakes_of(system, state):
 
 def scene_of(real, fake, critic, **more):
     """A scene by hand, whose critic is that function of packs, shown as they are."""
-    return Scene(real, fake, critic, critic(real), critic(fake), bare_critic=critic, shown=(real, fake), **more)
+    return Scene(
+        real, fake, critic, critic(real), critic(fake), bare_critic=lambda x, *_: critic(x), shown=(real, fake), **more
+    )
 
 
 def softplus(x):
@@ -238,7 +240,7 @@ def test_penalties_go_through_the_view_by_default(name, through, around):
     examples = (reals()[0], -reals()[0])
     scene = Scene(*examples, lambda x: total(3 * x), bare_critic=total, shown=examples)
     for section, wanted in (({}, through), ({'through_view': False}, around)):
-        term = terms.build({name: section}, terms.CRITIC, '', Spec(SHAPE))[name]
+        term = terms.build({name: section}, 'critic', '', Spec(SHAPE))[name]
         np.testing.assert_allclose(term.value(scene, KEYS)[0], np.full(SIZE, wanted), rtol=1e-5)
 
 
@@ -461,18 +463,18 @@ def test_noise_is_normal_and_is_that_of_its_latents():
 
 def test_terms_are_built_by_name():
     """With defaults, in one order, whatever the config's; memories of several pairs bear their names."""
-    found = terms.build({'r2': {'weight': 3.0}, 'lecam': {}, 'r1': {}}, terms.CRITIC, '8', Spec(SHAPE))
+    found = terms.build({'r2': {'weight': 3.0}, 'lecam': {}, 'r1': {}}, 'critic', '8', Spec(SHAPE))
     assert [(name, term.weight, term.every) for name, term in found.items()] == [
         ('r1', 10.0, 1),
         ('r2', 3.0, 1),
         ('lecam', 0.3, 1),
     ]
     assert set(found['lecam'].memory) == {'lecam_8'}
-    assert not terms.build({'r1': {}}, terms.GENERATOR, '', Spec(SHAPE))
+    assert not terms.build({'r1': {}}, 'generator', '', Spec(SHAPE))
     with pytest.raises(UserError, match="unknown term 'wgan-gp'; did you mean 'wgan_gp'"):
-        terms.build({'wgan-gp': {}}, terms.CRITIC, '', Spec(SHAPE))
+        terms.build({'wgan-gp': {}}, 'critic', '', Spec(SHAPE))
     with pytest.raises(UserError, match=r"unknown key of terms\.r1 'wieght'; did you mean 'weight'"):
-        terms.build({'r1': {'wieght': 1.0}}, terms.CRITIC, '', Spec(SHAPE))
+        terms.build({'r1': {'wieght': 1.0}}, 'critic', '', Spec(SHAPE))
 
 
 def test_memories_on_devices(monkeypatch):

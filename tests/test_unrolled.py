@@ -161,14 +161,15 @@ def test_gradient_is_that_of_finite_differences(game, optimizer, warm, steps, mo
         np.testing.assert_allclose(directions @ ravel_pytree(grads)[0], wanted, rtol=1e-6)
 
 
-@pytest.mark.parametrize('steps, weight', [(1, 0.0), (10, 0.0), (10, 2.0)])
-def test_dirac_gan(steps, weight):
+@pytest.mark.parametrize('steps, weight, warmup', [(1, 0.0, 1), (10, 0.0, 1), (10, 2.0, 1), (10, 2.0, 4)])
+def test_dirac_gan(steps, weight, warmup):
     """f = -psi theta; after k steps psi - k h theta, so f_K = -psi theta + k h theta^2, which pulls theta to 0.
 
     R1 is in f: f = -psi theta - w psi^2 / 2, and psi_k = q^k psi - h theta (1 + q + ... + q^(k-1)) with q = 1 - h w.
+    A schedule scales h as it does in the critic's own steps.
     """
     numbers = {'game': 'wasserstein', 'unrolled.steps': steps, 'latents.size': 1, 'terms.r1.weight': weight}
-    numbers |= {'optimizer.critic': {'name': 'sgd', 'learning_rate': 0.1}}
+    numbers |= {'optimizer.critic': {'name': 'sgd', 'learning_rate': 0.1 * warmup, 'warmup': warmup}}
     system = made('dirac', (1,), **numbers, **{'generator.start': 0.7, 'critic.start': 0.3})
     loss, grads = gradient(system, first(system), jnp.zeros((8, 1)))
     q, theta = 1 - 0.1 * weight, 0.7

@@ -16,13 +16,12 @@ import ml_collections
 from gans import kinds, terms
 from gans.configs import override
 from gans.core import TrainState, Tree, Update
-from gans.cost.describe import flops
+from gans.cost.describe import flops, mean_flops, schedules
 from gans.cost.stopwatch import (
     Run,
     checkpoint_seconds,
     compilation_cache,
     compile_calls,
-    device_bytes,
     fetch_call,
     planned_bytes,
     product_run,
@@ -33,7 +32,7 @@ from gans.cost.text import format_benchmark
 from gans.data import feed
 from gans.train import lock, program, workdir
 from gans.train.leaves import size_of
-from gans.train.program import Schedule
+from gans.train.provenance import device_bytes, environment
 from gans.train.setup import Experiment, passes, setup, setup_stages
 
 PROFILED = 3  # periods of the schedule in a trace
@@ -108,7 +107,7 @@ def measure(experiment: Experiment, own: Path, traces: Path | None, effort: Effo
         state, metrics = program.place(experiment, start), jax.tree.map(jnp.zeros_like, run.metrics)
         beside = report_seconds(experiment, state, metrics, period[-1], own / 'reports', effort.rounds)
         beside['checkpoints'] = checkpoint_seconds(experiment, state, own / 'checkpoints', effort.rounds)
-    count = mean_flops(experiment, period)
+    count = mean_flops(experiment)
     for update in updates.values():
         update |= against(update['flops'], update['seconds']['median'], limit)
     train, examples = experiment.config.train, experiment.shares['repeats'] * experiment.config.train.batch_size
@@ -116,14 +115,14 @@ def measure(experiment: Experiment, own: Path, traces: Path | None, effort: Effo
         'experiment': {
             'system': experiment.config.system,
             'data': experiment.config.data.name,
-            'examples': kinds.name_of(experiment.source.spec),
+            'examples': kinds.unit_of(experiment.source.spec),
             'batch_size': train.batch_size,
             'examples_per_step': examples,
             'steps_per_call': train.steps_per_call,
             'precision': train.precision,
             'conv': experiment.compute.conv,
         },
-        **workdir.environment(),
+        **environment(),
         'compile': {
             'programs': len(set(period)),
             'trace': cold.trace,
@@ -169,7 +168,7 @@ def measure_updates(
         timing, of_terms = found[whole], None
         if without in found:
             of_terms = {
-                'names': _terms_of(experiment.config, update),
+                'names': _terms_of(experiment, update),
                 'seconds': timing.step - found[without].step,
                 'share': 1 - found[without].step / timing.step,
                 'flops': counts[whole] - counts[without],
@@ -183,20 +182,6 @@ def measure_updates(
             'terms': of_terms,
         }
     return result
-
-
-def schedules(experiment: Experiment) -> list[Schedule]:
-    """What the calls of a run do, until the same comes again."""
-    per_call = experiment.config.train.steps_per_call
-    steps = math.lcm(per_call, *(update.every for update in experiment.system.updates))
-    return [program.schedule(experiment, start) for start in range(0, steps, per_call)]
-
-
-def mean_flops(experiment: Experiment, period: Sequence[Schedule]) -> float:
-    """FLOPs of a step, on the average over a period."""
-    runs = [run for schedule in period for run in schedule]
-    counts = {due: flops(experiment, due) for due in {due for due, _ in runs}}
-    return sum(counts[due] * count for due, count in runs) / sum(count for _, count in runs)
 
 
 def spread(values: Sequence[float]) -> dict[str, Any]:
@@ -231,10 +216,11 @@ def _endless(experiment: Experiment) -> Experiment:
     return experiment._replace(config=config)
 
 
-def _terms_of(config: ml_collections.ConfigDict, update: Update) -> list[str]:
+def _terms_of(experiment: Experiment, update: Update) -> list[str]:
     """The terms of the config that are in the loss of an update: the lazy ones are updates of their own."""
-    known = terms.CRITIC if update.player.startswith('critic') else terms.GENERATOR
-    return [name for name, section in config.terms.items() if name in known and section.get('every', 1) == 1]
+    role = 'critic' if update.player.startswith('critic') else 'generator'
+    found = terms.build(experiment.config.terms, role, '', experiment.source.spec)
+    return [name for name, term in found.items() if term.every == 1]
 
 
 def _without_terms(experiment: Experiment) -> Experiment | None:

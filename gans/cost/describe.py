@@ -1,8 +1,9 @@
 """What an experiment is, before any training: `--mode=describe`."""
 
 import io
+import math
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import flax.linen as nn
 import jax
@@ -10,48 +11,47 @@ import ml_collections
 from jax.extend.core import ClosedJaxpr, Jaxpr, jaxpr_as_fun
 
 from gans.core import Net, Tree
-from gans.data.base import Source
-from gans.train import program
+from gans.cost.text import format_quantity
+from gans.errors import UserError
+from gans.train import opening, program
 from gans.train.leaves import count, size_of
-from gans.train.setup import Experiment, passes, setup_stages
+from gans.train.program import Schedule
+from gans.train.setup import Experiment, Sources, passes, setup_stages
 
 
 def describe(config: ml_collections.ConfigDict) -> str:
     """Nets as tables, parameter counts, schedule, batch, FLOPs of a step and bytes of state, as text for a terminal; of
-    each stage of a run in turn, and what it takes from the one before.
+    each stage of a run in turn, and what it takes from the one before. A set whose shape is known need not be here.
     """
-    experiments = setup_stages(config)
+    sources = Sources(outlined=True)
+    try:
+        experiments = setup_stages(config, sources=sources)
+    except UserError as error:
+        raise UserError(f'{error} ({sources.absent})' if sources.absent else str(error)) from error
     heads = ['', *(f'\n{passes(experiments, each)}\n' for each in experiments[1:])]
     return '\n'.join(head + _describe_stage(each) for head, each in zip(heads, experiments, strict=True))
 
 
 def _describe_stage(experiment: Experiment) -> str:
     config, state = experiment.config, experiment.abstract()
-    shares, train = experiment.shares, config.train
+    shares, train, parameters = experiment.shares, config.train, opening.parameters(experiment)
+    counted = f'{format_quantity(mean_flops(experiment), "FLOP")} per step'
+    if len(set(schedules(experiment))) > 1:
+        counted += f' on the average, {format_quantity(flops(experiment), "FLOP")} where all updates are due'
     lines = [
-        *(f'{name}\n{_table(net)}' for name, net in experiment.system.nets.items()),
-        f'data         {config.data.name}: {_examples(experiment.source)}',
+        *(f'{name}\n{_table(net)}{_field(net)}' for name, net in experiment.system.nets.items()),
+        f'data         {config.data.name}: {opening.examples(experiment.source)}',
         f'batch        {train.batch_size}: {shares["local"]} on each of {experiment.devices} devices '
         f'({jax.default_backend()}), in {train.micro} pieces; {shares["repeats"] * train.batch_size} examples a step',
         f'steps        {experiment.end - experiment.since:,}, {train.steps_per_call} a call, in {train.precision}',
         'schedule',
-        *(f'  {line}' for line in _schedule(experiment)),
-        'parameters',
-        *(f'  {name:<11}{count(tree):,}' for name, tree in state.params.items()),
-        f'state        {size_of(state) / 1e6:,.1f} MB (parameters, statistics, optimizers, averages)',
-        f'FLOPs        {flops(experiment):.3g} a step (XLA\'s count, all updates due)',
+        *(f'  {line}' for line in opening.schedule(experiment)),
+        f'parameters   {sum(parameters.values()):,}',
+        *(f'  {name:<10} {number:,}' for name, number in parameters.items()),
+        f'state        {format_quantity(size_of(state), "B")} (parameters, statistics, optimizers, averages)',
+        f'FLOPs        {counted} (XLA\'s count)',
     ]
     return '\n'.join(lines)
-
-
-def _examples(source: Source) -> str:
-    """How many there are, where they lie, and their shapes; of a joined set those of each part."""
-    if source.parts:
-        return '; '.join(f'{name}: {_examples(part)}' for name, part in source.parts.items())
-    kind = 'streamed from the host' if source.placement == 'streamed' else 'held on the device'
-    beside = ''.join(f', {name} {spec.shape}' for name, spec in source.spec.fields.items())
-    examples = f'{source.size:,} examples, {kind}' if source.size else 'drawn anew without end'
-    return f'{examples}, shape {source.spec.shape}{beside}'
 
 
 def _table(net: Net) -> str:
@@ -76,11 +76,22 @@ def _table(net: Net) -> str:
     for kind in kinds:
         table.add_column(kind, footer=_sizes(held.get(kind, {})))
     for path, cells in sorted(layers.items(), key=lambda layer: layer[0] != ()):  # the whole net was done last
-        own = [held.get(kind, {}).get(path[0]) if path else None for kind in kinds]
+        own = [_of_layer(held.get(kind, {}), path, layers) for kind in kinds]
         table.add_row('/'.join(path), *cells, *(_leaves(each) if each else '' for each in own))
     console = Console(file=io.StringIO(), width=110, force_terminal=sys.stdout.isatty())
     console.print(table)
     return console.file.getvalue().strip()
+
+
+def _of_layer(held: Tree, path: tuple[str, ...], layers: Mapping) -> Tree:
+    """What of a net's variables is in the row of a layer; in the whole net's row, what is in no other."""
+    return held.get(path[0]) if path else {name: leaf for name, leaf in held.items() if (name,) not in layers}
+
+
+def _field(net: Net) -> str:
+    """What one score of a critic of patches depends on, as a line."""
+    side = getattr(net.module, 'receptive_field', None)
+    return f'\nreceptive field of a score: {side} x {side} pixels' if side else ''
 
 
 def _shapes(tree: Tree) -> str:
@@ -98,15 +109,6 @@ def _sizes(tree: Tree) -> str:
     return f'{count(tree):,} ({size_of(tree):,} B)'
 
 
-def _schedule(experiment: Experiment) -> list[str]:
-    lines = []
-    for update in experiment.system.updates:
-        nets = ', '.join(experiment.system.players[update.player].nets)
-        when = 'every step' if update.every == 1 else f'every {update.every} steps'
-        lines.append(f'{update.name:<11}{update.repeats} x, {when}, moves {nets}')
-    return lines
-
-
 def flops(experiment: Experiment, due: tuple[str, ...] | None = None) -> float:
     """XLA's count of the floating point operations of one step of the whole batch, all bodies of loops as often as they
     run. `due`: the names of the updates that run in it (default: all).
@@ -115,6 +117,20 @@ def flops(experiment: Experiment, due: tuple[str, ...] | None = None) -> float:
     single = experiment._replace(axis_name=None, devices=1)
     steps, raw = program.make_steps(single), program.abstract_raw(single)
     return count_flops(jax.make_jaxpr(lambda state, raw: steps(state, raw, ((due, 1),)))(single.abstract(), raw))
+
+
+def mean_flops(experiment: Experiment) -> float:
+    """The same of a step on the average over a period of the schedule."""
+    runs = [run for schedule in schedules(experiment) for run in schedule]
+    counts = {due: flops(experiment, due) for due in {due for due, _ in runs}}
+    return sum(counts[due] * count for due, count in runs) / sum(count for _, count in runs)
+
+
+def schedules(experiment: Experiment) -> list[Schedule]:
+    """What the calls of a run do, until the same comes again."""
+    per_call = experiment.config.train.steps_per_call
+    steps = math.lcm(per_call, *(update.every for update in experiment.system.updates))
+    return [program.schedule(experiment, start) for start in range(0, steps, per_call)]
 
 
 def count_flops(jaxpr: ClosedJaxpr) -> float:

@@ -14,6 +14,7 @@ import jax.numpy as jnp
 from jax import lax
 
 from gans import memory
+from gans.compiled import settings
 from gans.core import DATA, Array, TrainState, Tree
 from gans.data import feed
 from gans.train import program
@@ -41,11 +42,7 @@ def compilation_cache(folder: Path) -> Iterator[None]:
     """Programs that are compiled meanwhile are kept in this folder, all of them, and in no other cache on disk."""
     from jax.experimental.compilation_cache import compilation_cache
 
-    wanted = {
-        'jax_compilation_cache_dir': str(folder),
-        'jax_persistent_cache_min_compile_time_secs': 0,
-        'jax_persistent_cache_min_entry_size_bytes': -1,
-    }
+    wanted = settings(folder)
     held = {name: getattr(jax.config, name) for name in wanted}
 
     def put(values: Mapping[str, Any]) -> None:
@@ -165,11 +162,6 @@ def product_run(experiment: Experiment, side: int | None = None) -> tuple[Run, f
 def planned_bytes(calls: Sequence[Any]) -> int | None:
     """Bytes on a device while the largest of compiled calls runs, as XLA plans it; None where XLA does not say."""
     return max((memory.planned_bytes(call) for call in dict.fromkeys(calls)), default=0) or None
-
-
-def device_bytes() -> int | None:
-    """The most bytes that this process has held on its first device so far; None where the device does not count."""
-    return (jax.local_devices()[0].memory_stats() or {}).get('peak_bytes_in_use')
 
 
 def report_seconds(

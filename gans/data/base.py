@@ -17,15 +17,8 @@ import jax
 import numpy as np
 
 from gans import kinds
-from gans.core import Array, Batch, Keys, Spec
+from gans.core import Array, Batch, Keys, Modes, Spec
 from gans.errors import unknown
-
-
-class Modes(NamedTuple):
-    """The truth about a mixture of Gaussians of equal weight, for counting modes."""
-
-    centers: np.ndarray  # [K, d]
-    sigma: float  # standard deviation in each direction
 
 
 class Source(NamedTuple):
@@ -50,6 +43,7 @@ class Source(NamedTuple):
     # held or streamed, flipped or cropped or not; other examples, another digest. None: drawn, the name and arguments
     # say all.
     digest: str | None = None
+    absent: str = ''  # why its examples are not here; then they are all zero, for what asks for their shape alone
     parts: Mapping[str, 'Source'] = {}  # of a joined set: by name, in its order; all are held, or streamed, or drawn
 
     @property

@@ -5,6 +5,7 @@ there (`shuffle`: each epoch is a new permutation) and which key finishes it. No
 Each part of a joined set goes by the same counter, with a permutation and keys of its own.
 """
 
+import importlib.util
 import math
 from collections.abc import Callable, Iterator
 from functools import cache
@@ -17,6 +18,7 @@ from gans import memory
 from gans.core import SAMPLES, Array, Batch, Tree
 from gans.data.base import Source, stored_shapes
 from gans.data.joined import merge, part_key
+from gans.errors import UserError
 from gans.ops.random import example_keys
 
 ROUNDS = 6  # of the permutation: with 3 neighbors correlate, with 6 all statistics are those of chance
@@ -186,6 +188,7 @@ def stream(
         threads: that read steps side by side; 0 reads in the caller's thread when it asks.
         prefetch: steps read ahead.
     """
+    check_reading(source)
     import grain
 
     read = _reader(source, key)
@@ -194,6 +197,15 @@ def stream(
     return iter(
         steps.map(lambda step: read(positions(int(step), repeats, batch, offset, local, origin))).to_iter_dataset(ahead)
     )
+
+
+def check_reading(source: Source) -> None:
+    """Raises UserError unless what reads a set ahead is there, where it is needed."""
+    if source.placement == 'streamed' and importlib.util.find_spec('grain') is None:
+        raise UserError(
+            "a set that is streamed from the host is read by Grain, which is not here: `pip install -e '.[grain]'`, or "
+            'raise data.on_device_max_mb so that it lies on the device'
+        )
 
 
 def _reader(source: Source, key: Array) -> Callable[[np.ndarray], Tree]:

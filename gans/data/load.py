@@ -7,8 +7,9 @@ from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Any
 
+from gans import user_code
 from gans.configs import drop_none
-from gans.data import digits, folder, idx, openmoji, stacked, tfds, toys
+from gans.data import digits, folder, idx, openmoji, pairs, stacked, tfds, toys
 from gans.data.base import Source, digest_of, stored_shapes
 from gans.data.images import whole
 from gans.data.joined import joined
@@ -30,16 +31,23 @@ SETS: dict[str, Callable[..., Source]] = {
     'swiss_roll': toys.swiss_roll,
     'dirac': toys.dirac,
 }
-FAMILIES: dict[str, Callable[..., Source]] = {'tfds': tfds.tfds, 'folder': folder.folder}  # of 'tfds:NAME' and so on
+FAMILIES: dict[str, Callable[..., Source]] = {  # of 'tfds:NAME' and so on
+    'tfds': tfds.tfds,
+    'folder': folder.folder,
+    'paired': pairs.paired,
+    'unpaired': pairs.unpaired,
+}
+OF_PATHS = ('folder', 'paired', 'unpaired')  # families whose names are folders
 SEEN = ('flip', 'random_crop')  # keys of any set: how training sees it
 
 
-def load(config: Mapping[str, Any]) -> Source:
+def load(config: Mapping[str, Any], outlined: bool = False) -> Source:
     """The data set that `config.data` describes.
 
     Args:
         config: a dict or ConfigDict of
-            name: of `SETS`, or 'tfds:NAME', or 'folder:PATH';
+            name: of `SETS`, or 'tfds:NAME', 'folder:PATH', 'paired:PATH', 'unpaired:PATH', or the user's own function,
+                'FILE.py:NAME';
             flip: mirror half of the examples that training sees (default False), all fields of an example together;
             random_crop: training sees random squares of that side, in pixels of 'real', all others the central ones;
             split: 'train', 'test' or 'all', as far as the set's own function does not say otherwise;
@@ -47,14 +55,16 @@ def load(config: Mapping[str, Any]) -> Source:
             on_device_max_mb: a set of at most so many MB (10^6 bytes, all fields as they are stored) lies on the
                 device, a larger one is streamed from the host (default 2000);
             and the keyword arguments of the set's own function. A value of None counts as not given.
-            Or of name='joined', on_device_max_mb of the whole, and a section of the other keys for each part.
+            Or of name='joined', on_device_max_mb of the whole, and a section of the other keys for each part. Of
+            'unpaired:PATH', the parts are 'a' and 'b', whose sections hold what is not the same for both.
+        outlined: a set that is not here, but whose shape is known, may come without its examples (`Source.absent`).
 
     Raises:
         UserError: an unknown name or key, or data that are not there.
     """
     asked = sections(config)
     max_mb = drop_none(config).get('on_device_max_mb', 2000)
-    made = {part: _of_part(part, _make, options) for part, options in asked.items()}
+    made = {part: _of_part(part, _make, options, outlined) for part, options in asked.items()}
     held = sum(_size_in_bytes(source) for source in made.values()) <= max_mb * 1e6
     parts = {part: _of_part(part, _prepare, made[part], asked[part], held) for part in made}
     return parts[''] if '' in parts else joined(**parts)
@@ -112,6 +122,8 @@ def sections(config: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
         UserError: a key of a joined set that is no part, or one of a part that is of the whole.
     """
     options = drop_none(config)
+    if options.get('name', '').startswith('unpaired:') and 'domain' not in options:
+        options = _both_sides(options)
     if options.get('name') != 'joined':
         return {'': {key: value for key, value in options.items() if key != 'on_device_max_mb'}}
     parts = {key: value for key, value in options.items() if key not in ('name', 'on_device_max_mb')}
@@ -131,6 +143,15 @@ def sections(config: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     return {part: drop_none(section) for part, section in parts.items()}
 
 
+def _both_sides(options: Mapping[str, Any]) -> dict[str, Any]:
+    """The options of an unpaired set as those of the joined one that it is."""
+    own = {part: options.get(part, {}) for part in ('a', 'b')}
+    shared = {key: value for key, value in options.items() if key not in (*own, 'on_device_max_mb')}
+    whole = {key: value for key, value in options.items() if key == 'on_device_max_mb'}
+    filled = lambda part: {**shared, 'domain': part, **own[part]} if hasattr(own[part], 'items') else own[part]
+    return {'name': 'joined', **whole, **{part: filled(part) for part in own}}
+
+
 def arguments(name: str) -> dict[str, Any]:
     """The keyword arguments of a set's function, and their defaults."""
     kinds = inspect.signature(_function(name)[0]).parameters.values()
@@ -143,7 +164,11 @@ def _function(name: str) -> tuple[Callable[..., Source], tuple[str, ...]]:
         return FAMILIES[family], (rest,)
     if name in SETS:
         return SETS[name], ()
-    raise unknown('data.name', name, [*SETS, 'joined', 'tfds:NAME', 'folder:PATH'])
+    if user_code.is_reference(name):
+        return user_code.function('data.name', name, Source), ()
+    raise unknown(
+        'data.name', name, [*SETS, 'joined', 'tfds:NAME', *(f'{family}:PATH' for family in OF_PATHS), 'FILE.py:NAME']
+    )
 
 
 @cache  # a line is said once
@@ -159,7 +184,7 @@ def _of_part(part: str, make: Callable[..., Source], *args: Any) -> Source:
         raise UserError(f'data.{part}: {error}') if part else error from None
 
 
-def _make(options: Mapping[str, Any]) -> Source:
+def _make(options: Mapping[str, Any], outlined: bool) -> Source:
     """The examples that are asked for, wherever their set's own function has put them."""
     options = {key: value for key, value in options.items() if key not in SEEN}
     name = options.pop('name', '')
@@ -171,6 +196,8 @@ def _make(options: Mapping[str, Any]) -> Source:
         if key not in known:
             raise unknown(f"key of the data set '{name}'", key, {*known, *SEEN, 'split', 'num', 'on_device_max_mb'})
     source = make(*args, **options)
+    if source.absent and not outlined:
+        raise UserError(source.absent)
     if source.arrays is not None and source.digest is None:
         source = source._replace(digest=digest_of(source.arrays))
     source = take_split(source, which)

@@ -6,7 +6,7 @@ import numpy as np
 
 from gans.data import digits, idx
 from gans.data.base import Source
-from gans.data.images import image_set
+from gans.data.images import image_set, outline
 from gans.errors import unknown
 
 SETS = {'mnist': idx.mnist, 'fashion_mnist': idx.fashion_mnist, 'digits': digits.digits}
@@ -28,8 +28,11 @@ def stacked(*, of: str = 'mnist', size: int | None = None, split: str | None = N
         raise unknown('data.of', of, SETS)
     options = {'size': size, 'split': split}
     source = SETS[of](**{key: value for key, value in options.items() if value})
-    images, labels, count = source.arrays['real'], source.arrays['label'], len(source.spec.classes)
+    count = len(source.spec.classes)
+    classes = [''.join(map(str, places)) for places in product(range(count), repeat=3)]
+    if source.absent:
+        return outline(source.absent, (*source.spec.shape[:2], 3), num, classes)
+    images, labels = source.arrays['real'], source.arrays['label']
     chosen = np.random.default_rng(0).integers(len(images), size=(num, 3))
     stacks = np.stack([images[chosen[:, channel], ..., 0] for channel in range(3)], -1)
-    classes = [''.join(map(str, places)) for places in product(range(count), repeat=3)]
     return image_set(stacks, labels[chosen] @ [count**2, count, 1], classes)

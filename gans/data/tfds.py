@@ -15,11 +15,16 @@ from gans import cache
 from gans.core import Spec
 from gans.data.base import Source, digest, finish_by_kind
 from gans.data.decode import eight_bits
-from gans.data.images import pixels, square
+from gans.data.images import outline, pixels, square
 from gans.errors import UserError
 
 SAMPLED = 1024  # records, evenly spread, whose bytes go into a set's digest: a split may have hundreds of GB
+OBJECTS = ('airplane', 'automobile', 'bird', 'cat', 'deer', 'dog', 'frog', 'horse', 'ship', 'truck')  # of CIFAR-10
 PREPARE = '`pip install tensorflow tensorflow-datasets; tfds build {} --file_format=array_record` with internet'
+
+
+class NotHereError(UserError):
+    """The set is known, and not here."""
 
 
 def tfds(
@@ -46,11 +51,13 @@ def tfds(
             builder = tensorflow_datasets.builder(name, data_dir=data_dir)
         except ImportError as error:
             advice = '`pip install tensorflow-datasets importlib_resources`'
-            raise UserError(f"'{name}' needs a package that is not here ({_line(error)}); {advice}") from None
+            raise NotHereError(f"'{name}' needs a package that is not here ({_line(error)}); {advice}") from None
         except (ValueError, OSError) as error:
             raise UserError(f"TFDS has no set '{name}' ({_line(error)}); check data.name and data.data_dir") from None
         if not builder.info.splits:
-            raise UserError(f"'{name}' is not in {builder.data_dir}; run {PREPARE.format(name)}, or set data.data_dir")
+            raise NotHereError(
+                f"'{name}' is not in {builder.data_dir}; run {PREPARE.format(name)}, or set data.data_dir"
+            )
         found = builder.info.features
         images = [key for key, feature in found.items() if isinstance(feature, features.Image)]
         if not images:
@@ -104,12 +111,20 @@ def tfds(
 
 def cifar10(*, size: int | None = None, split: str = 'train', data_dir: str | None = None) -> Source:
     """CIFAR-10 (Krizhevsky 2009): 50,000 RGB images of 32x32 to train, 10,000 to test, 10 classes; see `tfds`."""
-    return tfds('cifar10', size=size, split=split, data_dir=data_dir)
+    try:
+        return tfds('cifar10', size=size, split=split, data_dir=data_dir)
+    except NotHereError as error:
+        side = pixels(32 if size is None else size)
+        return outline(str(error), (side, side, 3), {'train': 50_000, 'test': 10_000}.get(split, 1), OBJECTS)
 
 
 def celeb_a(*, size: int = 64, split: str = 'train', crop: int = 140, data_dir: str | None = None) -> Source:
     """CelebA (Liu et al. 2015), aligned faces of 178x218: the central 140x140, resampled to 64x64; see `tfds`."""
-    return tfds('celeb_a', size=size, split=split, crop=crop, data_dir=data_dir)
+    try:
+        return tfds('celeb_a', size=size, split=split, crop=crop, data_dir=data_dir)
+    except NotHereError as error:
+        number = {'train': 162_770, 'validation': 19_867, 'test': 19_962}.get(split, 1)
+        return outline(str(error), (pixels(size), size, 3), number)
 
 
 @contextmanager

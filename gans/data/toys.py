@@ -6,8 +6,8 @@ Means, widths and scales may be traced numbers; how many modes there are is stru
 import jax.numpy as jnp
 import numpy as np
 
-from gans.core import Array, Keys, Spec
-from gans.data.base import Modes, Source
+from gans.core import Array, Keys, Modes, Spec
+from gans.data.base import Source
 from gans.errors import UserError
 from gans.ops import random
 

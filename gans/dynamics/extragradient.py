@@ -17,9 +17,7 @@ def transform(system: System) -> System:
     system = simultaneous.transform(system)
     (update,), player = system.updates, system.players['both']
     if player.rates:
-        raise UserError(
-            'learning rate schedules and warmup are not supported by dynamics=extragradient: leave them off'
-        )
+        raise UserError('learning rate schedules and warmup are not supported by these dynamics: leave them off')
     return system._replace(
         players={'both': Player(player.nets, optimizers.extragradient(player.tx))},
         updates=(update._replace(repeats=2),),

@@ -17,7 +17,8 @@ def transform(system: System) -> System:
     constants. Each net keeps the optimizer of its own player.
 
     Raises:
-      UserError: several critic steps or a lazy term, which need separate updates.
+      UserError: several critic steps, a lazy term or a gate, which need separate updates; a loss that looks ahead with
+        an optimizer, which is here a part of the only one; nets of two players.
     """
     for update in system.updates:
         if update.repeats > 1:
@@ -27,6 +28,12 @@ def transform(system: System) -> System:
         if update.every > 1:
             raise UserError(f"'{update.name}' is due every {update.every} steps, but these dynamics update all players"
                             ' simultaneously: set its `every` to 1')  # fmt: skip
+        if update.gate is not None:
+            raise UserError(f"'{update.name}' has a gate, but these dynamics update all players simultaneously: leave"
+                            ' them off')  # fmt: skip
+        if update.looks_ahead:
+            raise UserError(f"the loss of '{update.name}' looks ahead with the optimizer of '{update.looks_ahead[0]}',"
+                            ' which these dynamics merge with the others: leave them off')  # fmt: skip
 
     def losses(params: Params, state: TrainState, batch: Batch, keys: Keys) -> tuple[Array, Aux]:
         constant = lax.stop_gradient(params)

@@ -25,7 +25,7 @@ def cas(data: Mapping[str, Any], images: np.ndarray, labels: np.ndarray, common:
     test images are those of the test split (`gans.data.load.split`); where training has seen them, the stamp says so.
 
     Args:
-      data: `config.data`, of a set with labels.
+      data: `config.data`, of a set with labels; of a joined set, the section of the part that samples are like.
       images: samples, uint8 [N, H, W, C]; those beyond the number of real training images are not used.
       labels: the classes that they were asked for, int [N].
       common: what all stamps of the evaluation have in common.

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from gans.data.base import Modes
+from gans.core import Modes
 from gans.errors import UserError
 from gans.features.base import Extractor
 from gans.metrics import protocol

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from gans import user_code
 from gans.core import System
 from gans.data import load
 from gans.data.base import Source
@@ -60,7 +61,11 @@ def _describe(options: Mapping[str, Any]) -> str:
     ignored = ('name', 'split', 'flip', 'folder', 'data_dir', 'cache', 'strict')
     others = ' '.join(f'{key}={value}' for key, value in sorted(options.items()) if key not in ignored)
     name = options['name']
-    name = f'folder:{Path(name).name}' if name.startswith('folder:') else name  # without its location
+    family, _, path = name.partition(':')
+    if family in load.OF_PATHS:  # without its location
+        name = f'{family}:{Path(path).name}'
+    elif user_code.is_reference(name):
+        name = Path(name).name
     return f'{name} {others}'.strip()
 
 

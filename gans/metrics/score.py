@@ -41,7 +41,8 @@ def selection_metric(names: Mapping[str, Any]) -> str:
 class Scorer:
     """Cheap scores of samples against a data set.
 
-    floor: by metric, the score between two halves of the real images. warning: a line, or empty.
+    floor: by metric, the score between two halves of the real images. warnings: by metric, what a reader of its values
+    must know, a line.
     """
 
     def __init__(self, source: Source, real: np.ndarray, num: int, extractor: Extractor | None) -> None:
@@ -55,10 +56,11 @@ class Scorer:
           UserError: too few images for that.
         """
         self._source, self._real, self._extractor = source, real[:num], extractor
-        self.floor: dict[str, float] = {}
-        self.warning = ''
+        distinct = real[: len(real) if source.size is None else source.size]
+        one, other = halves(len(distinct), num)
+        self.floor = {SLICED: sliced_wasserstein(real[one], real[other])} if len(distinct) > 1 else {}
+        self.warnings: dict[str, str] = {}
         if extractor:
-            distinct = real[: len(real) if source.size is None else source.size]
             if len(distinct) < 4:  # two in each half
                 count = f'{len(distinct)} image{"s" * (len(distinct) > 1)}'
                 raise UserError(
@@ -68,10 +70,10 @@ class Scorer:
             first, second = halves(len(features), num)
             self._moments = moments(features[:num])
             self._name = PREFIX + protocol.frechet(extractor)
-            self.floor = {self._name: frechet(moments(features[first]), moments(features[second]))}
+            self.floor |= {self._name: frechet(moments(features[first]), moments(features[second]))}
             if is_singular(self._moments) or num <= features.shape[1]:
-                self.warning = (
-                    f'{self._name}: {self._moments.count:,} real and {num:,} generated images are too few for '
+                self.warnings[self._name] = (
+                    f'{self._moments.count:,} real and {num:,} generated images are too few for '
                     f'{features.shape[1]:,} features (singular covariances): compare with equal numbers only'
                 )
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from gans.data.base import Modes
+from gans.core import Modes
 
 
 def moments(samples: np.ndarray) -> dict[str, float]:

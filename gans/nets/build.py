@@ -12,6 +12,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
+from gans import user_code
 from gans.core import Array, Compute, Keys, Net, Spec, Tree
 from gans.errors import UserError, unknown
 from gans.ops import labels
@@ -146,7 +147,8 @@ def _make_net(
 
 
 def make_module(kind: str, config: Mapping[str, Any], role: str, **given: Any) -> nn.Module:
-    """The linen module of class `kind` (Generator, Critic, ...) in the file that `config['net']` names.
+    """The linen module of class `kind` (Generator, Critic, ...) in the file that `config['net']` names, or of the class
+    of the user's own that it names.
 
     Args:
       config: `net`, and fields of the class.
@@ -155,23 +157,34 @@ def make_module(kind: str, config: Mapping[str, Any], role: str, **given: Any) -
     """
     options = dict(config)
     name = options.pop('net', None)
-    known = files('gans.nets')
-    if name not in known:
-        raise unknown(f'{role}.net', name, known)
-    cls = getattr(importlib.import_module(f'gans.nets.{name}'), kind, None)
-    if cls is None:
-        raise UserError(f"{role}.net='{name}' has no {kind}; choose another net")
+    cls = _find(kind, name, f'{role}.net')
     fields = {field.name: field.type for field in dataclasses.fields(cls)}
+    if not given.keys() <= fields.keys():
+        lacks = ', '.join(key for key in given if key not in fields)
+        raise UserError(f"{role}.net='{name}' has no fields {lacks}, which it is to be given: see gans/nets/mlp.py")
     known = [field for field in fields if field not in ('parent', 'name', *given)]
     options = {key: tuple(value) if isinstance(value, list) else value for key, value in options.items()}
     for key, value in options.items():
         if key not in known:
             raise unknown(f"key of {role} for the net '{name}'", key, known)
-        kinds = [KINDS[kind] for kind in _alternatives(fields[key])]
-        if not any(fits(value) for _, fits in kinds):
+        kinds = [KINDS[kind] for kind in _alternatives(fields[key]) if kind in KINDS]
+        if kinds and not any(fits(value) for _, fits in kinds):
             wanted = ' or '.join(words for words, _ in kinds)
             raise UserError(f"{role}.{key}={value!r} does not fit: the net '{name}' expects {wanted}")
     return cls(**given, **options)
+
+
+def _find(kind: str, name: Any, key: str) -> type[nn.Module]:
+    """The class `kind` of a file of this package, or the user's own class, 'FILE.py:NAME'."""
+    if user_code.is_reference(name):
+        return user_code.subclass(key, name, nn.Module)
+    known = files('gans.nets')
+    if name not in known:
+        raise unknown(key, name, known)
+    cls = getattr(importlib.import_module(f'gans.nets.{name}'), kind, None)
+    if cls is None:
+        raise UserError(f"{key}='{name}' has no {kind}; choose another net")
+    return cls
 
 
 def _alternatives(kind: Any) -> tuple:

@@ -32,6 +32,7 @@ ACTIVATIONS = {
 
 PRODUCT = 'product'  # name of the layers' outputs, for `jax.checkpoint`
 NORMS = ('none', 'batch', 'layer', 'instance')
+IMAGE_NORMS = ('none', 'batch', 'instance', 'plain_instance')
 CRITIC_NORMS = (*NORMS, 'spectral')
 GENERATOR_NORMS = (*NORMS, 'virtual')
 
@@ -130,6 +131,8 @@ class Conv(_Kernel):
 class ConvTranspose(_Kernel):
     """x [B, H, W, C] -> [B, size, size, features]: the transpose of a convolution of `kernel`, `stride` and symmetric
     padding (kernel - 1) // 2 that maps `size` pixels to H, as PyTorch's ConvTranspose2d with its output padding.
+
+    size: pixels of the result's sides; 0: `stride` times those of x, whose height and width may differ then.
     """
 
     kernel: int = 4
@@ -140,7 +143,8 @@ class ConvTranspose(_Kernel):
     def __call__(self, x: Array, train: bool = True) -> Array:
         kernel, bias = self.make_parameters((self.kernel, self.kernel, x.shape[-1], self.features), train)
         low = self.kernel - 1 - (self.kernel - 1) // 2
-        pads = [(low, self.size - ((n - 1) * self.stride + 1) + self.kernel - 1 - low) for n in x.shape[1:3]]
+        sizes = [(n, self.size or n * self.stride) for n in x.shape[1:3]]
+        pads = [(low, size - ((n - 1) * self.stride + 1) + self.kernel - 1 - low) for n, size in sizes]
         x = conv_transpose(x.astype(self.compute.dtype), kernel, self.stride, pads, form=self.compute.conv) + bias
         return checkpoint_name(x, PRODUCT)
 
@@ -158,9 +162,9 @@ def norm(
     """A normalization layer `name` of the calling module; x [B, d] or [B, H, W, C].
 
     'none' (and 'spectral', which applies to kernels) returns x unchanged. Batch norm has momentum 0.9 (0.1 in PyTorch's
-    convention) and epsilon 1e-5. Its scales are initialized from N(1, scale_std^2), as in DCGAN's code, or to 1 for
-    None. With a label, one-hot [B, K], scales and shifts are per class (conditional batch norm, Dumoulin 2017,
-    1610.07629).
+    convention) and epsilon 1e-5. Scales of batch and instance norm are initialized from N(1, scale_std^2), as in
+    DCGAN's code, or to 1 for None. 'plain_instance' has neither scales nor shifts, as PyTorch's instance norm. With a
+    label, one-hot [B, K], scales and shifts are per class (conditional batch norm, Dumoulin 2017, 1610.07629).
     """
     if label is not None and kind != 'batch':
         raise UserError(f"generator.condition='norm' needs generator.norm='batch', not '{kind}'")
@@ -191,9 +195,10 @@ def norm(
     if kind == 'layer':  # over a whole example, with a scale and a shift per channel
         _check_moments(kind, x.shape[1:])
         return nn.LayerNorm(1e-5, compute.dtype, reduction_axes=tuple(range(1, x.ndim)), name=name)(x)
-    if kind == 'instance' and x.ndim == 4:
+    if kind in ('instance', 'plain_instance') and x.ndim == 4:
         _check_moments(kind, x.shape[1:3])
-        return nn.InstanceNorm(epsilon=1e-5, dtype=compute.dtype, name=name)(x)
+        affine = {'use_scale': kind == 'instance', 'use_bias': kind == 'instance', 'scale_init': scale}
+        return nn.InstanceNorm(epsilon=1e-5, dtype=compute.dtype, name=name, **affine)(x)
     if kind in ('none', 'spectral'):
         return x
     raise unknown(f'norm of a {x.ndim}-D activation', kind, ['none', 'batch', 'layer', 'instance (images only)'])

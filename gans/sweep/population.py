@@ -77,6 +77,7 @@ def population(members: Sequence[Experiment], numbers: dict[str, np.ndarray]) ->
     """
     first, count = members[0], len(members)
     devices = jax.local_devices()[:count]
+    feed.check_reading(first.source)  # before anything is compiled
     streamed = first.source.placement == 'streamed'
     # On CPU, a device trains a few at a time, whose states fit into its cache, through all steps of a call.
     blocks = -(-count // (len(devices) * WIDTH)) if jax.default_backend() == 'cpu' else 1
@@ -137,6 +138,12 @@ def population(members: Sequence[Experiment], numbers: dict[str, np.ndarray]) ->
         chunks = [sample(state, shared, cut(start)) for start in range(0, num, CHUNK)]
         return lambda: np.concatenate([merge(chunk) for chunk in chunks], axis=1)
 
+    scores_of = pmap(jax.vmap(lambda state, numbers, x: sampling.judge(overlay(first, numbers), state, x)))
+
+    def judge(state: TrainState, examples: np.ndarray) -> Callable[[], np.ndarray]:
+        scores = scores_of(state, shared, share(examples))
+        return lambda: merge(scores)
+
     return Program(
         members=tuple(members),
         init=init,
@@ -147,6 +154,7 @@ def population(members: Sequence[Experiment], numbers: dict[str, np.ndarray]) ->
         raws=raws,
         metrics=merge,
         samples=samples,
+        judge=judge,
     )
 
 

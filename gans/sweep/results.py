@@ -9,11 +9,13 @@ import csv
 import io
 import json
 import shlex
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from gans import defaults, user_code
 from gans.configs import flatten, section_of
 from gans.errors import UserError
 from gans.metrics.protocol import Protocol
@@ -159,7 +161,8 @@ def _rows(folder: Path, head: dict[str, Any], sweep: str, many: bool) -> tuple[R
     # A row without a run has the settings of the base, which others do not override, with its own overrides.
     # A section that a row's overrides turn on, such as `terms.r1`, counts as overridden as a whole: its other keys are
     # those of a row that turns it on too.
-    place = lambda key: section_of(key) or key
+    sections = _sections(rows)
+    place = lambda key: section_of(key, sections) or key
     own = {row.name: {place(key) for key in row.overrides} for row in rows}
     known = {row.name: [(place(key), key, value) for key, value in row.settings.items()] for row in rows}
     base = {key: value for name, held in known.items() for at, key, value in held if at not in own[name]}
@@ -168,9 +171,16 @@ def _rows(folder: Path, head: dict[str, Any], sweep: str, many: bool) -> tuple[R
         for at, key, value in held:
             if at in own[name]:
                 added[at].setdefault(key, value)
-    turned_on = lambda row: [at for at in own[row.name] if section_of(at) and row.overrides.get(at, at) is not None]
+    turned_on = lambda row: [at for at in own[row.name] if at in sections and row.overrides.get(at, at) is not None]
     guess = lambda row: {key: value for at in turned_on(row) for key, value in added[at].items()}
     return tuple(row if row.settings else row._replace(settings=base | guess(row) | row.overrides) for row in rows)
+
+
+def _sections(rows: Sequence[Row]) -> set[str]:
+    """The optional sections of the rows' configs, by dotted name: those of the user's own terms and systems, too."""
+    settings = [row.settings | row.overrides for row in rows]
+    terms = {'.'.join(key.split('.')[:2]) for held in settings for key in held if key.startswith('terms.')}
+    return {*defaults.sections(), *terms, *(user_code.title(held.get('system', 'gan')) for held in settings)}
 
 
 def _run(folder: Path, seed: int) -> Run:

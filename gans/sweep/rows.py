@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import ml_collections
 
-from gans import config_file, configs, ranges
+from gans import config_file, configs, ranges, user_code
 from gans.errors import UserError
 
 
@@ -66,6 +66,7 @@ def load(path: Path, base: ml_collections.ConfigDict) -> Sweep:
             raise UserError(f"{path}: two rows are named '{name}': names must be distinct")
         if 'seed' in overrides:
             raise UserError(f"{path}: row '{name}' sets the seed, which all rows share: use --seeds and --config.seed")
+        overrides = user_code.anchor(overrides, path.parent)
         rows[name] = Row(name, overrides, configs.override(base, overrides, f"of row '{name}'"))
 
     if not callable(getattr(module, 'sweep', None)):

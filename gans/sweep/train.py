@@ -27,7 +27,7 @@ from gans.train import graft, lock, workdir
 from gans.train.checkpoints import Checkpoints, Restored
 from gans.train.loop import drive, raise_if_stopped
 from gans.train.report import NotFinite, Reporter
-from gans.train.setup import Experiment, all_data, passes
+from gans.train.setup import Experiment, all_data, looks, passes
 from gans.train.signals import Signals
 from gans.train.stages import at, stages
 
@@ -81,9 +81,8 @@ def _train(group: Group, folder: Path, sources: Sources, clock: Clock) -> None:
     checkpoints = Checkpoints(place / 'checkpoints', keep=1)
     restored = checkpoints.restore(_template(runs[0], len(members)))
     for member, run in zip(members, runs, strict=True):
-        workdir.claim(
-            folder / member.folder, member.config, all_data([each.source for each in run]), restored and restored.step
-        )
+        data = all_data([each.source for each in run])
+        workdir.claim(folder / member.folder, member.config, data, restored and restored.step, looks(run))
     workdir.write_json(workdir.make_folder(place) / 'members.json', who)
     if not restored:
         runs[0] = runs[0][0].begin(), *runs[0][1:]

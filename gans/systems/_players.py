@@ -102,7 +102,8 @@ def two_players(
         memory |= replay.memory(config, pair)
         for term in (*pair.critic_terms.values(), *pair.generator_terms.values()):
             memory |= term.memory
-    return System(nets=dict(nets), players=players, updates=tuple(updates), memory=memory, **given)
+    critic = pairs[0].judge() if len(pairs) == 1 else None
+    return System(nets=dict(nets), players=players, updates=tuple(updates), memory=memory, critic=critic, **given)
 
 
 def _terms(pair: Pair, role: str) -> Mapping[str, Term]:
@@ -128,8 +129,7 @@ def _sum(of: Mapping[str, Loss]) -> Loss:
 def _equip(config: ml_collections.ConfigDict, pair: Pair) -> Pair:
     """The pair with the terms, view and replay of the config."""
     own = {role: getattr(pair, f'{role}_terms') for role in ('critic', 'generator')}
-    known = {'critic': terms.CRITIC, 'generator': terms.GENERATOR}
-    more = {role: terms.build(config.terms, known[role], pair.name, pair.spec) for role in own}
+    more = {role: terms.build(config.terms, role, pair.name, pair.spec) for role in own}
     if config.top_k.share is not None and any(term.alone for term in more['generator'].values()):
         raise UserError(f'top_k.share={config.top_k.share} has no meaning with terms.feature_matching.alone, which'
                         ' replaces the game of the generator: turn one of them off')  # fmt: skip
@@ -154,7 +154,7 @@ def _critic_loss(config: ml_collections.ConfigDict, pair: Pair, game: Term) -> L
             flipped = losses.flip(k_flip[:: pair.pack], config.flip_targets, scene.real_scores, scene.fake_scores)
             played = scene._replace(real_scores=flipped[0], fake_scores=flipped[1])
         value, more = game.value(played, k_terms[:: pair.pack])
-        value, more = add_terms(scene.mean(value), more, now, scene, k_terms[:: pair.pack])
+        value, more = add_terms(scene.average(value), more, now, scene, k_terms[:: pair.pack])
         learned = Aux() if pair.view is None else pair.view.learn(state, scene.real_scores)
         pool = replay.update(config, pair, params, state)
         return value, join(aux, more, Aux(stats={pair.qualify('critic'): stats}), learned, pool)
@@ -174,10 +174,11 @@ def _generator_loss(config: ml_collections.ConfigDict, pair: Pair, game: Term) -
         if not alone:
             played = scene
             if config.top_k.share is not None:
-                best = losses.top_k(scene.fake_scores, config.top_k.share, state.step, config.top_k.until)
+                scores = losses.per_example(scene.fake_scores)
+                best = losses.top_k(scores, config.top_k.share, state.step, config.top_k.until)
                 played = scene._replace(weights=best if scene.weights is None else best * scene.weights)
             values, more = game.value(played, keys[:: pair.pack])
-            value = played.mean(values)
+            value = played.average(values)
         value, more = add_terms(value, more, now, scene, keys[:: pair.pack], game=not alone)
         return value, join(more, Aux(stats=stats))
 
@@ -192,7 +193,7 @@ def _lazy_loss(pair: Pair, role: str, name: str) -> Loss:
         k_scene, k_term = random.split(keys, 2)
         scene, _, _ = pair.scene(params, state, batch, k_scene, past=past, features=term.features)
         value, aux = term.value(scene, k_term[:: pair.pack])
-        return term.weight * term.every * scene.mean(value), aux
+        return term.weight * term.every * scene.average(value), aux
 
     return loss
 
@@ -204,7 +205,7 @@ def add_terms(
     found = [aux, Aux({'game': loss} if now and game else {})]
     for name, term in now.items():
         value, more = term.value(scene, random.fold(keys, name))  # adding a term changes the draws of no other
-        value = scene.mean(value)
+        value = scene.average(value)
         loss += term.weight * value
         found += [Aux({name: value}), more]
     return loss, join(*found)

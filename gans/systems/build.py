@@ -1,13 +1,16 @@
-"""From a config to a system: `config.system` names a file of this package, `config.dynamics` some of gans/dynamics/."""
+"""From a config to a system: `config.system` names a file of this package, `config.dynamics` some of gans/dynamics/.
+
+A system of the user's own is a function like `build` here: `config.system='FILE.py:NAME'`, with the section NAME.
+"""
 
 import importlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from types import ModuleType
 from typing import Any
 
 import ml_collections
 
-from gans import defaults
+from gans import defaults, user_code
 from gans.core import Compute, Spec, System
 from gans.errors import UserError, unknown
 from gans.signatures import files
@@ -26,19 +29,26 @@ def build(config: ml_collections.ConfigDict, spec: Spec, compute: Compute) -> Sy
       UserError: an unknown name, a section that nothing reads, and what the systems raise.
     """
     dynamics = config.dynamics.split(',') if config.dynamics else []
-    system = _find('system', config.system)
+    make = _find_system(config.system)
     transforms = {name: _find('dynamics', name) for name in dynamics}
     for section, moved in defaults.MOVED.items():
         if section in config:
             raise UserError(f'there is no key {section} any more: it is {moved} now')
-    for section in defaults.systems():
-        if section in config and section not in (config.system, *dynamics):
+    for section in {*config} - {*defaults.get_config()}:
+        if section not in (user_code.title(config.system), *dynamics):
             raise UserError(f"the section {section} has no meaning in system '{config.system}': leave it off, or set"
                             ' system or dynamics')  # fmt: skip
-    result = system.build(config, spec, compute, **_section(config, config.system))
+    result = make(config, spec, compute, **_section(config, user_code.title(config.system)))
     for name in dynamics:
-        result = transforms[name].transform(result, **_section(config, name))
+        try:
+            result = transforms[name].transform(result, **_section(config, name))
+        except UserError as error:
+            raise UserError(f"dynamics={name} of system '{config.system}': {error}") from None
     return result
+
+
+def _find_system(name: str) -> Callable[..., System]:
+    return user_code.function('system', name, System) if user_code.is_reference(name) else _find('system', name).build
 
 
 def _find(kind: str, name: str) -> ModuleType:

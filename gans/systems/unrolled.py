@@ -13,12 +13,12 @@ from collections.abc import Callable
 import jax
 import jax.numpy as jnp
 import ml_collections
-import optax
 from jax import lax
 
 from gans import terms
 from gans.core import Array, Aux, Batch, Compute, Keys, Params, Player, Spec, System, TrainState, Tree, Update
 from gans.errors import UserError
+from gans.step import descend
 from gans.systems import gan
 
 ZERO_SUM = ('minimax', 'wasserstein')
@@ -35,7 +35,7 @@ def build(config: ml_collections.ConfigDict, spec: Spec, compute: Compute, *, st
 
     Raises:
       UserError: a game that is not zero-sum; a lazy term; terms of the generator's loss; micro-batches, each of which
-        would unroll a critic of its own; dynamics that merge the critic's optimizer with the generator's.
+        would unroll a critic of its own.
     """
     system = gan.build(config, spec, compute)
     if steps == 0:
@@ -50,15 +50,11 @@ def build(config: ml_collections.ConfigDict, spec: Spec, compute: Compute, *, st
     if config.train.micro > 1:
         raise UserError(f"train.micro={config.train.micro} has no meaning in system 'unrolled': set it to 1, and"
                         ' train.batch_size to what fits')  # fmt: skip
-    own = {f'terms.{name}': section for name, section in config.terms.items() if name in terms.GENERATOR}
+    own = {f'terms.{name}': config.terms[name] for name in terms.build(config.terms, 'generator', '', spec)}
     for key, value in {**own, 'top_k.share': config.top_k.share}.items():
         if value is not None:
             raise UserError(f"{key} has no meaning in system 'unrolled', whose generator minimizes minus the critic's"
                             ' loss: leave it off')  # fmt: skip
-    joint = sorted({'simultaneous', 'extragradient', 'consensus'} & {*(config.dynamics or '').split(',')})
-    if joint:
-        raise UserError(f"dynamics={joint[0]} has no meaning in system 'unrolled', which looks ahead with the critic's"
-                        ' own optimizer: leave it off, or set unrolled.steps to 0')  # fmt: skip
     critic, generator = system.updates
     ahead = look_ahead(critic, system.players[critic.player], steps)
 
@@ -67,7 +63,7 @@ def build(config: ml_collections.ConfigDict, spec: Spec, compute: Compute, *, st
         _, aux = generator.loss(params, state, batch, keys)  # only for the statistics of the generator's net
         return -loss, Aux(stats=aux.stats)
 
-    return system._replace(updates=(critic, generator._replace(loss=generator_loss)))
+    return system._replace(updates=(critic, generator._replace(loss=generator_loss, looks_ahead=(critic.player,))))
 
 
 def look_ahead(update: Update, player: Player, steps: int) -> Callable[..., tuple[dict[str, Tree], TrainState]]:
@@ -82,8 +78,8 @@ def look_ahead(update: Update, player: Player, steps: int) -> Callable[..., tupl
             owned, opt, stats = carry
             loss = lambda owned: update.loss({**params, **owned}, state.replace(stats=stats), batch, keys)
             grads, aux = jax.grad(loss, has_aux=True)(owned)
-            change, opt = player.tx.update(grads, opt, owned)
-            return (optax.apply_updates(owned, change), opt, {**stats, **aux.stats}), None
+            owned, opt = descend(player, grads, opt, owned, state.step)
+            return (owned, opt, {**stats, **aux.stats}), None
 
         owned = {net: params[net] for net in player.nets}
         start = (owned, jax.tree.map(_off_zero, state.opt[update.player]), state.stats)

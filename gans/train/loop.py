@@ -11,17 +11,20 @@ import jax
 import ml_collections
 import numpy as np
 
+from gans import kinds
 from gans.configs import flatten, of_any_set, of_stage
 from gans.core import TrainState
 from gans.data.base import Source, digest
 from gans.errors import Stopped, UserError
-from gans.train import lock, workdir
+from gans.train import lock, opening, workdir
 from gans.train.checkpoints import Checkpoints, Restored
-from gans.train.logs import curves
+from gans.train.curves import curves
+from gans.train.film import film
 from gans.train.program import Program, ahead, schedule, solo
 from gans.train.progress import Progress
+from gans.train.provenance import launch
 from gans.train.report import NotFinite, Reporter
-from gans.train.setup import Experiment, all_data, check_later, passes, setup_stages
+from gans.train.setup import Experiment, all_data, check_later, looks, passes, setup_stages
 from gans.train.signals import Signals
 from gans.train.stages import at
 
@@ -53,13 +56,15 @@ def train(config: ml_collections.ConfigDict, folder: Path) -> dict[str, Any]:
         restored = checkpoints.restore(lambda step: at(experiments, step).abstract())
         done, before = (restored.step, restored.notes['seconds']) if restored else (0, 0.0)
         check_later(experiments, done)
-        _first(lambda: workdir.claim(folder, config, data, restored and done))
+        _first(lambda: workdir.claim(folder, config, data, restored and done, looks(experiments)))
         seconds = lambda: before + time.monotonic() - began
         if primary:
             workdir.say(f'{folder}: ' + (f'going on from step {done:,}' if restored else 'a new run'))
         if done < config.train.steps:
             if primary:
                 workdir.reopen(folder, done)
+                for line in opening.describe(experiments, done):
+                    workdir.say(line)
             with contextlib.closing(checkpoints), Signals() as signals:
                 for stage in experiments:
                     if restored is None or restored.step < stage.end:
@@ -67,8 +72,10 @@ def train(config: ml_collections.ConfigDict, folder: Path) -> dict[str, Any]:
         if not primary:
             return {}
         if not (folder / 'curves.png').exists():
-            curves(folder / 'metrics.csv', folder / 'curves.png')
-        return workdir.summarize(folder, config, seconds())
+            film(folder)
+            curves(folder)
+        headline = experiments[-1].system.headline
+        return workdir.summarize(folder, config, seconds(), **({'headline': headline} if headline else {}))
 
 
 def _train(
@@ -87,6 +94,8 @@ def _train(
     done, last = restored.step if restored else 0, experiments[-1]
     program = solo(stage)
     program = program._replace(call=ahead(stage, program.call, done))
+    if jax.process_index() == 0:
+        program = program._replace(call=opening.timed(stage, program.call))
     if restored and done == stage.since:
         if jax.process_index() == 0:
             workdir.say(f'{folder}: {passes(experiments, stage)}')
@@ -164,22 +173,25 @@ def drive(
     Returns the signal, if there was one, and the step that was saved; and the state of that step, on the host. Raises
     NotFinite when no member goes on.
     """
-    experiment, first = program.members[0], done
+    experiment, seen = program.members[0], set()  # schedules whose programs are compiled
     train, raws = experiment.config.train, program.raws(done)
     examples = experiment.shares['repeats'] * train.batch_size * len(program.members)
     # On CPU, collectives of many calls in flight can deadlock.
     block = jax.default_backend() == 'cpu' and experiment.axis_name is not None
-    with Progress(done, train.steps, examples, quiet=reporter is None) as progress:
+    launch()  # before files change
+    unit = kinds.unit_of(experiment.source.spec)
+    with Progress(done, train.steps, examples, unit, quiet=reporter is None) as progress:
         if reporter and not done:
             reporter.begin(state)
         while True:
             due = schedule(experiment, done)
             state, metrics = program.call(state, next(raws), due)
-            if block or done == first:
-                jax.block_until_ready(metrics)
-            if done == first:
-                progress.restart()  # what came before was compiling
             done += train.steps_per_call
+            if block or due not in seen:
+                jax.block_until_ready(metrics)
+            if due not in seen:
+                seen.add(due)
+                progress.restart(done)  # what came before was compiling
             progress.advance(train.steps_per_call)
             if reporter:
                 reporter.report(done, due, metrics, state, progress)

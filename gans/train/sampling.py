@@ -8,18 +8,21 @@ the image that it translates, is given held-out examples, and compared with them
 from collections import UserDict
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from gans import kinds, memory, pictures
+from gans import kinds, memory, pictures, plots
 from gans.core import SAMPLES, Array, Batch, Sampler, Spec, System, TrainState, Tree
 from gans.data import feed, load
 from gans.data.base import Source
+from gans.data.joined import field_name
+from gans.errors import UserError
 from gans.metrics import protocol
 from gans.metrics.protocol import Protocol
+from gans.metrics.score import PREFIX, selection_metric
 from gans.ops.random import example_keys
 from gans.train.setup import Experiment
 
@@ -75,6 +78,8 @@ class Truth(NamedTuple):
     source: Source
     like: str  # the field of them
     split: str | None  # of the data, where it is not the one that is trained on
+    data: Mapping[str, Any]  # what `config.data` says of them: of a joined set that of their part
+    labeled: bool  # whether samples are asked for in their classes, not in those of another part
 
     def most(self, num: int) -> int:
         """`num` samples, or as many as there are held-out examples to make them from."""
@@ -82,16 +87,22 @@ class Truth(NamedTuple):
 
     def examples(self, num: int) -> np.ndarray:
         """The first `num` of them in a fixed order, the same for all seeds."""
-        return feed.examples(self.source, num, feed.fixed_key())[self.like]
+        return self.batch(num)[self.like]
+
+    def batch(self, num: int) -> dict[str, np.ndarray]:
+        """The same with all fields, and labels where there are some."""
+        return feed.examples(self.source, num, feed.fixed_key())
 
 
 def truth(experiment: Experiment) -> Truth:
     """What the main sampler is compared with: held-out examples if it is given some of their fields."""
     like, split = main_sampler(experiment.system).like, 'test' if is_given_examples(experiment) else None
-    source = load.split(experiment.config.data, split) if split else experiment.source
+    source = experiment.held_out() if split else experiment.source
+    data, read = experiment.config.data, fields_read(main_sampler(experiment.system), source)
     if like in source.parts:
-        return Truth(source.parts[like], 'real', split)
-    return Truth(source._replace(spec=sampled_spec(experiment)), like, split)
+        return Truth(source.parts[like], 'real', split, data[like], field_name(like, 'label') in read)
+    spec = sampled_spec(experiment)
+    return Truth(source._replace(spec=spec), like, split, data, bool(spec.classes) and 'label' in read)
 
 
 def protocol_of(experiment: Experiment, truth: Truth) -> Protocol:
@@ -148,7 +159,7 @@ def batch_of(
     if images is not None:
         batch = {name: array[:num] for name, array in images.items()}
     elif read - {'label'}:
-        found = feed.examples(load.split(experiment.config.data, 'test'), num, feed.fixed_key())
+        found = feed.examples(experiment.held_out(), num, feed.fixed_key())
         batch = {name: found[name] for name in read}
     elif read and wanted == 'as_data':
         batch = {'label': feed.examples(experiment.source, num, feed.fixed_key())['label']}
@@ -186,35 +197,61 @@ def fixed_inputs(
     return memory.fetch(memory.run(draw, (batch,), what, lower))
 
 
-def columns(experiment: Experiment) -> int | None:
-    """Of a picture of samples: the number of classes, if the system is given classes in turn and they are few."""
-    classes = len(experiment.source.spec.classes)
+def class_names(experiment: Experiment) -> tuple[str, ...]:
+    """What the columns of a grid of samples are: classes, if the system is given them in turn and they are few."""
+    names = experiment.source.spec.classes if kinds.is_image(sampled_spec(experiment)) else ()
     in_turn = asks_for_classes(experiment.system) and experiment.config.eval.classes == 'in_turn'
-    return classes if in_turn and not is_given_examples(experiment) and classes <= COLUMNS else None
+    return names if in_turn and not is_given_examples(experiment) and len(names) <= COLUMNS else ()
 
 
 def asks_for_classes(system: System) -> bool:
     return 'label' in main_sampler(system).asked
 
 
+def words(step: int, seed: int, scores: Mapping[str, float] = {}) -> str:
+    """'step 4,000, seed 0, fd_pixels 2.13': what samples are of, with the score that decides."""
+    name = selection_metric(scores)
+    told = f', {name.removeprefix(PREFIX)} {scores[name]:.3g}' if name in scores else ''
+    return f'step {step:,}, seed {seed}{told}'
+
+
+def judge(experiment: Experiment, state: TrainState, examples: Array) -> Array:
+    """The scores [N] of examples by the critic, where there is one of single examples; pure."""
+    return experiment.system.critic(use_averages(state), examples)
+
+
+def places_to_judge(experiment: Experiment, real: np.ndarray) -> np.ndarray | None:
+    """Where the critic's scores are drawn, [G, d], in pictures of points whose axes `real` fixes; None: nowhere."""
+    is_plot = kinds.name_of(sampled_spec(experiment)) == 'points' and experiment.system.critic is not None
+    places = plots.lattice(real) if is_plot else None
+    if places is not None:
+        try:
+            jax.eval_shape(partial(judge, experiment), experiment.abstract(), places)
+        except UserError:  # it is told labels: there is a surface for each class
+            return None
+    return places
+
+
 def picture(
     experiment: Experiment,
     samples: np.ndarray,
-    real: np.ndarray | None,
+    beside: plots.Beside,
+    caption: pictures.Caption,
     batch: Mapping[str, np.ndarray] | None = None,
-    columns: int | None = None,
-) -> np.ndarray:
-    """A picture of the main sampler's samples, uint8 [h, w, 3]: between the images that they were made from and, where
-    examples are pairs, the real ones that they should look like; otherwise by themselves, points over real ones.
+) -> pictures.Picture:
+    """A picture of the main sampler's samples: between the images that they were made from and, where examples are
+    pairs, the real ones that they should look like; otherwise by themselves, points over the truth.
 
     Args:
       samples: [N, *shape].
-      real: [M, *shape] or None.
+      beside: the real examples, [M, *shape] or None; and of points what is known beside them.
       batch: the examples that the sampler was given, leaves [N, ...].
     """
-    spec, kind = experiment.source.spec, kinds.kind_of(sampled_spec(experiment))
-    images = [x for name, x in (batch or {}).items() if name in spec.fields and kinds.is_image(spec.fields[name])]
+    spec, kind, given = experiment.source.spec, kinds.kind_of(sampled_spec(experiment)), batch or {}
+    images = {name: x for name, x in given.items() if name in spec.fields and kinds.is_image(spec.fields[name])}
     if not images:
-        return kind.draw(samples, real, columns)
-    paired = [real[: len(samples)]] if real is not None and not experiment.source.parts else []
-    return pictures.side_by_side([*images, samples, *paired])
+        return kind.draw(samples, caption, beside)
+    images['sample'] = samples
+    if beside.real is not None and not experiment.source.parts:
+        images['real'] = beside.real[: len(samples)]
+    return pictures.side_by_side(images, caption.title)

@@ -1,8 +1,7 @@
 """From a config to an experiment that can run: everything is checked here, before anything is compiled."""
 
 import contextlib
-import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -10,10 +9,10 @@ import jax.numpy as jnp
 import ml_collections
 
 from gans import memory, optimizers, ranges
-from gans.configs import flatten
 from gans.core import Compute, Player, Spec, System, TrainState
-from gans.data import feed, load
+from gans.data import blank, feed
 from gans.data.base import Source, digest
+from gans.data.sources import Sources
 from gans.errors import UserError, unknown
 from gans.features import load as features
 from gans.ops.conv import FORMS
@@ -41,6 +40,7 @@ class Experiment(NamedTuple):
     stage: str = ''  # its name; the first one has none
     since: int = 0  # steps of the stages before
     seen: int = 0  # examples that they have taken
+    sources: Sources | None = None  # where other splits of its data come from
 
     @property
     def shares(self) -> dict[str, int]:
@@ -53,6 +53,10 @@ class Experiment(NamedTuple):
     def end(self) -> int:
         """The step after which it is over."""
         return self.config.train.steps
+
+    def held_out(self) -> Source:
+        """The examples that are held out from training; UserError if there are none."""
+        return (self.sources or Sources()).of(self.config, 'test')
 
     def begin(self) -> 'Experiment':
         """To be trained from step 0: its nets begin where `config.finetune` says. Raises UserError if they cannot."""
@@ -77,19 +81,6 @@ class Experiment(NamedTuple):
         return jax.eval_shape(lambda: init_state(self.system, jax.random.key(0)))
 
 
-class Sources:
-    """Data sets by their configs, so that runs and stages that train on the same share one."""
-
-    def __init__(self) -> None:
-        self._held: dict[str, Source] = {}
-
-    def of(self, config: ml_collections.ConfigDict) -> Source:
-        key = json.dumps(flatten(config.data), sort_keys=True)
-        if key not in self._held:
-            self._held[key] = load.load(config.data)
-        return self._held[key]
-
-
 def setup(
     config: ml_collections.ConfigDict,
     devices: int | None = None,
@@ -104,7 +95,7 @@ def setup(
       mapped: the experiment will be one of many that are mapped over (`gans/sweep/population.py`).
     """
     (stage,) = stages(config)
-    return _number_examples([_build(stage, devices, lambda config: source or load.load(config.data), mapped)])[0]
+    return _number_examples([_build(stage, devices, Sources(), mapped, source)])[0]
 
 
 def setup_stages(
@@ -118,7 +109,7 @@ def setup_stages(
     sources, found = sources or Sources(), []
     for stage in stages(config):
         with _name_stage(stage.name):
-            found.append(_build(stage, devices, sources.of, mapped))
+            found.append(_build(stage, devices, sources, mapped))
             found[-1].abstract()
     return _number_examples(found)
 
@@ -152,12 +143,17 @@ def all_data(sources: Sequence[Source]) -> Source:
     return first if len(set(digests)) == 1 else first._replace(digest=digest(*digests))
 
 
+def looks(experiments: Sequence[Experiment]) -> dict[str, Any]:
+    """What the examples of each stage look like, as JSON values: a run is loaded by it where its data are not."""
+    return {each.stage: blank.describe(each.source) for each in experiments}
+
+
 def _build(
-    stage: Stage, devices: int | None, load: Callable[[ml_collections.ConfigDict], Source], mapped: bool
+    stage: Stage, devices: int | None, sources: Sources, mapped: bool, source: Source | None = None
 ) -> Experiment:
     config, devices = stage.config, jax.device_count() if devices is None else devices
     _check(config, devices)
-    source = load(config)
+    source = source or sources.of(config)
     if config.eval.features:
         features.resolve(config.eval.features, source.spec)
     axis_name = AXIS if devices > 1 else None
@@ -168,7 +164,9 @@ def _build(
     compute = Compute(PRECISIONS[train.precision], conv, sync, train.remat)
     system = system_of(config, source.spec, compute)
     _check_freeze(config.finetune, system)
-    experiment = Experiment(config, source, compute, system, devices, axis_name, stage=stage.name, since=stage.begin)
+    experiment = Experiment(
+        config, source, compute, system, devices, axis_name, stage=stage.name, since=stage.begin, sources=sources
+    )
     _check_fields(experiment)
     if experiment.shares['local'] == train.micro * config.pack:
         _check_step(experiment)
@@ -203,6 +201,11 @@ def fastest_form(backend: str, mapped: bool, loops: bool) -> str:
 def system_of(config: ml_collections.ConfigDict, spec: Spec, compute: Compute) -> System:
     """The system that the config describes, whose players leave alone what `finetune.freeze` names."""
     system = build(config, spec, compute)
+    for update in system.updates:
+        for path in config.finetune.freeze:
+            if any(path.partition('/')[0] in system.players[player].nets for player in update.looks_ahead):
+                raise UserError(f"finetune.freeze='{path}' has no meaning in system '{config.system}', where the loss"
+                                f" of '{update.name}' looks ahead as if nothing were frozen: leave it off")  # fmt: skip
 
     def freeze(player: Player) -> Player:
         own = [path for path in config.finetune.freeze if path.partition('/')[0] in player.nets]

@@ -1,24 +1,20 @@
 """The work folder of a run: whose it is, and what lies in it."""
 
-import functools
 import json
 import sys
-from importlib import metadata
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import jax
 import ml_collections
 import numpy as np
 
-from gans import files
+from gans import files, user_code
 from gans.configs import flatten, of_any_set, of_stage
 from gans.data.base import Source
 from gans.errors import UserError
+from gans.train.provenance import environment, launch, moment
 from gans.train.stages import begin_of, stages
-
-PACKAGES = ('gans', 'jax', 'jaxlib', 'flax', 'optax', 'orbax-checkpoint', 'numpy')
-
 
 # Keys that say where the data lie, not which they are: data.json tells that. Of data.name it is folder:PATH.
 WHERE = ('data.name', 'data.folder', 'data.data_dir', 'data.cache')
@@ -35,7 +31,8 @@ MAY_CHANGE = (
     'eval.every',
 )
 # What a run makes in its folder, and takes along when another takes its place: last what says whose it is.
-MADE = ('metrics.csv', 'stamps.json', 'samples', 'tensorboard', 'checkpoints', 'curves.png', 'summary.json')
+MADE = ('metrics.csv', 'stamps.json', 'samples', 'tensorboard', 'checkpoints', 'summary.json')
+MADE += ('reals.png', 'curves.png', 'strip.png', 'progress.webp')
 MADE += ('evaluation.json', 'evaluation.csv', 'evaluation', 'history.json', 'data.json', 'config.json')
 
 ANY = '*'
@@ -79,11 +76,13 @@ def check(folder: Path, config: ml_collections.ConfigDict, source: Source, done:
         )
 
 
-def claim(folder: Path, config: ml_collections.ConfigDict, source: Source, done: int | None) -> None:
+def claim(
+    folder: Path, config: ml_collections.ConfigDict, source: Source, done: int | None, looks: Mapping[str, Any] = {}
+) -> None:
     """Makes the folder this config's: a new run's, or that of the run that is there, with what has changed noted.
 
     A run without a checkpoint has nothing to go on from: if it is of another config or other data, all that it has left
-    is moved to `replaced/`. Arguments as of `check`, which has been called.
+    is moved to `replaced/`. Arguments as of `check`, which has been called; looks: of examples, see setup.looks.
     """
     path, wanted = folder / 'config.json', flatten(config)
     held = _flat(folder) if path.exists() else None
@@ -108,10 +107,12 @@ def claim(folder: Path, config: ml_collections.ConfigDict, source: Source, done:
         say(f'{folder}: from step {done:,} on {_changes(changed, held, wanted)}; noted in history.json')
     if held is None or changed:
         write_json(path, config.to_dict())
-    if not (folder / 'data.json').exists():
-        if done is not None and source.digest:
-            say(f'{folder} is older than data.json: that its data are those it began with, nobody can tell')
-        write_json(folder / 'data.json', {'examples': source.size, 'digest': source.digest})
+    known = read_json(folder / 'data.json', {})
+    if not known and done is not None and source.digest:
+        say(f'{folder} is older than data.json: that its data are those it began with, nobody can tell')
+    told = {'examples': source.size, 'digest': source.digest} | ({'stages': {**looks}} if looks else {})
+    if not told.keys() <= known.keys():
+        write_json(folder / 'data.json', told)
 
 
 def agree(folder: Path, config: ml_collections.ConfigDict) -> None:
@@ -153,7 +154,7 @@ def warn_of_other_data(folder: Path, source: Source) -> None:
 
 def reopen(folder: Path, done: int) -> None:
     """What a run tells of its end goes, for it goes on after `done` steps; so do pictures of steps beyond."""
-    for name in ('summary.json', 'curves.png'):
+    for name in ('summary.json', 'curves.png', 'strip.png', 'progress.webp'):
         (folder / name).unlink(missing_ok=True)
     for path in (folder / 'samples').glob('step_*.png'):
         if int(path.stem.removeprefix('step_')) > done:
@@ -173,7 +174,8 @@ def _flat(folder: Path) -> dict[str, Any]:
 def _may_change(key: str, held: dict[str, Any], wanted: dict[str, Any]) -> bool:
     own = of_any_set(of_stage(key)[1])
     folders = all(str(config.get(key)).startswith('folder:') for config in (held, wanted))
-    return own in MAY_CHANGE and (own != 'data.name' or folders)
+    moved = user_code.same(held.get(key), wanted.get(key))
+    return moved or (own in MAY_CHANGE and (own != 'data.name' or folders))
 
 
 def _changes(keys: list[str], held: dict[str, Any], wanted: dict[str, Any]) -> str:
@@ -253,17 +255,6 @@ def write_json(path: Path, value: Any) -> None:
     write_text(path, json.dumps(value, indent=2) + '\n')
 
 
-@functools.cache
-def environment() -> dict[str, Any]:
-    """Device and package versions, for `summary.json`."""
-    device = jax.devices()[0]
-    return {
-        'device': f'{jax.device_count()} x {device.device_kind} ({device.platform})',
-        'processes': jax.process_count(),
-        'packages': {dist.name: dist.version for dist in metadata.distributions() if dist.name in PACKAGES},
-    }
-
-
 def say(text: str) -> None:
     """A line for the person who watches."""
     print(text, file=sys.stderr, flush=True)
@@ -294,6 +285,8 @@ def summarize(folder: Path, config: ml_collections.ConfigDict, seconds: float, *
             'untrained': {name: float(values[0]) for name, values in start.items() if np.isfinite(values[0])},
             'seconds': round(seconds, 1),
             **more,
+            **launch(),
+            **moment(),
             **environment(),
         }
         write_json(path, summary)
