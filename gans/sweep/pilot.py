@@ -13,13 +13,14 @@ import jax.numpy as jnp
 import numpy as np
 
 from gans.configs import flatten
+from gans.cost.stopwatch import compilation_cache
 from gans.sweep import cadence
 from gans.sweep.plan import Group, Sources, experiments_of
 from gans.sweep.population import WIDTH, population
 from gans.sweep.work import equations_of, operations_of, say_time
 from gans.train import program
 from gans.train.progress import Progress
-from gans.train.report import Reporter
+from gans.train.report import NotFinite, Reporter
 from gans.train.setup import Experiment
 
 PATIENCE = 2.0  # seconds of steps that are timed
@@ -59,7 +60,7 @@ def measure(parts: Sequence[Group], sources: Sources) -> Times:
     steps = int(np.clip(cores * SPEED / operations, 2, first.config.train.steps_per_call))
     runs = [_shortened(experiments_of(member, sources)[0], steps) for member in members]
     configs = [flatten(run.config) for run in runs]
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as folder, compilation_cache(Path(folder) / 'compiled'):  # an empty one
         began = time.monotonic()
         trained = population(runs, {key: np.array([each[key] for each in configs]) for key in part.numbers[0]})
         state, raws, schedule = trained.init(), trained.raws(0), program.schedule(runs[0], 0)
@@ -70,8 +71,9 @@ def measure(parts: Sequence[Group], sources: Sources) -> Times:
             done += 1
         call = (time.monotonic() - began) / (done - 1)
         metrics = jax.tree.map(jnp.zeros_like, metrics)  # whatever the training gave
-        alone = trained._replace(members=trained.members[:1])  # all are drawn, one is scored
-        reporter = Reporter(alone, [Path(folder)], None)
+        folders = [Path(folder) / f'{i}' for i in range(len(members))]
+        silent = {i: NotFinite('not scored here') for i in range(1, len(members))}  # all are drawn, one is scored
+        reporter = Reporter(trained, folders, None, silent)
         with contextlib.closing(reporter), Progress(0, 1, 1, quiet=True) as progress:
 
             def report(step: int) -> float:
