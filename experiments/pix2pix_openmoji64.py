@@ -31,5 +31,5 @@ def get_config(variant: str = '') -> ConfigDict:
     config.train.batch_size = 16
     common.every(config, 500)
     config.eval.samples = 200
-    smoke = {'eval.features': 'pixels', 'generator.init_std': None, 'critic.init_std': None}
+    smoke = {'eval.features': 'pixels', 'generator.init_std': 0.1, 'critic.init_std': 0.1}
     return common.finish(config, variant, __file__, smoke)

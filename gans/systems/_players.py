@@ -157,7 +157,7 @@ def _critic_loss(config: ml_collections.ConfigDict, pair: Pair, game: Term) -> L
             flipped = losses.flip(k_flip[:: pair.pack], config.flip_targets, scene.real_scores, scene.fake_scores)
             played = scene._replace(real_scores=flipped[0], fake_scores=flipped[1])
         value, more = game.value(played, k_terms[:: pair.pack])
-        value, more = add_terms(scene.average(value), more, now, scene, k_terms[:: pair.pack])
+        value, more = add_terms(scene.average(value), more, now, scene, k_terms[:: pair.pack], game.weight)
         learned = Aux() if pair.view is None else pair.view.learn(state, scene.real_scores)
         pool = replay.update(config, pair, params, state)
         return value, join(aux, more, Aux(stats={pair.qualify('critic'): stats}), learned, pool)
