@@ -34,7 +34,8 @@ from typing import TYPE_CHECKING, Any
 from gans.errors import Stopped, UserError
 
 if TYPE_CHECKING:
-    from gans.api import Run, config, evaluate, load, train
+    from gans.api import config, evaluate, load, train
+    from gans.run import Run
 
 __all__ = ['Run', 'Stopped', 'UserError', 'config', 'evaluate', 'load', 'train']
 __version__ = '0.1.0'
@@ -43,6 +44,10 @@ __version__ = '0.1.0'
 def __getattr__(name: str) -> Any:
     if name not in __all__:
         raise AttributeError(f"module 'gans' has no attribute '{name}'")
+    if name == 'Run':
+        from gans.run import Run
+
+        return Run
     from gans import api
 
     return getattr(api, name)

@@ -48,8 +48,11 @@ def settings(folder: Path) -> dict[str, Any]:
 
 
 def processor() -> str:
-    """What programs for this host's CPU depend on, 8 hex digits: its model and its instructions."""
-    said = {platform.machine(), platform.processor()}
+    """What programs for this host's CPU depend on, 8 hex digits: its model, its instructions and how many cores of it
+    there are for this process, into as many parts as that XLA cuts loops.
+    """
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, 'sched_getaffinity') else os.cpu_count()
+    said = {platform.machine(), platform.processor(), f'{cores} cores'}
     with suppress(OSError):
         lines = Path('/proc/cpuinfo').read_text().splitlines()
         said |= {line for line in lines if line.startswith(('model name', 'flags', 'Features', 'CPU part'))}

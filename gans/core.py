@@ -105,7 +105,10 @@ class Sampler(NamedTuple):
     inputs: Callable[[Batch, Keys], Tree]  # (examples [B], keys [B]) -> what the nets are given, leaves [N, ...]
     make: Callable[['TrainState', Tree], Array]  # (state with averaged weights, inputs) -> [N, *shape]
     like: str = 'real'  # the field of examples that scores compare it with
-    columns: int | None = None  # of a picture of it, where rows belong together
+    # Of a picture of it: what it shows, in words; its columns, where rows belong together; equal shares of its rows
+    about: str = ''
+    columns: tuple[str, ...] = ()
+    rows: tuple[str, ...] = ()
     # What of the inputs a metric may know, by its name there: {'label': 'labels'}, {'category': 'codes'}
     asked: Mapping[str, str] = {}
 

@@ -40,7 +40,7 @@ def start(cache: str | None, distributed: str | None, cores: bool = False) -> No
     if cores and 'xla_force_host_platform_device_count' not in os.environ.get('XLA_FLAGS', ''):
         available = getattr(os, 'sched_getaffinity', lambda _: range(os.cpu_count() or 1))(0)
         jax.config.update('jax_num_cpu_devices', len(available))
-    _keep_programs(cache)
+    keep_programs(cache)
     if address:
         rendezvous.meet(*address)
     if distributed:
@@ -61,7 +61,8 @@ def start(cache: str | None, distributed: str | None, cores: bool = False) -> No
         raise UserError(_explain_no_devices(error, bool(distributed))) from error
 
 
-def _keep_programs(cache: str | None) -> None:
+def keep_programs(cache: str | None) -> None:
+    """Where compiled programs are kept from now on, as of `start`."""
     import jax
 
     if cache is None:

@@ -4,14 +4,18 @@ import difflib
 from collections.abc import Iterable
 
 
-class UserError(Exception):
-    """A mistake of the user, not of the program: `launch.py` prints it in one line and exits with code 2."""
-
-    __module__ = 'gans'  # where it is public: so tracebacks name it
+class OneLine(Exception):
+    """What is for people to read: its message is one line that says all."""
 
     def _render_traceback_(self) -> list[str]:
         """What a notebook shows in place of the way through this code: IPython asks for it."""
-        return [f'gans.UserError: {self}']
+        return [f'gans.{type(self).__name__}: {self}']
+
+
+class UserError(OneLine):
+    """A mistake of the user, not of the program: `launch.py` prints it in one line and exits with code 2."""
+
+    __module__ = 'gans'  # where it is public: so tracebacks name it
 
 
 def unknown(kind: str, name: object, known: Iterable[str], listed: str | None = None) -> UserError:
@@ -28,7 +32,7 @@ def unknown(kind: str, name: object, known: Iterable[str], listed: str | None = 
     return UserError(f"unknown {kind} '{name}';{hint} known: {listed or ', '.join(known)}")
 
 
-class Stopped(Exception):
+class Stopped(OneLine):
     """The run ended before its last step, with a checkpoint to resume from; `code` is the exit code of the process."""
 
     __module__ = 'gans'

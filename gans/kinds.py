@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from gans import pictures
+from gans import pictures, plots
 from gans.core import Array, Spec
 from gans.errors import unknown
 from gans.ops import pixels
@@ -23,8 +23,8 @@ class Kind(NamedTuple):
     finish: Callable[[Array], Array]  # stored -> float32 as nets have them, traced
     keep: Callable[[Array], Array]  # the way back, traced
     store: Callable[[np.ndarray], np.ndarray]  # the way back, on the host
-    # (samples [N, ...], real [M, ...] or None, columns or None), as nets have them -> picture uint8 [h, w, 3]
-    draw: Callable[[np.ndarray, np.ndarray | None, int | None], np.ndarray]
+    # (samples [N, ...] as nets have them, or none for the real ones; the words around them; what is beside them)
+    draw: Callable[[np.ndarray, pictures.Caption, plots.Beside], pictures.Picture]
     shown: int  # examples in a picture
     features: tuple[str, ...]  # the extractors of gans/features/ that see them; the first is always there
     mirror: Callable[[Array, Array], Array] | None = None  # ([B, ...], bool [B]) -> [B, ...], left to right
@@ -34,6 +34,11 @@ class Kind(NamedTuple):
 
 def _save_image(path: Path, image: np.ndarray) -> None:
     pictures.save_png(path.with_name(f'{path.name}.png'), image[..., 0] if image.shape[-1] == 1 else image)
+
+
+def _draw_images(images: np.ndarray, caption: pictures.Caption, beside: plots.Beside) -> np.ndarray:
+    shown = images if len(images) else beside.real
+    return pictures.annotate(pictures.grid(shown, len(caption.columns) or None), caption)
 
 
 def _same(x: Array) -> Array:
@@ -50,7 +55,7 @@ KINDS = {
         finish=_same,
         keep=_same,
         store=_floats,
-        draw=lambda samples, real, columns: pictures.points(samples, real),
+        draw=lambda samples, caption, beside: plots.points(samples, caption.title, beside),
         shown=2_000,
         features=('identity',),
     ),
@@ -59,7 +64,7 @@ KINDS = {
         finish=pixels.to_float,
         keep=pixels.to_pixels,
         store=pixels.to_uint8,
-        draw=lambda samples, real, columns: pictures.grid(samples, columns),
+        draw=_draw_images,
         shown=64,
         features=('pixels', 'inception_v3', 'efficientnet_lite0', 'classifier'),
         mirror=pixels.mirror,

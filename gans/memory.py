@@ -5,9 +5,11 @@ the system without a message. So large allocations are estimated first and compa
 rejects what would fit; memory that other processes use, and small allocations, are left to exceptions.
 """
 
+import contextlib
 import errno
 import math
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -74,6 +76,17 @@ def explain(error: BaseException, mode: str) -> str:
     """The error message for a `mode` that ran out of memory."""
     reason = (str(error).strip() or 'allocation failed').splitlines()[0].rstrip('.')
     return f'not enough memory ({reason.removeprefix("RESOURCE_EXHAUSTED: ")}); lower {LOWER.get(mode, TRAINING)}'
+
+
+@contextlib.contextmanager
+def explaining(mode: str) -> Iterator[None]:
+    """Where memory runs out inside, that is a UserError of one line."""
+    try:
+        yield
+    except Exception as error:
+        if isinstance(error, UserError) or not is_exhausted(error):
+            raise
+        raise UserError(explain(error, mode)) from error
 
 
 def _device_bytes() -> float:

@@ -1,15 +1,35 @@
-"""Pictures of examples: grids of images, plots of points; and the files they go to."""
+"""Pictures of images: grids of them with words around, and the files that pictures go to."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 import numpy as np
 
 from gans import files
+from gans.errors import UserError
 from gans.ops.pixels import to_uint8
 
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+    from PIL.ImageFont import FreeTypeFont
+
 GAP = 2  # pixels between the images of a grid
-REAL, SAMPLES = '0.6', '#0060d0'  # colors of points: grey and blue
+TEXT, SMALLEST = 13, 9  # pixels of letters: usually, and where a name would not fit over its column
+LINE = 19  # pixels of a line of text
+NARROWEST = 240  # pixels of a picture with words
+VECTOR = ('.svg', '.pdf')  # files that plots go to as they are, lines and letters
+
+Picture: TypeAlias = 'np.ndarray | Figure'  # pixels, uint8 [h, w, 3], or a plot that is not drawn yet
+
+
+class Caption(NamedTuple):
+    """The words around a picture."""
+
+    title: str = ''  # above it
+    columns: tuple[str, ...] = ()  # over equal shares of its width
+    rows: tuple[str, ...] = ()  # at the left of equal shares of its height
 
 
 def grid(images: np.ndarray, columns: int | None = None) -> np.ndarray:
@@ -35,74 +55,83 @@ def grid(images: np.ndarray, columns: int | None = None) -> np.ndarray:
     return cells.transpose(0, 2, 1, 3, 4).reshape(rows * cells.shape[2], -1, 3)[:-GAP, :-GAP]
 
 
-def side_by_side(columns: Sequence[np.ndarray]) -> np.ndarray:
-    """Rows of images that belong together, uint8 [h, w, 3]: the first of each column, then the second, and so on.
+def side_by_side(fields: Mapping[str, np.ndarray], title: str = '') -> np.ndarray:
+    """Rows of images that belong together under the names of their fields, uint8 [h, w, 3]: the first of each field,
+    then the second of each, and so on, a few to a row.
 
     Args:
-        columns: each float [N, H, W, C] in [-1, 1], C 1 or 3; of any sizes, shown in that of the largest.
+        fields: by name, each float [N, H, W, C] in [-1, 1], C 1 or 3; of any sizes, shown in that of the largest.
     """
-    side = [max(images.shape[axis] for images in columns) for axis in (1, 2)]
-    of, cells = len(columns), []
-    for images in columns:
+    side = [max(images.shape[axis] for images in fields.values()) for axis in (1, 2)]
+    cells = []
+    for images in fields.values():
         rows, places = (np.arange(to) * size // to for to, size in zip(side, images.shape[1:3], strict=True))
         images = images[:, rows][:, :, places]  # nearest neighbor
         cells.append(images if images.shape[3] == 3 else images.repeat(3, 3))
-    return grid(np.stack(cells, 1).reshape(-1, *side, 3), of * max(1, round((len(cells[0]) / of) ** 0.5)))
+    names = tuple(fields) * max(1, round((len(cells[0]) / len(fields)) ** 0.5))
+    picture = grid(np.stack(cells, 1).reshape(-1, *side, 3), len(names))
+    return annotate(picture, Caption(title, names[: len(fields) * len(cells[0])]))
 
 
-def points(samples: np.ndarray, real: np.ndarray | None = None, size: int = 480) -> np.ndarray:
-    """Samples over real points, uint8 [size, size, 3]: densities for d = 1, a scatter of the first two axes otherwise.
-
-    The axes are fixed by the real points, so that the pictures of a run can be compared. Samples that are not finite
-    or lie outside are counted in the title.
-
-    Args:
-        samples: float [N, d].
-        real: float [M, d], finite; without them the samples fix the axes.
-        size: of the picture, in pixels.
+def annotate(picture: np.ndarray, caption: Caption) -> np.ndarray:
+    """A picture, uint8 [h, w, 3], with the words of a caption above it and at its left; what is too long for its
+    column is cut.
     """
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
+    if not any(caption):
+        return picture
+    from PIL import Image, ImageDraw
 
-    samples = np.asarray(samples, np.float64)[:, :2]
-    finite = samples[np.isfinite(samples).all(1)]
-    frame = finite if real is None else np.asarray(real, np.float64)[:, :2]
-    low, high = (frame.min(0), frame.max(0)) if len(frame) else (np.zeros(2), np.zeros(2))  # [d]
-    middle = (low + high) / 2
-    reach = 0.65 * max((high - low).max(), 1e-3 * max(1, np.abs(middle).max()))  # never nothing
-    inside = finite[(np.abs(finite - middle) <= reach).all(1)]
-    figure = Figure(figsize=(size / 100, size / 100), dpi=100)
-    canvas = FigureCanvasAgg(figure)
-    axis = figure.add_axes((0.1, 0.07, 0.87, 0.86))  # a layout engine takes as long as the drawing
-    clouds = [(inside, len(samples), SAMPLES, 'samples')]
-    if real is not None:
-        clouds.insert(0, (frame, len(frame), REAL, 'real'))
-    for cloud, count, color, label in clouds:
-        if samples.shape[1] == 1:
-            bins = np.linspace(middle[0] - reach, middle[0] + reach, 81)
-            density = np.histogram(cloud, bins)[0] / (max(1, count) * (bins[1] - bins[0]))
-            axis.stairs(density, bins, color=color, fill=label == 'real', alpha=0.6, linewidth=1.5, label=label)
-        else:
-            dot = float(np.clip(6000 / max(1, count), 3, 16))
-            axis.scatter(*cloud.T, s=dot, color=color, alpha=0.6, linewidths=0, label=label)
-    axis.set_xlim(middle[0] - reach, middle[0] + reach)
-    if samples.shape[1] == 1:
-        axis.set_ylim(bottom=0)
-        axis.set_yticks([])
-    else:
-        axis.set_ylim(middle[1] - reach, middle[1] + reach)
-        axis.set_aspect('equal')
-    axis.spines[['top', 'right']].set_visible(False)
-    axis.legend(loc='upper right', fontsize=8, markerscale=2, framealpha=0.8)
-    lost, outside = len(samples) - len(finite), len(finite) - len(inside)
-    notes = [f', {lost} not finite'] * (lost > 0) + [f', {outside} outside'] * (outside > 0)
-    axis.set_title(f'{len(samples)} samples' + ''.join(notes), fontsize=9)
+    height, width = picture.shape[:2]
+    font = _font(TEXT)
+    left = round(max((font.getlength(name) + 4 * GAP for name in caption.rows), default=0))
+    lines = _wrap(caption.title, max(left + width, NARROWEST) - 2 * GAP)
+    top = LINE * (len(lines) + bool(caption.columns))
+    whole = Image.new('RGB', (max(left + width, NARROWEST), top + height), 'white')
+    whole.paste(Image.fromarray(picture), (left, top))
+    pen = ImageDraw.Draw(whole)
+    for i, line in enumerate(lines):
+        pen.text((GAP, LINE * (i + 0.5)), line, 'black', font, anchor='lm')
+    across, down = (width + GAP) / max(1, len(caption.columns)), (height + GAP) / max(1, len(caption.rows))
+    for i, name in enumerate(caption.columns):
+        name, small = _fit(name, across - 2 * GAP)
+        pen.text((left + across * (i + 0.5) - GAP / 2, top - LINE / 2), name, 'black', small, anchor='mm')
+    for i, name in enumerate(caption.rows):
+        pen.text((GAP, top + down * (i + 0.5) - GAP / 2), name, 'black', font, anchor='lm')
+    return np.asarray(whole)
+
+
+def to_pixels(picture: Picture) -> np.ndarray:
+    """A picture as pixels, uint8 [h, w, 3]; a plot is drawn."""
+    if isinstance(picture, np.ndarray):
+        return picture
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+    canvas = FigureCanvasAgg(picture)
     canvas.draw()
     return np.asarray(canvas.buffer_rgba())[..., :3].copy()
 
 
+def save(path: Path, picture: Picture) -> None:
+    """Writes a picture in one instant, a plot as the file's ending says: .png, .svg or .pdf; makes the folder. The
+    same picture is the same bytes.
+
+    Raises:
+        UserError: it cannot be written, or it is made of pixels and the file is to be .svg or .pdf.
+    """
+    if path.suffix not in VECTOR:
+        save_png(path, to_pixels(picture))
+        return
+    if isinstance(picture, np.ndarray):
+        raise UserError(f'{path}: images are made of pixels, and only plots are lines: name a FILE.png')
+    import matplotlib
+
+    undated = {'Date' if path.suffix == '.svg' else 'CreationDate': None}
+    with matplotlib.rc_context({'svg.hashsalt': 'gans', 'pdf.fonttype': 42}):
+        files.write(path, lambda file: picture.savefig(file, format=path.suffix[1:], metadata=undated))
+
+
 def save_png(path: Path, image: np.ndarray) -> None:
-    """Writes a picture, uint8 [H, W, 3] or [H, W], in one instant; makes the folder.
+    """Writes pixels, uint8 [H, W, 3] or [H, W], in one instant; makes the folder.
 
     Raises:
         UserError: it cannot be written.
@@ -110,3 +139,36 @@ def save_png(path: Path, image: np.ndarray) -> None:
     from PIL import Image
 
     files.write(path, lambda file: Image.fromarray(image).save(file, 'PNG'))
+
+
+@cache
+def _font(size: int) -> 'FreeTypeFont':
+    """The font of plots, which has letters of many languages."""
+    import matplotlib
+    from PIL import ImageFont
+
+    path = Path(matplotlib.get_data_path(), 'fonts', 'ttf', 'DejaVuSans.ttf')
+    return ImageFont.truetype(path, size, layout_engine=ImageFont.Layout.BASIC)
+
+
+def _fit(name: str, width: float) -> tuple[str, 'FreeTypeFont']:
+    """A name no wider than that, and its font: smaller letters first, then fewer."""
+    for size in range(TEXT, SMALLEST - 1, -1):
+        font = _font(size)
+        if font.getlength(name) <= width:
+            return name, font
+    while name and font.getlength(f'{name}…') > width:
+        name = name[:-1]
+    return f'{name}…' if name else '', font
+
+
+def _wrap(text: str, width: int) -> list[str]:
+    """Lines of words no wider than that, as far as words are not."""
+    lines = []
+    for word in text.split():
+        longer = f'{lines[-1]} {word}' if lines else word
+        if lines and _font(TEXT).getlength(longer) <= width:
+            lines[-1] = longer
+        else:
+            lines.append(word)
+    return lines

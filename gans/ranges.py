@@ -83,7 +83,10 @@ RANGES = {
     'begin': count(),  # of a stage
     'seed': SEED,
     'data.on_device_max_mb': NOT_NEGATIVE,
-    **{f'data.{key}': count() for key in ('num', 'size', 'channels', 'crop', 'random_crop', 'modes', 'side')},
+    **{
+        f'data.{key}': count()
+        for key in ('num', 'size', 'channels', 'source_channels', 'crop', 'random_crop', 'modes', 'side')
+    },
     **{f'data.{key}': NOT_NEGATIVE for key in ('std', 'radius', 'sigma', 'spacing', 'noise')},
     'data.mean': ANY,
     'data.scale': POSITIVE,

@@ -17,7 +17,7 @@ import gans
 from gans import api, configs, signatures
 from gans.data import blank, feed, load
 from gans.errors import UserError
-from gans.train import setup, workdir
+from gans.train import remembered, setup, workdir
 
 # until the packages are renamed
 if not callable(getattr(gans, 'train', None)):
@@ -69,7 +69,8 @@ def test_what_is_public_is_listed_and_explained() -> None:
         gans.trian  # noqa: B018
     for error in (gans.UserError, gans.Stopped):
         assert f'{error.__module__}.{error.__name__}' in ('gans.UserError', 'gans.Stopped')
-    assert gans.UserError('no')._render_traceback_() == ['gans.UserError: no'], 'all that a notebook shows'
+    shown = [error._render_traceback_() for error in (gans.UserError('no'), gans.Stopped('saved', 130))]
+    assert shown == [['gans.UserError: no'], ['gans.Stopped: saved']], 'all that a notebook shows'
 
 
 def test_a_run_is_loaded_without_its_data(made: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -189,9 +190,21 @@ def test_samples_are_made_from_images_that_are_given(monkeypatch: pytest.MonkeyP
             call()
 
 
+def test_each_stage_of_a_run_looks_as_it_did(tmp_path: Path) -> None:
+    net = {'net': 'mlp', 'widths': (8,)}
+    given = {'data': {'name': 'openmoji', 'size': 8}, 'generator': net, 'critic': net, 'train': {'steps': 4}}
+    config = configs.apply_defaults({**given, 'stages.big': {'begin': 2, 'data': {'size': 16}}}, 'of a test')
+    trained = setup.setup_stages(config, devices=1)
+    workdir.write_json(tmp_path / 'data.json', {'examples': 1, 'digest': '', 'stages': setup.looks(trained)})
+    loaded = setup.setup_stages(config, devices=1, sources=remembered.sources(tmp_path, config))
+    assert [stage.source.spec.shape for stage in loaded] == [(8, 8, 3), (16, 16, 3)]
+    assert [stage.abstract() for stage in loaded] == [stage.abstract() for stage in trained]
+
+
 @pytest.mark.parametrize('data', [LABELED['data'], test_translation.PAIRED, test_translation.UNPAIRED])
 def test_a_blank_set_looks_like_the_one_it_stands_for(data: dict) -> None:
     source = load.load(data)
     stand_in = blank.blank(json.loads(json.dumps(blank.describe(source))))
+    assert stand_in.absent
     assert stand_in.spec == source.spec and feed.shapes(stand_in, 3) == feed.shapes(source, 3)
     assert not any(array.any() for array in feed.examples(stand_in, 3, feed.fixed_key()).values())

@@ -3,6 +3,7 @@
 import functools
 import gzip
 import json
+import re
 import sys
 from pathlib import Path
 
@@ -16,11 +17,12 @@ from ml_collections import ConfigDict
 import launch
 from experiments import common, pacgan_grid25, unrolled_ring8
 from gans import config_file, configs
-from gans.core import DATA
+from gans.core import DATA, Compute, Spec
 from gans.cost import benchmark, describe, stopwatch
 from gans.cost.stopwatch import Run, Timing
 from gans.cost.text import format_quantity
 from gans.data import feed
+from gans.nets import build as nets
 from gans.train import program
 from gans.train.leaves import count, size_of
 from gans.train.setup import setup
@@ -305,3 +307,12 @@ def test_the_table_of_a_net() -> None:
     assert table.index(' params ') < table.index(' batch_stats ') and 'BatchNorm' in table
     for tree in (params, stats):
         assert f' {count(tree):,} ({size_of(tree):,} B) ' in table.splitlines()[-2]
+
+
+def test_the_rows_of_a_table_come_to_its_total() -> None:
+    """Also where a net has parameters of its own, outside of all layers."""
+    point = nets.generator({'net': 'dirac'}, Spec((1,)), 1, Compute())
+    layers = setup(small(), devices=1).system.nets['critic']
+    for net in (point, layers):
+        *rows, total = re.findall(r'([\d,]+) \([\d,]+ B\)', describe._table(net))
+        assert sum(int(row.replace(',', '')) for row in rows) == int(total.replace(',', '')) > 0

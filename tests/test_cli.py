@@ -152,7 +152,11 @@ def trained(config: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run with which the tests below do as a user would; trained in a process of its own, on one device."""
     folder = tmp_path_factory.mktemp('trained')
     out, _ = finished(launching.launch(config, folder))
-    assert out.count('\n') == 1 and all(name in out for name in ('samples', 'curves', 'checkpoints'))
+    first, *following = out.splitlines()
+    assert all(name in first for name in ('samples', 'curves', 'checkpoints')) and following[0] == 'next:'
+    assert [line.partition('launch.py')[2] for line in following[1:]] == [
+        f' --config={config} --workdir={folder} --mode={mode}' for mode in ('sample', 'evaluate')
+    ]
     return folder
 
 
@@ -167,9 +171,12 @@ def test_what_lies_in_the_folder(trained: Path) -> None:
         'stamps.json',
         'tensorboard',
         'curves.png',
+        'reals.png',
+        'strip.png',
+        'progress.webp',
         'summary.json',
     }
-    assert [path.name for path in (trained / 'samples').iterdir()] == ['step_00000004.png']
+    assert {path.name for path in (trained / 'samples').iterdir()} == {'step_00000000.png', 'step_00000004.png'}
 
 
 def test_a_run_from_before_a_key_was_there(run, trained: Path, tmp_path: Path) -> None:
@@ -223,6 +230,7 @@ def test_interpolate(run, trained: Path, tmp_path: Path) -> None:
         (('--step=3',), 'no checkpoint of step 3'),
         (('--step=last',), '--step=last is neither'),
         (('--out=x.gif',), 'x.gif'),
+        (('--out=x.svg',), 'x.svg: images are made of pixels'),
         (('--num=0',), '--num=0 must be at least 1'),
         (('--config.train.batch_size=32',), 'train.batch_size (16 there, 32 now)'),
     ],
@@ -242,7 +250,8 @@ def test_describe(run) -> None:
     code, out, _ = run('--config=CONFIG', '--mode=describe', '--workdir=unused')
     assert code == 0
     assert 'generator  6,984' in out and 'critic     6,161' in out  # 8*8+8 + 8*768+768, 768*8+8 + 8+1
-    assert '1 x, every step, moves critic' in out and 'FLOPs' in out and 'MB' in out
+    assert '1 x, every step, moves critic' in out and 'parameters   13,145' in out and 'FLOP per step' in out
+    assert 'state        186 kB' in out  # three numbers a parameter, and averages of the generator's
 
 
 def test_divergence_is_named_and_keeps_the_last_finite_state(config: Path, tmp_path: Path) -> None:

@@ -11,9 +11,12 @@ from PIL import Image
 
 from experiments import common
 from gans.core import Compute, Spec
+from gans.data import feed
 from gans.errors import UserError
 from gans.evaluate.run import Options, evaluate
 from gans.nets import build as nets
+from gans.ops.pixels import to_uint8
+from gans.pictures import LINE
 from gans.step import init_state, make_train_step
 from gans.systems.build import build
 from gans.train import draw, loop, program, sampling
@@ -160,7 +163,8 @@ def test_classes_come_in_turn_in_pictures_and_from_the_batch_in_training() -> No
     experiment = setup(config, devices=1)
     count = len(experiment.source.spec.classes)
     inputs = sampling.fixed_inputs(experiment, 2 * count)
-    assert inputs['label'].tolist() == [*range(count)] * 2 and sampling.columns(experiment) == count
+    assert inputs['label'].tolist() == [*range(count)] * 2
+    assert sampling.class_names(experiment) == ()  # of points there are no columns
     assert sampling.batch_of(experiment, sampling.main_sampler(experiment.system), 3, 1)['label'].tolist() == [1, 1, 1]
     label = jnp.array([2, 0, 1])
     drawn = sampling.main_sampler(experiment.system).inputs({'label': label}, jax.random.split(jax.random.key(0), 3))
@@ -168,7 +172,7 @@ def test_classes_come_in_turn_in_pictures_and_from_the_batch_in_training() -> No
     # an unconditional system has z alone
     del config.generator.condition, config.critic.condition
     plain = setup(config, devices=1)
-    assert sampling.columns(plain) is None and sampling.fixed_inputs(plain, 3).shape == (3, 4)
+    assert sampling.class_names(plain) == () and sampling.fixed_inputs(plain, 3).shape == (3, 4)
 
 
 def test_packs_have_one_label() -> None:
@@ -253,7 +257,15 @@ def test_grid_has_a_column_a_class(digits_run) -> None:
     _, folder = digits_run
     with Image.open(folder / 'samples' / 'step_00000004.png') as picture:
         cell = 8 * 8 + 2  # 8 pixels, eight times as large, and a gap
-        assert picture.size == (10 * cell - 2, 8 * cell - 2)
+        assert picture.size == (10 * cell - 2, 8 * cell - 2 + 2 * LINE)  # below a title, and the names of the classes
+    with Image.open(folder / 'reals.png') as reals:
+        shown = np.asarray(reals)[2 * LINE :: cell, ::cell][:8, :10, 0]
+    config, _ = digits_run
+    source = setup(config, devices=1).source
+    batch = feed.examples(source, 4 * 80, feed.fixed_key())
+    zeros, nines = (batch['real'][batch['label'] == i, 0, 0, 0][:8] for i in (0, 9))
+    np.testing.assert_array_equal(shown[:, 0], to_uint8(zeros))
+    np.testing.assert_array_equal(shown[:, 9], to_uint8(nines))
 
 
 def test_samples_of_one_class_and_of_all(digits_run, tmp_path) -> None:

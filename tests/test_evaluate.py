@@ -70,6 +70,7 @@ def test_a_run_is_scored_from_its_untrained_generator_on(trained) -> None:
     stamp = held['eval/fd_pixels']['protocol']
     assert stamp['data'] == 'digits' and stamp['fake'] == stamp['real'] == 32 and stamp['ema'] is True
     assert stamp['features'] == 'pixels' and stamp['weights'] == 'none' and stamp['statistics'] == 'running averages'
+    assert 'are too few for 64 features' in held['eval/fd_pixels']['warning'] and 'warning' not in held[SLICED]
     assert 0 < held['eval/fd_pixels']['floor'] < columns['eval/fd_pixels'][0]
     summary = json.loads((folder / 'summary.json').read_text())
     assert summary['final']['eval/fd_pixels'] == pytest.approx(columns['eval/fd_pixels'][-1])
@@ -100,7 +101,7 @@ def test_the_scores_of_a_set_and_of_damage() -> None:
     same, half = scorer(real[:500]), scorer(real[500:1000])
     assert same['eval/fd_pixels'] < 1e-4 and same[SLICED] == 0
     assert half['eval/fd_pixels'] == pytest.approx(scorer.floor['eval/fd_pixels'], rel=1e-3)
-    assert not scorer.warning  # 64 features
+    assert not scorer.warnings  # 64 features
     noise = real[500:1000] + np.random.default_rng(0).normal(0, 0.5, (500, 8, 8, 1)).astype(np.float32)
     assert scorer(noise)['eval/fd_pixels'] > 2 * half['eval/fd_pixels']
     noise[3, 0, 0] = np.nan
@@ -112,7 +113,7 @@ def test_few_examples_are_warned_of() -> None:
     source = source._replace(size=50, arrays={name: array[:50] for name, array in source.arrays.items()})
     real = np.concatenate([source.arrays['real']] * 4).astype(np.float32) / 127.5 - 1
     scorer = Scorer(source, real, 100, pixels.pixels())
-    assert '50 real and 100 generated images are too few for 64 features' in scorer.warning
+    assert '50 real and 100 generated images are too few for 64 features' in scorer.warnings['eval/fd_pixels']
     assert stamps({}, source, 100, pixels.pixels())['eval/fd_pixels']['real'] == 50  # the set has no more
 
 

@@ -86,10 +86,9 @@ def test_full_size_is_built_and_traced(name, monkeypatch) -> None:
     config = config_of(name)
     config.train.conv = 'lax'
     experiment = setup.setup(config, devices=1)
-    state, batch = experiment.abstract(), config.train.batch_size
-    lead = (experiment.shares['repeats'], batch)
-    real = jax.ShapeDtypeStruct((*lead, *experiment.source.spec.shape), 'float32')
-    examples = {'real': real, 'label': jax.ShapeDtypeStruct(lead, 'int32')}
+    state, lead = experiment.abstract(), (experiment.shares['repeats'],)
+    fields = feed.shapes(experiment.source, config.train.batch_size)
+    examples = {name: jax.ShapeDtypeStruct((*lead, *x.shape), x.dtype) for name, x in fields.items()}
     due = tuple(update.name for update in experiment.system.updates)
     step = make_train_step(experiment.system)
     traced = jax.jit(lambda state, batch: step(state, batch, due)).trace(state, examples)

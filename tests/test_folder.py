@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from gans.data import folder, load
+from gans.data import decoded, folder, load
 from gans.errors import UserError
 
 
@@ -74,7 +74,7 @@ def test_folder_reads_every_kind_of_image(albums) -> None:
 def test_folder_keeps_decoded_images_until_a_file_changes(albums, monkeypatch) -> None:
     first = load.load(albums).arrays['real']
     with monkeypatch.context() as patch:
-        patch.setattr(folder, '_decode', lambda *args: pytest.fail('decoded again'))
+        patch.setattr(decoded, '_decode', lambda *args: pytest.fail('decoded again'))
         np.testing.assert_array_equal(load.load(albums).arrays['real'], first)
         large = load.load({**albums, 'on_device_max_mb': 0})
         np.testing.assert_array_equal(large.read(np.array([4, 2], np.uint32))['real'], first[[4, 2]])
@@ -217,12 +217,14 @@ def test_a_data_folder_may_be_the_work_folder(tmp_path, said) -> None:
         'samples/step_00000004.png',
         'evaluation/x.png',
         'curves.png',
+        'strip.png',
+        'progress.webp',
         'samples_seed0.png',
         'anomaly_step_08.png',
     ):
         picture(root / name)
     source, lines = said(root)
-    assert source.size == 1 and lines == [f"left out of '{root}': 5 of the run that it holds, 1 .json"]
+    assert source.size == 1 and lines == [f"left out of '{root}': 7 of the run that it holds, 1 .json"]
 
 
 def test_a_config_of_something_else_is_no_run(tmp_path, said) -> None:

@@ -135,16 +135,18 @@ def test_the_generator_is_told_every_code():
 
 def test_pictures():
     rows = lambda view, *parts: jax.tree.map(
-        lambda x: np.asarray(x).reshape(*parts, 8, view.columns, *x.shape[1:]), view.inputs({}, KEYS)
+        lambda x: np.asarray(x).reshape(*parts, 8, len(view.columns), *x.shape[1:]), view.inputs({}, KEYS)
     )
     view = SYSTEM.samplers['categories']
     drawn = rows(view)
-    assert view.columns == 4 and (drawn['category'] == np.arange(4)).all()
+    assert view.columns == ('0', '1', '2', '3') and (drawn['category'] == np.arange(4)).all()
     for name in ('z', 'codes'):
         assert (drawn[name] == drawn[name][:, :1]).all() and (drawn[name][0, 0] != drawn[name][1, 0]).all()
     view = SYSTEM.samplers['codes']
     drawn = rows(view, 2)
-    walk = np.tile(np.linspace(-2, 2, view.columns), (8, 1))
+    walk = np.tile(np.linspace(-2, 2, len(view.columns)), (8, 1))
+    np.testing.assert_allclose([float(name) for name in view.columns], walk[0], atol=0.05)
+    assert view.rows == ('code 0', 'code 1') and 'from -2 to 2' in view.about
     for i in (0, 1):
         np.testing.assert_allclose(drawn['codes'][i, ..., i], walk, atol=1e-6)
         other = drawn['codes'][i, ..., 1 - i]
@@ -152,8 +154,9 @@ def test_pictures():
     assert (drawn['z'] == drawn['z'][:1, :, :1]).all()
     assert (drawn['category'] == (np.arange(8) % 4)[:, None]).all()
     images = jax.eval_shape(lambda keys: view.make(start(), view.inputs({}, keys)), KEYS)
-    assert images.shape == (2 * 8 * view.columns, *SHAPE)
+    assert images.shape == (2 * 8 * len(view.columns), *SHAPE)
     assert list(made(**{'infogan.codes': 0}).samplers) == ['samples', 'categories']
+    assert made().headline == ('category_information', 'code_0_information', 'code_1_information')
 
 
 # Losses

@@ -280,7 +280,7 @@ def test_samples_go_from_coarse_to_fine():
     np.testing.assert_allclose(sample, np.clip(levels[2], -1, 1), atol=1e-5)
     rows = draw(SYSTEM, params, start().stats, inputs_of(SYSTEM, KEYS, sampler='levels'), 'levels')
     rows = np.asarray(rows).reshape(8, 3, *SHAPE)
-    assert SYSTEM.samplers['levels'].columns == 3
+    assert SYSTEM.samplers['levels'].columns == ('4 px', '8 px', '16 px')
     for column, x in enumerate(levels):
         wanted = np.kron(np.clip(x, -1, 1), np.ones((1, 16 // x.shape[1], 16 // x.shape[1], 1)))
         np.testing.assert_allclose(rows[:, column], wanted, atol=1e-5)

@@ -15,7 +15,7 @@ from gans.errors import UserError
 from gans.step import due_updates, init_state, make_train_step, repeats
 from gans.systems.build import build
 
-SPEC = Spec((8, 8, 1), ('cat', 'dog'))
+SPEC = Spec((8, 8, 1), ('cat', 'dog'), fields={'source': Spec((8, 8, 3))})
 BATCH = 8
 
 SYSTEMS = {
@@ -29,6 +29,8 @@ SYSTEMS = {
                'lapgan.generator': {'net': 'mlp', 'widths': (8,)}, 'lapgan.critic': {'net': 'mlp', 'widths': (8,)}},
     'unrolled': {'system': 'unrolled', 'unrolled.steps': 1, 'game': 'minimax'},
     'began': {'system': 'began', 'critic': {'net': 'infogan', 'width': 4, 'norm': 'none'}},
+    'pix2pix': {'system': 'pix2pix', 'generator': {'net': 'unet', 'width': 4, 'depth': 3},
+                'critic': {'net': 'patchgan', 'width': 4, 'patch': 16}},
     'ebgan': {'system': 'ebgan', 'critic': {'net': 'infogan', 'width': 4, 'norm': 'none'}},
 }  # fmt: skip
 TECHNIQUES = {
@@ -54,6 +56,8 @@ REFUSED = {  # a part of the line that says why
     ('acgan', 'pack'): 'a pack has several classes',
     ('infogan', 'pack'): 'a pack has several codes',
     ('lapgan', 'pack'): 'conditioned on an image for each example',
+    ('pix2pix', 'pack'): 'each example has a source of its own',
+    ('pix2pix', 'replay'): 'the pool does not keep',
     ('conditional', 'replay'): 'the pool does not keep',
     ('acgan', 'replay'): 'the pool does not keep',
     ('infogan', 'replay'): 'the pool does not keep',
@@ -77,7 +81,12 @@ def config_of(system: str, technique: str) -> ConfigDict:
 def batch(step: int) -> dict[str, jax.Array]:
     rng = np.random.default_rng(step)
     images = rng.uniform(-1, 1, (1, BATCH, *SPEC.shape)).astype(np.float32)
-    return {'real': jnp.asarray(images), 'label': jnp.arange(BATCH, dtype=jnp.int32)[None] % 2}
+    source = rng.uniform(-1, 1, (1, BATCH, *SPEC.fields['source'].shape)).astype(np.float32)
+    return {
+        'real': jnp.asarray(images),
+        'source': jnp.asarray(source),
+        'label': jnp.arange(BATCH, dtype=jnp.int32)[None] % 2,
+    }
 
 
 NETS = {}  # initial weights by the shapes of nets, which techniques leave alone: compiled once

@@ -2,19 +2,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from gans import kinds, pictures
+from gans import kinds, pictures, plots
 from gans.core import Spec
 from gans.errors import UserError
 from gans.ops.pixels import to_uint8
 from gans.train import paths, save
-
-BLUE = np.array([0x00, 0x60, 0xD0])
-
-
-def bluish(image) -> int:
-    """Pixels above the axis in which blue outweighs red by much: those of samples, and some of the legend."""
-    image = image[:440].astype(int)
-    return int((image[..., 2] - image[..., 0] > 60).sum())
 
 
 def test_grid_places_every_image() -> None:
@@ -58,37 +50,41 @@ def test_grid_refuses_what_is_no_image() -> None:
             pictures.grid(np.zeros(shape))
 
 
-@pytest.mark.parametrize('d', [1, 2, 5])
-def test_points(d) -> None:
-    rng = np.random.default_rng(0)
-    real, samples = rng.normal(size=(500, d)), rng.normal(size=(300, d))
-    picture = pictures.points(samples, real)
-    assert picture.dtype == np.uint8 and picture.shape == (480, 480, 3)
-    assert bluish(picture) > 300
-    broken = samples.copy()
-    broken[:] = np.nan
-    assert bluish(pictures.points(broken, real)) < 150
-    broken[:100] = np.inf
-    broken[100:] = 1e30
-    assert bluish(pictures.points(broken, real)) < 150
-    assert bluish(pictures.points(samples)) > 300  # without real points
-    pictures.points(broken)
-    pictures.points(samples[:0], real)
-    pictures.points(samples, np.zeros((3, d)))
+def test_words_stand_around_a_picture() -> None:
+    picture = np.zeros((2 * 66 - 2, 4 * 66 - 2, 3), np.uint8)
+    assert pictures.annotate(picture, pictures.Caption()) is picture
+    names = pictures.Caption(
+        'step 4,000, seed 0', ('cats', 'dogs and other animals of the house', '', 'x'), ('up', 'down')
+    )
+    found = pictures.annotate(picture, names)
+    height, width, _ = found.shape
+    left = width - picture.shape[1]
+    assert height == len(picture) + 2 * pictures.LINE and left > 30
+    assert (found[2 * pictures.LINE :, left:] == 0).all()  # the picture itself
+    dark = found.min(2) < 128
+    assert dark[: pictures.LINE].any() and dark[2 * pictures.LINE :, :left].any()
+    heads = dark[pictures.LINE : 2 * pictures.LINE, left:]
+    shares = [heads[:, i * 66 : i * 66 + 64].any() for i in range(4)]
+    assert shares == [True, True, False, True] and not heads[:, [64, 65, 130, 131]].any()  # each within its own column
+    assert (found == pictures.annotate(picture, names)).all()
+    small = pictures.annotate(picture[:9, :9], pictures.Caption('more words than there is room for in one line of it'))
+    assert small.shape[1] == pictures.NARROWEST and small.shape[0] == 9 + 2 * pictures.LINE
 
 
-def test_axes_are_fixed_by_the_real_points() -> None:
-    rng = np.random.default_rng(0)
-    real, sample = rng.normal(size=(500, 2)), np.zeros((1, 2))
-    far = np.concatenate([sample, np.full((9, 2), 1000.0)])
-    place = [np.argwhere(pictures.points(s, real)[60:, :, 2].astype(int) - 100 > 80) for s in (sample, far)]
-    assert np.allclose(place[0].mean(0), place[1].mean(0), atol=3)
+def test_fields_stand_side_by_side_under_their_names() -> None:
+    ones, zeros = np.ones((4, 64, 64, 3)), -np.ones((4, 32, 32, 1))
+    found = pictures.side_by_side({'source': ones, 'sample': zeros})
+    assert found.shape == (pictures.LINE + 4 * 66 - 2, pictures.NARROWEST, 3)
+    assert (found[pictures.LINE :: 66, 0] == 255).all() and (found[pictures.LINE :: 66, 66] == 0).all()
 
 
 def test_draw_chooses() -> None:
-    draw = lambda spec, *given: kinds.kind_of(spec).draw(*given, None)
-    assert draw(Spec((64, 64, 3)), np.zeros((4, 64, 64, 3)), None).shape == (130, 130, 3)
-    assert draw(Spec((2,)), np.zeros((4, 2)), np.eye(2)).shape == (480, 480, 3)
+    def draw(spec, samples, real=None):
+        return kinds.kind_of(spec).draw(samples, pictures.Caption(), plots.Beside(real))
+
+    assert draw(Spec((64, 64, 3)), np.zeros((4, 64, 64, 3))).shape == (130, 130, 3)
+    assert draw(Spec((64, 64, 3)), np.zeros((0, 64, 64, 3)), np.zeros((1, 64, 64, 3))).shape == (64, 64, 3)
+    assert pictures.to_pixels(draw(Spec((2,)), np.zeros((4, 2)), np.eye(2))).shape == (960, 960, 3)
     with pytest.raises(UserError, match="kind of examples 'volumes'"):
         kinds.kind_of(Spec((8, 8, 8, 1), kind='volumes'))
 
@@ -154,6 +150,11 @@ def test_save_points(tmp_path) -> None:
     samples, spec = np.random.default_rng(0).normal(size=(9, 2)), Spec((2,))
     save.save_samples(tmp_path / 'a.png', samples, spec)
     save.save_samples(tmp_path / 'a.npz', samples, spec)
+    for name in ('a.svg', 'a.pdf'):  # lines and letters, and the same bytes each time
+        held = [(save.save_samples(tmp_path / name, samples, spec), (tmp_path / name).read_bytes())[1] for _ in '12']
+        assert held[0] == held[1] and held[0][:4] in (b'<?xm', b'%PDF') and b'Date' not in held[0]
+    with pytest.raises(UserError, match=r'b\.pdf: images are made of pixels.*name a FILE\.png'):
+        save.save_samples(tmp_path / 'b.pdf', np.zeros((2, 8, 8, 1)), Spec((8, 8, 1)))
     with np.load(tmp_path / 'a.npz') as arrays:
         assert arrays['samples'].dtype == np.float32 and np.allclose(arrays['samples'], samples)
     with pytest.raises(UserError, match=r'folder of images, but samples are points'):

@@ -56,17 +56,14 @@ BIG, LAST, END = 10, 16, 24  # steps at which the short one's stages begin, and 
 KILLER = """
 import os, random, signal, sys, time
 from pathlib import Path
-from gans import config_file
+from gans import compiled, config_file
 from gans.train import loop
 from gans.train.signals import Signals
 
 def child(folder):
     pid = os.fork()
     if pid == 0:
-        import jax
-        jax.config.update('jax_compilation_cache_dir', sys.argv[3] + '/cache')
-        jax.config.update('jax_persistent_cache_min_compile_time_secs', 0)
-        jax.config.update('jax_persistent_cache_min_entry_size_bytes', -1)
+        compiled.use(Path(sys.argv[3], 'cache'))
         Signals.received = lambda self: time.sleep(0.003)  # lest it is over before it is killed
         loop.train(config_file.read(sys.argv[1]), Path(folder))
         os._exit(0)

@@ -12,6 +12,7 @@ import pytest
 from ml_collections import ConfigDict
 
 from experiments import common
+from gans import api
 from gans.configs import override
 from gans.errors import Stopped, UserError
 from gans.sweep import plan, rows, run, train
@@ -227,6 +228,7 @@ def test_members_can_be_sampled_as_any_run(trained: Path, tmp_path: Path) -> Non
     for step in ('latest', 'best'):
         said = draw.sample(read_config(place / 'config.json'), place, 8, 0, step, str(tmp_path / f'{step}.npz'))
         assert '8 samples of step' in said
+    np.testing.assert_array_equal(api.load(place, 'best').sample(8), np.load(tmp_path / 'best.npz')['samples'])
     scores = read_metrics(place / 'metrics.csv')
     column = scores['eval/sliced_wasserstein'][1:]  # step 0 has no checkpoint
     best = int(scores['step'][1:][np.nanargmin(column)])

@@ -19,6 +19,7 @@ from gans.core import Array, Compute, Spec, System
 from gans.data import load
 from gans.nets.build import from_linen
 from gans.parts import Pair
+from gans.pictures import LINE, NARROWEST
 from gans.systems._players import two_players
 from gans.train import draw, loop, sampling, setup
 
@@ -126,6 +127,7 @@ def test_a_run_is_the_same_held_streamed_and_resumed_within_an_epoch(kind: str, 
     """To the last digit where XLA optimizes as it does for users, hence in a process of its own."""
     program = f'import test_translation as t; t.runs(t.Path({str(tmp_path)!r}), t.{kind})'
     cache = {'JAX_COMPILATION_CACHE_DIR': str(tmp_path / 'cache'), 'JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS': '0'}
+    cache |= {'JAX_ENABLE_COMPILATION_CACHE': 'true'}
     env = os.environ | cache | {'XLA_FLAGS': '', 'PYTHONPATH': os.pathsep.join(map(str, [ROOT, ROOT / 'tests']))}
     done = subprocess.run(
         [sys.executable, '-c', program], cwd=ROOT, env=env, capture_output=True, text=True, timeout=300
@@ -143,9 +145,16 @@ def test_a_run_is_the_same_held_streamed_and_resumed_within_an_epoch(kind: str, 
     painted = [np.asarray(Image.open(tmp_path / 'painted' / name)) for name in ('a.png', 'b.png', 'more/a.png')]
     assert len(list((tmp_path / 'painted').rglob('*.png'))) == 3 and np.ptp(painted, axis=0).max() <= 2  # all are red
     sizes = [Image.open(tmp_path / name).size for name in ('six.png', 'mine.png')]
-    cell = lambda count: 66 * count - 2  # images of 8 pixels are shown as 64
+    # Images of 8 pixels are shown as 64, below the names of fields and a title in as many lines as it takes.
+    cell = lambda count: 66 * count - 2
+    rows = (6 if kind == 'PAIRED' else 3, 3)
+    lines = [round((size[1] - cell(count)) / LINE) for size, count in zip(sizes, rows, strict=True)]
+    assert min(lines) >= 2
     # Rows of source, sample and, where examples are pairs, what it should look like; of two, two beside each other.
-    six = (cell(3), cell(6)) if kind == 'PAIRED' else (cell(4), cell(3))
-    assert sizes == [six, (cell(2), cell(3))]
+    wide, high = (cell(3), cell(6)) if kind == 'PAIRED' else (cell(4), cell(3))
+    assert sizes == [
+        (max(NARROWEST, wide), high + LINE * lines[0]),
+        (max(NARROWEST, cell(2)), cell(3) + LINE * lines[1]),
+    ]
     stamp = json.loads((tmp_path / 'held' / 'stamps.json').read_text())['eval/fd_pixels']['protocol']
     assert stamp['split'] == ('test' if kind == 'PAIRED' else 'a: test; b: test') and 'random_crop=8' in stamp['data']

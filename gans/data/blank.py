@@ -24,7 +24,7 @@ def blank(described: Mapping[str, Any]) -> Source:
     def finish(raw: dict[str, Array], keys: Keys) -> dict[str, Array]:
         return {name: jnp.zeros((keys.shape[0], *shape), dtype) for name, (shape, dtype) in batch.items()}
 
-    return Source(_spec(described['spec']), finish)
+    return Source(_spec(described['spec']), finish, absent='only what its examples look like is known')
 
 
 def _describe(spec: Spec) -> dict[str, Any]:

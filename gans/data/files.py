@@ -19,7 +19,7 @@ NO_PICTURES = ('BUFR', 'EPS', 'FITS', 'GRIB', 'HDF5', 'IPTC', 'MPEG', 'PDF', 'WM
 RUNS = {'config.json': {'system', 'data', 'train'}, 'sweep.json': {'name', 'seeds', 'rows'}}
 # What they write in their folders, beside files that are no pictures.
 OF_RUNS = ('samples', 'evaluation', 'checkpoints', 'tensorboard', 'rows', 'report')
-OF_RUNS += ('curves.png', 'anomaly_step_*.png', '*_seed[0-9]*.png')
+OF_RUNS += ('curves.png', 'reals.png', 'strip.png', 'progress.webp', 'anomaly_step_*.png', '*_seed[0-9]*.png')
 KINDS = 10  # of files that are left out, in a line
 
 

@@ -31,16 +31,20 @@ def image_set(
     return Source(spec, finish_by_kind(spec), size=len(images), arrays=arrays)
 
 
-def outline(absent: str, shape: tuple[int, ...], size: int = 1, classes: Sequence[str] = ()) -> Source:
+def outline(
+    absent: str, shape: tuple[int, ...], size: int = 1, classes: Sequence[str] = (), **fields: tuple[int, ...]
+) -> Source:
     """A set that is not here, for the reason `absent`, of which no more is known than this.
 
     Args:
         shape: of its images, [H, W, C].
         size: how many there are, as far as that is known.
+        fields: shapes of the images that each example has beside it.
     """
-    images = np.broadcast_to(np.uint8(0), (size, *shape))  # which takes no memory
+    blank = lambda shape: np.broadcast_to(np.uint8(0), (size, *shape))  # which takes no memory
     labels = np.arange(size) % len(classes) if classes else None
-    return image_set(images, labels, classes)._replace(absent=absent, digest='')
+    beside = {name: blank(shape) for name, shape in fields.items()}
+    return image_set(blank(shape), labels, classes, **beside)._replace(absent=absent, digest='')
 
 
 def pixels(value: int, key: str = 'size') -> int:
@@ -97,3 +101,17 @@ def square(image: Image, size: int, channels: int, crop: int | None = None) -> n
     box = (left, top, left + side, top + side)
     image = image.crop(box) if side == size else image.resize((size, size), Resampling.LANCZOS, box)
     return np.asarray(image).reshape(size, size, channels)
+
+
+def stretch(image: Image, size: int, channels: int) -> np.ndarray:
+    """The whole of an image, uint8 [size, size, channels], whatever its shape: by Pillow's antialiased bicubic filter,
+    as in the code of Pix2Pix and CycleGAN. Arguments are those of `square`.
+    """
+    from PIL.Image import Resampling
+
+    image = image.convert('L' if channels == 1 else 'RGB')
+    image = image if image.size == (size, size) else image.resize((size, size), Resampling.BICUBIC)
+    return np.asarray(image).reshape(size, size, channels)
+
+
+FITS = {'stretch': stretch, 'crop': square}  # an image of any shape -> a square

@@ -9,7 +9,7 @@ from typing import Any
 
 from gans import user_code
 from gans.configs import drop_none
-from gans.data import digits, folder, idx, openmoji, stacked, tfds, toys
+from gans.data import digits, folder, idx, openmoji, pairs, stacked, tfds, toys
 from gans.data.base import Source, digest_of, stored_shapes
 from gans.data.images import whole
 from gans.data.joined import joined
@@ -31,7 +31,13 @@ SETS: dict[str, Callable[..., Source]] = {
     'swiss_roll': toys.swiss_roll,
     'dirac': toys.dirac,
 }
-FAMILIES: dict[str, Callable[..., Source]] = {'tfds': tfds.tfds, 'folder': folder.folder}  # of 'tfds:NAME' and so on
+FAMILIES: dict[str, Callable[..., Source]] = {  # of 'tfds:NAME' and so on
+    'tfds': tfds.tfds,
+    'folder': folder.folder,
+    'paired': pairs.paired,
+    'unpaired': pairs.unpaired,
+}
+OF_PATHS = ('folder', 'paired', 'unpaired')  # families whose names are folders
 SEEN = ('flip', 'random_crop')  # keys of any set: how training sees it
 
 
@@ -40,7 +46,8 @@ def load(config: Mapping[str, Any], outlined: bool = False) -> Source:
 
     Args:
         config: a dict or ConfigDict of
-            name: of `SETS`, or 'tfds:NAME', or 'folder:PATH', or the user's own function, 'FILE.py:NAME';
+            name: of `SETS`, or 'tfds:NAME', 'folder:PATH', 'paired:PATH', 'unpaired:PATH', or the user's own function,
+                'FILE.py:NAME';
             flip: mirror half of the examples that training sees (default False), all fields of an example together;
             random_crop: training sees random squares of that side, in pixels of 'real', all others the central ones;
             split: 'train', 'test' or 'all', as far as the set's own function does not say otherwise;
@@ -48,7 +55,8 @@ def load(config: Mapping[str, Any], outlined: bool = False) -> Source:
             on_device_max_mb: a set of at most so many MB (10^6 bytes, all fields as they are stored) lies on the
                 device, a larger one is streamed from the host (default 2000);
             and the keyword arguments of the set's own function. A value of None counts as not given.
-            Or of name='joined', on_device_max_mb of the whole, and a section of the other keys for each part.
+            Or of name='joined', on_device_max_mb of the whole, and a section of the other keys for each part. Of
+            'unpaired:PATH', the parts are 'a' and 'b', whose sections hold what is not the same for both.
         outlined: a set that is not here, but whose shape is known, may come without its examples (`Source.absent`).
 
     Raises:
@@ -114,6 +122,8 @@ def sections(config: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
         UserError: a key of a joined set that is no part, or one of a part that is of the whole.
     """
     options = drop_none(config)
+    if options.get('name', '').startswith('unpaired:') and 'domain' not in options:
+        options = _both_sides(options)
     if options.get('name') != 'joined':
         return {'': {key: value for key, value in options.items() if key != 'on_device_max_mb'}}
     parts = {key: value for key, value in options.items() if key not in ('name', 'on_device_max_mb')}
@@ -133,6 +143,15 @@ def sections(config: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     return {part: drop_none(section) for part, section in parts.items()}
 
 
+def _both_sides(options: Mapping[str, Any]) -> dict[str, Any]:
+    """The options of an unpaired set as those of the joined one that it is."""
+    own = {part: options.get(part, {}) for part in ('a', 'b')}
+    shared = {key: value for key, value in options.items() if key not in (*own, 'on_device_max_mb')}
+    whole = {key: value for key, value in options.items() if key == 'on_device_max_mb'}
+    filled = lambda part: {**shared, 'domain': part, **own[part]} if hasattr(own[part], 'items') else own[part]
+    return {'name': 'joined', **whole, **{part: filled(part) for part in own}}
+
+
 def arguments(name: str) -> dict[str, Any]:
     """The keyword arguments of a set's function, and their defaults."""
     kinds = inspect.signature(_function(name)[0]).parameters.values()
@@ -147,7 +166,9 @@ def _function(name: str) -> tuple[Callable[..., Source], tuple[str, ...]]:
         return SETS[name], ()
     if user_code.is_reference(name):
         return user_code.function('data.name', name, Source), ()
-    raise unknown('data.name', name, [*SETS, 'joined', 'tfds:NAME', 'folder:PATH', 'FILE.py:NAME'])
+    raise unknown(
+        'data.name', name, [*SETS, 'joined', 'tfds:NAME', *(f'{family}:PATH' for family in OF_PATHS), 'FILE.py:NAME']
+    )
 
 
 @cache  # a line is said once

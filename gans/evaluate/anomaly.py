@@ -169,7 +169,8 @@ def anomaly(config: ml_collections.ConfigDict, folder: Path, options: Options) -
     entry = {'step': step, **{metric: {'value': auc, 'error': error} for metric, (auc, error) in aucs.items()}}
     workdir.write_json(folder / 'anomaly.json', entry | {'scores': by_class, 'protocol': stamp})
     picture = folder / f'anomaly_step_{step:08d}.png'
-    pictures.save_png(picture, extremes(found, images))
+    shown = f"{sampling.words(step, options.seed)}, '{name}' never seen, AUC {aucs['auc'][0]:.3f}"
+    pictures.save_png(picture, extremes(found, images, shown))
     most = novel[np.argsort(-found.score, kind='stable')[:SHOWN]].sum()
     head = f"{folder}, step {step:,}: '{name}', never seen, against the others; {novel.sum()} of {len(images):,} images"
     return '\n'.join([head, '', *_table(aucs, by_class), '', f'{picture}: {most} of the {SHOWN} at the top are {name}'])
@@ -185,14 +186,15 @@ def load_unseen(data: ml_collections.ConfigDict) -> tuple[Source, int]:
     return test, class_number(data.without, test.spec.classes, 'data.without')
 
 
-def extremes(found: Found, images: np.ndarray) -> np.ndarray:
+def extremes(found: Found, images: np.ndarray, title: str = '') -> np.ndarray:
     """A picture, uint8 [h, w, 3]: the most anomalous images in the upper half, the least in the lower one, the first
     of each being the utmost; each with what the generator draws for it at its right.
     """
     order = np.argsort(-found.score, kind='stable')
     shown = np.concatenate([order[:SHOWN], order[::-1][:SHOWN]])
     both = np.stack([images[shown], found.images[shown]], 1)  # [2 SHOWN, 2, H, W, C]
-    return pictures.grid(both.reshape(-1, *both.shape[2:]), columns=SHOWN)
+    words = pictures.Caption(title, ('image', 'drawn') * (SHOWN // 2), ('most anomalous', 'least anomalous'))
+    return pictures.annotate(pictures.grid(both.reshape(-1, *both.shape[2:]), columns=SHOWN), words)
 
 
 def _check(experiment: Experiment) -> None:

@@ -12,14 +12,14 @@ from gans.core import TrainState, Tree
 from gans.data import feed
 from gans.data.base import Source
 from gans.errors import UserError
-from gans.evaluate import write
+from gans.evaluate import codes, write
 from gans.evaluate.cas import cas
 from gans.evaluate.judge import HALVES, UNTRAINED, evaluate_pairs
 from gans.features import load
 from gans.metrics.extract import Extracted, content_hash, extract, extract_cached
 from gans.metrics.neighbors import nearest
 from gans.metrics.protocol import Result
-from gans.metrics.score import halves
+from gans.metrics.score import PREFIX, halves
 from gans.metrics.spectrum import has_spectrum
 from gans.ops.pixels import to_float
 from gans.train import draw, sampling, workdir
@@ -82,15 +82,19 @@ def measure(config: ml_collections.ConfigDict, folder: Path, options: Options) -
     results, warnings = evaluate_pairs(pairs, extractor, common, source.modes)
     if fake.labels is not None and compared.labeled and 'classifier' in kinds.kind_of(source.spec).features:
         results += cas(compared.data, fake.examples, fake.labels, common)
+    if fake.codes is not None and not any(result.metric == 'code_error' for result in results):
+        numbers = {'real': len(same.features), 'fake': len(fake.features)}
+        results += codes.matched(compared.data, source, fake, common | numbers)
     write.save(folder, step, results)
     for warning in warnings:
         workdir.say(warning)
     said = f'all in {folder / "evaluation.json"}'
     if kinds.is_image(source.spec):
-        place = folder / 'evaluation'
-        pictures.save_png(place / f'nearest_step_{step:08d}.png', neighbors(same, fake))
+        place, scores = folder / 'evaluation', {PREFIX + result.metric: result.value for result in results}
+        shown = sampling.words(step, options.seed, scores)
+        pictures.save_png(place / f'nearest_step_{step:08d}.png', neighbors(same, fake, shown))
         if has_spectrum(*source.spec.shape[:2]):
-            write.spectra(place / f'spectrum_step_{step:08d}.png', truth[:num], fake.examples)
+            write.spectra(place / f'spectrum_step_{step:08d}.png', truth[:num], fake.examples, shown)
         said += f', pictures in {place}'
     return results, f'{write.table(f"{folder}, step {step:,}", results)}\n{said}'
 
@@ -114,9 +118,11 @@ def samples(experiment: Experiment, state: TrainState, inputs: Tree, step: int) 
     return np.concatenate(found)
 
 
-def neighbors(real: Extracted, fake: Extracted) -> np.ndarray:
+def neighbors(real: Extracted, fake: Extracted, title: str) -> np.ndarray:
     """A picture, uint8 [h, w, 3]: the samples nearest to real images, each with that one at its right."""
     places, distances = nearest(fake.features, real.features)
     closest = np.argsort(distances, kind='stable')[:PAIRS]
     both = np.stack([fake.examples[closest], real.examples[places[closest]]], 1)  # [PAIRS, 2, H, W, C]
-    return pictures.grid(to_float(both.reshape(-1, *both.shape[2:])), columns=8)
+    fields = {'sample': both[:, 0], 'real': both[:, 1]}
+    title = f'{title}: the nearest to real images of {len(real.features):,}, each left of that one'
+    return pictures.side_by_side({name: to_float(images) for name, images in fields.items()}, title)

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from gans import pictures
+from gans import pictures, plots
 from gans.metrics.protocol import Result, differences
 from gans.metrics.score import better
 from gans.metrics.spectrum import spectrum
@@ -77,23 +77,22 @@ def to_csv(entries: Sequence[dict[str, Any]]) -> str:
     return text.getvalue()
 
 
-def spectra(path: Path, real: np.ndarray, fake: np.ndarray) -> None:
-    """A picture of the power spectra of real and generated images, over the radial frequency."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
+def spectra(path: Path, real: np.ndarray, fake: np.ndarray, title: str) -> None:
+    """A plot of the power spectra of real and generated images, over the radial frequency."""
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(5, 3.4), dpi=150, layout='constrained')
-    canvas, axis = FigureCanvasAgg(figure), figure.subplots()
-    for images, color, label in ((real, pictures.REAL, 'real'), (fake, pictures.SAMPLES, 'samples')):
+    figure = Figure(figsize=(5, 3.4), dpi=300, layout='constrained')
+    axis = figure.subplots()
+    for images, color, label in ((real, plots.REAL, 'real'), (fake, plots.SAMPLES, 'samples')):
         power = spectrum(images)
-        axis.plot(np.arange(1, len(power)), power[1:], color=color, label=label)
+        axis.plot(np.arange(1, len(power)), power[1:], color=color, label=f'{len(images):,} {label}')
     axis.set_xlabel('frequency, periods an image', fontsize=9)
     axis.set_ylabel('power, dB', fontsize=9)
     axis.grid(color='0.92')
     axis.spines[['top', 'right']].set_visible(False)
     axis.legend(frameon=False, fontsize=9)
-    canvas.draw()
-    pictures.save_png(path, np.asarray(canvas.buffer_rgba())[..., :3])
+    axis.set_title(title, fontsize=9)
+    pictures.save(path, figure)
 
 
 def _number(values: dict[str, float], name: str, suffix: str) -> str:

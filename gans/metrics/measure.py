@@ -70,12 +70,17 @@ def _measure_classes(fake: Extracted, extractor: Extractor) -> dict[str, Value]:
         counts = probabilities.class_modes(fake.logits.argmax(1), confidence, fake.logits.shape[1], CONFIDENCE)
         found |= {key: Value(value, {'confidence': CONFIDENCE}) for key, value in counts.items()}
         if fake.codes is not None:
-            num = int(fake.codes.max()) + 1
-            error = matching.match(fake.codes, fake.logits.argmax(1), num, fake.logits.shape[1]).error
-            found['code_error'] = Value(error, {'codes': num})
+            found['code_error'] = code_error(fake)
         if fake.labels is not None:
             found['accuracy'] = Value(probabilities.accuracy(fake.logits, fake.labels))
     return found
+
+
+def code_error(fake: Extracted) -> Value:
+    """The error of samples' categories after matching them with the classes that a classifier sees in them."""
+    num = int(fake.codes.max()) + 1
+    error = matching.match(fake.codes, fake.logits.argmax(1), num, fake.logits.shape[1]).error
+    return Value(error, {'codes': num})
 
 
 def _measure_images(real: Extracted, fake: Extracted) -> dict[str, Value]:

@@ -61,8 +61,11 @@ def _describe(options: Mapping[str, Any]) -> str:
     ignored = ('name', 'split', 'flip', 'folder', 'data_dir', 'cache', 'strict')
     others = ' '.join(f'{key}={value}' for key, value in sorted(options.items()) if key not in ignored)
     name = options['name']
-    family = 'folder:' if name.startswith('folder:') else ''
-    name = f'{family}{Path(name).name}' if family or user_code.is_reference(name) else name  # without its location
+    family, _, path = name.partition(':')
+    if family in load.OF_PATHS:  # without its location
+        name = f'{family}:{Path(path).name}'
+    elif user_code.is_reference(name):
+        name = Path(name).name
     return f'{name} {others}'.strip()
 
 

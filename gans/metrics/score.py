@@ -56,10 +56,11 @@ class Scorer:
           UserError: too few images for that.
         """
         self._source, self._real, self._extractor = source, real[:num], extractor
-        self.floor: dict[str, float] = {}
+        distinct = real[: len(real) if source.size is None else source.size]
+        one, other = halves(len(distinct), num)
+        self.floor = {SLICED: sliced_wasserstein(real[one], real[other])} if len(distinct) > 1 else {}
         self.warnings: dict[str, str] = {}
         if extractor:
-            distinct = real[: len(real) if source.size is None else source.size]
             if len(distinct) < 4:  # two in each half
                 count = f'{len(distinct)} image{"s" * (len(distinct) > 1)}'
                 raise UserError(
@@ -69,7 +70,7 @@ class Scorer:
             first, second = halves(len(features), num)
             self._moments = moments(features[:num])
             self._name = PREFIX + protocol.frechet(extractor)
-            self.floor = {self._name: frechet(moments(features[first]), moments(features[second]))}
+            self.floor |= {self._name: frechet(moments(features[first]), moments(features[second]))}
             if is_singular(self._moments) or num <= features.shape[1]:
                 self.warnings[self._name] = (
                     f'{self._moments.count:,} real and {num:,} generated images are too few for '

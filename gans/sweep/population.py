@@ -138,6 +138,12 @@ def population(members: Sequence[Experiment], numbers: dict[str, np.ndarray]) ->
         chunks = [sample(state, shared, cut(start)) for start in range(0, num, CHUNK)]
         return lambda: np.concatenate([merge(chunk) for chunk in chunks], axis=1)
 
+    scores_of = pmap(jax.vmap(lambda state, numbers, x: sampling.judge(overlay(first, numbers), state, x)))
+
+    def judge(state: TrainState, examples: np.ndarray) -> Callable[[], np.ndarray]:
+        scores = scores_of(state, shared, share(examples))
+        return lambda: merge(scores)
+
     return Program(
         members=tuple(members),
         init=init,
@@ -148,6 +154,7 @@ def population(members: Sequence[Experiment], numbers: dict[str, np.ndarray]) ->
         raws=raws,
         metrics=merge,
         samples=samples,
+        judge=judge,
     )
 
 

@@ -10,6 +10,7 @@ import math
 import jax
 import jax.numpy as jnp
 import ml_collections
+import numpy as np
 
 from gans.core import Array, Aux, Batch, Compute, Keys, Spec, System, Tree
 from gans.kinds import is_image
@@ -106,9 +107,18 @@ def build(
     )
     samplers = {'samples': pair.sampler(asked={'category': 'codes'})}
     if is_image(spec):
-        samplers['categories'] = samplers['samples']._replace(inputs=traverse_categories, columns=categories)
+        samplers['categories'] = samplers['samples']._replace(
+            inputs=traverse_categories,
+            about='each row has one noise and one set of codes; the category goes from left to right',
+            columns=tuple(map(str, range(categories))),
+        )
         if codes:
-            samplers['codes'] = samplers['samples']._replace(inputs=traverse_codes, columns=STEPS)
+            samplers['codes'] = samplers['samples']._replace(
+                inputs=traverse_codes,
+                about=f'along each row one code goes from {-REACH:g} to {REACH:g}; all else stays',
+                columns=tuple(f'{value:.2g}' for value in np.linspace(-REACH, REACH, STEPS)),
+                rows=tuple(f'code {i}' for i in range(codes)),
+            )
     return two_players(
         config,
         [pair],

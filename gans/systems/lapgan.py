@@ -96,7 +96,7 @@ def build(
         {f'{role}_{level.size}': getattr(level, role) for level in levels for role in ('generator', 'critic')},
         samplers={
             'samples': Sampler(inputs, finest, asked={'label': 'labels'} if conditional else {}),
-            'levels': Sampler(inputs, rows, columns=len(levels)),
+            'levels': Sampler(inputs, rows, about='each row is one sample', columns=tuple(f'{n} px' for n in sizes)),
         },
         ema=ema(config.ema, tuple(f'generator_{size}' for size in sizes)),
     )

@@ -10,19 +10,21 @@ import jax
 import ml_collections
 import numpy as np
 
-from gans import kinds, memory, pictures
+from gans import kinds, memory, pictures, plots
 from gans.core import TrainState, Tree
 from gans.data import feed, load
 from gans.data.base import class_number
 from gans.data.files import pictures_in
 from gans.errors import UserError
+from gans.metrics.score import PREFIX
 from gans.train import paths, sampling, save, workdir
 from gans.train.checkpoints import Checkpoints
 from gans.train.leaves import size_of
+from gans.train.logs import read_metrics
 from gans.train.setup import Experiment, all_data, setup_stages
 from gans.train.stages import at
 
-NUM = 64  # samples
+NUM = 64  # samples of a strip
 STRIPS = 8  # of an interpolation, and rows or more of a system's own picture
 
 
@@ -39,7 +41,7 @@ def sample(
     """Draws `num` samples of fresh latents, and the system's other pictures; returns lines that say where they are.
 
     Args:
-      num: by default `NUM`, or all images of the folder `given`.
+      num: by default as many as the kind's pictures show, or all images of the folder `given`.
       label: the class of all samples, by name or number; by default all classes in turn.
       given: a folder of images that samples are made from, in place of held-out examples.
     """
@@ -48,17 +50,22 @@ def sample(
     experiment, state, done = restored(config, folder, step)
     chosen = None if label is None else _number_of(label, experiment)
     images = _read_input(experiment, given) if given else None
-    num = min(num or len(images.names), len(images.names)) if images else num or NUM
+    kind = kinds.kind_of(sampling.sampled_spec(experiment))
+    num = min(num or len(images.names), len(images.names)) if images else num or kind.shown
     _check_memory(experiment, num)
     main = sampling.main_sampler(experiment.system)
     batch = sampling.batch_of(experiment, main, num, chosen, images.batch if images else None)
     samples = _apply(experiment, state, sampling.fixed_inputs(experiment, num, seed, batch))
     labels = np.asarray(batch['label']) if sampling.asks_for_classes(experiment.system) else None
 
-    def draw() -> np.ndarray:
-        columns = sampling.columns(experiment) if label is None else None
-        real = sampling.truth(experiment).examples(num) if batch.keys() - {'label'} and not images else None
-        return sampling.picture(experiment, samples, real, batch, columns)
+    shown = sampling.words(done, seed, scores_of(folder, done))
+
+    def draw() -> pictures.Picture:
+        of_class = chosen is not None
+        title = f'{experiment.source.spec.classes[chosen]}, {shown}' if of_class else shown
+        caption = pictures.Caption(title, () if of_class else sampling.class_names(experiment))
+        beside = _beside(experiment, state, num, paired=bool(batch.keys() - {'label'}) and images is None)
+        return sampling.picture(experiment, samples, beside, caption, batch)
 
     place, names = out or folder / f'samples_seed{seed}.png', images.names if images else None
     said = save.save_samples(place, samples, sampling.sampled_spec(experiment), labels, names, draw)
@@ -68,9 +75,29 @@ def sample(
         path = folder / f'{name}_seed{seed}.png'
         inputs = sampling.fixed_inputs(experiment, STRIPS, seed, sampler=sampler)
         make = jax.jit(lambda state, inputs, sampler=sampler: sampler.make(sampling.use_averages(state), inputs))
-        pictures.save_png(path, pictures.grid(memory.fetch(make(state, inputs)), sampler.columns))
+        caption = pictures.Caption(f'{name}, {shown}: {sampler.about}', sampler.columns, sampler.rows)
+        pictures.save(path, kind.draw(memory.fetch(make(state, inputs)), caption, plots.NOTHING))
         lines.append(f'{name}: {path}')
     return '\n'.join(lines)
+
+
+def _beside(experiment: Experiment, state: TrainState, num: int, paired: bool) -> plots.Beside:
+    """What is drawn with `num` samples: of points the truth and the critic's scores; of pairs the real examples."""
+    truth = sampling.truth(experiment)
+    if kinds.is_image(truth.source.spec):
+        return plots.Beside(truth.examples(num) if paired else None)
+    real = truth.examples(kinds.kind_of(truth.source.spec).shown)
+    places = sampling.places_to_judge(experiment, real)
+    scores = None if places is None else memory.fetch(jax.jit(partial(sampling.judge, experiment))(state, places))
+    return plots.Beside(real, truth.source.modes, scores)
+
+
+def scores_of(folder: Path, step: int) -> dict[str, float]:
+    """The scores that a run had at a step, by metric; none if it was not scored there."""
+    path = folder / 'metrics.csv'
+    metrics = read_metrics(path) if path.exists() else {}
+    row = {name: float(values[-1]) for name, x in metrics.items() if len(values := x[metrics['step'] == step])}
+    return {name: value for name, value in row.items() if name.startswith(PREFIX) and np.isfinite(value)}
 
 
 class Input(NamedTuple):
@@ -125,7 +152,10 @@ def interpolate(
     _check_memory(experiment, STRIPS * num)
     ends = sampling.fixed_inputs(experiment, 2 * STRIPS, seed)
     between = jax.tree.map(partial(_between, num=num, path=path), ends)  # leaves [STRIPS * num, ...]
-    pictures.save_png(out, pictures.grid(_apply(experiment, state, between), num))
+    shown = sampling.words(done, seed, scores_of(folder, done))
+    title = f'{path} interpolations, {shown}: along each row from one latent to another'
+    picture = pictures.annotate(pictures.grid(_apply(experiment, state, between), num), pictures.Caption(title))
+    pictures.save(out, picture)
     return f'{STRIPS} {path} interpolations of step {done:,}: {out}'
 
 

@@ -1,4 +1,4 @@
-"""What a run says about itself: `metrics.csv`, TensorBoard event files, and pictures of the curves.
+"""What a run says about itself: `metrics.csv` and TensorBoard event files.
 
 `metrics.csv` is a function of the run alone (no clock in it), so a run that was killed and resumed leaves the same
 bytes as one that was not. What depends on the machine, such as steps per second, goes to TensorBoard only.
@@ -74,17 +74,16 @@ class Logs:
 
         self._add(step, [Summary.Value(tag=name, simple_value=float(value)) for name, value in values.items()])
 
-    def image(self, step: int, name: str, image: np.ndarray) -> None:
-        """Adds a picture, uint8 [H, W, 3], to TensorBoard."""
+    def image(self, step: int, name: str, path: Path) -> None:
+        """Adds a picture, the PNG file at `path`, to TensorBoard."""
         if self._events is None:
             return
         from PIL import Image
         from tensorboard.compat.proto.summary_pb2 import Summary
 
-        png = io.BytesIO()
-        Image.fromarray(image).save(png, 'PNG')
-        height, width = image.shape[:2]
-        picture = Summary.Image(height=height, width=width, colorspace=3, encoded_image_string=png.getvalue())
+        png = path.read_bytes()
+        width, height = Image.open(io.BytesIO(png)).size
+        picture = Summary.Image(height=height, width=width, colorspace=3, encoded_image_string=png)
         self._add(step, [Summary.Value(tag=name, image=picture)])
 
     def flush(self) -> None:
@@ -165,51 +164,6 @@ def read_metrics(path: Path) -> dict[str, np.ndarray]:
     except ValueError as error:
         raise _not_ours(path) from error
     return columns | {'step': columns['step'].astype(np.int64)}
-
-
-def curves(csv_path: Path, png_path: Path) -> None:
-    """Draws all metrics over the steps as small multiples: one panel a metric, in groups by what is before '/'.
-
-    The losses of all players share one panel, since it is their balance that one looks for.
-    """
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    from gans.pictures import save_png
-
-    metrics = read_metrics(csv_path)
-    steps = metrics.pop('step')
-    panels = _panels(list(metrics))
-    columns = min(3, max(1, len(panels)))
-    rows = max(1, -(-len(panels) // columns))
-    figure = Figure(figsize=(4.2 * columns, 2.7 * rows), dpi=150, layout='constrained')
-    canvas = FigureCanvasAgg(figure)
-    axes = figure.subplots(rows, columns, squeeze=False).ravel()
-    for axis, (title, names) in zip(axes, panels.items(), strict=False):
-        for i, name in enumerate(names):
-            seen = np.isfinite(metrics[name])
-            few = {'marker': 'o', 'markersize': 3} if seen.sum() <= 40 else {}
-            axis.plot(steps[seen], metrics[name][seen], color=f'C{i}', linewidth=1.1, label=name.split('/')[0], **few)
-        axis.set_title(title, loc='left', fontsize=10)
-        axis.grid(color='0.92')
-        axis.spines[['top', 'right']].set_visible(False)
-        axis.tick_params(labelsize=8)
-        if len(names) > 1:
-            axis.legend(fontsize=8, frameon=False)
-    for axis in axes[len(panels) :]:
-        axis.set_visible(False)
-    for axis in axes[max(0, len(panels) - columns) : len(panels)]:  # the lowest panel of each column
-        axis.set_xlabel('step', fontsize=8)
-    canvas.draw()
-    save_png(png_path, np.asarray(canvas.buffer_rgba())[..., :3])
-
-
-def _panels(names: list[str]) -> dict[str, list[str]]:
-    """Which metrics share a panel, by its title, in order: the losses, then group by group."""
-    losses = [name for name in names if name.endswith('/loss')]
-    groups = list(dict.fromkeys(name.split('/')[0] for name in names))
-    rest = sorted((name for name in names if name not in losses), key=lambda name: groups.index(name.split('/')[0]))
-    return ({'loss': losses} if losses else {}) | {name: [name] for name in rest}
 
 
 def _print(value: np.float32) -> str:

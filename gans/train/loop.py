@@ -18,7 +18,8 @@ from gans.data.base import Source, digest
 from gans.errors import Stopped, UserError
 from gans.train import lock, opening, workdir
 from gans.train.checkpoints import Checkpoints, Restored
-from gans.train.logs import curves
+from gans.train.curves import curves
+from gans.train.film import film
 from gans.train.program import Program, ahead, schedule, solo
 from gans.train.progress import Progress
 from gans.train.provenance import launch
@@ -71,7 +72,8 @@ def train(config: ml_collections.ConfigDict, folder: Path) -> dict[str, Any]:
         if not primary:
             return {}
         if not (folder / 'curves.png').exists():
-            curves(folder / 'metrics.csv', folder / 'curves.png')
+            film(folder)
+            curves(folder)
         headline = experiments[-1].system.headline
         return workdir.summarize(folder, config, seconds(), **({'headline': headline} if headline else {}))
 

@@ -15,7 +15,7 @@ from gans import memory
 from gans.core import DATA, TrainState, Tree
 from gans.data import feed
 from gans.step import due_updates, make_train_step
-from gans.train.sampling import fixed_inputs, make_sampler
+from gans.train import sampling
 from gans.train.setup import Experiment
 
 Schedule = tuple[tuple[tuple[str, ...], int], ...]  # ((names of due updates, steps in a row), ...)
@@ -36,17 +36,24 @@ class Program(NamedTuple):
     raws: Callable[[int], Iterator[Tree]]  # (steps done) -> what each call from there on takes
     metrics: Callable[[Tree], Tree]  # those of calls, to the host: leaves [members, steps]
     samples: Callable[[TrainState, int], Callable[[], np.ndarray]]  # (state, n) -> wait for them: [members, n, ...]
+    # (state, examples [members, n, ...]) -> wait for each member's critic's scores of them: [members, n]
+    judge: Callable[[TrainState, np.ndarray], Callable[[], np.ndarray]]
 
 
 def solo(experiment: Experiment) -> Program:
     """The program of one run, on all its devices."""
     feed.check_reading(experiment.source)  # before anything is compiled
-    call, sample = make_call(experiment), make_sampler(experiment)
-    inputs = cache(lambda num: fixed_inputs(experiment, num))
+    call, sample = make_call(experiment), sampling.make_sampler(experiment)
+    inputs = cache(lambda num: sampling.fixed_inputs(experiment, num))
+    scores_of = jax.jit(partial(sampling.judge, experiment))
 
     def samples(state: TrainState, num: int) -> Callable[[], np.ndarray]:
         chunks = sample(one(experiment, state), inputs(num))
         return lambda: np.concatenate(memory.fetch(chunks))[None]
+
+    def judge(state: TrainState, examples: np.ndarray) -> Callable[[], np.ndarray]:
+        scores = scores_of(one(experiment, state), examples[0])
+        return lambda: memory.fetch(scores)[None]
 
     return Program(
         members=(experiment,),
@@ -58,6 +65,7 @@ def solo(experiment: Experiment) -> Program:
         raws=partial(raws, experiment),
         metrics=lambda tree: jax.tree.map(lambda x: x[None], memory.fetch(one(experiment, tree))),
         samples=samples,
+        judge=judge,
     )
 
 

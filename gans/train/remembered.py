@@ -8,9 +8,9 @@ import ml_collections
 from gans.configs import flatten
 from gans.data import blank
 from gans.data.base import Source
+from gans.data.sources import Sources
 from gans.errors import UserError
 from gans.train import workdir
-from gans.train.setup import Sources
 from gans.train.stages import stages
 
 

@@ -5,7 +5,7 @@ worker is waited for before a checkpoint, so that what lies on disk is never beh
 next, so that no queue grows. It begins after the first call: until then the processor is needed to compile that.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import cache, partial
 from pathlib import Path
@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from gans import kinds, pictures
+from gans import kinds, pictures, plots
 from gans.features import load
 from gans.features.base import Extractor
 from gans.metrics.score import Scorer, selection_metric, stamps
@@ -35,8 +35,20 @@ class _Run(NamedTuple):
     folder: Path
     logs: Logs
     truth: sampling.Truth  # the same for all runs of a set
-    real: np.ndarray  # [N, ...], its first examples
+    beside: plots.Beside  # what the pictures of points are drawn with; the critic's scores come with each picture
+    places: np.ndarray | None  # at which its critic is asked for them, [G, d]; None: nowhere
     scorer: Callable[[], Scorer]  # which the worker makes first, once
+
+
+class _Drawn(NamedTuple):
+    """What all members have made for a report, or one of them."""
+
+    samples: np.ndarray  # [members, N, ...]
+    critic: np.ndarray | None  # scores at the places of `_Run`, [members, G]
+
+    def of(self, i: int, num: int) -> '_Drawn':
+        """The member's first `num` samples, [num, ...], and its critic's scores, [G]."""
+        return _Drawn(self.samples[i, :num], None if self.critic is None else self.critic[i])
 
 
 class Reporter:
@@ -55,8 +67,8 @@ class Reporter:
         self.failures = dict(failures or {})
         self._program, self._config = program, program.members[0].config
         first = program.members[0]
-        self._columns = sampling.columns(first)
-        self._pictured = self._columns * ROWS if self._columns else kinds.kind_of(sampling.sampled_spec(first)).shown
+        self._names = sampling.class_names(first)
+        self._pictured = len(self._names) * ROWS or kinds.kind_of(sampling.sampled_spec(first)).shown
         self._given = sampling.batch_of(first, sampling.main_sampler(first.system), self._pictured)
         self._worker = ThreadPoolExecutor(1)
         sets: dict[int, tuple] = {}  # real examples, scorer and extractor by source, which members may share
@@ -64,19 +76,22 @@ class Reporter:
             if id(member.source) not in sets:
                 sets[id(member.source)] = self._set(member)
         self._runs = [
-            _Run(member, folder, Logs(folder, -1 if done is None else done), *sets[id(member.source)][:3])
+            _Run(member, folder, Logs(folder, -1 if done is None else done), *sets[id(member.source)][:4])
             for member, folder in zip(program.members, folders, strict=True)
         ]
+        asked = [run.places for run in self._runs]
+        self._places = None if asked[0] is None else np.stack(asked)
         self._scored = self._runs[0].truth.most(self._config.eval.samples)
-        self._waiting: list[Callable] = [partial(self._stamp, *found[2:]) for found in sets.values()]
+        self._waiting: list[Callable] = [partial(self._stamp, *found[3:]) for found in sets.values()]
         self._jobs: list[Future] = []
         self._scores: tuple[int, list[float | None]] = 0, []  # of the last report: its step, and each member's
         self._pending: list[tuple[int, Schedule, list]] = []  # metrics of the calls since the last report
 
     def begin(self, state: object) -> None:
         """Scores the untrained generators: where the training starts, and the ceiling of any distance."""
-        num = self._scored
-        self._waiting.append(partial(self._work, 0, [], self._program.samples(state, num), num, 0, False))
+        num, pictured = self._scored, self._pictured
+        drawn = self._draw(state, num, pictured)
+        self._waiting.append(partial(self._work, 0, [], drawn, num, pictured, False))
 
     def report(self, step: int, schedule: Schedule, metrics: list, state: object, progress: Progress) -> None:
         """Takes what the call that ended at `step` gave, and reports if that is due.
@@ -94,8 +109,8 @@ class Reporter:
         if not (num or pictured or log):
             return
         self._join(1)
-        samples = self._program.samples(state, max(num, pictured)) if num or pictured else None
-        job = (step, self._pending, samples, num, pictured, log, progress)
+        drawn = self._draw(state, num, pictured) if num or pictured else None
+        job = (step, self._pending, drawn, num, pictured, log, progress)
         self._jobs.append(self._worker.submit(self._work, *job))
         self._pending = []
 
@@ -124,7 +139,7 @@ class Reporter:
         self,
         step: int,
         pending: list,
-        samples: Callable[[], np.ndarray] | None,
+        draw: Callable[[], _Drawn] | None,
         num: int,
         pictured: int,
         log: bool,
@@ -136,24 +151,21 @@ class Reporter:
             self.failures.setdefault(i, failure)
         if progress:
             progress.finish(step)
-        drawn = samples() if samples else None
+        drawn = draw() if draw else None
         told: dict[int, dict[str, float]] = {}
         for i, run in enumerate(self._runs):
             if i in self.failures:
                 continue
             values = {name: float(values[i, -1]) for name, values in metrics[-1][-1].items()} if log else {}
             if num:
-                values |= run.scorer()(drawn[i, :num])
+                values |= run.scorer()(drawn.samples[i, :num])
             if values:
                 told[i] = values
                 run.logs.scalars(step, values)
                 if progress and progress.rate():
                     run.logs.timing(step, {'steps_per_second': progress.rate()})
             if pictured:
-                shown = drawn[i, :pictured], run.real[:pictured], self._given, self._columns
-                picture = sampling.picture(run.experiment, *shown)
-                pictures.save_png(run.folder / 'samples' / f'step_{step:08d}.png', picture)
-                run.logs.image(step, 'samples', picture)
+                self._picture(run, step, drawn.of(i, pictured), values)
             run.logs.flush()
         if told and progress:
             names = dict.fromkeys(name for values in told.values() for name in values)
@@ -163,27 +175,65 @@ class Reporter:
         scores = [told.get(i, {}) for i in range(len(self._runs))]
         self._scores = step, [found.get(selection_metric(found)) for found in scores]
 
-    def _set(self, experiment: Experiment) -> tuple[sampling.Truth, np.ndarray, Callable[[], Scorer], Extractor | None]:
-        """What a member is compared with, the first examples of it, what makes its scorer, what that looks through."""
+    def _draw(self, state: object, num: int, pictured: int) -> Callable[[], _Drawn]:
+        """What is being drawn of a state, `num` samples to score and `pictured` for a picture: to be waited for."""
+        samples, scores = self._program.samples(state, max(num, pictured)), None
+        if pictured and self._places is not None:
+            scores = self._program.judge(state, self._places)
+        return lambda: _Drawn(samples(), scores() if scores else None)
+
+    def _picture(self, run: _Run, step: int, drawn: _Drawn, values: Mapping[str, float]) -> None:
+        """In the worker: a member's picture of a step. It names the score where one is due there, be it the end or not,
+        so that a longer run has the same.
+        """
+        scores = values if step % self._config.eval.every == 0 else {}
+        caption = pictures.Caption(sampling.words(step, run.experiment.config.seed, scores), self._names)
+        beside = run.beside._replace(critic=drawn.critic)
+        path = run.folder / 'samples' / f'step_{step:08d}.png'
+        pictures.save(path, sampling.picture(run.experiment, drawn.samples, beside, caption, self._given))
+        run.logs.image(step, 'samples', path)
+
+    def _set(self, experiment: Experiment) -> tuple:
+        """What a member is compared with, as of `_Run`; and what its scorer looks through."""
         config, truth = experiment.config, sampling.truth(experiment)
         num = truth.most(config.eval.samples)
         extractor = load.load(config.eval.features, truth.source.spec, truth.data) if config.eval.features else None
         if extractor and extractor.apply is None:  # of points the sliced distance says it all
             extractor = None
-        real = truth.examples(max(2 * num, self._pictured))
-        return truth, real, cache(partial(Scorer, truth.source, real, num, extractor)), extractor
+        batch = truth.batch(max(2 * num, self._pictured * (4 if self._names else 1)))  # some of each class
+        real = batch[truth.like]
+        shown = plots.Beside(_arrange(real, batch.get('label'), self._pictured, self._names), truth.source.modes)
+        scorer = cache(partial(Scorer, truth.source, real, num, extractor))
+        return truth, shown, sampling.places_to_judge(experiment, shown.real), scorer, extractor
 
     def _stamp(self, scorer: Callable[[], Scorer], extractor: Extractor | None) -> None:
-        """In the worker: writes what the scores of a set's runs mean."""
-        made = scorer()
-        for run in self._runs:
-            if run.scorer is scorer:
-                common = sampling.protocol_of(run.experiment, run.truth) | {'latents seed': 'config.seed'}
-                found = stamps(common, run.truth.source, self._scored, extractor)
-                lines = {name: {'protocol': stamp, 'floor': made.floor.get(name)} for name, stamp in found.items()}
-                for name, warning in made.warnings.items():
-                    lines[name]['warning'] = warning
-                workdir.write_json(run.folder / 'stamps.json', lines)
+        """In the worker: writes what the scores of a set's runs mean, and shows what they are compared with."""
+        made, runs = scorer(), [run for run in self._runs if run.scorer is scorer]
+        first, *_ = runs
+        common = sampling.protocol_of(first.experiment, first.truth) | {'latents seed': 'config.seed'}
+        caption = pictures.Caption(f'real examples: {common["data"]}, split {common["split"]}', self._names)
+        kind, none = kinds.kind_of(first.truth.source.spec), first.beside.real[:0]
+        pixels = pictures.to_pixels(kind.draw(none, caption, first.beside))
+        for run in runs:
+            found = stamps(common, run.truth.source, self._scored, extractor)
+            lines = {name: {'protocol': stamp, 'floor': made.floor.get(name)} for name, stamp in found.items()}
+            for name, warning in made.warnings.items():
+                lines[name]['warning'] = warning
+            workdir.write_json(run.folder / 'stamps.json', lines)
+            pictures.save_png(run.folder / 'reals.png', pixels)
+
+
+def _arrange(real: np.ndarray, labels: np.ndarray | None, num: int, names: tuple[str, ...]) -> np.ndarray:
+    """Real examples [num, ...] in the places of samples in a picture: the first of them; where columns are classes, the
+    first of each class below each other, and white images where there are no more.
+    """
+    if not names:
+        return real[:num]
+    shown = np.ones((num // len(names), len(names), *real.shape[1:]), np.float32)
+    for i in range(len(names)):
+        some = real[labels == i][: len(shown)]
+        shown[: len(some), i] = some
+    return shown.reshape(num, *real.shape[1:])
 
 
 def _failures(pending: list, metrics: list) -> dict[int, NotFinite]:

@@ -14,13 +14,15 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from gans import kinds, memory, pictures
+from gans import kinds, memory, pictures, plots
 from gans.core import SAMPLES, Array, Batch, Sampler, Spec, System, TrainState, Tree
 from gans.data import feed, load
 from gans.data.base import Source
 from gans.data.joined import field_name
+from gans.errors import UserError
 from gans.metrics import protocol
 from gans.metrics.protocol import Protocol
+from gans.metrics.score import PREFIX, selection_metric
 from gans.ops.random import example_keys
 from gans.train.setup import Experiment
 
@@ -85,7 +87,11 @@ class Truth(NamedTuple):
 
     def examples(self, num: int) -> np.ndarray:
         """The first `num` of them in a fixed order, the same for all seeds."""
-        return feed.examples(self.source, num, feed.fixed_key())[self.like]
+        return self.batch(num)[self.like]
+
+    def batch(self, num: int) -> dict[str, np.ndarray]:
+        """The same with all fields, and labels where there are some."""
+        return feed.examples(self.source, num, feed.fixed_key())
 
 
 def truth(experiment: Experiment) -> Truth:
@@ -191,35 +197,61 @@ def fixed_inputs(
     return memory.fetch(memory.run(draw, (batch,), what, lower))
 
 
-def columns(experiment: Experiment) -> int | None:
-    """Of a picture of samples: the number of classes, if the system is given classes in turn and they are few."""
-    classes = len(experiment.source.spec.classes)
+def class_names(experiment: Experiment) -> tuple[str, ...]:
+    """What the columns of a grid of samples are: classes, if the system is given them in turn and they are few."""
+    names = experiment.source.spec.classes if kinds.is_image(sampled_spec(experiment)) else ()
     in_turn = asks_for_classes(experiment.system) and experiment.config.eval.classes == 'in_turn'
-    return classes if in_turn and not is_given_examples(experiment) and classes <= COLUMNS else None
+    return names if in_turn and not is_given_examples(experiment) and len(names) <= COLUMNS else ()
 
 
 def asks_for_classes(system: System) -> bool:
     return 'label' in main_sampler(system).asked
 
 
+def words(step: int, seed: int, scores: Mapping[str, float] = {}) -> str:
+    """'step 4,000, seed 0, fd_pixels 2.13': what samples are of, with the score that decides."""
+    name = selection_metric(scores)
+    told = f', {name.removeprefix(PREFIX)} {scores[name]:.3g}' if name in scores else ''
+    return f'step {step:,}, seed {seed}{told}'
+
+
+def judge(experiment: Experiment, state: TrainState, examples: Array) -> Array:
+    """The scores [N] of examples by the critic, where there is one of single examples; pure."""
+    return experiment.system.critic(use_averages(state), examples)
+
+
+def places_to_judge(experiment: Experiment, real: np.ndarray) -> np.ndarray | None:
+    """Where the critic's scores are drawn, [G, d], in pictures of points whose axes `real` fixes; None: nowhere."""
+    is_plot = kinds.name_of(sampled_spec(experiment)) == 'points' and experiment.system.critic is not None
+    places = plots.lattice(real) if is_plot else None
+    if places is not None:
+        try:
+            jax.eval_shape(partial(judge, experiment), experiment.abstract(), places)
+        except UserError:  # it is told labels: there is a surface for each class
+            return None
+    return places
+
+
 def picture(
     experiment: Experiment,
     samples: np.ndarray,
-    real: np.ndarray | None,
+    beside: plots.Beside,
+    caption: pictures.Caption,
     batch: Mapping[str, np.ndarray] | None = None,
-    columns: int | None = None,
-) -> np.ndarray:
-    """A picture of the main sampler's samples, uint8 [h, w, 3]: between the images that they were made from and, where
-    examples are pairs, the real ones that they should look like; otherwise by themselves, points over real ones.
+) -> pictures.Picture:
+    """A picture of the main sampler's samples: between the images that they were made from and, where examples are
+    pairs, the real ones that they should look like; otherwise by themselves, points over the truth.
 
     Args:
       samples: [N, *shape].
-      real: [M, *shape] or None.
+      beside: the real examples, [M, *shape] or None; and of points what is known beside them.
       batch: the examples that the sampler was given, leaves [N, ...].
     """
-    spec, kind = experiment.source.spec, kinds.kind_of(sampled_spec(experiment))
-    images = [x for name, x in (batch or {}).items() if name in spec.fields and kinds.is_image(spec.fields[name])]
+    spec, kind, given = experiment.source.spec, kinds.kind_of(sampled_spec(experiment)), batch or {}
+    images = {name: x for name, x in given.items() if name in spec.fields and kinds.is_image(spec.fields[name])}
     if not images:
-        return kind.draw(samples, real, columns)
-    paired = [real[: len(samples)]] if real is not None and not experiment.source.parts else []
-    return pictures.side_by_side([*images, samples, *paired])
+        return kind.draw(samples, caption, beside)
+    images['sample'] = samples
+    if beside.real is not None and not experiment.source.parts:
+        images['real'] = beside.real[: len(samples)]
+    return pictures.side_by_side(images, caption.title)

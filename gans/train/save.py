@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from gans import files, kinds, pictures
+from gans import files, kinds, pictures, plots
 from gans.core import Spec
 from gans.errors import UserError
 
@@ -16,11 +16,11 @@ def save_samples(
     spec: Spec,
     labels: np.ndarray | None = None,
     names: Sequence[str] | None = None,
-    draw: Callable[[], np.ndarray] | None = None,
+    draw: Callable[[], pictures.Picture] | None = None,
 ) -> str:
     """Writes samples, float [N, *spec.shape], in the form that the ending of `out` asks for.
 
-    - `NAME.png`: one picture, that of `draw`, by default of the samples alone;
+    - `NAME.png`: one picture, that of `draw`, by default of the samples alone; of points `NAME.svg` or `NAME.pdf`, too;
     - `NAME.npz`: array 'samples', uint8 [N, H, W, C] for images, float32 [N, d] for points; and 'labels', int32 [N],
       the classes that were asked for, if any;
     - `FOLDER/`: one PNG per image, 000000.png and so on, or `names`; of a conditional system in a folder per class,
@@ -41,11 +41,14 @@ def save_samples(
             place = path if labels is None else path / spec.classes[labels[i]].replace('/', '-')
             kind.save(place / (names[i] if names else f'{i:06}'), example)
         return f'{len(samples)} images in {path}/'
-    if path.suffix == '.png':
-        pictures.save_png(path, draw() if draw else kind.draw(samples, None, None))
+    if path.suffix in ('.png', *pictures.VECTOR):
+        pictures.save(path, draw() if draw else kind.draw(samples, pictures.Caption(), plots.NOTHING))
         return f'a picture of {len(samples)} samples in {path}'
     if path.suffix == '.npz':
         array = kind.store(samples)
         files.write(path, lambda file: np.savez(file, samples=array, **({} if labels is None else {'labels': labels})))
         return f"array 'samples' {array.dtype} {list(array.shape)} in {path}"
-    raise UserError(f"cannot tell what to write to '{out}': use NAME.png (a picture), NAME.npz (an array) or FOLDER/")
+    raise UserError(
+        f"cannot tell what to write to '{out}': use NAME.png (a picture; of points NAME.svg or .pdf, too), NAME.npz (an"
+        ' array) or FOLDER/'
+    )

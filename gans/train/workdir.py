@@ -31,7 +31,8 @@ MAY_CHANGE = (
     'eval.every',
 )
 # What a run makes in its folder, and takes along when another takes its place: last what says whose it is.
-MADE = ('metrics.csv', 'stamps.json', 'samples', 'tensorboard', 'checkpoints', 'curves.png', 'summary.json')
+MADE = ('metrics.csv', 'stamps.json', 'samples', 'tensorboard', 'checkpoints', 'summary.json')
+MADE += ('reals.png', 'curves.png', 'strip.png', 'progress.webp')
 MADE += ('evaluation.json', 'evaluation.csv', 'evaluation', 'history.json', 'data.json', 'config.json')
 
 ANY = '*'
@@ -153,7 +154,7 @@ def warn_of_other_data(folder: Path, source: Source) -> None:
 
 def reopen(folder: Path, done: int) -> None:
     """What a run tells of its end goes, for it goes on after `done` steps; so do pictures of steps beyond."""
-    for name in ('summary.json', 'curves.png'):
+    for name in ('summary.json', 'curves.png', 'strip.png', 'progress.webp'):
         (folder / name).unlink(missing_ok=True)
     for path in (folder / 'samples').glob('step_*.png'):
         if int(path.stem.removeprefix('step_')) > done:

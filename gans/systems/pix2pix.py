@@ -1,0 +1,95 @@
+"""Pix2Pix (Isola 2017, 1611.07004): from the 'source' of an example to what is 'real' of it, as from edges to photos.
+
+The generator minimizes the game's loss + l1 |y - G(x, z)|, the mean absolute error of pixels (eq. 4): the error sees to
+what is coarse, the critic to what is sharp. The critic sees y or G(x, z) beside x, stacked along the channels, so any
+net can be one; PatchGAN (net 'patchgan') is the paper's. The noise z is dropout alone (section 3.2.1), in sampling too.
+"""
+
+import jax
+import jax.numpy as jnp
+import ml_collections
+
+from gans import kinds
+from gans.core import Array, Aux, Batch, Compute, Keys, Net, Spec, System, Tree
+from gans.errors import UserError
+from gans.nets import build as nets
+from gans.ops.dropout import noise_shape, noise_words
+from gans.optimizers import ema
+from gans.parts import Pair, Scene, Term
+from gans.systems._players import make_generate, refuse, two_players
+
+
+def build(
+    config: ml_collections.ConfigDict,
+    spec: Spec,
+    compute: Compute,
+    *,
+    l1: float | None = 100.0,
+    adversarial: bool = True,
+    conditional: bool = True,
+) -> System:
+    """The generator is a net with a Translator ('unet', 'cyclegan'); the options are the rows of the paper's table 1.
+
+    Args:
+      l1: weight of the absolute error, 100 in the paper; None: without ('GAN' and 'cGAN' there).
+      adversarial: whether the generator plays the game at all (False: 'L1'); the critic learns in any case.
+      conditional: whether the critic sees the source (False: 'GAN' and 'L1 + GAN').
+
+    Raises:
+      UserError: examples without a source of the same size, a generator without a loss, labels, packs.
+    """
+    refuse(config, 'pack', 'each example has a source of its own')
+    refuse(config, 'critic.condition', 'the critic is told the source, not labels')
+    if l1 is None and not adversarial:
+        raise UserError('pix2pix.l1=None leaves the generator no loss with pix2pix.adversarial=False: set one of them')
+    source = _source(spec)
+    module = nets.make_module('Translator', config.generator, 'generator', shape=spec.shape, compute=compute)
+    image = jax.ShapeDtypeStruct((2, *source.shape), jnp.float32)
+    generator = nets.from_linen(module, image, *((noise_shape(),) if module.noisy else ()))
+    beside = source.shape[-1] if conditional else 0
+    critic = nets.critic(config.critic, spec._replace(shape=(*spec.shape[:2], spec.shape[2] + beside)), compute)
+
+    def inputs(batch: Batch, keys: Keys) -> Tree:
+        return {'source': batch['source']} | ({'noise': noise_words(keys)} if module.noisy else {})
+
+    def absolute_error(scene: Scene, keys: Keys) -> tuple[Array, Aux]:
+        return jnp.abs(scene.real - scene.fake).mean((1, 2, 3)), Aux()
+
+    pair = Pair(
+        spec,
+        make_generate(generator, lambda inputs: tuple(inputs[name] for name in ('source', 'noise') if name in inputs)),
+        _stack(critic) if conditional else critic,
+        inputs=inputs,
+        conditions=lambda inputs: (inputs['source'],) if conditional else (),
+        generator_terms={} if l1 is None else {'l1': Term(absolute_error, l1, alone=not adversarial)},
+        replayable=False,
+    )
+    return two_players(
+        config,
+        [pair],
+        {'generator': generator, 'critic': critic},
+        samplers={'samples': pair.sampler()},
+        ema=ema(config.ema),
+    )
+
+
+def _source(spec: Spec) -> Spec:
+    """The spec of the images to translate."""
+    source = spec.fields.get('source')
+    if source is None:
+        raise UserError(
+            "system 'pix2pix' makes 'real' of the 'source' of an example, and this data set has none: take a set of "
+            'pairs, such as openmoji with data.source=line'
+        )
+    if not kinds.is_image(spec) or not kinds.is_image(source) or spec.shape[:2] != source.shape[:2]:
+        raise UserError(f"system 'pix2pix' translates images of one size, not {source.shape} to {spec.shape}")
+    return source
+
+
+def _stack(critic: Net) -> Net:
+    """The critic of images beside which their sources are given: both come as the channels of one image."""
+
+    def apply(params: Tree, stats: Tree, x: Array, source: Array, **how: bool) -> tuple:
+        return critic.apply(params, stats, jnp.concatenate([source, x], -1), **how)
+
+    return critic._replace(apply=apply)

@@ -1,0 +1,351 @@
+"""A training step of the nets of image translation against a plain PyTorch peer: same nets, losses and optimizers.
+
+    pip install torch
+    python tests/benchmarks/translation.py [--cases=NAME,NAME] [--rounds=5] [--steps=3] [--cpu] [--check]
+        [--profile=FOLDER]
+
+All sides are timed in turns in one process, PyTorch in both of its layouts, of which the faster one counts. Ratio: our
+time over PyTorch's in each round; the median and the extremes. On a busy machine take --cpu: seconds of the CPU in
+place of those of the clock, one thread each in PyTorch, whose threads would spin.
+
+A case's losses are written once, for both sides. A generator takes its step first, and its fakes are the critic's.
+
+--check times nothing and compares instead losses and gradients, for narrow nets without dropout.
+"""
+
+import argparse
+import statistics
+import sys
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import torch
+from benchmarks.peers import translation as peers
+
+from gans.core import Array, Compute
+from gans.devices import keep_memory
+from gans.nets import cyclegan, patchgan, srgan, unet
+from gans.nets.build import Net, from_linen
+from gans.ops.dropout import noise_shape, noise_words
+from gans.ops.random import example_keys
+
+TOLERANCE = 1e-3
+RATE, BETAS, EPS = 2e-4, (0.5, 0.999), 1e-8
+NARROW = 8  # times, for a check
+
+
+class Case(NamedTuple):
+    """Nets with the numbers of channels that they are given, and losses in terms of functions of images."""
+
+    nets: Mapping[str, tuple[Any, tuple[int, ...]]]
+    batch: Mapping[str, tuple[int, ...]]  # shapes of its images
+    # (nets by name, batch, softplus) -> (loss of all generators, fakes)
+    generators: Callable[[Any, Any, Callable], tuple[Any, Any]]
+    critics: Callable[[Any, Any, Any, Callable], Any] | None = None  # (nets, batch, fakes, softplus) -> loss
+    goal: float = 1.0
+
+
+def pix2pix64(narrow: int = 1, batch: int = 16) -> Case:
+    """U-Net and PatchGAN, L1 and the usual game: line drawings to colors."""
+    image, source = (64, 64, 3), (64, 64, 1)
+    generator = unet.Translator(
+        image, Compute(), width=64 // narrow, norm='batch', dropout=0.5 if narrow == 1 else None
+    )
+    critic = patchgan.Critic(image, Compute(), width=64 // narrow, norm='batch')
+
+    def generators(nets, batch, softplus):
+        fake = nets['generator'](batch['source'])
+        score = nets['critic'](fake, batch['source'])
+        return softplus(-score).mean() + 100 * abs(fake - batch['real']).mean(), fake
+
+    def critics(nets, batch, fake, softplus):
+        real, fake = (nets['critic'](x, batch['source']) for x in (batch['real'], fake))
+        return 0.5 * (softplus(-real).mean() + softplus(fake).mean())
+
+    shapes = {'source': (batch, *source), 'real': (batch, *image)}
+    return Case({'generator': (generator, (1,)), 'critic': (critic, (3, 1))}, shapes, generators, critics)
+
+
+def cyclegan64(narrow: int = 1, batch: int = 1) -> Case:
+    """ResNet-6 both ways, PatchGAN of 70 pixels, least squares, cycle and identity."""
+    image, blocks = (64, 64, 3), 6 if narrow == 1 else 1
+    generator = cyclegan.Translator(image, Compute(), width=64 // narrow, blocks=blocks)
+    nets = dict.fromkeys(('generator_ab', 'generator_ba'), (generator, (3,)))
+    critic = patchgan.Critic(image, Compute(), width=64 // narrow, norm='plain_instance')
+    nets |= dict.fromkeys(('critic_a', 'critic_b'), (critic, (3,)))
+
+    def generators(nets, batch, softplus):
+        a, b, to_b, to_a = batch['a'], batch['b'], nets['generator_ab'], nets['generator_ba']
+        fake_a, fake_b = to_a(b), to_b(a)
+        game = ((nets['critic_a'](fake_a) - 1) ** 2).mean() + ((nets['critic_b'](fake_b) - 1) ** 2).mean()
+        cycle = abs(to_a(fake_b) - a).mean() + abs(to_b(fake_a) - b).mean()
+        identity = abs(to_a(a) - a).mean() + abs(to_b(b) - b).mean()
+        return game + 10 * cycle + 5 * identity, (fake_a, fake_b)
+
+    def critics(nets, batch, fakes, softplus):
+        loss = 0.0
+        for side, fake in zip('ab', fakes, strict=True):
+            critic = nets[f'critic_{side}']
+            loss += 0.5 * (((critic(batch[side]) - 1) ** 2).mean() + (critic(fake) ** 2).mean())
+        return loss
+
+    return Case(nets, {'a': (batch, *image), 'b': (batch, *image)}, generators, critics)
+
+
+def cyclegan64_batch8(narrow: int = 1) -> Case:
+    return cyclegan64(narrow, 8)
+
+
+def srresnet96(narrow: int = 1, batch: int = 4) -> Case:
+    """Squared errors alone."""
+    image = (96, 96, 3)
+    blocks = 16 if narrow == 1 else 1
+    nets = {'generator': (srgan.Upscaler(image, Compute(), width=64 // narrow, blocks=blocks), (3,))}
+
+    def generators(nets, batch, softplus):
+        made = nets['generator'](batch['low'])
+        return ((made - batch['real']) ** 2).mean(), made
+
+    return Case(nets, {'low': (batch, 24, 24, 3), 'real': (batch, *image)}, generators)
+
+
+def srgan96(narrow: int = 1, batch: int = 4) -> Case:
+    """With a critic, without a perceptual loss."""
+    content = srresnet96(narrow, batch)
+    critic = srgan.Critic((96, 96, 3), Compute(), width=64 // narrow, dense=1024 // narrow)
+
+    def generators(nets, batch, softplus):
+        loss, made = content.generators(nets, batch, softplus)
+        return loss + 1e-3 * softplus(-nets['critic'](made)).mean(), made
+
+    def critics(nets, batch, fake, softplus):
+        return softplus(-nets['critic'](batch['real'])).mean() + softplus(nets['critic'](fake)).mean()
+
+    return content._replace(nets={**content.nets, 'critic': (critic, (3,))}, generators=generators, critics=critics)
+
+
+CASES = {case.__name__: case for case in (pix2pix64, cyclegan64, cyclegan64_batch8, srresnet96, srgan96)}
+
+
+class Ours:
+    """Trains by `step`."""
+
+    def __init__(self, case: Case, seed: int = 0) -> None:
+        self.case, self.batch = case, {name: jnp.asarray(x) for name, x in examples(case).items()}
+        side = {name: next(iter(case.batch.values()))[1] for name in case.nets}
+        side |= {name: case.batch['real'][1] for name in case.nets if name == 'critic'}
+        self.nets = {name: _net(module, channels, side[name]) for name, (module, channels) in case.nets.items()}
+        keys = jax.random.split(jax.random.key(seed), len(case.nets))
+        made = {name: jax.jit(net.init)(key) for (name, net), key in zip(self.nets.items(), keys, strict=True)}
+        self.params, self.stats = ({name: both[i] for name, both in made.items()} for i in (0, 1))
+        self.tx = optax.adam(RATE, *BETAS, EPS)
+        self.opt = {role: self.tx.init(self.of(role)) for role in ('generator', 'critic')}
+        self.count = 0
+        self.jitted = jax.jit(self._step, donate_argnums=(0, 1))
+
+    def of(self, role: str, params: dict | None = None) -> dict:
+        params = self.params if params is None else params
+        return {name: tree for name, tree in params.items() if name.startswith(role)}
+
+    def functions(self, params: dict, key: Array) -> dict[str, Callable]:
+        def function(name: str) -> Callable:
+            net = self.nets[name]
+
+            def call(*images: Array) -> Array:
+                noisy = getattr(net.module, 'noisy', False)
+                noise = [noise_words(example_keys(key, jnp.arange(len(images[0]))))] if noisy else []
+                return net.apply(params[name], self.stats[name], *images, *noise, train=True)[0]
+
+            return call
+
+        return {name: function(name) for name in self.nets}
+
+    def gradients(self, role: str, params: dict, key: Array, fakes: Any = None) -> tuple[Array, Any, dict]:
+        """Loss, fakes, gradients."""
+
+        def loss(own: dict) -> tuple[Array, Any]:
+            nets = self.functions({**params, **own}, key)
+            if role == 'generator':
+                return self.case.generators(nets, self.batch, jax.nn.softplus)
+            return self.case.critics(nets, self.batch, fakes, jax.nn.softplus), None
+
+        (value, made), gradients = jax.value_and_grad(loss, has_aux=True)(self.of(role, params))
+        return value, made, gradients
+
+    def _step(self, params: dict, opt: dict, count: Array) -> tuple:
+        fakes, losses = None, []
+        for role in ('generator', 'critic')[: 1 if self.case.critics is None else 2]:
+            value, made, gradients = self.gradients(role, params, jax.random.fold_in(jax.random.key(0), count), fakes)
+            fakes = made if fakes is None else fakes
+            moves, opt_of = self.tx.update(gradients, opt[role])
+            params, opt = {**params, **optax.apply_updates(self.of(role, params), moves)}, {**opt, role: opt_of}
+            losses.append(value)
+        return params, opt, losses
+
+    def step(self) -> None:
+        self.params, self.opt, self.losses = self.jitted(self.params, self.opt, jnp.uint32(self.count))
+        self.count += 1
+
+    def wait(self) -> None:
+        jax.block_until_ready(self.params)
+
+
+class Theirs:
+    """The peer, which begins with the same weights."""
+
+    def __init__(self, case: Case, ours: Ours, layout: torch.memory_format = torch.channels_last) -> None:
+        self.case = case
+        self.nets = {name: peers.of(module, sum(channels)) for name, (module, channels) in case.nets.items()}
+        for name, net in self.nets.items():
+            net.to(memory_format=layout)
+            for parameter, value in peers.paired(net, ours.params[name]):
+                parameter.data.copy_(value)
+        arrange = lambda x: torch.from_numpy(x).permute(0, 3, 1, 2).contiguous(memory_format=layout)
+        self.batch = {name: arrange(x) for name, x in examples(case).items()}
+        self.functions = {name: self._function(net) for name, net in self.nets.items()}
+        self.roles = ('generator', 'critic')[: 1 if case.critics is None else 2]
+        self.parameters = {role: self._parameters(role) for role in self.roles}
+        self.optimizers = {
+            role: torch.optim.Adam(self.parameters[role], RATE, BETAS, EPS, fused=True) for role in self.roles
+        }
+
+    def _parameters(self, role: str) -> list[torch.nn.Parameter]:
+        return [p for name, net in self.nets.items() if name.startswith(role) for p in net.parameters()]
+
+    @staticmethod
+    def _function(net: torch.nn.Module) -> Callable:
+        def call(x: torch.Tensor, *more: torch.Tensor) -> torch.Tensor:
+            out = net(torch.cat([*more, x], 1) if more else x)
+            return out.squeeze(1) if out.ndim == 4 and out.shape[1] == 1 and hasattr(net, 'out') else out
+
+        return call
+
+    def gradients(self, role: str, fakes: Any = None) -> tuple[torch.Tensor, Any]:
+        """Loss and fakes; gradients are in the parameters."""
+        softplus = torch.nn.functional.softplus
+        for other in self.roles:
+            for parameter in self.parameters[other]:
+                parameter.requires_grad_(other == role)
+        if role == 'generator':
+            loss, made = self.case.generators(self.functions, self.batch, softplus)
+        else:
+            loss, made = self.case.critics(self.functions, self.batch, fakes, softplus), None
+        self.optimizers[role].zero_grad()
+        loss.backward()
+        made = tuple(x.detach() for x in made) if isinstance(made, tuple) else None if made is None else made.detach()
+        return loss.detach(), made
+
+    def step(self) -> None:
+        fakes = None
+        for role in self.roles:
+            _, made = self.gradients(role, fakes)
+            fakes = made if fakes is None else fakes
+            self.optimizers[role].step()
+
+    def wait(self) -> None:
+        pass
+
+
+def _net(module: Any, channels: tuple[int, ...], side: int) -> Net:
+    images = [jax.ShapeDtypeStruct((2, side, side, c), jnp.float32) for c in channels]
+    return from_linen(module, *images, *([noise_shape()] if getattr(module, 'noisy', False) else []))
+
+
+def examples(case: Case) -> dict[str, np.ndarray]:
+    random = np.random.default_rng(0)
+    return {name: random.uniform(-1, 1, shape).astype(np.float32) for name, shape in case.batch.items()}
+
+
+def compare(case: Case) -> dict[str, float]:
+    """How far a peer's loss and gradients are from ours: over the larger of 1 and the loss, and over their norm."""
+    ours = Ours(case)
+    theirs, fakes, found = Theirs(case, ours), None, {}
+    for role in theirs.roles:
+        value, made, gradients = jax.jit(ours.gradients, static_argnums=0)(role, ours.params, jax.random.key(0), fakes)
+        given = (
+            None if fakes is None else jax.tree.map(lambda x: torch.tensor(np.asarray(x)).permute(0, 3, 1, 2), fakes)
+        )
+        loss, _ = theirs.gradients(role, given)
+        fakes = made if fakes is None else fakes
+        found[f'{role} loss'] = abs(float(value) - float(loss)) / max(1.0, abs(float(value)))
+        pairs = [pair for name, tree in gradients.items() for pair in peers.paired(theirs.nets[name], tree)]
+        flat = lambda tensors: torch.cat([x.flatten() for x in tensors])
+        mine, other = flat(value for _, value in pairs), flat(parameter.grad for parameter, _ in pairs)
+        found[f'{role} gradients'] = float((mine - other).norm() / mine.norm())
+        found[f'{role} parameters'] = sum(p.numel() for p in theirs.parameters[role]) - len(mine)
+    return found
+
+
+def in_turns(sides: Mapping[str, Any], rounds: int, steps: int, clock: Callable[[], float]) -> dict[str, list[float]]:
+    """Seconds a step of each side, [rounds]."""
+    times = {name: [] for name in sides}
+    for side in sides.values():
+        side.step()  # compiles
+        side.wait()
+    for _ in range(rounds):
+        for name, side in sides.items():
+            time.sleep(0.2)
+            began = clock()
+            for _ in range(steps):
+                side.step()
+            side.wait()
+            times[name].append((clock() - began) / steps)
+    return times
+
+
+def measure(name: str, args: argparse.Namespace) -> None:
+    case = CASES[name]()
+    ours = Ours(case)
+    layouts = {'channels last': torch.channels_last, 'channels first': torch.contiguous_format}
+    sides = {'ours': ours} | {layout: Theirs(case, ours, form) for layout, form in layouts.items()}
+    times = in_turns(sides, args.rounds, args.steps, time.process_time if args.cpu else time.perf_counter)
+    ms = {side: 1e3 * statistics.median(values) for side, values in times.items()}
+    best = min(list(ms)[1:], key=ms.get)
+    ratios = [a / b for a, b in zip(times['ours'], times[best], strict=True)]
+    ratio = statistics.median(ratios)
+    others = ', '.join(f'PyTorch {side} {ms[side]:.0f}' for side in list(ms)[1:])
+    print(f'{name:<18} {ms["ours"]:.0f} ms, {others}; ratio {ratio:.2f} ({min(ratios):.2f}-{max(ratios):.2f}), '
+          f'goal {case.goal}: {"met" if ratio <= case.goal else "not met"}', flush=True)  # fmt: skip
+    if args.profile:
+        with jax.profiler.trace(str(args.profile)):
+            ours.step()
+            ours.wait()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('--cases', default=','.join(CASES), help='names, with commas between')
+    parser.add_argument('--rounds', type=int, default=5)
+    parser.add_argument('--steps', type=int, default=3, help='of each measurement')
+    parser.add_argument('--cpu', action='store_true', help='seconds of the CPU, one thread')
+    parser.add_argument('--check', action='store_true', help='compare what is computed, and time nothing')
+    parser.add_argument('--profile', type=Path, help='folder for a profile of our step')
+    args = parser.parse_args()
+    cases = args.cases.split(',')
+    if wrong := set(cases) - set(CASES):
+        parser.error(f'unknown case {", ".join(wrong)}; known: {", ".join(CASES)}')
+    keep_memory()
+    if args.cpu:
+        torch.set_num_threads(1)
+    if args.check:
+        wrong = False
+        for name in cases:
+            found = compare(CASES[name](NARROW))
+            print(f'{name:<18}', ', '.join(f'{what} {value:.1e}' for what, value in found.items()), flush=True)
+            wrong |= any(abs(value) > TOLERANCE for value in found.values())
+        sys.exit(wrong)
+    for name in cases:
+        measure(name, args)
+
+
+if __name__ == '__main__':
+    main()
