@@ -131,7 +131,9 @@ def _set(config: ConfigDict, key: str, value: Any, where: str) -> None:
     value = user_code.anchor(value, Path())
     own = re.fullmatch(r'terms\.([^.]+)\.term', key)
     if own and user_code.is_reference(value):  # which arguments the section has, this function says
-        config.terms[own[1]] = {**config.terms.get(own[1], {}), 'term': value}
+        config.terms[own[1]] = held = ConfigDict({**config.terms.get(own[1], {}), 'term': value})
+        for other in {*held} - {*user_code.sections(config)[f'terms.{own[1]}']}:
+            del held[other]
     known = sections(config)
     section = section_of(key, known)
     if section is not None:
