@@ -410,6 +410,8 @@ def test_any_name_of_a_function_takes_arguments_along() -> None:
     assert set_to(data__name='folder:x').data.size == 32 and 'group' not in set_to(data__name='folder:x').data
     parts = {'data__name': 'joined', 'data__a__name': 'digits'}
     assert set_to(**parts).data.to_dict() == {'name': 'joined', 'a': {'name': 'digits'}}
+    typed = set_to(optimizer__critic={'b1': 0.9, 'name': 'sgd'}).optimizer.critic
+    assert typed.to_dict() == {'b1': 0.9, 'name': 'sgd'}  # an error
     sgd = set_to(optimizer__critic__name='sgd').optimizer.critic
     assert 'b1' not in sgd and sgd.clip_norm == 1 and sgd.learning_rate == config.optimizer.critic.learning_rate
     assert 'began' not in set_to(system='gan') and 'began' in set_to(system='gan', began__gamma=1.0)
