@@ -44,7 +44,7 @@ NUM = cli.define_whole(
     'number of test images (1,000).',
 )
 SEED = cli.define_whole('seed', 0, 'sample, interpolate, evaluate, anomaly: seed of the latents.')
-STEP = flags.DEFINE_string(
+STEP = cli.define_step(
     'step', 'latest', 'sample, interpolate, evaluate, anomaly, finetune: the checkpoint: a step, latest or best.'
 )
 FROM = cli.define_path('from', 'finetune: folder of the run whose nets training starts from.')

@@ -1,6 +1,7 @@
 """The command line of `launch.py`: flags and config overrides; mistakes become errors of one line."""
 
 import ast
+import difflib
 import os
 import re
 import shlex
@@ -35,6 +36,16 @@ class _WholeParser(flags.ArgumentParser):
             raise ValueError(f"'{argument}' is no whole number") from None
 
 
+class _StepParser(_WholeParser):
+    """The same as text, and words for it: 'latest'."""
+
+    def parse(self, argument: str) -> str:
+        try:
+            return str(super().parse(argument))
+        except ValueError:
+            return argument
+
+
 PARSERS = {
     bool: flags.BooleanParser(),
     int: _WholeParser(),
@@ -64,6 +75,11 @@ def define_whole(name: str, default: int | None, help_string: str) -> flags.Flag
     return flags.DEFINE(_WholeParser(), name, default, help_string, serializer=flags.ArgumentSerializer())
 
 
+def define_step(name: str, default: str, help_string: str) -> flags.FlagHolder:
+    """Defines a flag that is a step, as text: a whole number, or a word for one."""
+    return flags.DEFINE(_StepParser(), name, default, help_string, serializer=flags.ArgumentSerializer())
+
+
 def parse(argv: Sequence[str]) -> tuple[list[str], Overrides]:
     """Parses the flags; every mistake becomes a UserError of one line.
 
@@ -73,9 +89,10 @@ def parse(argv: Sequence[str]) -> tuple[list[str], Overrides]:
     app.define_help_flags()
     try:
         words, overrides = _split_overrides(flags.FLAGS.read_flags_from_files(argv[1:], force_gnu=False))
-        rest = flags.FLAGS([argv[0], *words])[1:]
-    except flags.UnrecognizedFlagError as error:
-        raise UserError(_explain_unknown(error, argv[0], words)) from error
+        try:
+            rest = flags.FLAGS([argv[0], *words])[1:]
+        except flags.UnrecognizedFlagError as error:
+            raise UserError(_explain_unknown(error, argv[0], words)) from error
     except flags.Error as error:
         raise UserError(' '.join(str(error).split())) from error
     given = flags.FLAGS
@@ -204,15 +221,14 @@ def _explain_unknown(error: flags.UnrecognizedFlagError, program: str, words: Se
     flags.FLAGS([program, *words], known_only=True)
     file, key = named_file(), error.flagname.replace('-', '_')
     config = config_file.read(file, bool(flags.FLAGS.sweep)) if file else defaults.get_config()
-    word = next((word for word in words if word.lstrip('-').partition('=')[0] == error.flagname), '')
     found = schema.full_keys(config, key)
+    if not found and '.' in key:
+        found = difflib.get_close_matches(key, keys.flatten(config), n=1)
     if not found:
         return ' '.join(str(error).split())
-    return (
-        f'unknown flag --{error.flagname}; did you mean '
-        + either([f'--config.{each}{"".join(word.partition("=")[1:])}' for each in found])
-        + '?'
-    )
+    as_keys = [re.sub(rf'^--?(no)?(?={re.escape(error.flagname)}\b)', r'--\1config.', word) for word in words]
+    text = dict(_split_overrides(as_keys)[1])[error.flagname]
+    return f'unknown flag --{error.flagname}; did you mean {either([f"--config.{each}={text}" for each in found])}?'
 
 
 def _parse_value(type_: type | None, text: str) -> Any:

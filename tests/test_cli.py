@@ -127,6 +127,7 @@ def run(config: Path, capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyP
         (('--config=CONFIG', '--train.steps=100'), 'flag --train.steps; did you mean --config.train.steps=100?'),
         (('--config=CONFIG', '--steps=100'), 'unknown flag --steps; did you mean --config.train.steps=100?'),
         (('--config=CONFIG', '--batch-size=8'), 'did you mean --config.train.batch_size=8?'),
+        (('--config=CONFIG', '--train.stepz', '3'), 'flag --train.stepz; did you mean --config.train.steps=3?'),
         (('--config=CONFIG', '--widths=8'), 'did you mean --config.critic.widths=8 or --config.generator.widths=8?'),
         (('--steps=100',), 'did you mean --config.train.steps=100?'),
         (('--config=CONFIG', '--config.steps=100'), "key on the command line 'steps'; did you mean 'train.steps'?"),

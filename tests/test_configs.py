@@ -205,6 +205,10 @@ def test_colons_in_a_path(tmp_path: Path) -> None:
             'FILE, line 1: get_config(size): it needs a variant: --config=FILE:NAME',
         ),
         ('def get_config():\n    return {}[1]', 'FILE, line 2: KeyError: 1'),
+        (
+            HEAD + 'def get_config():\n    config = base()\n    config.generator = 1e4',
+            'FILE, line 5: generator=10000.0 does not fit: expected a section',
+        ),
         ("def get_config():\n    raise ValueError('two\\nlines')", 'FILE, line 2: ValueError: two lines'),
         ('import sys\nsys.exit(3)', 'FILE, line 2: SystemExit: 3'),
         ('import nothing_like_it', "FILE, line 1: ModuleNotFoundError: No module named 'nothing_like_it'"),
