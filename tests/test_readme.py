@@ -14,7 +14,7 @@ import experiments
 import gans.nets
 import gans.systems
 from experiments import common
-from gans import configs, defaults, schema
+from gans import config_file, configs, defaults, schema
 from gans.train import loop, setup
 
 README = (Path(__file__).parent.parent / 'README.md').read_text(encoding='utf-8')
