@@ -14,7 +14,7 @@ import experiments
 import gans.nets
 import gans.systems
 from experiments import common
-from gans import configs, defaults
+from gans import configs, defaults, schema
 from gans.train import loop
 
 README = (Path(__file__).parent.parent / 'README.md').read_text(encoding='utf-8')
@@ -28,7 +28,7 @@ def code_of(name: str) -> str:
 
 def forget() -> None:
     """What is known of systems is read again."""
-    for cached in (defaults._functions, configs._schema):
+    for cached in (defaults._functions, schema.whole):
         cached.cache_clear()
 
 

@@ -123,7 +123,7 @@ def test_it_trains_is_interrupted_goes_on_and_is_loaded(
     samples = api.load(folder).sample(4)
     user_code._import.cache_clear()
     capsys.readouterr()
-    assert launching.main(f'--config={folder}/config.json', '--mode=sample', '--num=4', f'--out={folder}/x.npz') == 0
+    assert launching.main(f'--workdir={folder}', '--mode=sample', '--num=4', f'--out={folder}/x.npz') == 0
     np.testing.assert_allclose(np.load(folder / 'x.npz')['samples'], samples, atol=1e-6)
     assert samples.shape == (4, 3) and api.load(folder).critic(samples).shape == (4,)
     (own.parent / 'new').mkdir()
@@ -155,6 +155,8 @@ def sweep(add):
     assert config.game == os.path.expanduser('~/x.py:soft')
     late = configs.of_one_stage(config, 'late')
     assert late.terms.held.weight == 2.0 and late.terms.late.to_dict() == {'term': f'{absolute}:center', 'weight': 0.1}
+    other = configs.override(config, {'terms.held.term': 'parts.py:center', 'terms.r1.term': 'parts.py:drift'}, 'here')
+    assert other.terms.held.to_dict() == {'term': f'{absolute}:center', 'weight': 0.5}
     assert configs.override(config, {'terms.held': None}, 'of a test').terms.to_dict() == {}
     assert configs.apply_defaults(config.to_dict(), 'of a test').to_dict() == config.to_dict()
 
