@@ -3,7 +3,7 @@
 What a function takes is read from its text, so that a command line is answered before jax is imported.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from gans import defaults, signatures, user_code
@@ -17,7 +17,8 @@ OF_ANY = {
     },
 }  # fmt: skip
 OPTIMIZERS = {make.__name__: make for make in (defaults.adam, defaults.rmsprop, defaults.sgd)}
-NETS = {'generator': 'Generator', 'critic': ('Critic', 'Autoencoder')}  # how classes of a role end
+CRITICS = ('Critic', 'Autoencoder')  # how classes end that are nets of critics; all others are of generators
+GIVEN = ('shape', 'compute', 'classes')  # fields of nets that a config cannot set; every net has the first two
 KINDS = {'int': int, 'int | None': int, 'tuple[int, ...]': tuple}  # annotations, and the types that texts are read as
 
 
@@ -82,18 +83,14 @@ def _of_set(name: str) -> Mapping[str, str] | None:
 
 
 def _of_net(role: str, name: str) -> Mapping[str, str] | None:
-    if user_code.is_reference(name):
-        own = user_code.annotations(name)
-        return None if own is None else _settable([own])
+    """The fields of all classes of a file that are nets of this role."""
     path = signatures.files('gans.nets').get(name)
-    if path is None:
-        return None
-    return _settable(
-        signatures.annotations(path, each) or {} for each in signatures.names(path) if each.endswith(NETS[role])
-    )
-
-
-def _settable(classes: Iterable[Mapping[str, str]]) -> Mapping[str, str]:
-    """The fields of classes of nets, but for those that a config cannot set."""
-    fields = {key: kind for each in classes for key, kind in each.items()}
-    return {key: kind for key, kind in fields.items() if key not in ('shape', 'compute', 'classes')}
+    if user_code.is_reference(name):
+        classes = [user_code.annotations(name)]
+    elif path is not None:
+        own = [each for each in signatures.names(path) if not each.startswith('_')]
+        classes = [signatures.annotations(path, each) for each in own if each.endswith(CRITICS) == (role == 'critic')]
+    else:
+        classes = []
+    nets = [fields for fields in classes if fields is not None and {*GIVEN[:2]} <= fields.keys()]
+    return {key: kind for fields in nets for key, kind in fields.items() if key not in GIVEN} if nets else None

@@ -157,24 +157,25 @@ def _set(config: ConfigDict, key: str, value: Any, where: str) -> None:
     if isinstance(held, ConfigDict) and value is None and key.startswith('data.'):
         del parent[last]
     elif isinstance(value, Mapping) and (isinstance(held, ConfigDict) or (held is None and takes_arguments(key))):
+        naming = arguments.naming(key)
         if takes_arguments(key):
-            name = arguments.naming(key)
-            parent[last] = ConfigDict({name: held[name]} if held and name in held else {})
-        for name, each in _order(value.items()) if takes_arguments(key) else value.items():
+            parent[last] = ConfigDict({naming: held[naming]} if held and naming in held else {})
+        for name, each in sorted(value.items(), key=lambda leaf: leaf[0] != naming):  # that first, see `_order`
             _set(config, f'{key}.{name}', each, where)
     else:
         parent[last] = convert(config, key, value, held, where)
-        if held is not None and parent[last] != held:
-            _drop(config, key, held)
+        _drop(config, key, held)
 
 
 def _drop(config: ConfigDict, key: str, before: Any) -> None:
-    """Drops arguments of a function that was named by this key before."""
+    """Drops arguments of another function, if this key named one before."""
+    if before is None:
+        return
     if key in NAMING:
         for name in {*before.split(',')} - {*(config[key] or '').split(',')}:
             if user_code.title(name) in {*config} - {*defaults.get_config()}:
                 del config[user_code.title(name)]
-    elif arguments.names_function(key):
+    elif arguments.names_function(key) and named(config, key.rpartition('.')[0]) != before:
         section = key.rpartition('.')[0]
         stages = (parent_of(stage, f'{section}.')[0] for stage in config.stages.values())
         laid = [held for held in stages if held is not None and arguments.naming(section) not in held]

@@ -56,6 +56,9 @@ def train(config: ConfigDict, folder: Path, options: Options) -> None:
 
 def finetune(config: ConfigDict, folder: Path, options: Options) -> None:
     """Trains from the nets of another run: sets `config.finetune`, and trains."""
+    if options.run is None and config.finetune.run is not None:  # of a run that goes on
+        train(config, folder, options)
+        return
     if options.run is None:
         raise UserError(
             'fine-tune which run? set --from=FOLDER, and --step to best or a number for one of its checkpoints'

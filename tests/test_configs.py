@@ -1,5 +1,6 @@
 """Config files: what they may give, what they do wrong, and what the command line sets in them."""
 
+import dataclasses
 import importlib
 import inspect
 import json
@@ -17,7 +18,8 @@ from ml_collections import ConfigDict
 import gans.dynamics
 import gans.systems
 from experiments import common
-from gans import cli, config_file, configs, defaults, terms
+from gans import arguments, cli, config_file, configs, defaults, keys, signatures, terms
+from gans.data import load
 from gans.errors import UserError
 from gans.train import setup
 
@@ -140,6 +142,33 @@ def test_sections_are_the_arguments_of_their_functions() -> None:
         found[f'terms.{name}'] = inspect.getfullargspec(make).kwonlydefaults
     assert {'began', 'lookahead', 'terms.lecam'} < found.keys()
     assert {name: section for name, section in found.items() if section} == defaults.sections()
+
+
+def test_what_functions_take_is_read_from_their_text() -> None:
+    """And is what Python itself finds there; no experiment sets anything else."""
+    for name, kinds in {'tfds:x': load.FAMILIES['tfds'], 'folder:x': load.FAMILIES['folder'], **load.SETS}.items():
+        assert {*arguments.taken('data', name)} == {*load.arguments(name), *arguments.OF_ANY['data']}, (name, kinds)
+    for name in signatures.files('gans.nets'):
+        classes = vars(importlib.import_module(f'gans.nets.{name}'))
+        fields = {
+            each: {field.name for field in dataclasses.fields(net)}
+            for each, net in classes.items()
+            if dataclasses.is_dataclass(net) and each[0] != '_' and net.__module__ == f'gans.nets.{name}'
+        }
+        for role in ('generator', 'critic'):
+            nets = [
+                found
+                for each, found in fields.items()
+                if {'shape', 'compute'} <= found and each.endswith(('Critic', 'Autoencoder')) == (role == 'critic')
+            ]
+            found = {*arguments.OF_ANY['net']}.union(*nets) - {'parent', 'name', 'shape', 'compute', 'classes'}
+            assert {*(arguments.taken(role, name) or arguments.OF_ANY['net'])} == found, (name, role)
+    for name in NAMES:
+        config = config_file.read(f'{EXPERIMENTS / name}.py')
+        for section in defaults.ARGUMENTS:
+            held = keys.parent_of(config, f'{section}.')[0]
+            if held:
+                assert not arguments.left_over(section, held.get(arguments.naming(section)), held), (name, section)
 
 
 def test_a_file_may_import_what_lies_beside_it(tmp_path: Path) -> None:
@@ -381,6 +410,8 @@ def test_any_name_of_a_function_takes_arguments_along() -> None:
     assert set_to(data__name='folder:x').data.size == 32 and 'group' not in set_to(data__name='folder:x').data
     parts = {'data__name': 'joined', 'data__a__name': 'digits'}
     assert set_to(**parts).data.to_dict() == {'name': 'joined', 'a': {'name': 'digits'}}
+    typed = set_to(optimizer__critic={'b1': 0.9, 'name': 'sgd'}).optimizer.critic
+    assert typed.to_dict() == {'b1': 0.9, 'name': 'sgd'}  # an error
     sgd = set_to(optimizer__critic__name='sgd').optimizer.critic
     assert 'b1' not in sgd and sgd.clip_norm == 1 and sgd.learning_rate == config.optimizer.critic.learning_rate
     assert 'began' not in set_to(system='gan') and 'began' in set_to(system='gan', began__gamma=1.0)
