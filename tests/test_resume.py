@@ -71,8 +71,8 @@ def assert_same(folder: Path, other: Path) -> None:
     assert (folder / 'metrics.csv').read_bytes() == (other / 'metrics.csv').read_bytes()
     pictures = sorted(path.name for path in (other / 'samples').iterdir())
     assert pictures == sorted(path.name for path in (folder / 'samples').iterdir())
-    for name in pictures:
-        assert (folder / 'samples' / name).read_bytes() == (other / 'samples' / name).read_bytes()
+    for name in (*(f'samples/{name}' for name in pictures), 'reals.png', 'strip.png', 'progress.webp', 'curves.png'):
+        assert (folder / name).read_bytes() == (other / name).read_bytes(), name
     from gans.train.checkpoints import Checkpoints
     from gans.train.setup import setup
     from gans.train.workdir import read_config
