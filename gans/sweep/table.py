@@ -145,6 +145,11 @@ def notes(rows: tuple[Row, ...]) -> list[tuple[str, str]]:
     return [(name, _describe_seeds(runs)) for name, runs in lost.items() if runs]
 
 
+def footnote(whole: Table) -> str:
+    """What is to be said of the numbers of a grid."""
+    return 'means over seeds' + ('; *: not of all seeds' if notes(whole.rows) else '')
+
+
 def protocols(whole: Table) -> list[tuple[str, str]]:
     """The name of each score whose protocol differs between rows, with the differences."""
     found = []
