@@ -6,6 +6,7 @@ from pathlib import Path
 
 import ml_collections
 
+from gans.configs import consequences
 from gans.errors import UserError, unknown
 from gans.sweep import cadence, pilot, plan, rows
 from gans.sweep.report import report
@@ -62,6 +63,8 @@ def rewrite_report(folders: Sequence[Path], out: Path | None) -> str:
 def _plan(path: Path, base: ml_collections.ConfigDict, seeds: int, row: str | None) -> tuple:
     """Resolves the sweep, so that all errors are raised before training."""
     sweep, sources = rows.load(path, base), plan.Sources()
+    for line in dict.fromkeys(line for row in sweep.rows for line in consequences(base, row.config)):
+        workdir.say(line)
     groups = plan.plan(sweep.members(seeds), sources)
     if row is None:
         return sweep, groups, sources

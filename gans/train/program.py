@@ -154,8 +154,10 @@ def build(experiment: Experiment, lowered: jax.stages.Lowered) -> jax.stages.Com
 
 
 def place(experiment: Experiment, tree: Tree) -> Tree:
-    """Puts a tree on the device, or a copy on each local device."""
-    return jax.device_put(tree) if experiment.axis_name is None else flax.jax_utils.replicate(tree)
+    """Puts a tree on the device, or on each local device as the call leaves its own: otherwise it compiles again."""
+    if experiment.axis_name is None:
+        return jax.device_put(tree)
+    return flax.jax_utils.replicate(tree, axis_name=experiment.axis_name)
 
 
 def one(experiment: Experiment, tree: Tree) -> Tree:
