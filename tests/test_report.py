@@ -19,7 +19,7 @@ from gans.metrics.score import SLICED as BEST
 from gans.sweep import html, plots
 from gans.sweep.report import report
 from gans.sweep.results import differing_keys, read
-from gans.sweep.table import Column, format_number, table, undecided
+from gans.sweep.table import Column, format_number, notes, table, undecided
 
 MODES = 'eval/modes'
 
@@ -159,6 +159,14 @@ def test_results_md(tmp_path) -> None:
     assert '| `a\\|b` | 3/3 | 0.110 ± 0.010 |' in lines  # alone: there is nobody to be better than
     assert '| `c` | 2/3, 1 stopped | 0.5150 ± 0.0071 |' in lines
     assert '- `c`: seed 0 stopped at step 7: critic/loss is inf' in lines
+
+
+def test_rows_that_miss_the_same_seeds_are_named_together(tmp_path) -> None:
+    folder = write(tmp_path / 'sweep', {'a': [0.1, 0.11]}, ends={('a', 1): {'stopped': 'step 7: critic/loss is inf'}})
+    names = ['a', 'b', 'c', 'd', 'e']
+    write_head(folder, {name: {} for name in names}, 2)
+    stopped = 'seed 1 stopped at step 7: critic/loss is inf'
+    assert notes(read([folder])[0].rows) == [('a', stopped), ('b, c, d and 1 more', 'seeds 0, 1 missing')]
 
 
 def test_several_sweeps(tmp_path) -> None:
