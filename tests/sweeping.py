@@ -9,6 +9,8 @@ from ml_collections import ConfigDict
 from experiments import common
 from gans.configs import override
 from gans.metrics.score import SLICED as BEST
+from gans.sweep import plan
+from gans.sweep import rows as sweep_rows
 from gans.sweep.report import report
 from gans.sweep.results import read
 from gans.sweep.table import Column, table
@@ -137,3 +139,7 @@ def write_file(folder: Path, text: str = ROWS) -> Path:
     path = folder / 'some.py'
     path.write_text(text)
     return path
+
+
+def groups_of(path: Path, config: ConfigDict, seeds: int = 2) -> list[plan.Group]:
+    return plan.plan(sweep_rows.load(path, config).members(seeds), plan.Sources())

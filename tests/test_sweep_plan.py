@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from ml_collections import ConfigDict
+from sweeping import groups_of
 from sweeping import small_config as base
 from sweeping import write_file as write
 
@@ -12,11 +13,6 @@ from gans.configs import override
 from gans.errors import UserError
 from gans.sweep import plan, rows, run
 from gans.systems import gan
-
-
-def groups_of(path: Path, config: ConfigDict, seeds: int = 2) -> list[plan.Group]:
-    return plan.plan(rows.load(path, config).members(seeds), plan.Sources())
-
 
 # Files
 
