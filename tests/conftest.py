@@ -2,6 +2,7 @@
 and the repository importable.
 """
 
+import gc
 import os
 import sys
 from collections.abc import Iterator
@@ -15,14 +16,18 @@ FLAGS = [
     '--xla_force_host_platform_device_count=4',
     '--xla_backend_optimization_level=0',  # tests compile much and compute little: this halves their time
 ]
-if metadata.version('jaxlib').startswith('0.10.'):  # later ones do not know it
-    FLAGS.append('--xla_cpu_use_fusion_emitters=false')  # kernels are written without MLIR: a third less again
+if metadata.version('jaxlib').startswith('0.10.'):  # later ones do not know them
+    FLAGS += [
+        '--xla_cpu_use_fusion_emitters=false',  # kernels are written without MLIR: a third less again
+        '--xla_cpu_parallel_codegen_split_count=1',  # modules are not cut into parts: a fifth less
+    ]
 if os.environ['JAX_PLATFORMS'] == 'cpu':
     os.environ['XLA_FLAGS'] = ' '.join([os.environ.get('XLA_FLAGS', ''), *FLAGS]).strip()
 
 os.environ.setdefault('JAX_ENABLE_COMPILATION_CACHE', 'false')  # but where a test asks for one: it costs, and hides
 
 LIMIT = 3 * 2**30  # bytes
+gc.set_threshold(20_000, 20, 50)  # tracing makes many objects and few cycles
 ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT), str(ROOT / 'experiments')]
 
@@ -36,6 +41,7 @@ def own_cache(tmp_path_factory: pytest.TempPathFactory) -> None:
 @pytest.fixture(scope='module', autouse=True)
 def bounded() -> Iterator[None]:
     """Compiled programs go once they have taken much memory: those of all tests are six gigabytes of each worker."""
+    gc.freeze()  # what is there by now is not looked through again and again
     yield
     pages = int(Path('/proc/self/statm').read_text().split()[1]) if Path('/proc/self/statm').exists() else LIMIT
     if pages * os.sysconf('SC_PAGE_SIZE') > LIMIT:
