@@ -1,7 +1,8 @@
-"""Runs an experiment: `python launch.py --config=experiments/NAME.py[:variant] [--config.KEY=VALUE ...]`.
+"""Runs an experiment: `python launch.py --config=NAME[:variant] [--config.KEY=VALUE ...]`.
 
 Or from the nets of another run: `--mode=finetune --from=FOLDER [--step=best]`.
-Or a sweep: `python launch.py --sweep=experiments/sweeps/NAME.py[:variant] [--seeds=5] [--config.KEY=VALUE ...]`.
+Or what is in a folder: `python launch.py --workdir=FOLDER --mode=sample`, or evaluate, ...; or to train it on.
+Or a sweep: `python launch.py --sweep=NAME[:variant] [--seeds=5] [--config.KEY=VALUE ...]`.
 """
 
 import sys
@@ -22,26 +23,28 @@ from gans.errors import Stopped, UserError
 
 CONFIG = cli.define_path(
     'config',
-    "The experiment: a file of experiments/, as FILE.py[:variant], or a run's config.json. --config.KEY=VALUE sets a "
-    'key of it (all: gans/defaults.py).',
+    "The experiment: NAME[:variant] of experiments/, a file of your own, or a run's config.json (default: that of the "
+    'run in --workdir). --config.KEY=VALUE sets a key of it (all: gans/defaults.py).',
 )
 MODE = flags.DEFINE_enum('mode', 'train', [*modes.MODES, modes.COMPARE], 'What to do.')
 WORKDIR = cli.define_path(
-    'workdir', 'Folder of the run (default: runs/NAME[-variant]), or of the sweep (runs/sweeps/NAME[-variant]).'
+    'workdir',
+    'Folder of the run (default: runs/NAME[-variant]; with another config.seed NAME-seedN, with --mode=finetune '
+    'NAME-finetuned), or of the sweep (runs/sweeps/NAME[-variant]).',
 )
-SWEEP = cli.define_path('sweep', 'Instead of --config: a file of experiments/sweeps/, as FILE.py[:variant].')
-SEEDS = flags.DEFINE_integer('seeds', 5, 'sweep: runs of each row, with seeds 0, 1, ... (from config.seed on).')
+SWEEP = cli.define_path('sweep', 'Instead of --config: NAME[:variant] of experiments/sweeps/, or a file of your own.')
+SEEDS = cli.define_whole('seeds', 5, 'sweep: runs of each row, with seeds 0, 1, ... (from config.seed on).')
 ROW = flags.DEFINE_string('row', None, 'sweep: train only this row.')
 DRY_RUN = flags.DEFINE_bool('dry-run', False, 'sweep: check all rows, and print which would be trained together.')
 REPORT = cli.define_path('report', 'Instead of --config: folders of sweeps, DIR [DIR ...], to write a report of.')
-NUM = flags.DEFINE_integer(
+NUM = cli.define_whole(
     'num',
     None,
-    'sample, evaluate: number of samples (64; 10,000); interpolate: number of steps between latents (64); anomaly: '
+    'sample, evaluate: number of samples (64; 10,000); interpolate: columns, steps between latents (10); anomaly: '
     'number of test images (1,000).',
 )
-SEED = flags.DEFINE_integer('seed', 0, 'sample, interpolate, evaluate, anomaly: seed of the latents.')
-STEP = flags.DEFINE_string(
+SEED = cli.define_whole('seed', 0, 'sample, interpolate, evaluate, anomaly: seed of the latents.')
+STEP = cli.define_step(
     'step', 'latest', 'sample, interpolate, evaluate, anomaly, finetune: the checkpoint: a step, latest or best.'
 )
 FROM = cli.define_path('from', 'finetune: folder of the run whose nets training starts from.')
@@ -60,7 +63,7 @@ FEATURES = cli.define_path(
 WEIGHTS = cli.define_path('weights', "evaluate, compare: the file of inception_v3's weights.")
 REAL = cli.define_path('real', 'compare: a folder of real images, or a .npz file.')
 FAKE = cli.define_path('fake', 'compare: a folder of generated images, or a .npz file.')
-SIZE = flags.DEFINE_integer('size', None, 'compare: side in pixels to which images of folders are cropped and scaled.')
+SIZE = cli.define_whole('size', None, 'compare: side in pixels to which images of folders are cropped and scaled.')
 PROFILE = flags.DEFINE_bool('profile', False, 'benchmark: also write a trace for Perfetto or TensorBoard.')
 CACHE = cli.define_path(
     'compilation_cache',
@@ -77,9 +80,18 @@ def main(argv: list[str]) -> int:
         if REPORT.value:
             modes.report([REPORT.value, *words], OUT.value)
             return 0
-        file, swept = SWEEP.value or CONFIG.value, bool(SWEEP.value)
-        config = cli.read_config(file, overrides, swept) if file else None
+        file, swept = cli.named_file(), bool(SWEEP.value)
+        base = config_file.read(file, swept) if file else None
+        typed = cli.values(base, overrides) if file else {}
+        config = cli.lay_over(base, typed) if file else None
         devices.start(CACHE.value, DISTRIBUTED.value, cores=swept)
+        if MODE.value == modes.COMPARE:
+            chosen = modes.Options(out=OUT.value, features=FEATURES.value, weights=WEIGHTS.value)
+            modes.compare(REAL.value, FAKE.value, chosen, SIZE.value)
+            return 0
+        more = [f'seed{config.seed}'] * (config.seed != base.seed and not swept)
+        more += ['finetuned'] * (MODE.value == 'finetune')
+        folder = Path(WORKDIR.value or cli.default_workdir(file, swept, *more))
         options = modes.Options(
             num=NUM.value,
             seed=SEED.value,
@@ -92,13 +104,10 @@ def main(argv: list[str]) -> int:
             label=LABEL.value,
             input=INPUT.value,
             profile=PROFILE.value,
-            overridden=bool(overrides),
-            command=cli.run_command(argv),
+            typed=typed,
+            named=bool(CONFIG.value and WORKDIR.value),
+            command=cli.run_command(argv[0], folder),
         )
-        if MODE.value == modes.COMPARE:
-            modes.compare(REAL.value, FAKE.value, options, SIZE.value)
-            return 0
-        folder = Path(WORKDIR.value or cli.default_workdir(file, swept))
         if swept:
             chosen = modes.SweepOptions(seeds=SEEDS.value, row=ROW.value, dry_run=DRY_RUN.value)
             modes.sweep(config_file.find(file, swept), config, folder, chosen, cli.sweep_command(argv))

@@ -25,10 +25,11 @@ def get_config(variant: str = '') -> ConfigDict:
     config.data.source = 'line'
     config.data.split = 'train'  # every eighth example is held out
     config.data.flip = True
-    config.generator = ConfigDict({'net': 'unet', 'width': 32, 'norm': 'instance'})
-    config.critic = ConfigDict({'net': 'patchgan', 'width': 32, 'patch': 34, 'norm': 'instance'})
+    config.generator = ConfigDict({'net': 'unet', 'width': 32, 'norm': 'instance', 'init_std': 0.02})
+    config.critic = ConfigDict({'net': 'patchgan', 'width': 32, 'patch': 34, 'norm': 'instance', 'init_std': 0.02})
     config.train.steps = 4_000
     config.train.batch_size = 16
     common.every(config, 500)
     config.eval.samples = 200
-    return common.finish(config, variant, __file__, {'eval.features': 'pixels'})
+    smoke = {'eval.features': 'pixels', 'generator.init_std': 0.1, 'critic.init_std': 0.1}
+    return common.finish(config, variant, __file__, smoke)

@@ -1,13 +1,14 @@
 """The command line of `launch.py`: flags and config overrides; mistakes become errors of one line."""
 
 import ast
+import difflib
 import os
 import re
 import shlex
 import shutil
 import sys
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,15 +16,39 @@ from absl import app, flags
 from ml_collections import ConfigDict
 from ml_collections.config_flags import tuple_parser
 
-from gans import config_file, configs, ranges
-from gans.errors import UserError
+from gans import arguments, config_file, configs, defaults, keys, ranges, schema
+from gans.errors import UserError, either
 from gans.modes import COMPARE
 
 flags.disclaim_key_flags()  # so that --help lists them under launch.py
 OVERRIDE = re.compile(r'--?(no)?config\.([^=\s]+)(?:=(.*))?', re.DOTALL)
+
+
+class _WholeParser(flags.ArgumentParser):
+    """Whole numbers, also as 1e4."""
+
+    def parse(self, argument: Any) -> int:
+        try:
+            return flags.IntegerParser().parse(argument)
+        except ValueError:
+            if re.fullmatch(r'[-+]?[\d.]+[eE]\+?\d{1,2}', argument) and float(argument).is_integer():
+                return int(float(argument))
+            raise ValueError(f"'{argument}' is no whole number") from None
+
+
+class _StepParser(_WholeParser):
+    """The same as text, and words for it: 'latest'."""
+
+    def parse(self, argument: str) -> str:
+        try:
+            return str(super().parse(argument))
+        except ValueError:
+            return argument
+
+
 PARSERS = {
     bool: flags.BooleanParser(),
-    int: flags.IntegerParser(),
+    int: _WholeParser(),
     float: flags.FloatParser(),
     str: flags.ArgumentParser(),
     tuple: tuple_parser.TupleParser(),
@@ -37,12 +62,22 @@ class _PathParser(flags.ArgumentParser):
     """Paths, with `~` replaced by the home folder."""
 
     def parse(self, argument: str) -> str:
-        return configs.expand_home(argument)
+        return schema.expand_home(argument)
 
 
 def define_path(name: str, help_string: str) -> flags.FlagHolder:
     """Defines a flag that names a file, a folder or a data set."""
     return flags.DEFINE(_PathParser(), name, None, help_string, serializer=flags.ArgumentSerializer())
+
+
+def define_whole(name: str, default: int | None, help_string: str) -> flags.FlagHolder:
+    """Defines a flag that is a whole number, such as 100 or 1e4."""
+    return flags.DEFINE(_WholeParser(), name, default, help_string, serializer=flags.ArgumentSerializer())
+
+
+def define_step(name: str, default: str, help_string: str) -> flags.FlagHolder:
+    """Defines a flag that is a step, as text: a whole number, or a word for one."""
+    return flags.DEFINE(_StepParser(), name, default, help_string, serializer=flags.ArgumentSerializer())
 
 
 def parse(argv: Sequence[str]) -> tuple[list[str], Overrides]:
@@ -54,53 +89,87 @@ def parse(argv: Sequence[str]) -> tuple[list[str], Overrides]:
     app.define_help_flags()
     try:
         words, overrides = _split_overrides(flags.FLAGS.read_flags_from_files(argv[1:], force_gnu=False))
-        rest = flags.FLAGS([argv[0], *words])[1:]
+        try:
+            rest = flags.FLAGS([argv[0], *words])[1:]
+        except flags.UnrecognizedFlagError as error:
+            raise UserError(_explain_unknown(error, argv[0], words)) from error
     except flags.Error as error:
         raise UserError(' '.join(str(error).split())) from error
     given = flags.FLAGS
-    if not (given.config or given.sweep or given.report or given.mode == COMPARE):
+    file = named_file()
+    if not (file or given.report or given.mode == COMPARE):
+        there = f'; {given.workdir} holds no run' if given.workdir else ''
         raise UserError(
-            f'which experiment? set --config=NAME, such as quickstart; all {len(config_file.names())} are files of '
-            f'{config_file.EXPERIMENTS}'
+            f'which experiment? set --config=NAME, such as quickstart (all {len(config_file.names())}: '
+            f'{config_file.EXPERIMENTS}){there}'
         )
-    if overrides and not (given.config or given.sweep):
+    if overrides and not file:
         raise UserError(
-            f'--config.{overrides[0][0]} overrides a key of which config? set --config=FILE or --sweep=FILE'
+            f'--config.{overrides[0][0]} overrides a key of which config? set --config=NAME or --sweep=NAME'
         )
     if given['from'].present and given.mode != 'finetune':
         raise UserError('--from is for --mode=finetune only; rows of a sweep set finetune.run')
     if given['profile'].present and given.mode != 'benchmark':
         raise UserError('--profile is for --mode=benchmark only')
+    if given['seed'].present and given.mode in ('train', 'finetune'):
+        raise UserError(
+            f'--seed={given.seed} is of the latents of samples; to train with this seed set --config.seed={given.seed}'
+        )
     if given.sweep:
         if given.config or given.report or given['sweep'].present > 1:
             raise UserError(f'--sweep={given.sweep} has its own config: leave out --config, --report and other sweeps')
         if given.mode != 'train':
-            raise UserError('--sweep only trains; for other modes set --config, and --workdir to a run in its rows/')
+            raise UserError('--sweep only trains; for other modes set --workdir alone, to a run in its rows/')
     if rest and not given.report:
         raise UserError(f"unexpected argument '{rest[0]}': flags are --NAME=VALUE")
     ranges.check_one('--seed', given.seed, ranges.SEED)
     return rest, overrides
 
 
+def named_file() -> str | None:
+    """What the flags name as the config: --sweep, --config, or that of the run in --workdir; None if nothing does."""
+    given = flags.FLAGS
+    own = Path(given.workdir or '.', 'config.json')
+    return given.sweep or given.config or (str(own) if given.workdir and own.is_file() else None)
+
+
 def read_config(name: str, overrides: Overrides, swept: bool = False) -> ConfigDict:
     """The config of NAME[:variant] or FILE[:variant] with the overrides of the command line."""
     config = config_file.read(name, swept)
+    return lay_over(config, values(config, overrides))
+
+
+def values(config: ConfigDict, overrides: Overrides) -> dict[str, Any]:
+    """The overrides with their values, of the types that the config has; of one key the last counts."""
+    of_function = {key: text for key, text in overrides if arguments.names_function(keys.of_stage(key)[1])}
+    config, found = configs.override(config, of_function, schema.COMMAND_LINE), {}
     for key, text in overrides:
-        config = configs.override(
-            config, {key: _parse_value(configs.type_of(config, key), text)}, 'on the command line'
-        )
-    return config
+        found.pop(key, None)
+        found[key] = _parse_value(configs.type_of(config, key), text)
+    return found
 
 
-def default_workdir(config: str, swept: bool = False) -> Path:
+def lay_over(config: ConfigDict, typed: Mapping[str, Any]) -> ConfigDict:
+    """The config with what was typed; lines say what follows from it."""
+    result = configs.override(config, typed, schema.COMMAND_LINE)
+    for line in configs.consequences(config, result):
+        print(line, file=sys.stderr)
+    return result
+
+
+def default_workdir(name: str, swept: bool = False, *more: str) -> Path:
     """runs/NAME[-variant] for NAME[:variant] or NAME.py[:variant], runs/sweeps/NAME[-variant] for a sweep, and the
     folder of the run for its config.json.
+
+    Args:
+      more: what else distinguishes this run, such as 'seed1': runs/NAME-seed1.
     """
-    path, variant = config_file.split(config)
+    path, variant = config_file.split(name)
     if path.name == 'config.json':
-        return path.parent
-    runs = Path('runs') / 'sweeps' if swept else Path('runs')
-    return runs / '-'.join([path.stem, *filter(None, [variant])])
+        folder = path.parent if path.parent.name else path.parent.absolute()
+    else:
+        folder = Path('runs') / ('sweeps' if swept else '') / '-'.join([path.stem, *filter(None, [variant])])
+    return folder.with_name('-'.join([folder.name, *more])) if more else folder
 
 
 def sweep_command(argv: Sequence[str]) -> str:
@@ -116,18 +185,15 @@ def sweep_command(argv: Sequence[str]) -> str:
     return ' '.join(words)
 
 
-def run_command(argv: Sequence[str]) -> str:
-    """The command line by which other modes find the run that this one trains: --config and --workdir as they are."""
-    found, python = [], shutil.which('python')
-    for name in ('config', 'workdir'):
-        if flags.FLAGS[name].present:
-            found.append(shlex.quote(f'--{name}={flags.FLAGS[name].value}'))
+def run_command(program: str, folder: Path) -> str:
+    """The command line by which other modes find the run in a folder."""
+    python = shutil.which('python')
     if python is None or os.path.abspath(python) != os.path.abspath(sys.executable):
         python = os.path.relpath(sys.executable)
         python = shlex.quote(sys.executable if python.startswith('..') else python)
     else:
         python = 'python'
-    return ' '.join([python, shlex.quote(argv[0]), *found])
+    return f'{python} {shlex.quote(program)} {shlex.quote(f"--workdir={folder}")}'
 
 
 def _split_overrides(words: Sequence[str]) -> tuple[list[str], Overrides]:
@@ -148,6 +214,21 @@ def _split_overrides(words: Sequence[str]) -> tuple[list[str], Overrides]:
             text = left.popleft() if follows else str(not off)
         overrides.append((key, text))
     return others, overrides
+
+
+def _explain_unknown(error: flags.UnrecognizedFlagError, program: str, words: Sequence[str]) -> str:
+    """A line about a flag that does not exist, which may be a key of the config, with or without its whole path."""
+    flags.FLAGS([program, *words], known_only=True)
+    file, key = named_file(), error.flagname.replace('-', '_')
+    config = config_file.read(file, bool(flags.FLAGS.sweep)) if file else defaults.get_config()
+    found = schema.full_keys(config, key)
+    if not found and '.' in key:
+        found = difflib.get_close_matches(key, keys.flatten(config), n=1)
+    if not found:
+        return ' '.join(str(error).split())
+    as_keys = [re.sub(rf'^--?(no)?(?={re.escape(error.flagname)}\b)', r'--\1config.', word) for word in words]
+    text = dict(_split_overrides(as_keys)[1])[error.flagname]
+    return f'unknown flag --{error.flagname}; did you mean {either([f"--config.{each}={text}" for each in found])}?'
 
 
 def _parse_value(type_: type | None, text: str) -> Any:

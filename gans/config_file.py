@@ -1,11 +1,11 @@
 """Config files: Python files that define `get_config`, or the config.json of a run; and experiments by their names."""
 
 import contextlib
-import difflib
 import importlib.util
 import inspect
 import json
 import os
+import re
 import sys
 import traceback
 from collections.abc import Callable, Iterator, Mapping
@@ -16,10 +16,15 @@ from typing import Any
 from ml_collections import ConfigDict
 
 from gans import configs, user_code
-from gans.errors import UserError
+from gans.errors import UserError, nearest
+from gans.schema import TYPE_NAMES
 
 ROOT = Path(__file__).resolve().parent.parent  # of the repository, wherever one stands
 EXPERIMENTS = ROOT / 'experiments'
+# What ml_collections says of a value that a key of a ConfigDict cannot have.
+MISFIT = re.compile(
+    r"TypeError: Could not override field '(\w+)' .*?\. (.*) is of original type .*<class '(?:\w+\.)*(\w+)'>"
+)
 
 
 def split(name: str) -> tuple[Path, str | None]:
@@ -46,7 +51,7 @@ def find(name: str, swept: bool = False) -> Path:
         if place.stem in names(not swept):
             near = f"'{place.stem}' is {other}: {flag}={place.stem}"
         else:
-            near = f'nearest: {", ".join(difflib.get_close_matches(place.stem, names(swept), n=3, cutoff=0))}'
+            near = f'nearest: {", ".join(nearest(place.stem, names(swept)))}'
         where = '' if place.is_absolute() else f' of that name in {Path.cwd()} or {folder}'
         raise UserError(f"unknown {kind} '{place}': there is no file{where}; {near}")
     return found
@@ -95,7 +100,14 @@ def run_user_code(path: Path, run: Callable[[], Any]) -> Any:
         )
         if isinstance(error, SyntaxError) and error.filename:  # in this file, or in one that it imports
             where = f'{path if _is_same_file(error.filename, path) else error.filename}, line {error.lineno}'
-        raise UserError(f'{where}: {" ".join(f"{type(error).__name__}: {error}".split())}') from error
+        said = ' '.join(f'{type(error).__name__}: {error}'.split())
+        raise UserError(f'{where}: {MISFIT.sub(_explain_misfit, said)}') from error
+
+
+def _explain_misfit(found: re.Match) -> str:
+    key, value, wanted = found.groups()
+    words = {kind.__name__: words for kind, words in TYPE_NAMES.items()}
+    return f'{key}={value} does not fit: expected {words.get(wanted, wanted)}'
 
 
 def _is_same_file(name: str, path: Path) -> bool:

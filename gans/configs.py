@@ -1,74 +1,19 @@
-"""Configs: flattening, filling in defaults, and overriding keys."""
+"""Configs: filling in defaults, and overriding keys."""
 
-import functools
-import os
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from ml_collections import ConfigDict
 
-from gans import defaults, user_code
-from gans.errors import UserError, unknown
+from gans import arguments, defaults, schema, user_code
+from gans.arguments import is_argument, takes_arguments
+from gans.errors import UserError
+from gans.keys import flatten, leaves, of_any_set, of_stage, parent_of, section_of
+from gans.schema import convert, flag, named, sections, unknown_key
 
-LISTED = 'those of gans/defaults.py'
-# Keys whose values are paths, or have one after a colon: 'folder:~/images'.
-PATHS = ('data.name', 'data.of', 'data.folder', 'data.data_dir', 'data.cache', 'finetune.run', 'eval.features')
-TYPE_NAMES = {
-    bool: 'True or False',
-    int: 'a whole number',
-    float: 'a number',
-    str: 'a string',
-    tuple: 'a tuple, such as (8, 8)',
-    list: 'a tuple, such as (8, 8)',
-    ConfigDict: 'a section',
-}
-
-
-def is_argument(key: str) -> bool:
-    """Whether a dotted key is the argument of a function, which has its own defaults and rejects unknown keys."""
-    return key.startswith(tuple(f'{section}.' for section in defaults.ARGUMENTS))
-
-
-def takes_arguments(key: str) -> bool:
-    """Whether a dotted key may be a section whose keys are such arguments: `data`, and `data.a` of a joined set."""
-    return key in defaults.ARGUMENTS or key.startswith('data.')
-
-
-def of_any_set(key: str) -> str:
-    """A key of a part of a joined set, 'data.a.size', as any set has it, 'data.size'; other keys stay."""
-    return f'data.{key.rpartition(".")[2]}' if key.startswith('data.') else key
-
-
-def section_of(key: str, known: Iterable[str] | None = None) -> str | None:
-    """The optional section, of the known ones (default: all but the user's own), that a dotted key names or lies in."""
-    known = defaults.sections() if known is None else known
-    return next((name for name in known if f'{key}.'.startswith(f'{name}.')), None)
-
-
-def sections(config: ConfigDict) -> dict[str, dict[str, Any]]:
-    """All optional sections that a config may have, by dotted name: their keys and defaults."""
-    return defaults.sections() | user_code.sections(config)
-
-
-def of_stage(key: str) -> tuple[str | None, str]:
-    """The stage to which a dotted key belongs, and the key there: ('big', 'data.size') for stages.big.data.size,
-    ('big', '') for stages.big, which is the stage itself; (None, key) for any other key.
-    """
-    first, *rest = key.split('.', 2)
-    return (rest[0], '.'.join(rest[1:])) if first == 'stages' and rest else (None, key)
-
-
-def expand_home(text: str) -> str:
-    """Replaces `~` in a path by the home folder; also after a colon, as in 'folder:~/images'."""
-    return re.sub(r'(?<![^:])~[^/:]*', lambda home: os.path.expanduser(home[0]), text)
-
-
-def flatten(config: ConfigDict) -> dict[str, Any]:
-    """A config by dotted key, with values as in JSON."""
-    leaves = ((key, value) for key, value in _leaves(config.to_dict()) if not isinstance(value, Mapping))
-    return {key: list(value) if isinstance(value, tuple) else value for key, value in leaves}
+NAMING = ('system', 'dynamics')  # keys that name functions whose arguments are a section of that name
 
 
 def apply_defaults(given: Mapping[str, Any] | ConfigDict, where: str) -> ConfigDict:
@@ -84,7 +29,9 @@ def override(config: ConfigDict, overrides: Mapping[str, Any], where: str) -> Co
     """A copy of the config with some keys set, by dotted key or section; sections of arguments are replaced as a whole.
 
     Setting a key of an optional section, such as `began` or `terms.r1`, adds the section with its defaults; None
-    removes it. A stage takes the keys that the config takes, see `of_one_stage`; None removes the stage.
+    removes it. Naming another function (generator.net, data.name, system, ...) drops the old one's arguments that the
+    new one does not take, see `consequences`; but none of `overrides`, in whatever order they come. A stage takes the
+    keys that the config takes, see `of_one_stage`; None removes the stage.
 
     Args:
       where: the overrides come from, for errors.
@@ -93,9 +40,9 @@ def override(config: ConfigDict, overrides: Mapping[str, Any], where: str) -> Co
       UserError: an unknown key, or a value of the wrong type.
     """
     result = config.copy_and_resolve_references()
-    leaves = sorted(_order(_leaves(overrides, takes_arguments)), key=lambda leaf: of_stage(leaf[0])[0] is not None)
+    ordered = sorted(_order(leaves(overrides, takes_arguments)), key=lambda leaf: of_stage(leaf[0])[0] is not None)
     with result.unlocked():
-        for key, value in leaves:  # those of stages last: they are checked against the others
+        for key, value in ordered:  # those of stages last: they are checked against the others
             stage, own = of_stage(key)
             if stage is None:
                 _set(result, key, value, where)
@@ -113,9 +60,34 @@ def of_one_stage(config: ConfigDict, name: str) -> ConfigDict:
     result = config.copy_and_resolve_references()
     with result.unlocked():
         held, result.stages, result.begin = result.stages.get(name, {}), ConfigDict(), 1
-        for key, value in _order(_leaves(held, takes_arguments)):
+        for key, value in _order(leaves(held, takes_arguments)):
             _lay(result, key, value, f"of stage '{name}'")
     return result
+
+
+def consequences(before: ConfigDict, after: ConfigDict) -> list[str]:
+    """What overrides did, or left, that nobody has said, a line each: arguments that went with a function, in stages as
+    in their own configs, and schedules that end where the run ended before.
+    """
+    said = []
+    for stage in ('', *(name for name in before.stages if name in after.stages)):
+        old, new = (flatten(of_one_stage(each, stage) if stage else each) for each in (before, after))
+        for key, value in old.items():
+            if (key in NAMING or arguments.names_function(key)) and key in new and new[key] != value:
+                inside = f'{key.rpartition(".")[0] or value}.'
+                gone = [each.removeprefix(inside) for each in old if each.startswith(inside) and each not in new]
+                said += [f'{key}={new[key]} takes no {", ".join(gone)}: dropped'] if gone else []
+    for key, end in flatten(before).items():
+        if key.endswith('.schedule_end') and end == before.train.steps != after.train.steps:
+            still = flatten(after).get(key) == end
+            said += [f'{key}={end} stays, where the run ended before train.steps={after.train.steps}'] if still else []
+    return list(dict.fromkeys(said))
+
+
+def type_of(config: ConfigDict, key: str) -> type | None:
+    """The type of a dotted key, which may be of a stage; see `schema.type_of`."""
+    stage, own = of_stage(key)
+    return schema.type_of(*((of_one_stage(config, stage), own) if stage is not None and own else (config, key)))
 
 
 def drop_none(options: Mapping[str, Any]) -> dict[str, Any]:
@@ -136,99 +108,88 @@ def add_missing(config: ConfigDict, more: Mapping[str, Any]) -> ConfigDict:
     return result
 
 
-def type_of(config: ConfigDict, key: str) -> type | None:
-    """The type of a dotted key, ConfigDict for a section; None for an argument whose type is unknown."""
-    stage, own = of_stage(key)
-    if stage is not None and own:
-        config, key = of_one_stage(config, stage), own
-    # The schema also has the types of values that are None.
-    for tree, name in ((_schema(), key), (config, key), (_schema(), of_any_set(key))):
-        parent, last = _parent(tree, name)
-        if parent is not None and last in parent and parent.get_type(last) is not type(None):
-            return parent.get_type(last)
-    return None
-
-
-@functools.cache
-def _schema() -> ConfigDict:
-    """All keys with their defaults, those of optional sections included."""
-    config = defaults.get_config()
-    config.update(defaults.systems() | {'terms': defaults.terms()})
-    return config
-
-
-def _leaves(
-    tree: Mapping[str, Any], stop: Callable[[str], bool] = lambda key: False, prefix: str = ''
-) -> Iterator[tuple[str, Any]]:
-    """Yields the values of a tree by dotted key; sections for which `stop` is true and empty ones count as values."""
-    for name, value in tree.items():
-        key, value = f'{prefix}{name}', value.to_dict() if isinstance(value, ConfigDict) else value
-        if isinstance(value, Mapping) and value and not stop(of_stage(key)[1]):
-            yield from _leaves(value, stop, f'{key}.')
+def _order(given: Iterable[tuple[str, Any]]) -> list[tuple[str, Any]]:
+    """Leaves in an order in which functions are named before their arguments are set."""
+    found: list[tuple[str, Any]] = []
+    for key, value in given:
+        own = of_stage(key)[1]
+        stem = key.removesuffix(own)  # 'stages.big.'
+        if own in NAMING:
+            inside = stem
+        elif arguments.names_its_function(own, value):
+            inside = f'{key}.'
+        elif arguments.names_function(own) or user_code.is_reference(value):
+            inside = f'{key.rpartition(".")[0]}.'
         else:
-            yield key, value
-
-
-def _order(leaves: Iterable[tuple[str, Any]]) -> list[tuple[str, Any]]:
-    """Those first that name a function of the user's, whose section others may be of."""
-    return sorted(leaves, key=lambda leaf: not user_code.is_reference(leaf[1]))
-
-
-def _parent(config: ConfigDict, key: str) -> tuple[ConfigDict | None, str]:
-    """The section that a dotted key is in, or None, and its name there."""
-    *sections, last = key.split('.')
-    for section in sections:
-        config = config.get(section) if isinstance(config, ConfigDict) else None
-    return config if isinstance(config, ConfigDict) else None, last
+            inside = None
+        later = (i for i, (each, _) in enumerate(found) if inside is not None and each.startswith(inside))
+        found.insert(next(later, len(found)), (key, value))
+    return found
 
 
 def _set(config: ConfigDict, key: str, value: Any, where: str) -> None:
     value = user_code.anchor(value, Path())
     own = re.fullmatch(r'terms\.([^.]+)\.term', key)
     if own and user_code.is_reference(value):  # which arguments the section has, this function says
-        config.terms[own[1]] = {**config.terms.get(own[1], {}), 'term': value}
+        config.terms[own[1]] = held = ConfigDict({**config.terms.get(own[1], {}), 'term': value})
+        for other in {*held} - {*user_code.sections(config)[f'terms.{own[1]}']}:
+            del held[other]
     known = sections(config)
     section = section_of(key, known)
     if section is not None:
-        parent, last = _parent(config, section)
+        parent, last = parent_of(config, section)
         if key == section and value is None:
             if last in parent:
                 del parent[last]
             return
         parent[last] = ConfigDict(known[section] | dict(parent.get(last, {})))
-    parent, last = _parent(config, key)
+    parent, last = parent_of(config, key)
     if parent is None and of_any_set(key) != key:  # the first key of a part
-        above, part = _parent(config, key.rpartition('.')[0])
+        above, part = parent_of(config, key.rpartition('.')[0])
         if above is not None and above.get(part) is None:
             parent = above[part] = ConfigDict()
     if parent is None or not (last in parent or is_argument(key)):
         moved = defaults.MOVED.get(key.partition('.')[0])
         if moved:
             raise UserError(f'there is no key {key} {where} any more: it is {moved} now')
-        raise unknown(f'key {where}', key, {*flatten(config), *flatten(_schema()), *known}, LISTED)
+        raise unknown_key(config, key, where)
     held = parent.get(last)
     if isinstance(held, ConfigDict) and value is None and key.startswith('data.'):
         del parent[last]
     elif isinstance(value, Mapping) and (isinstance(held, ConfigDict) or (held is None and takes_arguments(key))):
         if takes_arguments(key):
-            parent[last] = ConfigDict({'name': held['name']} if held and 'name' in held else {})
-        for name, each in value.items():
+            name = arguments.naming(key)
+            parent[last] = ConfigDict({name: held[name]} if held and name in held else {})
+        for name, each in _order(value.items()) if takes_arguments(key) else value.items():
             _set(config, f'{key}.{name}', each, where)
     else:
-        parent[last] = _convert(config, key, value, held, where)
+        parent[last] = convert(config, key, value, held, where)
+        if held is not None and parent[last] != held:
+            _drop(config, key, held)
+
+
+def _drop(config: ConfigDict, key: str, before: Any) -> None:
+    """Drops arguments of a function that was named by this key before."""
+    if key in NAMING:
+        for name in {*before.split(',')} - {*(config[key] or '').split(',')}:
+            if user_code.title(name) in {*config} - {*defaults.get_config()}:
+                del config[user_code.title(name)]
+    elif arguments.names_function(key):
+        section = key.rpartition('.')[0]
+        stages = (parent_of(stage, f'{section}.')[0] for stage in config.stages.values())
+        laid = [held for held in stages if held is not None and arguments.naming(section) not in held]
+        for held in (parent_of(config, key)[0], *laid):
+            for each in arguments.left_over(section, named(config, section), held):
+                del held[each]
 
 
 def _lay(config: ConfigDict, key: str, value: Any, where: str) -> None:
     """Sets a key of a stage in the stage's config."""
-    if takes_arguments(key) and isinstance(value, Mapping) and not _names_function(value):
+    if takes_arguments(key) and isinstance(value, Mapping) and not arguments.names_its_function(key, value):
         for name, each in value.items():
             _set(config, f'{key}.{name}', each, where)
     else:
         _set(config, key, value, where)
-
-
-def _names_function(section: Mapping[str, Any]) -> bool:
-    return bool(section.keys() & {'name', 'net'})
 
 
 def _set_in_stage(config: ConfigDict, stage: str, key: str, value: Any, where: str) -> None:
@@ -239,7 +200,8 @@ def _set_in_stage(config: ConfigDict, stage: str, key: str, value: Any, where: s
         return
     if not key and not isinstance(value, Mapping):
         raise UserError(
-            f'stages.{stage}={value!r} {where} does not fit: expected a section, with the step of its begin'
+            f'stages.{stage}={value!r} {where} does not fit: expected a section, with the step of its begin; set '
+            f'{flag(where)}stages.{stage}.begin'
         )
     if f'{key}.'.startswith(tuple(f'{each}.' for each in defaults.OF_A_RUN)):
         raise UserError(f'stages.{stage}.{key} {where}: {key} holds for the whole run, not for a stage: leave it off')
@@ -247,13 +209,16 @@ def _set_in_stage(config: ConfigDict, stage: str, key: str, value: Any, where: s
     if key:
         tried = of_one_stage(config, stage)
         _lay(tried, key, value, f"of stage '{stage}' {where}")
+        if arguments.names_function(key):  # a section that names its function is held as a whole
+            key = key.rpartition('.')[0]
+            value = parent_of(tried, f'{key}.')[0].to_dict()
         *sections, last = key.split('.')
         parent = held
         for section in sections:
             parent[section] = parent.get(section) or {}
             parent = parent[section]
         fitting = _held(tried, key, value)
-        beside = isinstance(value, Mapping) and not _names_function(value)
+        beside = isinstance(value, Mapping) and not arguments.names_its_function(key, value)
         parent[last] = {**(parent.get(last) or {}), **fitting} if beside else fitting
     config.stages[stage] = ConfigDict(held)
 
@@ -262,26 +227,5 @@ def _held(config: ConfigDict, key: str, value: Any) -> Any:
     """What a config has of a key that was set to this value."""
     if isinstance(value, Mapping):
         return {name: _held(config, f'{key}.{name}', each) for name, each in value.items()}
-    parent, last = _parent(config, key)
+    parent, last = parent_of(config, key)
     return None if parent is None else parent.get(last)
-
-
-def _convert(config: ConfigDict, key: str, value: Any, held: Any, where: str) -> Any:
-    """The value, converted to the type of the key."""
-    if value is None and not isinstance(held, ConfigDict):
-        parent, last = _parent(_schema(), key)
-        if is_argument(key) or key in defaults.optional() or parent is None or parent.get(last) is None:
-            return None
-        raise UserError(f'{key}=None {where}: this key cannot be turned off; its value is {held!r}')
-    if type(value).__module__ == 'numpy' and value.ndim == 0:
-        value = value.item()
-    if isinstance(value, str) and of_any_set(key) in PATHS:
-        value = expand_home(value)
-    wanted, given = type_of(config, key), type(value)
-    if {wanted, given} == {tuple, list}:
-        return wanted(value)
-    if (wanted, given) == (float, int) and abs(value) < 2**127:
-        return float(value)
-    if wanted is None or (isinstance(value, wanted) and (given is bool) <= (wanted is bool)):
-        return value
-    raise UserError(f'{key}={value!r} {where} does not fit: expected {TYPE_NAMES.get(wanted, wanted.__name__)}')

@@ -1,7 +1,9 @@
 """Errors for users: one line that says what is wrong, with which value, and how to fix it."""
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+
+MANY = 20  # names in a line
 
 
 class OneLine(Exception):
@@ -19,7 +21,7 @@ class UserError(OneLine):
 
 
 def unknown(kind: str, name: object, known: Iterable[str], listed: str | None = None) -> UserError:
-    """The error for an unknown name: it suggests the closest known one, and lists all.
+    """The error for an unknown name: it suggests the closest known one, and lists all, or three of very many.
 
     Usage: `raise unknown('game', 'hindge', GAMES)` says "unknown game 'hindge'; did you mean 'hinge'? known: ...".
 
@@ -29,7 +31,20 @@ def unknown(kind: str, name: object, known: Iterable[str], listed: str | None = 
     known = sorted(known)
     near = difflib.get_close_matches(str(name), known, n=1, cutoff=0.5)
     hint = f" did you mean '{near[0]}'?" if near else ''
+    if len(known) > MANY and not listed:
+        listed = f'{", ".join(nearest(name, known))}, ... ({len(known)} in all)'
     return UserError(f"unknown {kind} '{name}';{hint} known: {listed or ', '.join(known)}")
+
+
+def nearest(name: object, known: Iterable[str]) -> list[str]:
+    """The three known names that are most like this one."""
+    return difflib.get_close_matches(str(name), known, n=3, cutoff=0)
+
+
+def either(names: Sequence[str]) -> str:
+    """The first of some names as a choice: 'a, b or c'."""
+    *others, last = names[:4]
+    return f'{", ".join(others)} or {last}' if others else last
 
 
 class Stopped(OneLine):

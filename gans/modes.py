@@ -1,6 +1,6 @@
 """The modes of `launch.py`, one function each."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -9,6 +9,7 @@ from ml_collections import ConfigDict
 from gans import configs
 from gans.errors import UserError
 
+COLUMNS = 10  # of an interpolation
 NEXT = ('sample', 'evaluate')  # modes that make sense after training
 
 
@@ -26,7 +27,8 @@ class Options(NamedTuple):
     label: str | None = None
     input: str | None = None
     profile: bool = False
-    overridden: bool = False  # whether the command line overrides keys of the config
+    typed: Mapping[str, Any] = {}  # keys of the config that the command line sets
+    named: bool = False  # whether it names both an experiment and a folder
     command: str | None = None  # by which other modes find the run
 
 
@@ -80,7 +82,7 @@ def sample(config: ConfigDict, folder: Path, options: Options) -> None:
 def interpolate(config: ConfigDict, folder: Path, options: Options) -> None:
     from gans.train import draw
 
-    num = draw.NUM if options.num is None else options.num
+    num = COLUMNS if options.num is None else options.num
     own = read_run_config(config, folder, options)
     print(draw.interpolate(own, folder, num, options.seed, options.step, options.path, options.out))
 
@@ -152,26 +154,7 @@ def report(folders: Sequence[str], out: str | None) -> None:
 
 
 def read_run_config(config: ConfigDict, folder: Path, options: Options) -> ConfigDict:
-    """The config of the run in a folder, for modes that read a run; `--config` only determines the default folder.
+    """The config of the run in a folder, see `gans/train/identity.py`."""
+    from gans.train import identity
 
-    Command-line overrides must match the run's own config; otherwise they would be silently ignored. Keys that are
-    newer than the run take the value of `--config`.
-    """
-    from gans.train import workdir
-
-    path = folder / 'config.json'
-    if not path.is_file():
-        raise UserError(f'{folder} contains no run: train it first, or set --workdir to its folder')
-    if options.overridden:
-        workdir.agree(folder, config)
-    held, given = workdir.read_config(path), configs.flatten(config)
-    # A section that the run lacks is off there; other keys that it lacks are newer than the run. What
-    # a stage lacks is as in the base.
-    absent = [key for key in given if key not in configs.flatten(held) and not configs.is_argument(key)]
-    absent = [key for key in absent if configs.of_stage(key)[0] is None]
-    known = configs.sections(config)
-    there = {configs.section_of(key, known) for key in configs.flatten(held)} | {None}
-    absent = [key for key in absent if configs.section_of(key, known) in there]
-    if absent:
-        workdir.say(f'{folder} is older than {", ".join(f"{key} (taken as {given[key]})" for key in absent)}')
-    return configs.add_missing(held, {key: given[key] for key in absent})
+    return identity.own_config(config, folder, options.typed, options.named)

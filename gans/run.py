@@ -101,14 +101,14 @@ class Run:
           labels: of a critic that is told classes: one for all, or one for each example.
 
         Returns:
-          float32 [N]. A critic that compares the examples of a batch sees up to 250 at a time.
+          float32 [N], of a critic of patches maps [N, h, w]. One that compares examples sees up to 250 at a time.
 
         Raises:
           UserError: the system has no critic of single examples, or the examples or labels do not fit it.
         """
         if self._experiment.system.critic is None:
             raise UserError(f"system '{self.config.system}' has no critic that judges one example by itself")
-        x = self._fit('examples', examples, self._experiment.source.spec)
+        x = self._fit('examples', examples, sampling.sampled_spec(self._experiment))
         if np.ndim(labels) and len(labels) != len(x):
             raise UserError(f'there are {len(labels)} labels for {len(x)} examples')
         told = () if labels is None else (self._numbers(labels, len(x)),)
@@ -123,7 +123,8 @@ class Run:
 
     @functools.cached_property
     def _judge(self) -> Any:
-        return jax.jit(self._experiment.system.critic)
+        critic = self._experiment.system.critic
+        return jax.jit(lambda state, x, *labels: critic(sampling.use_averages(state), x, *labels))
 
     def _fields(self, wanted: frozenset[str], inputs: Any) -> dict[str, Array]:
         """The fields of examples that samples are made from, as nets have them."""
@@ -137,7 +138,8 @@ class Run:
             of = f"'{names}' of examples" if wanted else 'latents alone: leave inputs out'
             raise UserError(f'samples of this run are made from {of}')
         fields = self._experiment.source.fields
-        return {name: self._fit(f'inputs of {name}', x, fields[name]) for name, x in given.items()}
+        fit = lambda name, x: self._fit(f'inputs of {name}', x, fields[name]) if name in fields else np.asarray(x)
+        return {name: fit(name, x) for name, x in given.items()}
 
     def _fit(self, what: str, x: Any, spec: Spec) -> Array:
         """Examples as nets have them; UserError if they are of another shape."""

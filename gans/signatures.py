@@ -1,4 +1,4 @@
-"""Files of a package and the signatures of their functions, read from their text: nothing is run."""
+"""Files of a package and the signatures of their functions and classes, read from their text: nothing is run."""
 
 import ast
 import functools
@@ -25,23 +25,48 @@ def files(package: str) -> dict[str, Path]:
 
 def functions(path: Path) -> dict[str, Function]:
     """The top-level functions of a file by name, in order."""
-    return {name: _signature(node) for name, node in _nodes(path).items()}
+    nodes = _nodes(path).items()
+    return {name: _signature(node) for name, node in nodes if isinstance(node, ast.FunctionDef)}
 
 
 def function(path: Path, name: str) -> Function | None:
     """The top-level function of that name; None if the file has none."""
     found = _nodes(path).get(name)
-    return None if found is None else _signature(found)
+    return _signature(found) if isinstance(found, ast.FunctionDef) else None
 
 
-def _nodes(path: Path) -> dict[str, ast.FunctionDef]:
+def names(path: Path) -> tuple[str, ...]:
+    """The top-level functions and classes of a file, in order."""
+    return tuple(_nodes(path))
+
+
+def annotations(path: Path, name: str) -> dict[str, str] | None:
+    """What a config may set of the top-level function or class of that name, as annotated: keyword-only arguments, or
+    fields, with those of bases in the same file. None if there is none, or if it has bases elsewhere.
+    """
+    node = _nodes(path).get(name)
+    if isinstance(node, ast.FunctionDef):
+        return {arg.arg: ast.unparse(arg.annotation) if arg.annotation else '' for arg in node.args.kwonlyargs}
+    if node is None:
+        return None
+    found: dict[str, str] = {}
+    for base in map(ast.unparse, node.bases):
+        inherited = {} if base in ('nn.Module', 'Module') else annotations(path, base)
+        if inherited is None:
+            return None
+        found |= inherited
+    fields = (each for each in node.body if isinstance(each, ast.AnnAssign))
+    return found | {ast.unparse(field.target): ast.unparse(field.annotation) for field in fields}
+
+
+def _nodes(path: Path) -> dict[str, ast.FunctionDef | ast.ClassDef]:
     return _parse(path, path.stat().st_mtime_ns)
 
 
 @functools.cache
-def _parse(path: Path, changed: int) -> dict[str, ast.FunctionDef]:
+def _parse(path: Path, changed: int) -> dict[str, ast.FunctionDef | ast.ClassDef]:
     tree = ast.parse(path.read_text(encoding='utf-8'), str(path))
-    return {node.name: node for node in tree.body if isinstance(node, ast.FunctionDef)}
+    return {node.name: node for node in tree.body if isinstance(node, ast.FunctionDef | ast.ClassDef)}
 
 
 def _signature(node: ast.FunctionDef) -> Function:

@@ -57,6 +57,14 @@ def sections(config: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     return {name: section for name, section in found.items() if section}
 
 
+def annotations(name: str) -> dict[str, str] | None:
+    """`signatures.annotations` of what 'FILE.py:NAME' names; None also where it cannot be read."""
+    try:
+        return signatures.annotations(*_split(name))
+    except (OSError, SyntaxError):
+        return None
+
+
 def function(key: str, name: str, returns: type) -> Callable[..., Any]:
     """The function that 'FILE.py:NAME' names, with its signature; its file is run, again if it has changed.
 

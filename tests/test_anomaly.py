@@ -12,7 +12,7 @@ from PIL import Image
 from test_data import write_idx
 
 from experiments import common
-from gans.core import Compute, Net, Sampler, System, TrainState, Weights
+from gans.core import Compute, Sampler, System, TrainState, Weights
 from gans.data import load as data
 from gans.data.images import image_set
 from gans.errors import UserError
@@ -29,17 +29,17 @@ SHAPE = (2, 2, 1)
 def linear(w: np.ndarray, v: np.ndarray, draw=lambda x: x) -> tuple[Experiment, TrainState]:
     """G(z) = draw(z W), averaged weights W and others to be ignored; f(x) = x V."""
 
-    def score(params, stats, x, train, features):
-        assert not train and features
-        return (jnp.zeros(len(x)), x.reshape(len(x), -1) @ params), stats
+    def critic(state, x, features):
+        assert features
+        return jnp.zeros(len(x)), x.reshape(len(x), -1) @ state.params['discriminator']
 
-    critic = Net(None, score, None, (jax.ShapeDtypeStruct((2, *SHAPE), jnp.float32),))
     sample = lambda params, stats, z: draw(z @ params['generator']).reshape(-1, *SHAPE)
     latents = lambda keys: random.normal(keys, (len(w),))
     make = lambda state, z: sample(state.params, state.stats, z)
-    system = System({'critic': critic}, {}, (), {'samples': Sampler(lambda batch, keys: latents(keys), make)})
-    params = {'generator': jnp.full(w.shape, 9.0), 'critic': jnp.asarray(v)}
-    state = TrainState(0, params, {'critic': {}}, {}, {'generator': Weights(jnp.asarray(w), {})}, {}, jax.random.key(0))
+    samplers = {'samples': Sampler(lambda batch, keys: latents(keys), make)}
+    system = System({}, {}, (), samplers, critic=critic)
+    params = {'generator': jnp.full(w.shape, 9.0), 'discriminator': jnp.asarray(v)}
+    state = TrainState(0, params, {}, {}, {'generator': Weights(jnp.asarray(w), {})}, {}, jax.random.key(0))
     return Experiment(None, image_set(np.zeros((1, *SHAPE), np.uint8)), Compute(), system, 1, None), state
 
 
@@ -226,7 +226,7 @@ def test_a_run_that_has_seen_all_is_a_mistake() -> None:
 
 def test_packs_are_a_mistake(run) -> None:
     experiment = setup(small(run[0].data.folder, pack=2), devices=1)
-    with pytest.raises(UserError, match='a critic that judges single images without labels: pack=1'):
+    with pytest.raises(UserError, match='one critic, which judges single images without labels: pack=1'):
         scores(experiment, None, images(3), keys(3), Search())
 
 

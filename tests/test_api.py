@@ -75,7 +75,7 @@ def test_what_is_public_is_listed_and_explained() -> None:
 
 def test_a_run_is_loaded_without_its_data(made: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """And draws what `--mode=sample` draws."""
-    assert launching.main('--config=runs/mine/config.json', '--mode=sample', '--num=5', '--seed=3', '--out=x.npz') == 0
+    assert launching.main('--workdir=runs/mine', '--mode=sample', '--num=5', '--seed=3', '--out=x.npz') == 0
 
     def read(config: object) -> None:
         raise AssertionError('the data set is read')
@@ -139,6 +139,10 @@ def test_of_a_run_that_is_older_the_data_are_read(copy: Path, capsys: pytest.Cap
             'the examples of this run have no classes; leave them out',
         ),
         (lambda run: gans.evaluate(run.folder, num=1), 'num=1 must be at least 2'),
+        (
+            lambda run: gans.train('gan_ring8', 'x'),
+            r"config='gan_ring8' is no config: give what gans.config\(NAME\) returns",
+        ),
         (lambda run: gans.config('gan_ring88'), "unknown experiment 'gan_ring88'"),
         (lambda run: gans.config('gan_ring8', 'smok'), "unknown variant of gan_ring8 'smok'"),
         (lambda run: gans.train({'train': {'stepz': 1}}, 'x'), "of the config 'train.stepz'; did you mean 'train.st"),
@@ -153,17 +157,16 @@ def test_mistakes_are_said_in_a_line(made: Path, call: object, said: str) -> Non
 def test_classes_are_asked_for_by_name_or_number() -> None:
     run = run_of(LABELED)
     assert run.classes[3] == 'mode 3'
-    by_name = run.sample(4, labels=['mode 3', '5'])
-    np.testing.assert_array_equal(by_name, run.sample(labels=[3, 5, 3, 5]))
-    in_turn, all_three = run.sample(8), run.sample(8, labels='mode 3')
-    assert np.array_equal(in_turn[3], all_three[3]) and not np.array_equal(in_turn[4], all_three[4])
-    scores = run.critic(by_name, labels=[3, 5, 3, 5])
-    assert scores[0] == run.critic(by_name, labels=3)[0] and scores[1] != run.critic(by_name, labels=3)[1]
+    by_name, in_turn = run.sample(8, labels=['mode 3', '5']), run.sample(8)
+    np.testing.assert_array_equal(by_name, run.sample(labels=[3, 5] * 4))
+    assert np.array_equal(in_turn[5], by_name[5]) and not np.array_equal(in_turn[4], by_name[4])
+    by_number, all_three = run.critic(by_name, labels=[3, 5] * 4), run.critic(by_name, labels='mode 3')
+    assert by_number[0] == all_three[0] and by_number[1] != all_three[1]
     for call, said in (
         (lambda: run.sample(labels='mode 9'), "unknown label 'mode 9'; did you mean 'mode"),
         (lambda: run.critic(by_name), 'this critic is told the class of each example: give labels'),
-        (lambda: run.critic(by_name, labels=[]), 'there are 0 labels for 4 examples'),
-        (lambda: run.critic(by_name, labels=[1, 2]), 'there are 2 labels for 4 examples'),
+        (lambda: run.critic(by_name, labels=[]), 'there are 0 labels for 8 examples'),
+        (lambda: run.critic(by_name, labels=[1, 2]), 'there are 2 labels for 8 examples'),
         (lambda: run.sample(labels=[]), 'num=0 must be at least 1'),
     ):
         with pytest.raises(UserError, match=said):
@@ -192,12 +195,12 @@ def test_samples_are_made_from_images_that_are_given(monkeypatch: pytest.MonkeyP
 
 def test_each_stage_of_a_run_looks_as_it_did(tmp_path: Path) -> None:
     net = {'net': 'mlp', 'widths': (8,)}
-    given = {'data': {'name': 'openmoji', 'size': 8}, 'generator': net, 'critic': net, 'train': {'steps': 4}}
-    config = configs.apply_defaults({**given, 'stages.big': {'begin': 2, 'data': {'size': 16}}}, 'of a test')
+    given = {'data': {'name': 'openmoji', 'size': 16}, 'generator': net, 'critic': net, 'train': {'steps': 4}}
+    config = configs.apply_defaults({**given, 'stages.big': {'begin': 2, 'data': {'size': 32}}}, 'of a test')
     trained = setup.setup_stages(config, devices=1)
     workdir.write_json(tmp_path / 'data.json', {'examples': 1, 'digest': '', 'stages': setup.looks(trained)})
     loaded = setup.setup_stages(config, devices=1, sources=remembered.sources(tmp_path, config))
-    assert [stage.source.spec.shape for stage in loaded] == [(8, 8, 3), (16, 16, 3)]
+    assert [stage.source.spec.shape for stage in loaded] == [(16, 16, 3), (32, 32, 3)]
     assert [stage.abstract() for stage in loaded] == [stage.abstract() for stage in trained]
 
 

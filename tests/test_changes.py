@@ -13,13 +13,14 @@ import test_sweep
 from ml_collections import ConfigDict
 from PIL import Image
 
+from gans import configs
 from gans.configs import flatten
 from gans.data import load
 from gans.errors import Stopped, UserError
 from gans.metrics import protocol
 from gans.sweep import plan, run, train
 from gans.sweep import rows as sweep_rows
-from gans.train import draw, leaves, loop, setup, workdir
+from gans.train import draw, identity, leaves, loop, setup, workdir
 from gans.train.checkpoints import Checkpoints
 from gans.train.logs import forget
 
@@ -191,11 +192,64 @@ def test_keys_that_may_not_change(key: str, value: object, said: str, tmp_path: 
     assert contents(folder) == before
 
 
-def test_modes_that_read_a_run_want_its_own_config(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    'asked, typed, said',
+    [
+        ({}, {'train.keep': 5}, 'train.keep (2 there, 5 now); leave out what is not its own'),
+        (
+            {'game': 'hinge'},
+            {},
+            'another experiment than --config: game (non_saturating there, hinge now); leave --config',
+        ),
+        ({'data.name': 'grid'}, {}, 'data.name (ring there, grid now)'),
+        ({'terms.r2.weight': 1}, {}, 'terms.r2 (absent there, on now)'),
+        ({'generator.net': 'dirac', 'generator.widths': None}, {}, 'generator.net (mlp there, dirac now)'),
+        ({'train.steps': 9, 'generator.widths': (9,), 'eval.every': 1}, {}, ''),
+        ({'optimizer.critic.learning_rate': 1.0}, {'train.keep': 2}, ''),
+    ],
+)
+def test_modes_that_read_a_run_want_its_own_config(asked: dict, typed: dict, said: str, tmp_path: Path) -> None:
+    """Not another experiment, whatever its numbers are now, and nothing typed that it has not."""
     folder = written(tmp_path, config_of(), 4)
-    workdir.agree(folder, config_of())
-    with pytest.raises(UserError, match=r'train.keep \(2 there, 5 now\); leave out what is not its own'):
-        workdir.agree(folder, config_of(**{'train.keep': 5}))
+    given = configs.override(config_of(), asked | typed, 'of a test')
+    if not said:
+        assert flatten(identity.own_config(given, folder, typed, True)) == flatten(config_of())
+        return
+    with pytest.raises(UserError) as error:
+        identity.own_config(given, folder, typed, True)
+    assert said in str(error.value) and '\n' not in str(error.value)
+    if not typed:  # the folder of the experiment's own name, which an earlier command line may have changed
+        identity.own_config(given, folder, {}, False)
+
+
+def test_a_row_of_a_sweep_is_of_the_experiment_of_its_sweep(tmp_path: Path) -> None:
+    folder = tmp_path / 'rows' / 'a' / 'seed_0'
+    folder.mkdir(parents=True)
+    written(folder, config_of(game='hinge'), None)
+    about = {'name': 'x', 'doc': '', 'command': '', 'seeds': [0]}
+    rows = [{'name': 'a', 'overrides': {'game': 'hinge'}}, {'name': 'b', 'overrides': {'data.name': 'grid'}}]
+    workdir.write_json(tmp_path / 'sweep.json', about | {'rows': rows})
+    assert identity.own_config(config_of(), folder, {}, True).game == 'hinge'
+    with pytest.raises(UserError, match=r'another experiment than --config: data.name \(ring there, grid now\)'):
+        identity.own_config(configs.override(config_of(), {'data.name': 'grid'}, 'of a test'), folder, {}, True)
+
+
+@pytest.mark.parametrize(
+    'final, end, refused', [(None, 7, True), (0.0, 10, True), (0.1, 7, False), (None, 16, False), (None, 5, False)]
+)
+def test_a_longer_run_whose_rate_has_come_to_nothing(final, end: int, refused: bool, tmp_path: Path) -> None:
+    """Unless it was meant: the rate had come to 0 before the run ended."""
+    schedule = {'schedule': 'linear', 'schedule_end': end, 'schedule_final': final}
+    scheduled = {f'optimizer.critic.{key}': value for key, value in schedule.items()}
+    before, after = (configs.override(config_of(**{'train.steps': steps}), scheduled, 'of a test') for steps in (7, 16))
+    folder = written(tmp_path, before, 4)
+    if not refused:
+        workdir.check(folder, after, SOURCE, 4)
+        return
+    with pytest.raises(
+        UserError, match=f'train.steps=16 goes beyond optimizer.critic.schedule_end={end}, where the rate'
+    ):
+        workdir.check(folder, after, SOURCE, 4)
 
 
 def test_a_sweep_with_longer_rows_trains_them_anew(tmp_path: Path) -> None:

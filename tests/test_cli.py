@@ -92,7 +92,7 @@ def run(config: Path, capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyP
             ('--config=CONFIG', '--config.critic.init_std=abc'),
             "critic.init_std='abc' must be a finite number, greater than 0",
         ),
-        (('--config=CONFIG', '--config.critic.pieces=True'), 'expects a whole number in [1, 2147483647]'),
+        (('--config=CONFIG', '--config.critic.pieces=True'), "critic.pieces='True' on the command line does not fit"),
         (('--config=CONFIG', '--config.critic.minibatch=foo'), "unknown critic.minibatch 'foo'"),
         (('--config=CONFIG', '--config.eval.samples=1'), 'eval.samples=1 must be at least 2'),
         (('--config=CONFIG', '--config.train.batch_size=0'), 'train.batch_size=0 must be at least 1'),
@@ -103,7 +103,10 @@ def run(config: Path, capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyP
         (('--config=CONFIG', '--config.train.conv=fast'), "unknown train.conv 'fast'"),
         (('--config=CONFIG', '--config.system=gans'), "unknown system 'gans'; did you mean 'gan'"),
         (('--config=CONFIG', '--config.generator.net=dcgam'), "unknown generator.net 'dcgam'; did you mean 'dcgan'"),
-        (('--config=CONFIG', '--config.critic.net=dcgan'), "'widths'; did you mean 'width'"),
+        (
+            ('--config=CONFIG', '--config.critic.net=dcgan', '--config.critic.widths=8,8'),
+            "'widths'; did you mean 'width'",
+        ),
         (('--config=CONFIG', '--config.game=hindge'), "unknown game 'hindge'; did you mean 'hinge'"),
         (('--config=CONFIG', '--config.game=hinge', '--config.targets.real=0.9'), 'has no meaning'),
         (
@@ -121,6 +124,16 @@ def run(config: Path, capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyP
         (('--config=CONFIG', '--profile'), '--profile is for --mode=benchmark'),
         (('--config=CONFIG', '--mode=benchmark', '--config.train.steps_per_call=3'), 'must be a multiple of'),
         (('--config=CONFIG', '--nonsense'), "'nonsense'"),
+        (('--config=CONFIG', '--train.steps=100'), 'flag --train.steps; did you mean --config.train.steps=100?'),
+        (('--config=CONFIG', '--steps=100'), 'unknown flag --steps; did you mean --config.train.steps=100?'),
+        (('--config=CONFIG', '--batch-size=8'), 'did you mean --config.train.batch_size=8?'),
+        (('--config=CONFIG', '--train.stepz', '3'), 'flag --train.stepz; did you mean --config.train.steps=3?'),
+        (('--config=CONFIG', '--widths=8'), 'did you mean --config.critic.widths=8 or --config.generator.widths=8?'),
+        (('--steps=100',), 'did you mean --config.train.steps=100?'),
+        (('--config=CONFIG', '--config.steps=100'), "key on the command line 'steps'; did you mean 'train.steps'?"),
+        (('--config=CONFIG', '--config.train=100'), 'set --config.train.KEY=100, where KEY is batch_size, '),
+        (('--config=CONFIG', '--seed=1'), 'to train with this seed set --config.seed=1'),
+        (('--config=CONFIG', '--mode=sample', '--num=2.5'), "'2.5' is no whole number"),
         (('--config=CONFIG', 'word'), "unexpected argument 'word'"),
         (('--config=CONFIG', '--mode=sample'), 'contains no run'),
         (('--config=CONFIG', '--distributed=here'), '--distributed=here'),
@@ -128,15 +141,14 @@ def run(config: Path, capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyP
         (('--sweep=CONFIG',), 'is not a sweep: it has no `def sweep(add)`'),
         (('--sweep=CONFIG', '--config=CONFIG'), 'has its own config'),
         (('--sweep=CONFIG', '--sweep=CONFIG'), 'has its own config'),
-        (('--sweep=CONFIG', '--mode=sample'), '--sweep only trains; for other modes set --config'),
-        (('--sweep=CONFIG', '--mode=benchmark'), '--sweep only trains; for other modes set --config'),
+        (('--sweep=CONFIG', '--mode=sample'), '--sweep only trains; for other modes set --workdir alone'),
         (('--sweep=CONFIG', '--distributed=auto'), 'a sweep runs in one process'),
         (('--report=nowhere',), 'nowhere contains no sweep'),
     ],
 )
 def test_mistakes(run, tmp_path: Path, args: tuple[str, ...], said: str) -> None:
     code, _, errors = run(f'--workdir={tmp_path}/run', *args)
-    assert code == 2
+    assert code == 2, errors
     assert said in errors
     assert errors.startswith('error: ') and errors.count('\n') == 1
 
@@ -155,7 +167,7 @@ def trained(config: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     first, *following = out.splitlines()
     assert all(name in first for name in ('samples', 'curves', 'checkpoints')) and following[0] == 'next:'
     assert [line.partition('launch.py')[2] for line in following[1:]] == [
-        f' --config={config} --workdir={folder} --mode={mode}' for mode in ('sample', 'evaluate')
+        f' --workdir={folder} --mode={mode}' for mode in ('sample', 'evaluate')
     ]
     return folder
 
@@ -218,9 +230,10 @@ def test_interpolate(run, trained: Path, tmp_path: Path) -> None:
     pictures = []
     for path in ('spherical', 'linear'):
         out = tmp_path / f'{path}.png'
-        args = ('--config=CONFIG', f'--workdir={trained}', '--mode=interpolate', '--num=6', f'--path={path}')
+        args = (f'--workdir={trained}', '--mode=interpolate', f'--path={path}')
         assert run(*args, f'--out={out}')[0] == 0
         pictures.append(np.asarray(Image.open(out)))
+    assert pictures[0].shape[1] == 10 * 66 - 2  # columns, each enlarged to 64
     assert pictures[0].shape == pictures[1].shape and (pictures[0] != pictures[1]).any()
 
 
@@ -233,10 +246,11 @@ def test_interpolate(run, trained: Path, tmp_path: Path) -> None:
         (('--out=x.svg',), 'x.svg: images are made of pixels'),
         (('--num=0',), '--num=0 must be at least 1'),
         (('--config.train.batch_size=32',), 'train.batch_size (16 there, 32 now)'),
+        (('--config=gan_ring8',), 'a run of another experiment than --config: data.name (openmoji there, ring now), '),
     ],
 )
 def test_mistakes_about_a_run(run, trained: Path, args: tuple[str, ...], said: str) -> None:
-    code, _, errors = run('--config=CONFIG', f'--workdir={trained}', '--mode=sample', *args)
+    code, _, errors = run(f'--workdir={trained}', '--mode=sample', *args)
     assert code == 2 and said in errors and errors.count('\n') == 1
 
 

@@ -205,6 +205,10 @@ def test_colons_in_a_path(tmp_path: Path) -> None:
             'FILE, line 1: get_config(size): it needs a variant: --config=FILE:NAME',
         ),
         ('def get_config():\n    return {}[1]', 'FILE, line 2: KeyError: 1'),
+        (
+            HEAD + 'def get_config():\n    config = base()\n    config.generator = 1e4',
+            'FILE, line 5: generator=10000.0 does not fit: expected a section',
+        ),
         ("def get_config():\n    raise ValueError('two\\nlines')", 'FILE, line 2: ValueError: two lines'),
         ('import sys\nsys.exit(3)', 'FILE, line 2: SystemExit: 3'),
         ('import nothing_like_it', "FILE, line 1: ModuleNotFoundError: No module named 'nothing_like_it'"),
@@ -282,8 +286,8 @@ def test_keys_that_have_moved(key: str, now: str, tmp_path: Path) -> None:
         (['-config.pack', '0x4'], {'pack': 4}),
         (['--config.critic.norm', 'spectral'], {'critic.norm': 'spectral'}),
         (['--config.critic.init_std', '-1.5'], {'critic.init_std': -1.5}),
-        (['--config.critic.minibatch', 'True', '--seed=3'], {'critic.minibatch': True}),
-        (['--config.critic.residual', '--seed=3'], {'critic.residual': True}),
+        (['--config.critic.minibatch', 'True', '--num=3'], {'critic.minibatch': True}),
+        (['--config.critic.residual', '--num=3'], {'critic.residual': True}),
         (['--config.data.labels'], {'data.labels': True}),
         (['--config.terms.wgan_gp.one_sided'], of('terms.wgan_gp') | {'terms.wgan_gp.one_sided': True}),
         (['--config.terms.wgan_gp.one_sided=1', '--noconfig.terms.wgan_gp.one_sided'], of('terms.wgan_gp')),
@@ -301,6 +305,16 @@ def test_keys_that_have_moved(key: str, now: str, tmp_path: Path) -> None:
         (['--config.optimizer.critic.decay=0.5'], {'optimizer.critic.decay': 0.5}),
         (["--config.train={'steps': 5, 'micro': 2}"], {'train.steps': 5, 'train.micro': 2}),
         (['--config.finetune.step=best', '--config.finetune.step=7'], {'finetune.step': '7'}),
+        (['--config.train.steps=1e4', '--config.pack=4e0'], {'train.steps': 10_000, 'pack': 4}),
+        (['--config.data.modes=1e1', '--config.critic.pieces=2e0'], {'data.modes': 10, 'critic.pieces': 2}),
+        (
+            ['--config.critic.net=dcgan', '--config.critic.width=1e1'],
+            {'critic.net': 'dcgan', 'critic.width': 10, 'critic.widths': None},
+        ),
+        (
+            ['--config.critic.width=8', '--config.critic.net=dcgan'],
+            {'critic.net': 'dcgan', 'critic.width': 8, 'critic.widths': None},
+        ),
     ],
 )
 def test_keys_on_the_command_line(words: list[str], wanted: dict) -> None:
@@ -322,6 +336,107 @@ def test_a_section_of_arguments_is_set_as_a_whole() -> None:
     rated = set_to({'optimizer': {'critic': {'learning_rate': 1}}}).optimizer
     assert rated.critic == ConfigDict({'name': 'adam', 'learning_rate': 1.0})
     assert rated.generator == gan_ring8.get_config().optimizer.generator
+
+
+@pytest.mark.parametrize(
+    'given, wanted',
+    [
+        ({'critic.net': 'dcgan'}, {'net': 'dcgan', 'norm': 'batch'}),
+        ({'critic.net': 'mlp'}, {'net': 'mlp', 'widths': (8,), 'norm': 'batch', 'pieces': 2}),
+        ({'critic.widths': (9,), 'critic.net': 'dcgan'}, {'net': 'dcgan', 'norm': 'batch', 'widths': (9,)}),  # an error
+        ({'critic.width': 9, 'critic.net': 'dcgan'}, {'net': 'dcgan', 'norm': 'batch', 'width': 9}),
+        ({'critic.width': 9, 'critic': {'norm': 'none', 'net': 'dcgan'}}, {'net': 'dcgan', 'norm': 'none', 'width': 9}),
+        ({'critic': {'widths': (9,)}}, {'net': 'mlp', 'widths': (9,)}),
+        ({'critic.net': 'no_such_net'}, {'net': 'no_such_net', 'widths': (8,), 'norm': 'batch', 'pieces': 2}),
+    ],
+)
+def test_another_function_takes_its_own_arguments_along(given: dict, wanted: dict) -> None:
+    """It keeps those that it takes as well, and what is given with it, in whatever order; in a stage as in a row."""
+    base = {'critic': {'net': 'mlp', 'widths': (8,), 'norm': 'batch', 'pieces': 2}}
+    config = configs.override(config_file.read('gan_ring8'), base, 'of a test')
+    assert configs.override(config, given, 'of a test').critic.to_dict() == wanted
+    if 'critic' not in given:  # a section in a stage that does not name its function is laid over
+        staged = configs.override(config, {f'stages.big.{key}': each for key, each in given.items()}, 'of a test')
+        assert configs.of_one_stage(staged, 'big').critic.to_dict() == wanted
+        again = configs.apply_defaults(json.loads(json.dumps(staged.to_dict())), 'of a test')
+        assert configs.flatten(configs.of_one_stage(again, 'big')) == configs.flatten(
+            configs.of_one_stage(staged, 'big')
+        )
+
+
+def test_any_name_of_a_function_takes_arguments_along() -> None:
+    """Of optimizers, data sets, systems and dynamics; and from stages that name none of their own."""
+    config = configs.override(
+        gan_ring8.get_config(),
+        {'data': {'name': 'openmoji', 'size': 32, 'group': 'objects', 'flip': True}, 'began.gamma': 0.5,
+         'system': 'began', 'dynamics': 'extragradient,lookahead', 'lookahead.every': 3,
+         'optimizer.critic.clip_norm': 1, 'stages.big.begin': 9, 'stages.big.critic': {'net': 'mlp', 'widths': (9,)},
+         'stages.big.generator': {'widths': (9,), 'norm': 'batch'}},
+        'of a test',
+    )  # fmt: skip
+    set_to = lambda **given: configs.override(
+        config, {key.replace('__', '.'): x for key, x in given.items()}, 'of a test'
+    )
+    assert set_to(data__name='digits').data.to_dict() == {'name': 'digits', 'size': 32, 'flip': True}
+    assert set_to(data__name='folder:x').data.size == 32 and 'group' not in set_to(data__name='folder:x').data
+    parts = {'data__name': 'joined', 'data__a__name': 'digits'}
+    assert set_to(**parts).data.to_dict() == {'name': 'joined', 'a': {'name': 'digits'}}
+    sgd = set_to(optimizer__critic__name='sgd').optimizer.critic
+    assert 'b1' not in sgd and sgd.clip_norm == 1 and sgd.learning_rate == config.optimizer.critic.learning_rate
+    assert 'began' not in set_to(system='gan') and 'began' in set_to(system='gan', began__gamma=1.0)
+    assert 'lookahead' not in set_to(dynamics='extragradient') and 'lookahead' not in set_to(dynamics=None)
+    assert 'lookahead' in set_to(dynamics='lookahead')
+    other = set_to(generator__net='dcgan', critic__net='dcgan')
+    assert other.stages.big.to_dict() == {
+        'begin': 9, 'generator': {'norm': 'batch'}, 'critic': {'net': 'mlp', 'widths': (9,)}
+    }  # fmt: skip
+    told = configs.consequences(config, other)
+    assert (
+        'generator.net=dcgan takes no widths: dropped' in told and 'critic.net=dcgan takes no widths: dropped' in told
+    )
+    assert configs.consequences(config, config) == []
+
+
+def test_a_schedule_that_stays_where_the_run_ended_is_told() -> None:
+    schedule = {'optimizer.critic.schedule': 'linear', 'optimizer.critic.schedule_end': 50, 'train.steps': 50}
+    config = configs.override(gan_ring8.get_config(), schedule, 'of a test')
+    after = lambda **more: configs.override(config, {'train.steps': 90} | more, 'of a test')
+    said = 'optimizer.critic.schedule_end=50 stays, where the run ended before train.steps=90'
+    assert configs.consequences(config, after()) == [said]
+    assert configs.consequences(config, after(**{'optimizer.critic.schedule_end': 90})) == []
+
+
+@pytest.mark.parametrize(
+    'given, said',
+    [
+        ({'generator': 'dcgan'}, "'dcgan' of a test does not fit: expected a section; set generator.net=dcgan"),
+        ({'data': 'mnist'}, 'set data.name=mnist'),
+        ({'optimizer': 'sgd'}, 'set optimizer.generator.name=sgd and optimizer.critic.name=sgd'),
+        ({'optimizer.critic': 1e-3}, 'where KEY is b1, b2, eps, learning_rate'),
+        ({'ema': 0.9}, 'set ema.decay=0.9'),
+        ({'terms': 'r1'}, 'set terms.r1.weight'),
+        ({'terms.r1': 2}, 'set terms.r1.weight=2'),
+        ({'began': 0.5}, 'set began.gamma=0.5'),
+        ({'latents': 64}, 'set latents.KEY=64, where KEY is scale, size'),
+        ({'stages.big': {'begin': 3, 'critic': 'mlp'}}, "'big' of a test does not fit: expected a section; set"),
+        ({'width': 8}, "unknown key of a test 'width'; did you mean"),
+        ({'learning_rate': 1}, "did you mean 'optimizer.critic.learning_rate' or 'optimizer.generator.learning_rate'?"),
+        ({'r1.weight': 1}, "did you mean 'terms.r1.weight'?"),
+        ({'stages.big': {'begin': 3, 'batch_size': 4}}, "did you mean 'train.batch_size'?"),
+        ({'train.steps': 2.5}, 'train.steps=2.5 of a test does not fit: expected a whole number'),
+    ],
+)  # fmt: skip
+def test_a_key_without_its_path_and_a_value_in_place_of_a_section(given: dict, said: str) -> None:
+    dcgans = {'generator': {'net': 'dcgan'}, 'critic': {'net': 'dcgan'}}
+    config = configs.override(gan_ring8.get_config(), dcgans, 'of a test')
+    assert said in refused(configs.override, config, given, 'of a test')
+
+
+def test_whole_numbers_in_files_and_rows_may_be_written_as_floats() -> None:
+    given = {'train.steps': 1e4, 'data.modes': 4.0, 'stages.big': {'begin': 1e2, 'train': {'batch_size': 8.0}}}
+    config = configs.override(gan_ring8.get_config(), given, 'of a test')
+    found = (config.train.steps, config.data.modes, config.stages.big.begin, config.stages.big.train.batch_size)
+    assert found == (10_000, 4, 100, 8) and {type(each) for each in found} == {int}
 
 
 def test_numbers_of_numpy_are_numbers() -> None:

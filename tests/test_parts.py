@@ -245,6 +245,17 @@ def test_pairs_together_are_one_game() -> None:
         assert any(jax.tree.leaves(moved)), name
 
 
+def test_the_game_of_the_generator_has_a_weight() -> None:
+    """Its metric has not, like those of terms."""
+    much = Term(lambda scene, keys: (scene.fake.sum(1), Aux()), 5.0)
+    (plain, _), (light, aux) = (
+        loss_of(system(config_of(game='wasserstein'), pair(Linear(), generator_terms=terms), **how), 1)
+        for terms, how in (({}, {}), ({'much': much}, {'weight': 0.1}))
+    )
+    np.testing.assert_allclose(light, 0.1 * plain + 5 * aux.metrics['much'], rtol=1e-5)
+    np.testing.assert_allclose(aux.metrics['game'], plain, rtol=1e-6)
+
+
 def test_pairs_apart_have_players_of_their_own() -> None:
     made = system(config_of(), pair(Linear(), 'a'), pair(Linear(), 'b'))
     assert [update.name for update in made.updates] == ['critic_a', 'generator_a', 'critic_b', 'generator_b']

@@ -9,7 +9,7 @@ from absl import flags
 from test_configs import EXPERIMENTS, HEAD, read, write
 
 from experiments import common
-from gans import cli, config_file, configs
+from gans import cli, config_file, configs, schema
 from gans.errors import UserError
 
 
@@ -33,6 +33,9 @@ def test_experiments_by_name_and_path_from_any_folder(tmp_path: Path, monkeypatc
     assert config_file.find('gan_ring8') == EXPERIMENTS / 'gan_ring8.py'
     assert config_file.find('own') == config_file.find('own.py') == Path('own.py')
     assert str(cli.default_workdir('dirac:smoke', True)) == 'runs/sweeps/dirac-smoke'
+    assert str(cli.default_workdir('gan_ring8:smoke', False, 'seed1')) == 'runs/gan_ring8-smoke-seed1'
+    assert str(cli.default_workdir('a/b/config.json', False, 'seed1', 'finetuned')) == 'a/b-seed1-finetuned'
+    assert cli.default_workdir('config.json', False, 'seed1') == tmp_path.with_name(f'{tmp_path.name}-seed1')
     with pytest.raises(UserError) as error:
         config_file.find('lsgan_celebA', False)
     assert str(error.value).startswith(
@@ -67,7 +70,7 @@ def test_the_home_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
         'a~/b': 'a~/b',
         '/a/~': '/a/~',
     }
-    assert {text: configs.expand_home(text) for text in expected} == expected
+    assert {text: schema.expand_home(text) for text in expected} == expected
     path = write(
         tmp_path,
         "def get_config():\n    return {'data': {'name': 'folder:~/a', 'cache': '~/c', 'folder': '~', 'data_dir': '~'},"
@@ -105,6 +108,11 @@ def test_a_run_in_the_home_folder_and_its_config(
     run, home = tmp_path / 'home' / 'runs' / 'a', tmp_path / 'home'
     assert (run / 'summary.json').exists() and not (tmp_path / '~').exists()
     assert launching.main(f'--config={run}/config.json', '--mode=sample', '--num=4', '--out=~/a.npz') == 0
+    assert launching.main('--workdir=~/runs/a') == 0  # it is done
+    assert launching.main('--config=~/plain.py', '--config.seed=1', '--mode=sample') == 2
+    assert 'runs/plain-seed1 contains no run' in capsys.readouterr().err
+    assert launching.main('--config=~/plain.py', '--mode=finetune', f'--from={run}', '--config.latents.size=3') == 2
+    assert 'cannot be carried over' in capsys.readouterr().err and not [*(tmp_path / 'runs').iterdir()]
     assert (home / 'a.npz').exists()
     assert launching.main('--config=~/runs/a/config.json', '--workdir=again') == 0
     for name in ('config.json', 'metrics.csv'):

@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import re
 import signal
 from collections.abc import Callable
 from pathlib import Path
@@ -193,7 +194,11 @@ def test_dry_run_says_what_would_be_trained(tmp_path: Path) -> None:
     said = run.dry_run(write(tmp_path), base(), 3, None)
     assert '12 runs in 2 structures, 2 programs' in said
     assert 'base, heavy, wild; seeds 0, 1, 2; traced: seed, optimizer.critic.learning_rate, terms.r1.weight' in said
-    assert 'MB' in said and 'hinge' not in run.dry_run(tmp_path / 'some.py', base(), 3, 'base')
+    time = r'\d[\d.]* (s|min|h)'
+    assert re.search(rf'1    9 runs, about {time}, 0\.\d MB of state', said)
+    assert re.search(rf'about {time} on \d+ x cpu, .*; {time} of it compiling', said)
+    assert re.search(r'about \d+\.\d GB of memory of the process', said)
+    assert 'leaves curves' not in said  # so few steps are but a trial
 
 
 # Training
@@ -290,7 +295,7 @@ def test_interrupted_goes_on_to_the_same_bits(trained: Path, tmp_path: Path, mon
         np.testing.assert_array_equal(ours[path], theirs[path], err_msg=path)
 
 
-def test_a_changed_file_trains_what_is_new(trained: Path, tmp_path: Path, monkeypatch) -> None:
+def test_a_changed_file_trains_what_is_new(trained: Path, tmp_path: Path, monkeypatch, capsys) -> None:
     """An interrupted sweep whose file has then changed: a row stays, one is changed, one is gone, one is new."""
     folder = tmp_path / 'out'
     text = ROWS.replace("    add('hinge', **{'game': 'hinge'})\n", '')
@@ -304,6 +309,8 @@ def test_a_changed_file_trains_what_is_new(trained: Path, tmp_path: Path, monkey
     )
     run.run(write(tmp_path, text), base(), folder, 1, None, 'python launch.py')
     assert begun == [1, 1, 1]  # base goes on, heavy and new begin
+    told = re.findall(r'program (\d) of 3(, about \d+ s left)?, 1 runs: (\w+)', capsys.readouterr().err)
+    assert [(number, bool(left)) for number, left, _ in told] == [('1', False), ('2', True), ('3', True)]
     assert [path.name for path in (folder / 'replaced').iterdir()] == ['001-heavy-seed_0']
     held = json.loads((folder / 'rows' / 'heavy' / 'seed_0' / 'config.json').read_text())
     assert held['terms']['r1']['weight'] == 2.0

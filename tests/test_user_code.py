@@ -123,7 +123,7 @@ def test_it_trains_is_interrupted_goes_on_and_is_loaded(
     samples = api.load(folder).sample(4)
     user_code._import.cache_clear()
     capsys.readouterr()
-    assert launching.main(f'--config={folder}/config.json', '--mode=sample', '--num=4', f'--out={folder}/x.npz') == 0
+    assert launching.main(f'--workdir={folder}', '--mode=sample', '--num=4', f'--out={folder}/x.npz') == 0
     np.testing.assert_allclose(np.load(folder / 'x.npz')['samples'], samples, atol=1e-6)
     assert samples.shape == (4, 3) and api.load(folder).critic(samples).shape == (4,)
     (own.parent / 'new').mkdir()
@@ -155,6 +155,8 @@ def sweep(add):
     assert config.game == os.path.expanduser('~/x.py:soft')
     late = configs.of_one_stage(config, 'late')
     assert late.terms.held.weight == 2.0 and late.terms.late.to_dict() == {'term': f'{absolute}:center', 'weight': 0.1}
+    other = configs.override(config, {'terms.held.term': 'parts.py:center', 'terms.r1.term': 'parts.py:drift'}, 'here')
+    assert other.terms.held.to_dict() == {'term': f'{absolute}:center', 'weight': 0.5}
     assert configs.override(config, {'terms.held': None}, 'of a test').terms.to_dict() == {}
     assert configs.apply_defaults(config.to_dict(), 'of a test').to_dict() == config.to_dict()
 
@@ -197,7 +199,7 @@ def test_a_term_says_whose_loss_it_is_added_to(own: Path) -> None:
         ({'generator': {'net': 'parts.py:Small', 'wdth': 4}}, "unknown key of generator for the net '.*Small' 'wdth'"),
         (
             {'generator': {'net': 'parts.py:Small', 'width': 'x'}},
-            r"generator.width='x' does not fit: the net '.*Small'",
+            r"generator.width='x' of a test does not fit: expected a whole",
         ),
         ({'terms.held.term': 'parts.py:drft'}, 'terms.held.term=.*: .*parts.py has no function of that name'),
         ({'terms.held.term': 'parts.py:drift', 'terms.held.wait': 1}, "unknown key .*'terms.held.wait'; did you mean"),
@@ -215,5 +217,5 @@ def test_mistakes_are_said_in_a_line(own: Path, monkeypatch: pytest.MonkeyPatch,
     Path('named.py').write_text('def ema(config): ...\n\ndef odd(config, *, x=print): ...\n')
     base = {'data.name': 'ring', 'generator.net': 'mlp', 'critic.net': 'mlp'}
     with pytest.raises(UserError, match=said) as error:
-        setup.setup(configs.apply_defaults({**base, **given}, 'of a test'), devices=1)
+        setup.setup(configs.override(configs.apply_defaults(base, 'of it'), given, 'of a test'), devices=1)
     assert '\n' not in str(error.value)

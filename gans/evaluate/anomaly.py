@@ -76,10 +76,10 @@ def scores(experiment: Experiment, state: TrainState, images: np.ndarray, keys: 
       UserError: the system has no critic of single images with features, or its latents are no plain vectors.
     """
     _check(experiment)
-    critic, tx = experiment.system.nets['critic'], optax.adam(how.learning_rate)
+    critic, tx = experiment.system.critic, optax.adam(how.learning_rate)
 
     def features(state: TrainState, x: Array) -> Array:
-        return critic.apply(state.params['critic'], state.stats['critic'], x, train=False, features=True)[0][1]
+        return critic(state, x, features=True)[1]
 
     def found(state: TrainState, z: Array, x: Array, fx: Array) -> Found:
         drawn = sampling.sample(experiment, state, z)
@@ -198,9 +198,10 @@ def extremes(found: Found, images: np.ndarray, title: str = '') -> np.ndarray:
 
 
 def _check(experiment: Experiment) -> None:
-    nets, shape = experiment.system.nets, experiment.source.spec.shape
-    if 'critic' not in nets or [x.shape[1:] for x in nets['critic'].inputs] != [shape] or len(shape) != 3:
-        raise UserError('anomaly scores want a critic that judges single images without labels: pack=1, no condition')
+    if experiment.system.critic is None or len(experiment.source.spec.shape) != 3:
+        raise UserError(
+            'anomaly scores want one critic, which judges single images without labels: pack=1, no condition'
+        )
     sampler = sampling.main_sampler(experiment.system)
     if sampling.fields_read(sampler, experiment.source):
         raise UserError('anomaly scores want samples that are made from latents alone, not from labels or images')

@@ -10,11 +10,11 @@ from pathlib import Path
 
 from gans.metrics.score import PREFIX, better
 from gans.sweep import plots
+from gans.sweep.cadence import FEW
 from gans.sweep.grid import Grid, Page
 from gans.sweep.results import WHENS, Row, Sweep, differing_keys, format_value
 from gans.sweep.table import Cell, Column, Table, notes, protocols, rule, undecided
 
-FEW = 5  # points of a curve that are too few to see anything
 MAX_PNG = 200_000  # bytes of a picture that is embedded as it is; larger ones become JPEGs of the same resolution
 
 

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+from jax.extend.core import ClosedJaxpr
 
 from gans.configs import flatten
 from gans.core import Tree
@@ -14,6 +15,7 @@ from gans.data import feed
 from gans.errors import UserError
 from gans.sweep import population
 from gans.sweep.rows import Member
+from gans.sweep.work import Work, measure
 from gans.train import program, sampling
 from gans.train.leaves import size_of
 from gans.train.setup import Experiment, Sources, setup_stages
@@ -27,6 +29,7 @@ class Group(NamedTuple):
     members: tuple[Member, ...]
     numbers: tuple[tuple[str, ...], ...]  # of each stage, the floats in which they differ, by dotted key: traced
     memory: int  # bytes of one member's state, in the largest stage
+    work: tuple[Work, ...]  # of each stage of one member
 
 
 def experiments_of(member: Member, sources: Sources) -> Stages:
@@ -47,8 +50,9 @@ def plan(members: Sequence[Member], sources: Sources) -> list[Group]:
             tuple(member for member in members if member.row in {some.row for some in group}),
             numbers,
             max(size_of(stage.abstract()) for stage in experiments[group[0].row]),
+            work,
         )
-        for group, numbers in _groups(representatives, experiments, frozenset())
+        for group, numbers, work in _groups(representatives, experiments, frozenset())
     ]
 
 
@@ -59,25 +63,8 @@ def slices(group: Group, size: int) -> list[Group]:
     return [group._replace(members=group.members[a:b]) for a, b in pairwise(edges)]
 
 
-def describe(groups: Sequence[Group], size: int) -> str:
-    """What would be trained, as text: the plan of `--dry-run`."""
-    parts = [part for group in groups for part in slices(group, size)]
-    runs = sum(len(part.members) for part in parts)
-    lines = [f'{runs} runs in {len(groups)} structures, {len(parts)} programs of at most {size} runs']
-    for i, part in enumerate(parts, 1):
-        rows = list(dict.fromkeys(member.row for member in part.members))
-        seeds = sorted({member.config.seed for member in part.members})
-        traced = ', '.join(['seed', *dict.fromkeys(key for numbers in part.numbers for key in numbers)])
-        # The state, and on the host its copy and the best one; activations come on top.
-        lines.append(
-            f'{i:>4}  {len(part.members):>3} runs, {len(part.members) * part.memory / 1e6:,.1f} MB of state: '
-            f'{", ".join(rows)}; seeds {", ".join(map(str, seeds))}; traced: {traced}'
-        )
-    return '\n'.join(lines)
-
-
 def _groups(members: Sequence[Member], experiments: dict[str, Stages], fixed: frozenset[str]) -> Iterable[tuple]:
-    """-> (members, numbers of each stage): `fixed` are floats that cannot be traced."""
+    """-> (members, numbers and work of each stage): `fixed` are floats that cannot be traced."""
     found: dict[str, list[Member]] = {}
     for member in members:
         structure = [_structure(stage, fixed) for stage in experiments[member.row]]
@@ -85,11 +72,12 @@ def _groups(members: Sequence[Member], experiments: dict[str, Stages], fixed: fr
     for group in found.values():
         stages = list(zip(*(experiments[member.row] for member in group), strict=True))
         numbers = tuple(_differing([flatten(each.config) for each in stage]) for stage in stages)
+        work = tuple(measure(trace(stage[0], ()), stage[0].end - stage[0].since) for stage in stages)  # raises errors
         culprits = frozenset().union(*(_untraceable(stage[0], of) for stage, of in zip(stages, numbers, strict=True)))
         if culprits:
             yield from _groups(group, experiments, fixed | culprits)
         else:
-            yield group, numbers
+            yield group, numbers, work
 
 
 def _structure(experiment: Experiment, fixed: frozenset[str]) -> dict[str, str]:
@@ -111,8 +99,7 @@ def _differing(configs: Sequence[dict[str, Any]]) -> tuple[str, ...]:
 
 
 def _untraceable(experiment: Experiment, numbers: tuple[str, ...]) -> frozenset[str]:
-    """Those of the numbers that must be known while the program is built; raises what is wrong beside them."""
-    trace(experiment, ())
+    """Those of the numbers that must be known while the program is built."""
     if not numbers or _traces(experiment, numbers):
         return frozenset()
     return frozenset(key for key in numbers if not _traces(experiment, (key,))) or frozenset(numbers)
@@ -126,8 +113,8 @@ def _traces(experiment: Experiment, numbers: tuple[str, ...]) -> bool:
     return True
 
 
-def trace(experiment: Experiment, numbers: tuple[str, ...]) -> Tree:
-    """The shapes of what a call gives, its floats of those keys traced."""
+def trace(experiment: Experiment, numbers: tuple[str, ...]) -> ClosedJaxpr:
+    """A call of one step in which all updates are due, and two samples, its floats of those keys traced."""
     scalars = {key: jax.ShapeDtypeStruct((), jnp.float32) for key in numbers}
     due = tuple(update.name for update in experiment.system.updates)
     raw = program.abstract_raw(experiment)
@@ -139,4 +126,4 @@ def trace(experiment: Experiment, numbers: tuple[str, ...]) -> Tree:
         sampling.sample(member, state, inputs)
         return population.advance(experiment, state, numbers, raw, jnp.zeros((), jnp.int32), ((due, 1),))
 
-    return jax.eval_shape(call, experiment.abstract(), scalars, raw)
+    return jax.make_jaxpr(call)(experiment.abstract(), scalars, raw)

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import ml_collections
 
+from gans.configs import consequences
 from gans.errors import UserError, unknown
-from gans.sweep import plan, rows
+from gans.sweep import cadence, pilot, plan, rows
 from gans.sweep.report import report
 from gans.sweep.train import prepare, train
 from gans.train import lock, workdir
@@ -19,6 +20,8 @@ def run(path: Path, base: ml_collections.ConfigDict, folder: Path, seeds: int, r
     A row is trained by one process at a time: UserError if another process is training it.
     """
     sweep, groups, sources = _plan(path, base, seeds, row)
+    if said := _warn(groups):
+        workdir.say(said)
     about = {
         'name': folder.name,
         'doc': sweep.doc,
@@ -39,9 +42,12 @@ def run(path: Path, base: ml_collections.ConfigDict, folder: Path, seeds: int, r
 
 
 def dry_run(path: Path, base: ml_collections.ConfigDict, seeds: int, row: str | None) -> str:
-    """Describes what `run` would train: rows, groups, programs, seeds, memory."""
-    sweep, groups, _ = _plan(path, base, seeds, row)
-    return f'{sweep.name}: {len(sweep.rows)} rows\n' + plan.describe(groups, base.population.max_size)
+    """Describes what `run` would train: rows, programs, seeds, and about how much time and memory they take."""
+    sweep, groups, sources = _plan(path, base, seeds, row)
+    parts = [part for group in groups for part in plan.slices(group, base.population.max_size)]
+    workdir.say('timing some steps of the largest program')
+    said = pilot.describe(parts, len(groups), base.population.max_size, pilot.measure(parts, sources))
+    return '\n'.join(filter(None, [f'{sweep.name}: {len(sweep.rows)} rows', said, _warn(groups)]))
 
 
 def rewrite_report(folders: Sequence[Path], out: Path | None) -> str:
@@ -57,6 +63,8 @@ def rewrite_report(folders: Sequence[Path], out: Path | None) -> str:
 def _plan(path: Path, base: ml_collections.ConfigDict, seeds: int, row: str | None) -> tuple:
     """Resolves the sweep, so that all errors are raised before training."""
     sweep, sources = rows.load(path, base), plan.Sources()
+    for line in dict.fromkeys(line for row in sweep.rows for line in consequences(base, row.config)):
+        workdir.say(line)
     groups = plan.plan(sweep.members(seeds), sources)
     if row is None:
         return sweep, groups, sources
@@ -64,6 +72,10 @@ def _plan(path: Path, base: ml_collections.ConfigDict, seeds: int, row: str | No
         raise unknown(f'row of {path}', row, [each.name for each in sweep.rows])
     chosen = [group._replace(members=tuple(m for m in group.members if m.row == row)) for group in groups]
     return sweep, [group for group in chosen if group.members], sources
+
+
+def _warn(groups: Sequence[plan.Group]) -> str:
+    return cadence.warn(member.config for group in groups for member in group.members)
 
 
 def _to_json(overrides: dict) -> dict:

@@ -22,6 +22,7 @@ from gans.errors import UserError
 from gans.sweep.plan import Group, Sources, experiments_of, slices
 from gans.sweep.population import abstract, population
 from gans.sweep.rows import Member
+from gans.sweep.work import Clock, Watch
 from gans.train import graft, lock, workdir
 from gans.train.checkpoints import Checkpoints, Restored
 from gans.train.loop import drive, raise_if_stopped
@@ -60,17 +61,18 @@ def train(parts: Sequence[Group], folder: Path, sources: Sources) -> None:
     Raises:
       Stopped: by a signal; what was trained is saved.
     """
-    for i, part in enumerate(parts, 1):
+    clock = Clock(parts)
+    for i, part in enumerate(parts):
         names = list(dict.fromkeys(member.row for member in part.members))
         some = ', '.join(names[:6]) + (f' and {len(names) - 6} more rows' if len(names) > 6 else '')
-        workdir.say(f'{folder}: program {i} of {len(parts)}, {len(part.members)} runs: {some}')
+        workdir.say(f'{folder}: {clock.begin(i)}, {len(part.members)} runs: {some}')
         with contextlib.ExitStack() as stack:
             for member in part.members:
                 stack.enter_context(lock.hold(folder / member.folder))
-            _train(part, folder, sources)
+            _train(part, folder, sources, clock)
 
 
-def _train(group: Group, folder: Path, sources: Sources) -> None:
+def _train(group: Group, folder: Path, sources: Sources, clock: Clock) -> None:
     """Trains the members of one group together, from where they stand to the end."""
     began, members = time.monotonic(), group.members
     runs = [experiments_of(member, sources) for member in members]
@@ -88,13 +90,15 @@ def _train(group: Group, folder: Path, sources: Sources) -> None:
     before = restored.notes['seconds']
     seconds = lambda: before + time.monotonic() - began
     with contextlib.closing(checkpoints), Signals() as signals:
-        for stage, numbers in zip(zip(*runs, strict=True), group.numbers, strict=True):
+        for stage, numbers, work in zip(zip(*runs, strict=True), group.numbers, group.work, strict=True):
             first, is_last = stage[0], stage[0].end == members[0].config.train.steps
+            clock.skip(len(members) * work.operations * max(0, min(restored.step, first.end) - first.since))
             if first.end < restored.step:
                 continue
             if restored.state and restored.step == first.since:
                 workdir.say(f'{folder}: {passes(runs[0], first)}')
-            restored = _train_stage(group, stage, numbers, folder, checkpoints, restored, seconds, signals)
+            each = clock.watching(work, len(members) * first.config.train.steps_per_call)
+            restored = _train_stage(group, stage, numbers, folder, checkpoints, restored, seconds, signals, each)
             for m, member in enumerate(members):
                 failure = restored.notes['failures'].get(str(m))
                 _save(folder / member.folder, member, m, restored.state, seconds(), is_last)
@@ -112,6 +116,7 @@ def _train_stage(
     restored: Restored,
     seconds: Callable[[], float],
     signals: Signals,
+    watch: Watch,
 ) -> Restored:
     """Trains a stage of all members that go on, from a checkpoint, of it or of the end of the stage before, to its end.
 
@@ -123,6 +128,7 @@ def _train_stage(
         return restored
     configs = [flatten(each.config) for each in stage]
     program = population(stage, {key: np.array([config[key] for config in configs]) for key in keys})
+    program = program._replace(call=watch(program.call))
     yet = kept if done > first.since else None  # states of one stage do not compare with those of another
     state = program.place(kept['state']) if yet else program.pass_on(kept['state']) if kept else program.init()
     reporter = Reporter(program, [folder / m.folder for m in group.members], done if kept else None, failures)

@@ -55,6 +55,7 @@ def two_players(
     pairs: Sequence[Pair],
     nets: Mapping[str, Net],
     own: Sides | None = None,
+    weight: float | Array = 1.0,
     together: bool = False,
     with_critic: tuple[str, ...] = (),
     with_generator: tuple[str, ...] = (),
@@ -65,6 +66,7 @@ def two_players(
     Args:
       pairs: their nets and players are called critic and generator, or critic_NAME and generator_NAME.
       own: the system's own game, which replaces config.game and its targets.
+      weight: of the game in the generators' losses, beside terms of weights of their own.
       together: one critic player and one generator player for all pairs, with the sums of their losses.
       with_critic, with_generator: further nets that the players own.
       given: other fields of `System`.
@@ -75,6 +77,7 @@ def two_players(
     if own is not None:
         _refuse_game(config)
     game = sides(config) if own is None else own
+    game = game._replace(generator=game.generator._replace(weight=weight))
     pairs = [_equip(config, pair) for pair in pairs]
     players, updates, memory = {}, [], dict(given.pop('memory', {}))
     for group in [pairs] if together else [[pair] for pair in pairs]:
@@ -154,7 +157,7 @@ def _critic_loss(config: ml_collections.ConfigDict, pair: Pair, game: Term) -> L
             flipped = losses.flip(k_flip[:: pair.pack], config.flip_targets, scene.real_scores, scene.fake_scores)
             played = scene._replace(real_scores=flipped[0], fake_scores=flipped[1])
         value, more = game.value(played, k_terms[:: pair.pack])
-        value, more = add_terms(scene.average(value), more, now, scene, k_terms[:: pair.pack])
+        value, more = add_terms(scene.average(value), more, now, scene, k_terms[:: pair.pack], game.weight)
         learned = Aux() if pair.view is None else pair.view.learn(state, scene.real_scores)
         pool = replay.update(config, pair, params, state)
         return value, join(aux, more, Aux(stats={pair.qualify('critic'): stats}), learned, pool)
@@ -179,7 +182,7 @@ def _generator_loss(config: ml_collections.ConfigDict, pair: Pair, game: Term) -
                 played = scene._replace(weights=best if scene.weights is None else best * scene.weights)
             values, more = game.value(played, keys[:: pair.pack])
             value = played.average(values)
-        value, more = add_terms(value, more, now, scene, keys[:: pair.pack], game=not alone)
+        value, more = add_terms(value, more, now, scene, keys[:: pair.pack], None if alone else game.weight)
         return value, join(more, Aux(stats=stats))
 
     return loss
@@ -199,10 +202,11 @@ def _lazy_loss(pair: Pair, role: str, name: str) -> Loss:
 
 
 def add_terms(
-    loss: Array, aux: Aux, now: Mapping[str, Term], scene: Scene, keys: Keys, game: bool = True
+    loss: Array, aux: Aux, now: Mapping[str, Term], scene: Scene, keys: Keys, weight: float | Array | None = 1.0
 ) -> tuple[Array, Aux]:
-    """Adds weighted terms to a loss [], and merges their `Aux`. game: whether the loss is that of a game."""
-    found = [aux, Aux({'game': loss} if now and game else {})]
+    """Adds weighted terms to a loss [], and merges their `Aux`. weight: of the loss; None: it is that of no game."""
+    found = [aux, Aux({'game': loss} if now and weight is not None else {})]
+    loss = loss if weight is None else weight * loss
     for name, term in now.items():
         value, more = term.value(scene, random.fold(keys, name))  # adding a term changes the draws of no other
         value = scene.average(value)

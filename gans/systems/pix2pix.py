@@ -24,24 +24,22 @@ def build(
     spec: Spec,
     compute: Compute,
     *,
-    l1: float | None = 100.0,
-    adversarial: bool = True,
+    l1: float = 100.0,
+    adversarial: float = 1.0,
     conditional: bool = True,
 ) -> System:
     """The generator is a net with a Translator ('unet', 'cyclegan'); the options are the rows of the paper's table 1.
 
     Args:
-      l1: weight of the absolute error, 100 in the paper; None: without ('GAN' and 'cGAN' there).
-      adversarial: whether the generator plays the game at all (False: 'L1'); the critic learns in any case.
+      l1: weight of the absolute error, 100 in the paper; 0: without ('GAN' and 'cGAN' there).
+      adversarial: weight of the game in the generator's loss; 0: without ('L1'), while the critic learns all the same.
       conditional: whether the critic sees the source (False: 'GAN' and 'L1 + GAN').
 
     Raises:
-      UserError: examples without a source of the same size, a generator without a loss, labels, packs.
+      UserError: examples without a source of the same size, labels, packs.
     """
     refuse(config, 'pack', 'each example has a source of its own')
     refuse(config, 'critic.condition', 'the critic is told the source, not labels')
-    if l1 is None and not adversarial:
-        raise UserError('pix2pix.l1=None leaves the generator no loss with pix2pix.adversarial=False: set one of them')
     source = _source(spec)
     module = nets.make_module('Translator', config.generator, 'generator', shape=spec.shape, compute=compute)
     image = jax.ShapeDtypeStruct((2, *source.shape), jnp.float32)
@@ -61,13 +59,14 @@ def build(
         _stack(critic) if conditional else critic,
         inputs=inputs,
         conditions=lambda inputs: (inputs['source'],) if conditional else (),
-        generator_terms={} if l1 is None else {'l1': Term(absolute_error, l1, alone=not adversarial)},
+        generator_terms={'l1': Term(absolute_error, l1)},
         replayable=False,
     )
     return two_players(
         config,
         [pair],
         {'generator': generator, 'critic': critic},
+        weight=adversarial,
         samplers={'samples': pair.sampler()},
         ema=ema(config.ema),
     )

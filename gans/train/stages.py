@@ -10,6 +10,7 @@ next: `gans/train/graft.py`.
 
 from collections.abc import Sequence
 from itertools import pairwise
+from pathlib import Path
 from typing import NamedTuple, Protocol, TypeVar
 
 from ml_collections import ConfigDict
@@ -77,6 +78,18 @@ def begin_of(config: ConfigDict, step: int) -> int:
     """Where the stage begins that makes a step: scores of later steps compare with each other, and with none before."""
     begins = (_begin(config, name) for name in config.get('stages', {}))
     return max((begin for begin in begins if begin < step), default=0)
+
+
+def check_rates(folder: Path, before: ConfigDict, after: ConfigDict) -> None:
+    """Raises UserError for a longer run in whose new steps a learning rate is 0, where its schedule ended before."""
+    old, new = before.train.steps, after.train.steps
+    for role, options in stages(after)[-1].config.optimizer.items():
+        end = options.get('schedule_end')
+        if end is not None and old <= end < new and not options.get('schedule_final'):
+            raise UserError(
+                f'{folder}: train.steps={new} goes beyond optimizer.{role}.schedule_end={end}, where the rate has come '
+                f'to 0: begin another run from its nets, with a schedule of its own (--mode=finetune --from={folder})'
+            )
 
 
 def _begin(config: ConfigDict, name: str) -> int:

@@ -14,12 +14,12 @@ from gans.configs import flatten, of_any_set, of_stage
 from gans.data.base import Source
 from gans.errors import UserError
 from gans.train.provenance import environment, launch, moment
-from gans.train.stages import begin_of, stages
+from gans.train.stages import begin_of, check_rates, stages
 
 # Keys that say where the data lie, not which they are: data.json tells that. Of data.name it is folder:PATH.
 WHERE = ('data.name', 'data.folder', 'data.data_dir', 'data.cache')
 # Keys that may change in the folder of a run, for the steps that it has done would have been the same; each change is
-# noted in history.json. No schedule reads train.steps: what fades in or out has an `until` of its own.
+# noted in history.json. No schedule reads train.steps: what fades in or out, and a rate, has an end of its own.
 MAY_CHANGE = (
     *WHERE,
     'data.on_device_max_mb',  # batches are the same
@@ -65,10 +65,11 @@ def check(folder: Path, config: ml_collections.ConfigDict, source: Source, done:
     other = [key for key in differing(held, wanted) if not _may_change(key, held, wanted)]
     if other:
         raise UserError(
-            f'{folder} holds a run of another config: {_changes(other, held, wanted)}; choose another --workdir '
+            f'{folder} holds a run of another config: {changes(other, held, wanted)}; choose another --workdir '
             f'(from its nets begins --mode=finetune --from={folder})'
         )
     check_data(folder, source)
+    check_rates(folder, read_config(folder / 'config.json'), config)
     steps = config.train.steps
     if steps != held['train.steps'] and steps <= done:
         raise UserError(
@@ -91,7 +92,7 @@ def claim(
         for name in MADE:
             if (folder / name).exists():
                 (folder / name).rename(target / name)
-        why = _changes(differing(held, wanted), held, wanted) or _other_data(target, source)
+        why = changes(differing(held, wanted), held, wanted) or _other_data(target, source)
         say(f'{folder}: a run that came to no checkpoint makes way ({why}): what it has left is in {target}')
         held = None
     changed = differing(held, wanted) if held else []
@@ -104,7 +105,7 @@ def claim(
             'summary': read_json(folder / 'summary.json', {}),
         }
         write_json(folder / 'history.json', [*read_json(folder / 'history.json', []), note])
-        say(f'{folder}: from step {done:,} on {_changes(changed, held, wanted)}; noted in history.json')
+        say(f'{folder}: from step {done:,} on {changes(changed, held, wanted)}; noted in history.json')
     if held is None or changed:
         write_json(path, config.to_dict())
     known = read_json(folder / 'data.json', {})
@@ -113,16 +114,6 @@ def claim(
     told = {'examples': source.size, 'digest': source.digest} | ({'stages': {**looks}} if looks else {})
     if not told.keys() <= known.keys():
         write_json(folder / 'data.json', told)
-
-
-def agree(folder: Path, config: ml_collections.ConfigDict) -> None:
-    """Raises UserError unless the run in a folder has this config."""
-    held, wanted = _flat(folder), flatten(config)
-    differ = differing(held, wanted)
-    if differ:
-        raise UserError(
-            f'{folder} holds a run of another config: {_changes(differ, held, wanted)}; leave out what is not its own'
-        )
 
 
 def differing(held: dict[str, Any], wanted: dict[str, Any]) -> list[str]:
@@ -178,7 +169,7 @@ def _may_change(key: str, held: dict[str, Any], wanted: dict[str, Any]) -> bool:
     return moved or (own in MAY_CHANGE and (own != 'data.name' or folders))
 
 
-def _changes(keys: list[str], held: dict[str, Any], wanted: dict[str, Any]) -> str:
+def changes(keys: list[str], held: dict[str, Any], wanted: dict[str, Any]) -> str:
     """'train.steps (8 there, 16 now)', and so on."""
     some = ', '.join(f'{key} ({held.get(key, "absent")} there, {wanted.get(key, "absent")} now)' for key in keys[:5])
     return some + (f' and {len(keys) - 5} more' if len(keys) > 5 else '')
