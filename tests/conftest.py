@@ -27,7 +27,6 @@ if os.environ['JAX_PLATFORMS'] == 'cpu':
 os.environ.setdefault('JAX_ENABLE_COMPILATION_CACHE', 'false')  # but where a test asks for one: it costs, and hides
 
 LIMIT = 3 * 2**30  # bytes
-gc.set_threshold(20_000, 20, 50)  # tracing makes many objects and few cycles
 ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT), str(ROOT / 'experiments')]
 
@@ -38,10 +37,17 @@ def own_cache(tmp_path_factory: pytest.TempPathFactory) -> None:
     os.environ['XDG_CACHE_HOME'] = str(tmp_path_factory.getbasetemp() / 'cache')
 
 
+@pytest.fixture(scope='session', autouse=True)
+def seldom_collected() -> None:
+    """Tracing makes many objects and few cycles; modules, all imported by now, are looked through once."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 50)
+
+
 @pytest.fixture(scope='module', autouse=True)
 def bounded() -> Iterator[None]:
     """Compiled programs go once they have taken much memory: those of all tests are six gigabytes of each worker."""
-    gc.freeze()  # what is there by now is not looked through again and again
     yield
     pages = int(Path('/proc/self/statm').read_text().split()[1]) if Path('/proc/self/statm').exists() else LIMIT
     if pages * os.sysconf('SC_PAGE_SIZE') > LIMIT:
