@@ -159,7 +159,7 @@ def test_two_launches_in_one_folder(tmp_path: Path) -> None:
     launching.finished(going)
     launching.finished(evaluating)
     last = (folder / 'metrics.csv').read_text().splitlines()
-    assert len(last) == 32 and last[-1].startswith('600,1.4090929,')
+    assert len(last) == 32 and last[-1].startswith('600,1.40909302,')
     assert not (folder / '.lock').exists() and (folder / 'evaluation.json').exists()
 
 
