@@ -183,6 +183,16 @@ def test_chosen_on_cpu(op, kernel, channels, chosen):
     assert (traced['auto'], traced['loop']) == tuple(traced[form] for form in chosen)
 
 
+@pytest.mark.parametrize(
+    ('image', 'kernel', 'chosen'),
+    [((2, 8, 8, 256), (4, 4, 256, 256), 'matmul'), ((4, 32, 32, 64), (4, 4, 64, 192), 'direct')],
+)
+def test_where_kernels_are_large_beside_the_images_they_are_not_transformed(image, kernel, chosen):
+    """32 windows of a million weights; 64 tiles."""
+    x, w = arrays(image, kernel)
+    np.testing.assert_array_equal(conv(x, w, 2), conv(x, w, 2, form=chosen))
+
+
 def test_fewer_products_round_no_worse():
     x, w = arrays((4, 16, 16, 32), (3, 3, 32, 32))
     with jax.enable_x64(True):
