@@ -135,6 +135,14 @@ def test_results_md(tmp_path) -> None:
     assert '- `c`: seed 0 stopped at step 7: critic/loss is inf' in lines
 
 
+def test_a_file_without_a_docstring_leaves_no_empty_box(tmp_path) -> None:
+    folder = write(tmp_path / 'sweep', {'a': [0.1]})
+    write_head(folder, {'a': {}}, 1, doc='')
+    files = report_files([folder], tmp_path / 'out')
+    assert files['report.html'].count('<pre>') == 1 and '<pre>$ python launch.py' in files['report.html']
+    assert files['results.md'].startswith('# sweep\n\n```text\n$ python launch.py')
+
+
 def test_rows_that_miss_the_same_seeds_are_named_together(tmp_path) -> None:
     folder = write(tmp_path / 'sweep', {'a': [0.1, 0.11]}, ends={('a', 1): {'stopped': 'step 7: critic/loss is inf'}})
     names = ['a', 'b', 'c', 'd', 'e']
