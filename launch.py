@@ -40,8 +40,8 @@ REPORT = cli.define_path('report', 'Instead of --config: folders of sweeps, DIR 
 NUM = cli.define_whole(
     'num',
     None,
-    'sample, evaluate: number of samples (64; 10,000); interpolate: columns, steps between latents (10); anomaly: '
-    'number of test images (1,000).',
+    'sample, evaluate: number of samples (64 images or 2,000 points; 10,000); interpolate: columns, steps between '
+    'latents (10); anomaly: number of test images (1,000).',
 )
 SEED = cli.define_whole('seed', 0, 'sample, interpolate, evaluate, anomaly: seed of the latents.')
 STEP = cli.define_step(
@@ -53,7 +53,8 @@ INPUT = cli.define_path('input', 'sample: a folder of images that samples are ma
 PATH = flags.DEFINE_enum('path', 'spherical', ['spherical', 'linear'], 'interpolate: the path between latents.')
 OUT = cli.define_path(
     'out',
-    'sample: FILE.png (a grid), FILE.npz (one array) or FOLDER/ (single PNGs); report: its folder; compare: FILE.json.',
+    'sample: FILE.png (a picture; of points FILE.svg or .pdf, too), FILE.npz (one array) or FOLDER/ (single PNGs); '
+    'report: its folder; compare: FILE.json.',
 )
 FEATURES = cli.define_path(
     'features',

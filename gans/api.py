@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from ml_collections import ConfigDict
 
-from gans import config_file, configs, memory
+from gans import config_file, configs, memory, ranges
 from gans.errors import UserError
 
 if TYPE_CHECKING:
@@ -50,6 +50,8 @@ def train(config: Mapping[str, Any] | ConfigDict, folder: str | Path) -> dict[st
       UserError: the config, the data or the folder will not do, or another process trains there.
       Stopped: it was interrupted, and is saved; or its numbers are no longer finite.
     """
+    if not isinstance(config, Mapping | ConfigDict):
+        raise UserError(f'config={config!r} is no config: give what gans.config(NAME) returns, or a dict of keys')
     with memory.explaining('train'):
         complete = configs.apply_defaults(config, 'of the config').lock()
         _start()
@@ -82,8 +84,8 @@ def evaluate(
     Raises:
       UserError: no such run, checkpoint or features; the data set is not here; the samples are not finite.
     """
-    if num < 2:
-        raise UserError(f'num={num} must be at least 2')
+    ranges.check_one('num', num, ranges.count(2))
+    ranges.check_one('seed', seed, ranges.SEED)
     with memory.explaining('evaluate'):
         place, which = _find_run(folder), _which(step)
         held = config_file.read(str(place / 'config.json'))

@@ -87,9 +87,10 @@ def _draw_line(axis: 'Axes', inside: np.ndarray, count: int, middle: np.ndarray,
     """Densities of points on the line, and the critic's score over it."""
     bins = np.linspace(middle[0] - reach, middle[0] + reach, 81)
     share = lambda cloud, of: np.histogram(cloud, bins)[0] / (max(1, of) * (bins[1] - bins[0]))
-    drawn = share(inside, count)
-    top = drawn.max(initial=0)
+    top = 0.0
     if count:
+        drawn = share(inside, count)
+        top = drawn.max()
         axis.stairs(drawn, bins, color=SAMPLES, fill=True, alpha=0.5, label='samples')
     if beside.modes is not None:
         places = np.linspace(*bins[[0, -1]], TICKS)
@@ -97,7 +98,9 @@ def _draw_line(axis: 'Axes', inside: np.ndarray, count: int, middle: np.ndarray,
         axis.plot(places, truth, color=TRUTH, linewidth=1.5, label='true density')
         top = float(np.clip(top, truth.max(), 3 * truth.max()))  # a spike is cut, so that pictures compare
     if beside.real is not None and (beside.modes is None or not count):
-        axis.stairs(share(beside.real, len(beside.real)), bins, color=REAL, linewidth=1.5, label='real')
+        real = share(beside.real, len(beside.real))
+        top = max(top, real.max())
+        axis.stairs(real, bins, color=REAL, linewidth=1.5, label='real')
     axis.set_ylim(0, 1.25 * top or 1)
     axis.set_yticks([])
     if beside.critic is not None and np.isfinite(beside.critic).all():

@@ -138,7 +138,8 @@ class Run:
             of = f"'{names}' of examples" if wanted else 'latents alone: leave inputs out'
             raise UserError(f'samples of this run are made from {of}')
         fields = self._experiment.source.fields
-        return {name: self._fit(f'inputs of {name}', x, fields[name]) for name, x in given.items()}
+        fit = lambda name, x: self._fit(f'inputs of {name}', x, fields[name]) if name in fields else np.asarray(x)
+        return {name: fit(name, x) for name, x in given.items()}
 
     def _fit(self, what: str, x: Any, spec: Spec) -> Array:
         """Examples as nets have them; UserError if they are of another shape."""

@@ -11,10 +11,13 @@ from absl import flags
 import launch as launcher
 
 ROOT = Path(__file__).parent.parent
+FAST = ' '.join(flag for flag in os.environ.get('XLA_FLAGS', '').split() if 'device_count' not in flag)
 
 
-def launch(config: Path | str, folder: Path, *args: str, xla: str = '') -> subprocess.Popen:
-    """`python launch.py` on one CPU device, or as XLA's flags say; or on what JAX_PLATFORMS names."""
+def launch(config: Path | str, folder: Path, *args: str, xla: str = FAST) -> subprocess.Popen:
+    """`python launch.py` on one CPU device, compiled as these tests are, or as XLA's flags say ('': as users' are);
+    or on what JAX_PLATFORMS names.
+    """
     env = os.environ | ({'XLA_FLAGS': xla} if os.environ['JAX_PLATFORMS'] == 'cpu' else {})
     command = [sys.executable, str(ROOT / 'launch.py'), f'--config={config}', f'--workdir={folder}', *args]
     return subprocess.Popen(command, cwd=ROOT, env=env, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)

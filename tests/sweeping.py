@@ -1,9 +1,19 @@
-"""Makes folders of sweeps as training leaves them, with scores that the tests choose."""
+"""Makes sweep files, and folders of sweeps as training leaves them, with scores that the tests choose."""
 
 import json
 from pathlib import Path
 
 import numpy as np
+from ml_collections import ConfigDict
+
+from experiments import common
+from gans.configs import override
+from gans.metrics.score import SLICED as BEST
+from gans.sweep import plan
+from gans.sweep import rows as sweep_rows
+from gans.sweep.report import report
+from gans.sweep.results import read
+from gans.sweep.table import Column, table
 
 STEPS = [1_000, 2_000, 3_000, 4_000]
 
@@ -76,3 +86,60 @@ def write_losses(folder: Path, games: list[str], penalties: list[str], seeds: in
                 config = {'game': overrides['game'], 'terms': terms, 'seed': seed}
                 write_run(folder / 'rows' / name / f'seed_{seed}', scores, end, config, picture)
     return folder
+
+
+def write_scores(folder: Path, rows: dict[str, list[float]], metric: str = BEST, ends: dict | None = None) -> Path:
+    """A sweep whose rows have these final values, one a seed, after a worse first evaluation; `ends` by (row, seed)."""
+    seeds = max(map(len, rows.values()))
+    write_head(folder, {name: {'game': name} for name in rows}, seeds)
+    for name, values in rows.items():
+        for seed, value in enumerate(values):
+            scores = {BEST: [2.0, 1.0], metric: [value / 2, value]} if metric != BEST else {BEST: [2 * value, value]}
+            end = (ends or {}).get((name, seed), {})
+            write_run(folder / 'rows' / name / f'seed_{seed}', scores, end, {'game': name, 'seed': seed})
+    return folder
+
+
+def marks(folder: Path, metric: str = BEST, when: str = 'final') -> dict[str, str]:
+    found = table(read([folder]))
+    return {row.name: found.cell(row, Column(metric, when)).mark for row in found.rows}
+
+
+def report_files(folders: list[Path], out: Path) -> dict[str, str]:
+    line = report(folders, out)
+    assert str(out / 'report.html') in line and '\n' not in line
+    return {path.name: path.read_text(errors='replace') for path in sorted(out.iterdir())}
+
+
+ROWS = """
+'''Three rows and a hinge.'''
+
+def sweep(add):
+    add('base')
+    add('heavy', **{'terms.r1.weight': 1.0})
+    add(name='wild', **{'optimizer.critic.learning_rate': 1e30})
+    add('hinge', **{'game': 'hinge'})
+"""
+
+
+def small_config() -> ConfigDict:
+    config = common.get_config()
+    config.data.name = 'ring'
+    config.latents.size = 4
+    config.generator = ConfigDict({'net': 'mlp', 'widths': (8,)})
+    config.critic = ConfigDict({'net': 'mlp', 'widths': (8,)})
+    config.ema.decay = 0.9
+    config.train.update(steps=12, batch_size=8, log_every=2, steps_per_call=2)
+    common.every(config, 4)
+    config.eval.samples = 32
+    return override(config, {'terms.r1.weight': 0.1}, 'of a test')
+
+
+def write_file(folder: Path, text: str = ROWS) -> Path:
+    path = folder / 'some.py'
+    path.write_text(text)
+    return path
+
+
+def groups_of(path: Path, config: ConfigDict, seeds: int = 2) -> list[plan.Group]:
+    return plan.plan(sweep_rows.load(path, config).members(seeds), plan.Sources())

@@ -139,6 +139,10 @@ def test_of_a_run_that_is_older_the_data_are_read(copy: Path, capsys: pytest.Cap
             'the examples of this run have no classes; leave them out',
         ),
         (lambda run: gans.evaluate(run.folder, num=1), 'num=1 must be at least 2'),
+        (
+            lambda run: gans.train('gan_ring8', 'x'),
+            r"config='gan_ring8' is no config: give what gans.config\(NAME\) returns",
+        ),
         (lambda run: gans.config('gan_ring88'), "unknown experiment 'gan_ring88'"),
         (lambda run: gans.config('gan_ring8', 'smok'), "unknown variant of gan_ring8 'smok'"),
         (lambda run: gans.train({'train': {'stepz': 1}}, 'x'), "of the config 'train.stepz'; did you mean 'train.st"),

@@ -9,7 +9,7 @@ from types import SimpleNamespace
 import jax
 import numpy as np
 import pytest
-import test_sweep
+import sweeping
 from ml_collections import ConfigDict
 from PIL import Image
 
@@ -32,7 +32,7 @@ def one_device(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def config_of(**overrides: object) -> ConfigDict:
     """A toy that reports at 4, 8, ... and is scored at 3, 6, ...."""
-    config = test_sweep.base()
+    config = sweeping.small_config()
     config.train.update(steps=7, steps_per_call=1, log_every=4, sample_every=4, checkpoint_every=4)
     config.eval.every = 3
     config.update_from_flattened_dict(overrides)
@@ -254,14 +254,14 @@ def test_a_longer_run_whose_rate_has_come_to_nothing(final, end: int, refused: b
 
 def test_a_sweep_with_longer_rows_trains_them_anew(tmp_path: Path) -> None:
     """Its members' states lie apart once they are done, so none of them goes on."""
-    path = test_sweep.write(tmp_path, "def sweep(add):\n    add('a')")
+    path = sweeping.write_file(tmp_path, "def sweep(add):\n    add('a')")
     (member,) = sweep_rows.load(path, config_of()).members(1)
     folder = tmp_path / 'out' / member.folder
     folder.mkdir(parents=True)
     written(folder, config_of(), None)
     summary = {'steps': 7, 'seconds': 1.0, 'final': {}}
     workdir.write_json(folder / 'summary.json', summary)
-    prepared = lambda config: train.prepare(test_sweep.groups_of(path, config, 1), tmp_path / 'out', 64, plan.Sources())
+    prepared = lambda config: train.prepare(sweeping.groups_of(path, config, 1), tmp_path / 'out', 64, plan.Sources())
     assert not prepared(config_of())  # done
     (part,) = prepared(config_of(**{'train.steps': 16}))
     assert part.members[0].config.train.steps == 16 and not folder.exists()
@@ -353,7 +353,7 @@ def test_folders_from_before_data_were_told(tmp_path: Path, capsys) -> None:
 
 def test_a_sweep_does_not_go_on_with_other_data(tmp_path: Path) -> None:
     data = pictures(tmp_path / 'data', 'abcdefgh', 0)
-    path = test_sweep.write(tmp_path, "def sweep(add):\n    add('a')\n    add('b', game='hinge')")
+    path = sweeping.write_file(tmp_path, "def sweep(add):\n    add('a')\n    add('b', game='hinge')")
     config = config_on(data)
     written_run = tmp_path / 'out' / 'rows' / 'b' / 'seed_0'
     written_run.mkdir(parents=True)

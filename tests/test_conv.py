@@ -51,7 +51,7 @@ def assert_same(op, x, w, *args, forms=('direct', 'matmul'), wrap=lambda f: f, t
     for form, got in zip(forms, results, strict=True):
         for a, b in zip(jax.tree.leaves(got), jax.tree.leaves(want), strict=True):
             assert a.dtype == b.dtype
-            np.testing.assert_allclose(a, b, rtol=tolerance, atol=tolerance * float(jnp.abs(b).max()), err_msg=form)
+            np.testing.assert_allclose(a, b, rtol=tolerance, atol=tolerance * np.abs(b).max(), err_msg=form)
 
 
 @pytest.fixture
@@ -150,20 +150,21 @@ def test_bfloat16(op, form):
     def loss(op, *args):
         return lambda x, w: jnp.sum(op(x, w, 2, *args).astype(jnp.float32) ** 2)
 
-    got = jax.grad(loss(op, 'SAME', form), (0, 1))(x, w)
-    want = jax.grad(loss(REFERENCE[op]), (0, 1))(x.astype(jnp.float32), w.astype(jnp.float32))
-    assert op(x, w, 2, form=form).dtype == jnp.bfloat16
+    got = jax.jit(jax.grad(loss(op, 'SAME', form), (0, 1)))(x, w)
+    want = jax.jit(jax.grad(loss(REFERENCE[op]), (0, 1)))(np.asarray(x, np.float32), np.asarray(w, np.float32))
+    assert jax.eval_shape(lambda x, w: op(x, w, 2, form=form), x, w).dtype == jnp.bfloat16
     for a, b in zip(got, want, strict=True):
         assert a.dtype == jnp.bfloat16
-        assert float(jnp.linalg.norm(a.astype(jnp.float32) - b) / jnp.linalg.norm(b)) < 0.01
+        assert np.linalg.norm(np.asarray(a, np.float32) - b) / np.linalg.norm(b) < 0.01
 
 
 @FORMS
 def test_untouched_pixels_get_no_gradient(form):
     x, w = arrays((1, 8, 8, 9), (3, 3, 9, 9))
-    slope = jax.grad(lambda x: jnp.sum(conv(x, w, 2, 'VALID', form) ** 2))(x)  # windows end at pixel 6
+    loss = lambda x: jnp.sum(conv(x, w, 2, 'VALID', form) ** 2)
+    slope = np.asarray(jax.jit(jax.grad(loss))(x))  # windows end at pixel 6
     assert not slope[:, 7].any() and not slope[:, :, 7].any()
-    assert jnp.abs(slope[:, :7, :7]).min() > 0
+    assert np.abs(slope[:, :7, :7]).min() > 0
 
 
 @OPS
@@ -172,9 +173,24 @@ def test_untouched_pixels_get_no_gradient(form):
     [(4, 16, ('winograd', 'winograd')), (3, 16, ('direct', 'matmul')), (4, 12, ('direct', 'matmul'))],
 )
 def test_chosen_on_cpu(op, kernel, channels, chosen):
-    x, w = arrays((50 * channels, 16, 16, channels), (kernel, kernel, channels, channels))
-    for form, same in zip(('auto', 'loop'), chosen, strict=True):
-        np.testing.assert_array_equal(op(x, w, 2, form=form), op(x, w, 2, form=same))
+    shapes = (50 * channels, 16, 16, channels), (kernel, kernel, channels, channels)
+    arrays = [jax.ShapeDtypeStruct(shape, np.float32) for shape in shapes]
+    traced = {
+        form: str(jax.make_jaxpr(lambda x, w, form=form: op(x, w, 2, form=form))(*arrays))
+        for form in ('auto', 'loop', 'winograd', 'direct', 'matmul')
+    }
+    assert len({traced[form] for form in ('winograd', 'direct', 'matmul')}) == 3
+    assert (traced['auto'], traced['loop']) == tuple(traced[form] for form in chosen)
+
+
+@pytest.mark.parametrize(
+    ('image', 'kernel', 'chosen'),
+    [((2, 8, 8, 256), (4, 4, 256, 256), 'matmul'), ((4, 32, 32, 64), (4, 4, 64, 192), 'direct')],
+)
+def test_where_kernels_are_large_beside_the_images_they_are_not_transformed(image, kernel, chosen):
+    """32 windows of a million weights; 64 tiles."""
+    x, w = arrays(image, kernel)
+    np.testing.assert_array_equal(conv(x, w, 2), conv(x, w, 2, form=chosen))
 
 
 def test_fewer_products_round_no_worse():

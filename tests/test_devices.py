@@ -44,7 +44,7 @@ def config(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def launch(config: Path, variant: str, folder: Path, devices: int, *args: str) -> subprocess.Popen:
-    xla = f'--xla_force_host_platform_device_count={devices} --xla_backend_optimization_level=0'
+    xla = f'{launching.FAST} --xla_force_host_platform_device_count={devices}'
     return launching.launch(f'{config}{variant}', folder, *args, xla=xla)
 
 

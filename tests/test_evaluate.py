@@ -25,7 +25,7 @@ from gans.metrics.extract import Extracted, extract
 from gans.metrics.measure import measure
 from gans.metrics.score import SLICED, Scorer, better, halves, selection_metric, stamps
 from gans.ops.pixels import to_uint8
-from gans.train import loop, report
+from gans.train import draw, loop, report
 from gans.train.logs import read_metrics
 
 NUM = 48
@@ -101,6 +101,7 @@ def test_the_scores_of_a_set_and_of_damage() -> None:
     same, half = scorer(real[:500]), scorer(real[500:1000])
     assert same['eval/fd_pixels'] < 1e-4 and same[SLICED] == 0
     assert half['eval/fd_pixels'] == pytest.approx(scorer.floor['eval/fd_pixels'], rel=1e-3)
+    assert half[SLICED] == pytest.approx(scorer.floor[SLICED])
     assert not scorer.warnings  # 64 features
     noise = real[500:1000] + np.random.default_rng(0).normal(0, 0.5, (500, 8, 8, 1)).astype(np.float32)
     assert scorer(noise)['eval/fd_pixels'] > 2 * half['eval/fd_pixels']
@@ -196,6 +197,12 @@ def test_toys(tmp_path) -> None:
     values = {entry['metric']: entry['value'] for entry in json.loads((tmp_path / 'evaluation.json').read_text())}
     assert values['modes/real'] == 8 and 0.97 < values['high_quality/real'] <= 1 and 'fd_identity' in values
     assert not any(name.startswith('ms_ssim') for name in values) and not (tmp_path / 'evaluation').exists()
+    pixels = np.asarray(Image.open(tmp_path / 'samples' / 'step_00000004.png')).astype(int)
+    assert (pixels[100:800, 200:800, 0] - pixels[100:800, 200:800, 2] > 20).mean() > 0.2  # the critic's surface
+    # Thousands, with the truth.
+    said = draw.sample(config, tmp_path, None, 0, 'latest', str(tmp_path / 'x.svg'))
+    held = (tmp_path / 'x.svg').read_text()
+    assert said.startswith('2000 samples of step 4') and "critic's score" in held and 'true density' in held
 
 
 @pytest.mark.parametrize(

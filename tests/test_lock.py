@@ -14,7 +14,7 @@ from types import SimpleNamespace
 
 import launching
 import pytest
-import test_sweep
+import sweeping
 
 from gans.errors import UserError
 from gans.sweep import run
@@ -159,7 +159,7 @@ def test_two_launches_in_one_folder(tmp_path: Path) -> None:
     launching.finished(going)
     launching.finished(evaluating)
     last = (folder / 'metrics.csv').read_text().splitlines()
-    assert len(last) == 32 and last[-1].startswith('600,1.4090929,')
+    assert len(last) == 32 and last[-1].startswith('600,1.40909302,')
     assert not (folder / '.lock').exists() and (folder / 'evaluation.json').exists()
 
 
@@ -179,7 +179,7 @@ def test_processes_of_one_run_are_refused_together(tmp_path: Path) -> None:
 
 
 def test_two_launches_of_one_sweep(tmp_path: Path) -> None:
-    args = (test_sweep.write(tmp_path), test_sweep.base(), tmp_path / 'out', 1)
+    args = (sweeping.write_file(tmp_path), sweeping.small_config(), tmp_path / 'out', 1)
     with lock.hold(tmp_path / 'out' / 'rows' / 'heavy'):
         before = contents(tmp_path / 'out')
         for row in (None, 'heavy'):
@@ -191,7 +191,7 @@ def test_two_launches_of_one_sweep(tmp_path: Path) -> None:
 
 
 def test_a_run_of_a_sweep_that_is_trained_alone(tmp_path: Path) -> None:
-    args = (test_sweep.write(tmp_path), test_sweep.base(), tmp_path / 'out', 1, None, 'python launch.py')
+    args = (sweeping.write_file(tmp_path), sweeping.small_config(), tmp_path / 'out', 1, None, 'python launch.py')
     said = r'rows/wild/seed_0: process .* has trained there since'
     with lock.hold(tmp_path / 'out' / 'rows' / 'wild' / 'seed_0'), pytest.raises(UserError, match=said):
         run.run(*args)
@@ -204,5 +204,5 @@ def test_a_run_is_locked_before_it_is_read(tmp_path: Path, monkeypatch) -> None:
     monkeypatch.setattr(loop, 'setup_stages', lambda config: (SimpleNamespace(source=data),))
     (tmp_path / 'config.json').write_text('torn')
     with lock.hold(tmp_path), pytest.raises(UserError, match='has trained there since'):
-        loop.train(test_sweep.base(), tmp_path)
+        loop.train(sweeping.small_config(), tmp_path)
     assert workdir.read_json(tmp_path / 'data.json', {}) == {}

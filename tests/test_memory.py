@@ -11,6 +11,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from launching import FAST
 
 from gans import memory
 from gans.configs import override
@@ -112,7 +113,7 @@ def test_limits_of_control_groups_and_processes(tmp_path: Path, monkeypatch: pyt
 def test_the_command_line(tmp_path: Path) -> None:
     """Memory that nobody has counted before, since there are several devices: one line and exit code 2 all the same."""
     command = [sys.executable, '-c', CODE, '--config=experiments/gan_ring8.py:smoke', f'--workdir={tmp_path}']
-    env = os.environ | {'XLA_FLAGS': '--xla_force_host_platform_device_count=2'}
+    env = os.environ | {'XLA_FLAGS': f'{FAST} --xla_force_host_platform_device_count=2'}
     args = {'cwd': ROOT, 'env': env, 'capture_output': True, 'text': True, 'timeout': 300}
     done = subprocess.run([*command, '--config.train.batch_size=60000000'], **args)
     errors = [line for line in done.stderr.splitlines() if line.startswith('error: ')]

@@ -98,6 +98,16 @@ def test_members_are_their_solo_runs() -> None:
         assert_same(both, run(program.solo(setup(config, devices=1)), 1), i, 1e-4)
 
 
+def test_each_critic_judges_its_own_places() -> None:
+    seeds = {'terms.wgan_gp.weight': [0.1, 1.0, 10.0]}
+    configs = members_of(toy(), seeds)
+    made, places = together(configs, seeds), np.random.default_rng(0).normal(size=(3, 5, 2)).astype(np.float32)
+    scores = made.judge(made.init(), places)()
+    assert scores.shape == (3, 5)
+    alone = program.solo(setup(configs[2], devices=1))
+    np.testing.assert_allclose(scores[2], alone.judge(alone.init(), places[2:])()[0], rtol=1e-4, atol=1e-5)
+
+
 @pytest.mark.parametrize('width', [1, 4])
 def test_more_members_than_devices(width: int, monkeypatch) -> None:
     """Six members on four devices, one or two at once: the last one fills the last device up, and is there once."""

@@ -14,8 +14,8 @@ import experiments
 import gans.nets
 import gans.systems
 from experiments import common
-from gans import configs, defaults, schema
-from gans.train import loop
+from gans import config_file, configs, defaults, schema
+from gans.train import loop, setup
 
 README = (Path(__file__).parent.parent / 'README.md').read_text(encoding='utf-8')
 FILES = ('gans/nets/encoder.py', 'gans/systems/regularized.py', 'experiments/regularized_digits.py')
@@ -66,7 +66,7 @@ def test_the_paper_trains_with_techniques_and_options(added: Path, tmp_path: Pat
     assert {'generator/copies', 'generator/modes', 'critic/r1'} <= found.keys()
     game, copies, modes = (found[f'generator/{name}'] for name in ('game', 'copies', 'modes'))
     np.testing.assert_allclose(found['generator/loss'], game + 0.2 * copies + 1.0 * modes, rtol=1e-5)
-    assert len(list((tmp_path / 'run' / 'samples').glob('*.png'))) == 1
+    assert len(list((tmp_path / 'run' / 'samples').glob('*.png'))) == 2  # before the first step, and after the last
 
 
 def test_its_own_test_passes(added: Path) -> None:
@@ -78,3 +78,18 @@ def test_its_own_test_passes(added: Path) -> None:
 def test_an_option_that_it_has_not_is_answered(added: Path) -> None:
     with pytest.raises(Exception, match=r"unknown key .*'regularized.copys'; did you mean 'regularized.copies'"):
         configs.override(common.get_config(), {'regularized.copys': 1.0}, 'of a test')
+
+
+def test_a_file_of_ones_own_is_an_experiment(tmp_path: Path) -> None:
+    (tmp_path / 'mine.py').write_text(code_of('mine.py'))
+    config = config_file.read(str(tmp_path / 'mine.py'))
+    experiment = setup.setup(config, devices=1)
+    assert experiment.source.spec.shape == (2,) and config.terms.drift.weight == 0.01
+    assert experiment.abstract().params['generator']['Dense_1']['bias'].shape == (128,)
+
+
+def test_all_experiments_and_sweeps_are_listed() -> None:
+    listed = {
+        name for row in re.findall(r'^\| (`.*?) \|', README, re.MULTILINE) for name in re.findall(r'`(\w+)`', row)
+    }
+    assert {*config_file.names(), *config_file.names(swept=True)} <= listed

@@ -1,6 +1,5 @@
 import csv
 import io
-import json
 import re
 import shutil
 import statistics as stdlib
@@ -9,41 +8,22 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
-from sweeping import STEPS, write_head, write_losses, write_run
+from sweeping import STEPS, marks, report_files, write_head, write_losses, write_run
+from sweeping import write_scores as write
 
-from gans.data import load
 from gans.errors import UserError
-from gans.metrics import protocol
 from gans.metrics.score import SLICED as BEST
 from gans.sweep import html, plots
 from gans.sweep.report import report
 from gans.sweep.results import differing_keys, read
-from gans.sweep.table import Column, format_number, table, undecided
+from gans.sweep.table import Column, format_number, notes, table, undecided
 
 MODES = 'eval/modes'
-
-
-def write(folder: Path, rows: dict[str, list[float]], metric: str = BEST, ends: dict | None = None) -> Path:
-    """A sweep whose rows have these final values, one a seed, after a worse first evaluation; `ends` by (row, seed)."""
-    seeds = max(map(len, rows.values()))
-    write_head(folder, {name: {'game': name} for name in rows}, seeds)
-    for name, values in rows.items():
-        for seed, value in enumerate(values):
-            scores = {BEST: [2.0, 1.0], metric: [value / 2, value]} if metric != BEST else {BEST: [2 * value, value]}
-            end = (ends or {}).get((name, seed), {})
-            write_run(folder / 'rows' / name / f'seed_{seed}', scores, end, {'game': name, 'seed': seed})
-    return folder
 
 
 def page_of(folder: Path) -> str:
     sweeps = read([folder])
     return html.html(sweeps, table(sweeps))
-
-
-def marks(folder: Path, metric: str = BEST, when: str = 'final') -> dict[str, str]:
-    found = table(read([folder]))
-    return {row.name: found.cell(row, Column(metric, when)).mark for row in found.rows}
 
 
 # The table
@@ -126,12 +106,6 @@ def test_numbers(mean, std, text) -> None:
 # Files
 
 
-def report_files(folders: list[Path], out: Path) -> dict[str, str]:
-    line = report(folders, out)
-    assert str(out / 'report.html') in line and '\n' not in line
-    return {path.name: path.read_text(errors='replace') for path in sorted(out.iterdir())}
-
-
 def test_results_csv(tmp_path) -> None:
     folder = tmp_path / 'sweep'
     write_head(folder, {'a': {'terms.r1.weight': 0.5, 'ema.decay': None}, 'b': {'game': 'hinge'}}, 3)
@@ -159,6 +133,22 @@ def test_results_md(tmp_path) -> None:
     assert '| `a\\|b` | 3/3 | 0.110 ± 0.010 |' in lines  # alone: there is nobody to be better than
     assert '| `c` | 2/3, 1 stopped | 0.5150 ± 0.0071 |' in lines
     assert '- `c`: seed 0 stopped at step 7: critic/loss is inf' in lines
+
+
+def test_a_file_without_a_docstring_leaves_no_empty_box(tmp_path) -> None:
+    folder = write(tmp_path / 'sweep', {'a': [0.1]})
+    write_head(folder, {'a': {}}, 1, doc='')
+    files = report_files([folder], tmp_path / 'out')
+    assert files['report.html'].count('<pre>') == 1 and '<pre>$ python launch.py' in files['report.html']
+    assert files['results.md'].startswith('# sweep\n\n```text\n$ python launch.py')
+
+
+def test_rows_that_miss_the_same_seeds_are_named_together(tmp_path) -> None:
+    folder = write(tmp_path / 'sweep', {'a': [0.1, 0.11]}, ends={('a', 1): {'stopped': 'step 7: critic/loss is inf'}})
+    names = ['a', 'b', 'c', 'd', 'e']
+    write_head(folder, {name: {} for name in names}, 2)
+    stopped = 'seed 1 stopped at step 7: critic/loss is inf'
+    assert notes(read([folder])[0].rows) == [('a', stopped), ('b, c, d and 1 more', 'seeds 0, 1 missing')]
 
 
 def test_several_sweeps(tmp_path) -> None:
@@ -285,75 +275,3 @@ def test_large_pictures_become_smaller_files(tmp_path) -> None:
     write_run(folder / 'rows/a/seed_1', {BEST: [0.2]}, {}, {}, picture=300)  # noise: 270 kB
     page = page_of(folder)
     assert 'src="data:image/jpeg;base64,' in page and 'seed 1, step 2,000' in page
-
-
-# Protocols
-
-
-def stamp(folder: Path, row: str, seeds: int, **protocol) -> None:
-    for seed in range(seeds):
-        entry = {BEST: {'protocol': {'fake': 2000, 'ema': True} | protocol, 'floor': None}}
-        (folder / 'rows' / row / f'seed_{seed}' / 'stamps.json').write_text(json.dumps(entry))
-
-
-def test_numbers_of_different_protocols_are_not_ranked(tmp_path) -> None:
-    """The row measured with more samples would win; without it the others are compared as ever."""
-    rows = {'a': [0.5, 0.52, 0.51], 'b': [0.9, 0.95, 0.97], 'c': [0.1, 0.11, 0.12]}
-    folder = write(tmp_path / 'sweep', rows)
-    for row in rows:
-        stamp(folder, row, 3)
-    assert marks(folder) == {'a': '', 'b': '', 'c': 'best'}
-    stamp(folder, 'c', 3, fake=9000)
-    assert marks(folder) == {'a': 'best', 'b': '', 'c': 'apart'}
-    report([folder], tmp_path / 'out')
-    said = 'sliced_wasserstein`: protocols differ: fake 2000 or 9000'
-    text = (tmp_path / 'out' / 'results.md').read_text()
-    assert said in text and '0.110 ± 0.010‡' in text
-    page = (tmp_path / 'out' / 'report.html').read_text()
-    assert 'protocols differ: fake 2000 or 9000' in page and '0.110 ± 0.010‡' in page
-    stamp(folder, 'b', 3, fake=4000)  # no protocol is that of most rows
-    assert marks(folder) == dict.fromkeys('abc', 'apart')
-
-
-def test_twins_are_not_ranked(tmp_path) -> None:
-    """Folders of one name with different pictures; and runs from before there was a hash of the data."""
-    for place, color in (('A', 'black'), ('B', 'white'), ('C', 'black')):
-        (tmp_path / place / 'train').mkdir(parents=True)
-        Image.new('RGB', (8, 8), color).save(tmp_path / place / 'train' / '0.png')
-    config = lambda place: {'name': f'folder:{tmp_path}/{place}/train', 'size': 8}
-    a, b, copy = (protocol.data(config(place), load.load(config(place))) for place in 'ABC')
-    folder = write(tmp_path / 'twins', {'a': [0.1, 0.11, 0.12], 'b': [0.5, 0.52, 0.51]})
-    old = {key: value for key, value in a.items() if key != 'data hash'}
-    for other, mark, said in ((copy, 'best', ''), (b, 'apart', b['data hash']), (old, 'apart', '- or')):
-        stamp(folder, 'a', 3, **(old if other is old else a))
-        stamp(folder, 'b', 3, **(a if other is old else other))
-        text = report_files([folder], tmp_path / 'out')['results.md']
-        assert marks(folder)['a'] == mark and said in text
-        assert ('**' in text) == (mark == 'best') and ('protocols differ: data hash' in text) == (mark == 'apart')
-
-
-def test_seeds_of_different_protocols_are_apart(tmp_path) -> None:
-    folder = write(tmp_path / 'sweep', {name: [0.5, 0.52] for name in 'abc'})
-    for row in 'abc':
-        stamp(folder, row, 2)
-    stamp(folder, 'a', 1, fake=9000)  # the first seed
-    assert marks(folder) == {'a': 'apart', 'b': '', 'c': ''}  # two that are equal
-
-
-def test_evaluations_are_columns_of_their_own(tmp_path) -> None:
-    folder = write(tmp_path / 'sweep', {'a': [0.5, 0.52], 'b': [0.9, 0.95]})
-    for row, values in {'a': (11.0, 12.0), 'b': (31.0, 33.0)}.items():
-        for seed, value in enumerate(values):
-            entries = [
-                {'metric': 'fid', 'value': value, 'step': STEPS[-1], 'protocol': {'fake': 50_000}},
-                {'metric': 'fid', 'value': 99.0, 'step': STEPS[0] - 1, 'protocol': {'fake': 50_000}},  # not of the end
-                {'metric': 'fid/real', 'value': 1.0, 'step': STEPS[-1], 'protocol': {'fake': 50_000}},
-                {'metric': 'kid', 'value': None, 'step': STEPS[-1], 'protocol': {}},
-            ]
-            (folder / 'rows' / row / f'seed_{seed}' / 'evaluation.json').write_text(json.dumps(entries))
-    found = table(read([folder]))
-    assert {column.metric for column in found.columns} == {BEST, 'evaluation/fid'}
-    column = Column('evaluation/fid', 'final')
-    assert [found.cell(row, column).mean for row in found.rows] == [11.5, 32.0]
-    assert [found.cell(row, column).mark for row in found.rows] == ['best', '']
-    assert column.title == 'evaluation/fid ↓'

@@ -73,7 +73,7 @@ def test_the_tables_of_a_grid(tmp_path) -> None:
     said = report([folder], folder / 'report')
     assert f'picture {folder / "report" / "grid.png"}' in said and 'LaTeX' in said
     text = (folder / 'report' / 'results.md').read_text()
-    assert '| game | minimax | hinge |' in text and '### modes ↑ final' in text
+    assert '| game → | minimax | hinge |' in text and '### modes ↑ final' in text
     whole = table(read([folder]))
     assert whole.grid.lines.levels == ('none', 'r1', 'gp') and whole.grid.heads.levels == ('minimax', 'hinge')
     depths = whole.depths(whole.columns[0])

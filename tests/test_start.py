@@ -6,6 +6,7 @@ import re
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import gan_ring8
 import jax
@@ -95,6 +96,16 @@ def test_a_cpu_beside_a_gpu_is_warned_of(monkeypatch: pytest.MonkeyPatch) -> Non
     assert "pip install -e '.[cuda" in devices.explain_idle_gpu()
     monkeypatch.setattr(devices, 'has_gpu', lambda: False)
     assert devices.explain_idle_gpu() == ''
+
+
+def test_stages_and_warnings_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in {'parameters': {}, 'schedule': [], 'examples': ''}.items():
+        monkeypatch.setattr(opening, name, lambda _, value=value: value)
+    monkeypatch.setattr(devices, 'explain_idle_gpu', lambda: 'the CPU computes')
+    stage = lambda name, end: SimpleNamespace(stage=name, end=end, config=gan_ring8.get_config('smoke'), source=None)
+    said = opening.describe([stage('', 10), stage('big', 1600)], 10)
+    assert said[1] == 'warning: the CPU computes'
+    assert said[-1] == 'stages   first to step 10, big to step 1,600; now big'
 
 
 def test_the_end_names_scores_bounds_and_what_comes_next(

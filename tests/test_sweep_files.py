@@ -20,8 +20,8 @@ from gans.data import load
 from gans.losses import GAMES
 from gans.ops.random import example_keys
 from gans.step import init_state, make_train_step, repeats
+from gans.sweep import grid, results, run
 from gans.sweep import rows as sweep_rows
-from gans.sweep import run
 from gans.systems.build import build
 from gans.train import leaves, sampling
 
@@ -175,11 +175,24 @@ def test_dcgan_tricks_share_programs() -> None:
     assert len(set(kinds)) == 5
 
 
-def test_crosses_are_whole() -> None:
-    for name, size in (('losses_ring8', (9, 6)), ('losses_grid25', (9, 6)), ('wgan_gp_ncritic_lambda', (3, 4))):
-        pairs = [row.split('+') for row, _ in rows(name)]
-        assert tuple(len({pair[i] for pair in pairs}) for i in (0, 1)) == size
-        assert math.prod(size) == len(pairs)
+def test_crosses_are_grids() -> None:
+    """A report finds them in the configs; and no grid in rows that are none."""
+    crosses = {
+        'losses_ring8': (9, 6), 'losses_grid25': (9, 6), 'wgan_gp_ncritic_lambda': (4, 3), 'dirac': (9, 3),
+        'game_dynamics': (6, 2),
+    }  # fmt: skip
+    found = {}
+    for name in NAMES:
+        settings = [(row, overrides, flatten(resolved(name, overrides))) for row, overrides in rows(name)]
+        found[name] = grid.find([results.Row(row, name, row, *of, '', ()) for row, *of in settings])
+    sizes = {name: (len(each.lines.levels), len(each.heads.levels)) for name, each in found.items() if each}
+    assert sizes == crosses
+    games, penalties = found['losses_ring8'].lines, found['losses_ring8'].heads
+    assert games == grid.Factor('game', module('losses_ring8').GAMES)
+    assert penalties == grid.Factor('', ('none', 'gp', 'r1', 'r1_r2', 'sn', 'clip'))
+    assert found['dirac'].lines.levels == tuple(module('dirac').METHODS)
+    assert found['dirac'].heads.levels == tuple(module('dirac').SCHEDULES)
+    assert [each.title for each in found['wgan_gp_ncritic_lambda'][:2]] == ['terms.wgan_gp.weight', 'train.n_critic']
 
 
 def test_all_games_are_there() -> None:

@@ -199,7 +199,7 @@ def test_a_term_says_whose_loss_it_is_added_to(own: Path) -> None:
         ({'generator': {'net': 'parts.py:Small', 'wdth': 4}}, "unknown key of generator for the net '.*Small' 'wdth'"),
         (
             {'generator': {'net': 'parts.py:Small', 'width': 'x'}},
-            r"generator.width='x' does not fit: the net '.*Small'",
+            r"generator.width='x' of a test does not fit: expected a whole",
         ),
         ({'terms.held.term': 'parts.py:drft'}, 'terms.held.term=.*: .*parts.py has no function of that name'),
         ({'terms.held.term': 'parts.py:drift', 'terms.held.wait': 1}, "unknown key .*'terms.held.wait'; did you mean"),
@@ -217,5 +217,5 @@ def test_mistakes_are_said_in_a_line(own: Path, monkeypatch: pytest.MonkeyPatch,
     Path('named.py').write_text('def ema(config): ...\n\ndef odd(config, *, x=print): ...\n')
     base = {'data.name': 'ring', 'generator.net': 'mlp', 'critic.net': 'mlp'}
     with pytest.raises(UserError, match=said) as error:
-        setup.setup(configs.apply_defaults({**base, **given}, 'of a test'), devices=1)
+        setup.setup(configs.override(configs.apply_defaults(base, 'of it'), given, 'of a test'), devices=1)
     assert '\n' not in str(error.value)

@@ -41,8 +41,9 @@ def _describe_stage(experiment: Experiment) -> str:
     lines = [
         *(f'{name}\n{_table(net)}{_field(net)}' for name, net in experiment.system.nets.items()),
         f'data         {config.data.name}: {opening.examples(experiment.source)}',
-        f'batch        {train.batch_size}: {shares["local"]} on each of {experiment.devices} devices '
-        f'({jax.default_backend()}), in {train.micro} pieces; {shares["repeats"] * train.batch_size} examples a step',
+        f'batch        {train.batch_size}: {shares["local"]} on each of {_count(experiment.devices, "device")} '
+        f'({jax.default_backend()}), in {_count(train.micro, "piece")}; {shares["repeats"] * train.batch_size} '
+        'examples a step',
         f'steps        {experiment.end - experiment.since:,}, {train.steps_per_call} a call, in {train.precision}',
         'schedule',
         *(f'  {line}' for line in opening.schedule(experiment)),
@@ -52,6 +53,10 @@ def _describe_stage(experiment: Experiment) -> str:
         f'FLOPs        {counted} (XLA\'s count)',
     ]
     return '\n'.join(lines)
+
+
+def _count(number: int, what: str) -> str:
+    return f'{number:,} {what}' + 's' * (number != 1)
 
 
 def _table(net: Net) -> str:

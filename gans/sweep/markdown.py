@@ -2,7 +2,7 @@
 
 from gans.sweep.grid import Grid
 from gans.sweep.results import Sweep
-from gans.sweep.table import Cell, Column, Table, notes, protocols, rule, undecided
+from gans.sweep.table import Cell, Column, Table, footnote, notes, protocols, rule, undecided
 
 
 def markdown(sweeps: list[Sweep], whole: Table) -> str:
@@ -22,7 +22,7 @@ def markdown(sweeps: list[Sweep], whole: Table) -> str:
     if lost := notes(whole.rows):
         parts.append('Not in the means:\n\n' + '\n'.join(f'- {_code(name)}: {text}' for name, text in lost))
     if whole.grid:
-        parts.append('## As a grid\n\nMeans over seeds; \\*: not of all seeds.')
+        parts.append(f'## As a grid\n\n{_escape(footnote(whole).capitalize())}.')
         parts += [part for column in whole.first_columns() for part in _grid(whole, whole.grid, column)]
     return '\n\n'.join(filter(None, parts)) + '\n'
 
@@ -31,7 +31,7 @@ def _grid(whole: Table, grid: Grid, column: Column) -> list[str]:
     """A heading and a table for each page."""
     parts = []
     for page in grid.pages:
-        heads = [' x '.join(filter(None, [grid.lines.title, grid.heads.title])), *grid.heads.levels]
+        heads = [grid.corner, *grid.heads.levels]
         lines = []
         for label, rows in zip(grid.lines.levels, page.rows, strict=True):
             cells = [(whole.cell(row, column), row) for row in rows]

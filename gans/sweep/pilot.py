@@ -98,7 +98,8 @@ def measure(parts: Sequence[Group], sources: Sources) -> Times:
 def describe(parts: Sequence[Group], structures: int, size: int, times: Times) -> str:
     """What would be trained, as text: the plan of `--dry-run`."""
     runs = sum(len(part.members) for part in parts)
-    lines = [f'{_count(runs)} in {structures} structures, {len(parts)} programs of at most {size} runs']
+    programs = f'{_count(structures, "structure")}, {_count(len(parts), "program")} of at most {_count(size)}'
+    lines = [f'{_count(runs)} in {programs}']
     for i, part in enumerate(parts, 1):
         rows = list(dict.fromkeys(member.row for member in part.members))
         seeds = sorted({member.config.seed for member in part.members})
@@ -125,8 +126,8 @@ def describe(parts: Sequence[Group], structures: int, size: int, times: Times) -
     return '\n'.join(lines)
 
 
-def _count(runs: int) -> str:
-    return f'{runs:,} run' + 's' * (runs != 1)
+def _count(number: int, what: str = 'run') -> str:
+    return f'{number:,} {what}' + 's' * (number != 1)
 
 
 def _shortened(experiment: Experiment, steps: int) -> Experiment:

@@ -121,8 +121,8 @@ def grid(whole: Table) -> np.ndarray | None:
         return None
     lines, heads, pages = whole.grid
     longest = max(map(len, heads.levels))
-    tilt = longest > 6
     panel = max(0.62 * len(heads.levels), *(0.09 * len(f'{column.title}, {pages[0].title}') for column in columns))
+    tilt = 0.08 * longest > panel / len(heads.levels)
     left, gap, high, beside = 0.3 + 0.067 * max(map(len, lines.levels)), 0.25, 0.27 * len(lines.levels), 0.3
     below = 0.3 + 0.15 * bool(heads.title) + 0.05 * longest * tilt
     per_line = max(1, int((WIDTH - left) / (panel + gap)))

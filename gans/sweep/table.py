@@ -140,9 +140,18 @@ def format_number(mean: float, std: float) -> str:
 
 
 def notes(rows: tuple[Row, ...]) -> list[tuple[str, str]]:
-    """The name of each incomplete row, with the status of the seeds missing from its means."""
-    lost = {row.name: [run for run in row.runs if run.status != 'done'] for row in rows}
-    return [(name, _describe_seeds(runs)) for name, runs in lost.items() if runs]
+    """The names of incomplete rows, with the status of the seeds missing from their means; what is alike together."""
+    found: dict[str, list[str]] = {}
+    for row in rows:
+        if lost := [run for run in row.runs if run.status != 'done']:
+            found.setdefault(_describe_seeds(lost), []).append(row.name)
+    more = lambda names: f' and {len(names) - 3} more' if len(names) > 3 else ''
+    return [(', '.join(names[:3]) + more(names), text) for text, names in found.items()]
+
+
+def footnote(whole: Table) -> str:
+    """What is to be said of the numbers of a grid."""
+    return 'means over seeds' + ('; *: not of all seeds' if notes(whole.rows) else '')
 
 
 def protocols(whole: Table) -> list[tuple[str, str]]:

@@ -23,7 +23,7 @@ from gans.sweep.plan import Group, Sources, experiments_of, slices
 from gans.sweep.population import abstract, population
 from gans.sweep.rows import Member
 from gans.sweep.work import Clock, Watch
-from gans.train import graft, lock, workdir
+from gans.train import graft, lock, opening, workdir
 from gans.train.checkpoints import Checkpoints, Restored
 from gans.train.loop import drive, raise_if_stopped
 from gans.train.report import NotFinite, Reporter
@@ -62,6 +62,8 @@ def train(parts: Sequence[Group], folder: Path, sources: Sources) -> None:
       Stopped: by a signal; what was trained is saved.
     """
     clock = Clock(parts)
+    for line in opening.machine() if parts else ():
+        workdir.say(line)
     for i, part in enumerate(parts):
         names = list(dict.fromkeys(member.row for member in part.members))
         some = ', '.join(names[:6]) + (f' and {len(names) - 6} more rows' if len(names) > 6 else '')

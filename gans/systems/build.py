@@ -29,12 +29,12 @@ def build(config: ml_collections.ConfigDict, spec: Spec, compute: Compute) -> Sy
       UserError: an unknown name, a section that nothing reads, and what the systems raise.
     """
     dynamics = config.dynamics.split(',') if config.dynamics else []
-    make = _find_system(config.system)
+    make = _find_system(config)
     transforms = {name: _find('dynamics', name) for name in dynamics}
     for section, moved in defaults.MOVED.items():
         if section in config:
             raise UserError(f'there is no key {section} any more: it is {moved} now')
-    for section in {*config} - {*defaults.get_config()}:
+    for section in sorted({*config} - {*defaults.get_config()}):
         if section not in (user_code.title(config.system), *dynamics):
             raise UserError(f"the section {section} has no meaning in system '{config.system}': leave it off, or set"
                             ' system or dynamics')  # fmt: skip
@@ -47,8 +47,11 @@ def build(config: ml_collections.ConfigDict, spec: Spec, compute: Compute) -> Sy
     return result
 
 
-def _find_system(name: str) -> Callable[..., System]:
-    return user_code.function('system', name, System) if user_code.is_reference(name) else _find('system', name).build
+def _find_system(config: ml_collections.ConfigDict) -> Callable[..., System]:
+    if not user_code.is_reference(config.system):
+        return _find('system', config.system).build
+    user_code.sections(config)  # which raises if its name or arguments cannot be those of a section
+    return user_code.function('system', config.system, System)
 
 
 def _find(kind: str, name: str) -> ModuleType:

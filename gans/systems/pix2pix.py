@@ -78,7 +78,7 @@ def _source(spec: Spec) -> Spec:
     if source is None:
         raise UserError(
             "system 'pix2pix' makes 'real' of the 'source' of an example, and this data set has none: take a set of "
-            'pairs, such as openmoji with data.source=line'
+            'pairs, such as paired:FOLDER, or openmoji with data.source=line'
         )
     if not kinds.is_image(spec) or not kinds.is_image(source) or spec.shape[:2] != source.shape[:2]:
         raise UserError(f"system 'pix2pix' translates images of one size, not {source.shape} to {spec.shape}")

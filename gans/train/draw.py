@@ -24,7 +24,6 @@ from gans.train.logs import read_metrics
 from gans.train.setup import Experiment, all_data, setup_stages
 from gans.train.stages import at
 
-NUM = 64  # samples of a strip
 STRIPS = 8  # of an interpolation, and rows or more of a system's own picture
 
 

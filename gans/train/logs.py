@@ -5,7 +5,6 @@ bytes as one that was not. What depends on the machine, such as steps per second
 """
 
 import csv
-import importlib.util
 import io
 import logging
 import time
@@ -206,10 +205,12 @@ def _not_ours(path: Path) -> UserError:
 @cache  # a line is said once
 def has_tensorboard() -> bool:
     """Whether the package is there; if not, a line says how to get it, and nothing is written for it."""
-    if importlib.util.find_spec('tensorboard') is not None:
-        return True
-    logging.warning("nothing is written for TensorBoard, which is not here: `pip install -e '.[tensorboard]'`")
-    return False
+    try:
+        import tensorboard  # noqa: F401
+    except ImportError:
+        logging.warning("nothing is written for TensorBoard, which is not here: `pip install -e '.[tensorboard]'`")
+        return False
+    return True
 
 
 def _open_events(folder: Path, resume_step: int) -> Any:

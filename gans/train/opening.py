@@ -25,17 +25,24 @@ def describe(experiments: Sequence[Experiment], done: int) -> list[str]:
     stage = next(each for each in experiments if done < each.end)
     train, last = stage.config.train, experiments[-1]
     lines = [
-        f'device   {environment()["device"]}, jax {metadata.version("jax")}',
+        *machine(),
         f'data     {stage.config.data.name}: {examples(stage.source)}',
         f'nets     {", ".join(f"{name} {number:,}" for name, number in parameters(stage).items())} parameters',
         f'updates  {"; ".join(schedule(stage))}',
         f'steps    {last.end:,}, batches of {train.batch_size}',
     ]
     if len(experiments) > 1:
-        ends = ', '.join(f"'{each.stage or 'first'}' to step {each.end:,}" for each in experiments)
-        lines.append(f'stages   {ends}; this is of {stage.stage or "first"!r}')
+        name = lambda each: each.stage or 'first'
+        ends = ', '.join(f'{name(each)} to step {each.end:,}' for each in experiments)
+        lines.append(f'stages   {ends}; now {name(stage)}')
+    return lines
+
+
+def machine() -> list[str]:
+    """The devices that compute, and a warning where they are not those that this machine has."""
     idle = devices.explain_idle_gpu()
-    return [*lines, *([f'warning: {idle}'] if idle else [])]
+    device = f'device   {environment()["device"]}, jax {metadata.version("jax")}'
+    return [device, *([f'warning: {idle}'] if idle else [])]
 
 
 def parameters(experiment: Experiment) -> dict[str, int]:

@@ -154,7 +154,7 @@ def build(experiment: Experiment, lowered: jax.stages.Lowered) -> jax.stages.Com
 
 
 def place(experiment: Experiment, tree: Tree) -> Tree:
-    """Puts a tree on the device, or a copy on each local device, where the call leaves its own: else it compiles again."""
+    """Puts a tree on the device, or on each local device as the call leaves its own: otherwise it compiles again."""
     if experiment.axis_name is None:
         return jax.device_put(tree)
     return flax.jax_utils.replicate(tree, axis_name=experiment.axis_name)

@@ -43,14 +43,27 @@ RATE, BETAS, EPS = 2e-4, (0.5, 0.999), 1e-8
 NARROW = 8  # times, for a check
 
 
+class Lib(NamedTuple):
+    """What is not the same on both sides."""
+
+    softplus: Callable[[Any], Any]
+    # (function of images, several images) -> what it gives for each. Ours takes them as one batch, where kernels are
+    # read once; PyTorch's one by one, as the authors' code.
+    each: Callable[..., list]
+
+
+OURS = Lib(jax.nn.softplus, lambda net, *images: jnp.split(net(jnp.concatenate(images)), len(images)))
+THEIRS = Lib(torch.nn.functional.softplus, lambda net, *images: [net(x) for x in images])
+
+
 class Case(NamedTuple):
     """Nets with the numbers of channels that they are given, and losses in terms of functions of images."""
 
     nets: Mapping[str, tuple[Any, tuple[int, ...]]]
     batch: Mapping[str, tuple[int, ...]]  # shapes of its images
-    # (nets by name, batch, softplus) -> (loss of all generators, fakes)
-    generators: Callable[[Any, Any, Callable], tuple[Any, Any]]
-    critics: Callable[[Any, Any, Any, Callable], Any] | None = None  # (nets, batch, fakes, softplus) -> loss
+    # (nets by name, batch, lib) -> (loss of all generators, fakes)
+    generators: Callable[[Any, Any, Lib], tuple[Any, Any]]
+    critics: Callable[[Any, Any, Any, Lib], Any] | None = None  # (nets, batch, fakes, lib) -> loss
     goal: float = 1.0
 
 
@@ -62,14 +75,14 @@ def pix2pix64(narrow: int = 1, batch: int = 16) -> Case:
     )
     critic = patchgan.Critic(image, Compute(), width=64 // narrow, norm='batch')
 
-    def generators(nets, batch, softplus):
+    def generators(nets, batch, lib):
         fake = nets['generator'](batch['source'])
         score = nets['critic'](fake, batch['source'])
-        return softplus(-score).mean() + 100 * abs(fake - batch['real']).mean(), fake
+        return lib.softplus(-score).mean() + 100 * abs(fake - batch['real']).mean(), fake
 
-    def critics(nets, batch, fake, softplus):
+    def critics(nets, batch, fake, lib):
         real, fake = (nets['critic'](x, batch['source']) for x in (batch['real'], fake))
-        return 0.5 * (softplus(-real).mean() + softplus(fake).mean())
+        return 0.5 * (lib.softplus(-real).mean() + lib.softplus(fake).mean())
 
     shapes = {'source': (batch, *source), 'real': (batch, *image)}
     return Case({'generator': (generator, (1,)), 'critic': (critic, (3, 1))}, shapes, generators, critics)
@@ -83,19 +96,20 @@ def cyclegan64(narrow: int = 1, batch: int = 1) -> Case:
     critic = patchgan.Critic(image, Compute(), width=64 // narrow, norm='plain_instance')
     nets |= dict.fromkeys(('critic_a', 'critic_b'), (critic, (3,)))
 
-    def generators(nets, batch, softplus):
+    def generators(nets, batch, lib):
         a, b, to_b, to_a = batch['a'], batch['b'], nets['generator_ab'], nets['generator_ba']
-        fake_a, fake_b = to_a(b), to_b(a)
+        fake_a, same_a = lib.each(to_a, b, a)
+        fake_b, same_b = lib.each(to_b, a, b)
         game = ((nets['critic_a'](fake_a) - 1) ** 2).mean() + ((nets['critic_b'](fake_b) - 1) ** 2).mean()
         cycle = abs(to_a(fake_b) - a).mean() + abs(to_b(fake_a) - b).mean()
-        identity = abs(to_a(a) - a).mean() + abs(to_b(b) - b).mean()
+        identity = abs(same_a - a).mean() + abs(same_b - b).mean()
         return game + 10 * cycle + 5 * identity, (fake_a, fake_b)
 
-    def critics(nets, batch, fakes, softplus):
+    def critics(nets, batch, fakes, lib):
         loss = 0.0
         for side, fake in zip('ab', fakes, strict=True):
-            critic = nets[f'critic_{side}']
-            loss += 0.5 * (((critic(batch[side]) - 1) ** 2).mean() + (critic(fake) ** 2).mean())
+            real, fake = lib.each(nets[f'critic_{side}'], batch[side], fake)
+            loss += 0.5 * (((real - 1) ** 2).mean() + (fake**2).mean())
         return loss
 
     return Case(nets, {'a': (batch, *image), 'b': (batch, *image)}, generators, critics)
@@ -111,7 +125,7 @@ def srresnet96(narrow: int = 1, batch: int = 4) -> Case:
     blocks = 16 if narrow == 1 else 1
     nets = {'generator': (srgan.Upscaler(image, Compute(), width=64 // narrow, blocks=blocks), (3,))}
 
-    def generators(nets, batch, softplus):
+    def generators(nets, batch, lib):
         made = nets['generator'](batch['low'])
         return ((made - batch['real']) ** 2).mean(), made
 
@@ -123,12 +137,12 @@ def srgan96(narrow: int = 1, batch: int = 4) -> Case:
     content = srresnet96(narrow, batch)
     critic = srgan.Critic((96, 96, 3), Compute(), width=64 // narrow, dense=1024 // narrow)
 
-    def generators(nets, batch, softplus):
-        loss, made = content.generators(nets, batch, softplus)
-        return loss + 1e-3 * softplus(-nets['critic'](made)).mean(), made
+    def generators(nets, batch, lib):
+        loss, made = content.generators(nets, batch, lib)
+        return loss + 1e-3 * lib.softplus(-nets['critic'](made)).mean(), made
 
-    def critics(nets, batch, fake, softplus):
-        return softplus(-nets['critic'](batch['real'])).mean() + softplus(nets['critic'](fake)).mean()
+    def critics(nets, batch, fake, lib):
+        return lib.softplus(-nets['critic'](batch['real'])).mean() + lib.softplus(nets['critic'](fake)).mean()
 
     return content._replace(nets={**content.nets, 'critic': (critic, (3,))}, generators=generators, critics=critics)
 
@@ -175,8 +189,8 @@ class Ours:
         def loss(own: dict) -> tuple[Array, Any]:
             nets = self.functions({**params, **own}, key)
             if role == 'generator':
-                return self.case.generators(nets, self.batch, jax.nn.softplus)
-            return self.case.critics(nets, self.batch, fakes, jax.nn.softplus), None
+                return self.case.generators(nets, self.batch, OURS)
+            return self.case.critics(nets, self.batch, fakes, OURS), None
 
         (value, made), gradients = jax.value_and_grad(loss, has_aux=True)(self.of(role, params))
         return value, made, gradients
@@ -231,14 +245,13 @@ class Theirs:
 
     def gradients(self, role: str, fakes: Any = None) -> tuple[torch.Tensor, Any]:
         """Loss and fakes; gradients are in the parameters."""
-        softplus = torch.nn.functional.softplus
         for other in self.roles:
             for parameter in self.parameters[other]:
                 parameter.requires_grad_(other == role)
         if role == 'generator':
-            loss, made = self.case.generators(self.functions, self.batch, softplus)
+            loss, made = self.case.generators(self.functions, self.batch, THEIRS)
         else:
-            loss, made = self.case.critics(self.functions, self.batch, fakes, softplus), None
+            loss, made = self.case.critics(self.functions, self.batch, fakes, THEIRS), None
         self.optimizers[role].zero_grad()
         loss.backward()
         made = tuple(x.detach() for x in made) if isinstance(made, tuple) else None if made is None else made.detach()
