@@ -78,7 +78,7 @@ OPTIMIZER = {
 }
 TERM = {'weight': NOT_NEGATIVE, 'every': count(), 'target': NOT_NEGATIVE, 'decay': FACTOR}
 # Integers of nets are checked with their other options: gans/nets/build.py.
-NET = {'init_std': POSITIVE, 'start': ANY, 'embedding': count()}
+NET = {'init_std': POSITIVE, 'start': ANY, 'embedding': count(), 'dropout': FACTOR}
 RANGES = {
     'begin': count(),  # of a stage
     'seed': SEED,
@@ -131,6 +131,8 @@ RANGES = {
     'lapgan.coarsest': count(),
     'lookahead.every': count(),
     'lookahead.alpha': POSITIVE_SHARE,
+    'pix2pix.l1': NOT_NEGATIVE,
+    'pix2pix.adversarial': NOT_NEGATIVE,
     'unrolled.steps': count(0),
 }
 

@@ -43,18 +43,21 @@ def test_every_number_has_a_range() -> None:
     assert {key for key in numbers if ranges.range_of(key) is None} == set()
 
 
+NETS = ('Generator', 'Critic', 'Autoencoder', 'Translator', 'Upscaler')  # classes that a config can name
+
+
 def test_every_number_that_a_function_takes_has_a_range() -> None:
     """Those of data sets, optimizers and nets."""
     taken = {
         f'data.{key}': default
-        for name in [*load.SETS, 'folder:PATH', 'tfds:NAME']
+        for name in [*load.SETS, 'folder:PATH', 'paired:PATH', 'unpaired:PATH', 'tfds:NAME']
         for key, default in load.arguments(name).items()
     }
     for make in optimizers.OPTIMIZERS.values():
         taken |= {f'optimizer.critic.{p.name}': p.default for p in inspect.signature(make).parameters.values()}
     for name in signatures.files('gans.nets'):
         for net in vars(importlib.import_module(f'gans.nets.{name}')).values():
-            if dataclasses.is_dataclass(net) and net.__name__ in ('Generator', 'Critic', 'Autoencoder'):
+            if dataclasses.is_dataclass(net) and net.__name__ in NETS:
                 floats = [field for field in dataclasses.fields(net) if field.type in (float, float | None)]
                 taken |= {f'critic.{field.name}': 0.0 for field in floats}
     assert {'data.radius', 'optimizer.critic.momentum', 'critic.init_std', 'critic.start'} <= taken.keys()
