@@ -50,6 +50,8 @@ def find(name: str, swept: bool = False) -> Path:
         kind, other, flag = ('sweep', 'an experiment', '--config') if swept else ('experiment', 'a sweep', '--sweep')
         if place.stem in names(not swept):
             near = f"'{place.stem}' is {other}: {flag}={place.stem}"
+        elif (place / 'config.json').is_file():
+            near = f'this is the folder of a run: --workdir={place}'
         else:
             near = f'nearest: {", ".join(nearest(place.stem, names(swept)))}'
         where = '' if place.is_absolute() else f' of that name in {Path.cwd()} or {folder}'

@@ -2,7 +2,6 @@
 and the repository importable.
 """
 
-import gc
 import os
 import sys
 from collections.abc import Iterator
@@ -35,14 +34,6 @@ sys.path[:0] = [str(ROOT), str(ROOT / 'experiments')]
 def own_cache(tmp_path_factory: pytest.TempPathFactory) -> None:
     """What is kept between runs is kept for these tests alone."""
     os.environ['XDG_CACHE_HOME'] = str(tmp_path_factory.getbasetemp() / 'cache')
-
-
-@pytest.fixture(scope='session', autouse=True)
-def seldom_collected() -> None:
-    """Tracing makes many objects and few cycles; modules, all imported by now, are looked through once."""
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(20_000, 20, 50)
 
 
 @pytest.fixture(scope='module', autouse=True)

@@ -246,10 +246,12 @@ def test_interpolate(run, trained: Path, tmp_path: Path) -> None:
         (('--out=x.svg',), 'x.svg: images are made of pixels'),
         (('--num=0',), '--num=0 must be at least 1'),
         (('--config.train.batch_size=32',), 'train.batch_size (16 there, 32 now)'),
+        (('--config=TRAINED',), 'this is the folder of a run: --workdir='),
         (('--config=gan_ring8',), 'a run of another experiment than --config: data.name (openmoji there, ring now), '),
     ],
 )
 def test_mistakes_about_a_run(run, trained: Path, args: tuple[str, ...], said: str) -> None:
+    args = (arg.replace('TRAINED', str(trained)) for arg in args)
     code, _, errors = run(f'--workdir={trained}', '--mode=sample', *args)
     assert code == 2 and said in errors and errors.count('\n') == 1
 

@@ -66,7 +66,7 @@ def test_new_samples_of_the_true_distribution(d, share):
     it: 1/3 of the n - 2 inner gaps and 1/2 of the two at the ends, together 2 (n + 1) / 3 points.
     """
     rng = np.random.default_rng(0)
-    train, fake = rng.random((8000, d)), rng.random((8000, d))
+    train, fake = rng.random((4000, d)), rng.random((4000, d))
     np.testing.assert_allclose(memorization(fake, train), share, atol=0.02)
 
 

@@ -1,5 +1,7 @@
 """Populations: each member is the run that it would be alone."""
 
+import functools
+
 import jax
 import numpy as np
 import pytest
@@ -7,7 +9,8 @@ from ml_collections import ConfigDict
 
 from experiments import common
 from gans.core import TrainState
-from gans.data import images, load
+from gans.data import images
+from gans.data.base import Source
 from gans.sweep import population as sweep_population
 from gans.sweep.population import population
 from gans.train import program
@@ -74,8 +77,10 @@ def run(made: program.Program, calls: int) -> tuple[TrainState, list, np.ndarray
     return made.fetch(state), made.metrics(metrics), made.samples(state, 300)()
 
 
-def together(configs: list[ConfigDict], numbers: dict[str, list[float]]) -> program.Program:
-    members = [setup(config, devices=1, mapped=True) for config in configs]
+def together(
+    configs: list[ConfigDict], numbers: dict[str, list[float]], source: Source | None = None
+) -> program.Program:
+    members = [setup(config, devices=1, mapped=True, source=source) for config in configs]
     return population(members, {key: np.array(values) for key, values in numbers.items()})
 
 
@@ -108,26 +113,44 @@ def test_each_critic_judges_its_own_places() -> None:
     np.testing.assert_allclose(scores[2], alone.judge(alone.init(), places[2:])()[0], rtol=1e-4, atol=1e-5)
 
 
+SIX = {'terms.wgan_gp.weight': [0.1, 1.0, 10.0, 2.0, 3.0, 4.0]}
+
+
+@functools.cache
+def last_of_six() -> tuple:
+    return run(program.solo(setup(members_of(toy(), SIX)[5], devices=1)), 1)
+
+
 @pytest.mark.parametrize('width', [1, 4])
 def test_more_members_than_devices(width: int, monkeypatch) -> None:
     """Six members on four devices, one or two at once: the last one fills the last device up, and is there once."""
     monkeypatch.setattr(sweep_population, 'WIDTH', width)
-    seeds = {'terms.wgan_gp.weight': [0.1, 1.0, 10.0, 2.0, 3.0, 4.0]}
-    configs = members_of(toy(), seeds)
-    both = run(together(configs, seeds), 1)
+    configs = members_of(toy(), SIX)
+    both = run(together(configs, SIX), 1)
     assert both[0].step.shape == (6,) and both[2].shape == (6, 300, 2)
-    assert_same(both, run(program.solo(setup(configs[5], devices=1)), 1), 5, 1e-4)
+    assert_same(both, last_of_six(), 5, 1e-4)
+
+
+TWO = {'terms.r1.weight': [1.0, 10.0]}
+
+
+@functools.cache
+def few() -> Source:
+    return images.image_set(np.random.default_rng(0).integers(0, 256, (40, 16, 16, 3), dtype=np.uint8))
+
+
+@functools.cache
+def second_of_two() -> tuple:
+    """Of images that lie on the device."""
+    return run(program.solo(setup(members_of(images_of(False), TWO)[1], devices=1, source=few())), 2)
 
 
 @pytest.mark.parametrize('streamed', [False, True])
-def test_convolutions_lazy_penalties_and_read_data(streamed: bool, monkeypatch) -> None:
-    few = images.image_set(np.random.default_rng(0).integers(0, 256, (40, 16, 16, 3), dtype=np.uint8))
-    placed = few if not streamed else few._replace(arrays=None, read=lambda i: {'real': few.arrays['real'][i]})
-    monkeypatch.setattr(load, 'load', lambda config: placed)
-    numbers = {'terms.r1.weight': [1.0, 10.0]}
-    configs = members_of(images_of(streamed), numbers)
-    both = run(together(configs, numbers), 2)
-    assert_same(both, run(program.solo(setup(configs[1], devices=1)), 2), 1, 2e-3)
+def test_convolutions_lazy_penalties_and_read_data(streamed: bool) -> None:
+    """Images that the host reads are those that lie on the device."""
+    read = few()._replace(arrays=None, read=lambda i: {'real': few().arrays['real'][i]})
+    both = run(together(members_of(images_of(streamed), TWO), TWO, read if streamed else few()), 2)
+    assert_same(both, second_of_two(), 1, 2e-3)
 
 
 def test_a_member_that_diverges_stands_still() -> None:
