@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from jax import lax
 
-from gans.ops.conv import conv, conv_transpose
+from gans.ops.conv import _geometry, conv, conv_transpose
 
 NHWC = ('NHWC', 'HWIO', 'NHWC')
 
@@ -191,6 +191,13 @@ def test_where_kernels_are_large_beside_the_images_they_are_not_transformed(imag
     """32 windows of a million weights; 64 tiles."""
     x, w = arrays(image, kernel)
     np.testing.assert_array_equal(conv(x, w, 2), conv(x, w, 2, form=chosen))
+
+
+def test_many_taps_of_few_channels_are_no_patches():
+    """SRGAN's first and last layers."""
+    kernel = lambda taps: jnp.zeros((taps, taps, 3, 64))
+    method = lambda taps: _geometry('conv', 1, (24, 24), kernel(taps), (1, 1), [(4, 4)] * 2, 'auto', False).method
+    assert method(9) == 'direct' and method(7) == 'matmul'
 
 
 def test_fewer_products_round_no_worse():

@@ -28,7 +28,7 @@ DEPTHS = {patch_of(depth): depth for depth in range(8)}  # 1, 16, 34, 70, 142, 2
 
 
 class Critic(nn.Module):
-    """Images [B, H, W, C], and what they were made from [B, H, W, c] if it is conditional -> maps of scores [B, h, w].
+    """Images [B, H, W, C], what they were made from among their channels if it is conditional -> scores [B, h, w].
 
     patch: pixels of a side that one score sees: 1, 16, 34, 70, 142 or 286 (the paper's are 1, 16, 70 and 286).
     width: channels of the first convolution; they double with each, until 8 times as many. norm: none, batch, instance,
@@ -56,10 +56,9 @@ class Critic(nn.Module):
         return self.patch
 
     @nn.compact
-    def __call__(self, x: Array, source: Array | None = None, train: bool = True) -> Array:
+    def __call__(self, x: Array, train: bool = True) -> Array:
         check_norm(self.norm, 'critic', (*IMAGE_NORMS, 'spectral'))
         act, init, spectral = activation('leaky_relu'), initializer(self.init_std), self.norm == 'spectral'
-        x = x if source is None else jnp.concatenate([source, x], -1)
         depth, sides, (kernel, pad) = self.depth, x.shape[1:3], (KERNEL, 1) if self.depth else (1, 0)
         if depth and (min(sides) >> depth) < 3:
             raise UserError(

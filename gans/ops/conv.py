@@ -27,7 +27,8 @@ from gans.ops import winograd
 from gans.ops.geometry import Geometry, Pair
 
 FORMS = ('auto', 'loop', 'lax', 'direct', 'matmul', 'winograd')
-FEW = 8  # channels, up to which patches are small and XLA's convolutions have no advantage
+FEW = 8  # channels, up to which patches are small and XLA's convolutions have no advantage,
+TAPS = 49  # unless a kernel has more than these
 WINDOWS, WIDE = 256, 2**20  # windows of a batch, and weights: with fewer and more, patches are small beside the kernel
 NHWC = ('NHWC', 'HWIO', 'NHWC')
 SWAPPED = ('CHWN', 'IHWO', 'HWNC')  # batch and channels swapped, to sum over the batch
@@ -98,7 +99,8 @@ def _geometry(name, batch, image, w, stride, pads, form, flipped):
     if min(*image, *out) < 1:
         raise ValueError(f'{name}: kernel {kernel}, stride {stride} and padding leave {image} <-> {out} pixels')
     # With few channels, patches are small; with one tap or one window there are none: a matrix product is best.
-    if w.shape[3 if flipped else 2] <= FEW or kernel == (1, 1) or out == (1, 1) or form == 'matmul':
+    few = w.shape[3 if flipped else 2] <= FEW and math.prod(kernel) <= TAPS
+    if few or kernel == (1, 1) or out == (1, 1) or form == 'matmul':
         return geo
     if form in ('auto', 'loop') and batch * math.prod(out) <= WINDOWS and w.size >= WIDE:
         return geo

@@ -7,14 +7,9 @@ def pixel_shuffle(x: Array, factor: int) -> Array:
     """[B, H, W, factor * factor * C] -> [B, factor * H, factor * W, C].
 
     Channel (i * factor + j) * C + c becomes channel c of pixel (i, j), as in TensorFlow's depth_to_space, where whole
-    pixels are moved. PyTorch's order is c * factor * factor + i * factor + j: kernels of either need their output
-    channels in another order, see `from_pytorch`.
+    pixels are moved. PyTorch's is c * factor * factor + i * factor + j, so that kernels of its nets would need their
+    output channels in another order.
     """
     b, h, w, c = x.shape
     x = x.reshape(b, h, w, factor, factor, c // factor**2).swapaxes(2, 3)
     return x.reshape(b, factor * h, factor * w, c // factor**2)
-
-
-def from_pytorch(x: Array, factor: int) -> Array:
-    """The last axis, [..., C * factor * factor] in PyTorch's order of a pixel shuffle, in that of ours."""
-    return x.reshape(*x.shape[:-1], -1, factor, factor).swapaxes(-3, -2).swapaxes(-2, -1).reshape(x.shape)

@@ -176,8 +176,9 @@ class Ours:
 
             def call(*images: Array) -> Array:
                 noisy = getattr(net.module, 'noisy', False)
+                x = jnp.concatenate([*images[1:], images[0]], -1)
                 noise = [noise_words(example_keys(key, jnp.arange(len(images[0]))))] if noisy else []
-                return net.apply(params[name], self.stats[name], *images, *noise, train=True)[0]
+                return net.apply(params[name], self.stats[name], x, *noise, train=True)[0]
 
             return call
 
@@ -269,8 +270,8 @@ class Theirs:
 
 
 def _net(module: Any, channels: tuple[int, ...], side: int) -> Net:
-    images = [jax.ShapeDtypeStruct((2, side, side, c), jnp.float32) for c in channels]
-    return from_linen(module, *images, *([noise_shape()] if getattr(module, 'noisy', False) else []))
+    image = jax.ShapeDtypeStruct((2, side, side, sum(channels)), jnp.float32)
+    return from_linen(module, image, *([noise_shape()] if getattr(module, 'noisy', False) else []))
 
 
 def examples(case: Case) -> dict[str, np.ndarray]:
