@@ -39,6 +39,7 @@ from gans.ops.dropout import noise_shape, noise_words
 from gans.ops.random import example_keys
 
 TOLERANCE = 1e-3
+GRADIENTS = 1e-2  # their own: where rounding turns a ReLU or the sign of an error, they move by the root of that
 RATE, BETAS, EPS = 2e-4, (0.5, 0.999), 1e-8
 NARROW = 8  # times, for a check
 
@@ -299,6 +300,11 @@ def compare(case: Case) -> dict[str, float]:
     return found
 
 
+def limit(what: str) -> float:
+    """How far they may be apart in that."""
+    return GRADIENTS if what.endswith('gradients') else TOLERANCE
+
+
 def in_turns(sides: Mapping[str, Any], rounds: int, steps: int, clock: Callable[[], float]) -> dict[str, list[float]]:
     """Seconds a step of each side, [rounds]."""
     times = {name: [] for name in sides}
@@ -355,7 +361,7 @@ def main() -> None:
         for name in cases:
             found = compare(CASES[name](NARROW))
             print(f'{name:<18}', ', '.join(f'{what} {value:.1e}' for what, value in found.items()), flush=True)
-            wrong |= any(abs(value) > TOLERANCE for value in found.values())
+            wrong |= any(abs(value) > limit(what) for what, value in found.items())
         sys.exit(wrong)
     for name in cases:
         measure(name, args)
