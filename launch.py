@@ -8,7 +8,7 @@ Or a sweep: `python launch.py --sweep=NAME[:variant] [--seeds=5] [--config.KEY=V
 import sys
 
 from gans import streams
-from gans.train import signals
+from gans.training import signals
 
 if __name__ == '__main__':
     signals.install()  # before slow imports

@@ -55,7 +55,7 @@ def train(config: Mapping[str, Any] | ConfigDict, folder: str | Path) -> dict[st
     with memory.explaining('train'):
         complete = configs.apply_defaults(config, 'of the config').lock()
         _start()
-        from gans.train import loop
+        from gans.training import loop
 
         return loop.train(complete, Path(folder).expanduser())
 
@@ -90,7 +90,7 @@ def evaluate(
         place, which = _find_run(folder), _which(step)
         held = config_file.read(str(place / 'config.json'))
         _start()
-        from gans.evaluate import run
+        from gans.evaluation import run
 
         results, _ = run.measure(held, place, run.Options(num, seed, which, features))
     return {result.metric: float(result.value) for result in results}
@@ -111,7 +111,7 @@ def load(folder: str | Path, step: int | str = 'latest') -> 'Run':
         held = config_file.read(str(place / 'config.json'))
         _start()
         from gans.run import Run
-        from gans.train import draw, remembered, setup
+        from gans.training import draw, remembered, setup
 
         experiments = setup.setup_stages(held, devices=1, sources=remembered.sources(place, held))
         return Run(place, held, *draw.restore(experiments, place, which))

@@ -142,9 +142,9 @@ def get_config() -> ConfigDict:
     config.train.keep = 2  # checkpoints, in addition to the best
 
     config.stages = ConfigDict()  # stretches of the run in which keys have other values, by name; see
-    # gans/train/stages.py. stages.big = {'begin': 4000, 'data': {'size': 32}}: from step 4,000 on images are larger
+    # gans/training/stages.py. stages.big = {'begin': 4000, 'data': {'size': 32}}: from step 4,000 on images are larger
 
-    config.finetune = ConfigDict()  # starts from the nets of another run, see gans/train/graft.py
+    config.finetune = ConfigDict()  # starts from the nets of another run, see gans/training/graft.py
     config.finetune.run = config_dict.placeholder(str)  # its folder; set by --mode=finetune --from=FOLDER
     config.finetune.step = 'latest'  # or 'best', or a number
     config.finetune.nets = ('generator', 'critic')

@@ -41,7 +41,7 @@ class SweepOptions(NamedTuple):
 
 
 def train(config: ConfigDict, folder: Path, options: Options) -> None:
-    from gans.train import loop, workdir
+    from gans.training import loop, workdir
 
     summary = loop.train(config, folder)
     if summary:
@@ -76,14 +76,14 @@ def _format_score(summary: dict[str, Any], name: str) -> str:
 
 
 def sample(config: ConfigDict, folder: Path, options: Options) -> None:
-    from gans.train import draw
+    from gans.training import draw
 
     own, label, given = read_run_config(config, folder, options), options.label, options.input
     print(draw.sample(own, folder, options.num, options.seed, options.step, options.out, label, given))
 
 
 def interpolate(config: ConfigDict, folder: Path, options: Options) -> None:
-    from gans.train import draw
+    from gans.training import draw
 
     num = COLUMNS if options.num is None else options.num
     own = read_run_config(config, folder, options)
@@ -91,7 +91,7 @@ def interpolate(config: ConfigDict, folder: Path, options: Options) -> None:
 
 
 def evaluate(config: ConfigDict, folder: Path, options: Options) -> None:
-    from gans.evaluate import run
+    from gans.evaluation import run
 
     num = run.Options().num if options.num is None else options.num
     chosen = run.Options(num, options.seed, options.step, options.features, options.weights)
@@ -99,7 +99,7 @@ def evaluate(config: ConfigDict, folder: Path, options: Options) -> None:
 
 
 def anomaly(config: ConfigDict, folder: Path, options: Options) -> None:
-    from gans.evaluate import anomaly
+    from gans.evaluation import anomaly
 
     num = anomaly.Options().num if options.num is None else options.num
     own = read_run_config(config, folder, options)
@@ -134,7 +134,7 @@ COMPARE = 'compare'  # the one mode without a config
 
 
 def compare(real: str | None, fake: str | None, options: Options, size: int | None) -> None:
-    from gans.evaluate import compare
+    from gans.evaluation import compare
 
     if not real or not fake:
         raise UserError('compare what? set --real=PATH and --fake=PATH, folders of images or .npz files')
@@ -157,7 +157,7 @@ def report(folders: Sequence[str], out: str | None) -> None:
 
 
 def read_run_config(config: ConfigDict, folder: Path, options: Options) -> ConfigDict:
-    """The config of the run in a folder, see `gans/train/identity.py`."""
-    from gans.train import identity
+    """The config of the run in a folder, see `gans/training/identity.py`."""
+    from gans.training import identity
 
     return identity.own_config(config, folder, options.typed, options.named)

@@ -14,8 +14,8 @@ from gans import kinds, memory, ranges
 from gans.core import Array, Spec, TrainState
 from gans.data.base import class_number
 from gans.errors import UserError
-from gans.train import logs, sampling, workdir
-from gans.train.setup import Experiment
+from gans.training import logs, sampling, workdir
+from gans.training.setup import Experiment
 
 NUM = 64  # samples
 

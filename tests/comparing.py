@@ -7,7 +7,7 @@ import numpy as np
 from PIL import Image
 
 from gans.data import load as data
-from gans.evaluate.compare import compare
+from gans.evaluation.compare import compare
 
 
 def emoji() -> np.ndarray:

@@ -15,7 +15,7 @@ from gans.core import Net, System, TrainState, Tree
 from gans.data import load
 from gans.errors import UserError
 from gans.step import init_state
-from gans.train.setup import Experiment, setup
+from gans.training.setup import Experiment, setup
 
 EXPERIMENTS = Path(__file__).resolve().parent.parent / 'experiments'
 

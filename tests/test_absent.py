@@ -12,7 +12,7 @@ from experiments import common
 from gans.cost import describe
 from gans.data import feed, idx, load
 from gans.errors import UserError
-from gans.train import logs
+from gans.training import logs
 
 
 @pytest.fixture

@@ -16,12 +16,12 @@ from gans.core import Compute, Sampler, System, TrainState, Weights
 from gans.data import load as data
 from gans.data.images import image_set
 from gans.errors import UserError
-from gans.evaluate import anomaly
-from gans.evaluate.anomaly import Options, Search, roc_auc, scores
+from gans.evaluation import anomaly
+from gans.evaluation.anomaly import Options, Search, roc_auc, scores
 from gans.ops import random
 from gans.pictures import LINE
-from gans.train.checkpoints import Checkpoints
-from gans.train.setup import Experiment, setup
+from gans.training.checkpoints import Checkpoints
+from gans.training.setup import Experiment, setup
 
 SHAPE = (2, 2, 1)
 

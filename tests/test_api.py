@@ -17,12 +17,7 @@ import gans
 from gans import api, configs, signatures
 from gans.data import blank, feed, load
 from gans.errors import UserError
-from gans.train import remembered, setup, workdir
-
-# until the packages are renamed
-if not callable(getattr(gans, 'train', None)):
-    pytest.skip('gans.train is a package yet', allow_module_level=True)
-# end
+from gans.training import remembered, setup, workdir
 
 LABELED = {
     'data': {'name': 'ring', 'labels': True},

@@ -9,7 +9,7 @@ import pytest
 from gans.configs import override
 from gans.errors import UserError
 from gans.ops.layers import norm
-from gans.train.setup import setup
+from gans.training.setup import setup
 
 
 class _Norm(nn.Module):

@@ -23,9 +23,9 @@ from gans.cost.stopwatch import Run, Timing
 from gans.cost.text import format_quantity
 from gans.data import feed
 from gans.nets import build as nets
-from gans.train import program
-from gans.train.leaves import count, size_of
-from gans.train.setup import setup
+from gans.training import program
+from gans.training.leaves import count, size_of
+from gans.training.setup import setup
 
 QUICK = benchmark.Effort(windows=2, seconds=0.0, rounds=1, side=64)
 

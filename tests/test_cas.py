@@ -11,14 +11,14 @@ from gans import configs, defaults
 from gans.core import Compute, Sampler, System, TrainState
 from gans.data import load
 from gans.data.images import hold
-from gans.evaluate import run
-from gans.evaluate.cas import cas, first
+from gans.evaluation import run
+from gans.evaluation.cas import cas, first
 from gans.features import classifier
 from gans.metrics.protocol import Result
 from gans.ops import random
 from gans.ops.pixels import to_float
-from gans.train import sampling, setup
-from gans.train.setup import Experiment
+from gans.training import sampling, setup
+from gans.training.setup import Experiment
 
 DIGITS = {'name': 'digits', 'flip': True, 'split': None}
 COMMON = {'data': 'digits', 'latents seed': 0}

@@ -20,9 +20,9 @@ from gans.errors import Stopped, UserError
 from gans.metrics import protocol
 from gans.sweep import plan, run, train
 from gans.sweep import rows as sweep_rows
-from gans.train import draw, identity, leaves, loop, setup, workdir
-from gans.train.checkpoints import Checkpoints
-from gans.train.logs import forget
+from gans.training import draw, identity, leaves, loop, setup, workdir
+from gans.training.checkpoints import Checkpoints
+from gans.training.logs import forget
 
 
 @pytest.fixture(autouse=True)

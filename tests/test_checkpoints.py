@@ -16,8 +16,8 @@ import pytest
 from gans.core import TrainState, Weights
 from gans.errors import UserError
 from gans.numerics import numerics
-from gans.train import orbax
-from gans.train.checkpoints import Checkpoints
+from gans.training import orbax
+from gans.training.checkpoints import Checkpoints
 
 
 def make_state(seed=0, width=4) -> TrainState:
@@ -158,7 +158,7 @@ def test_where_a_run_only_stopped_is_kept_while_it_is_the_last(tmp_path, state) 
 def test_settings_of_jax_are_part_of_a_state(tmp_path, state, monkeypatch) -> None:
     """64 bits, say: another run, even where no leaf of its state has another type."""
     checkpoints = fill(tmp_path, state, [1])
-    monkeypatch.setattr('gans.train.checkpoints.numerics', lambda: {'jax_enable_x64': True})
+    monkeypatch.setattr('gans.training.checkpoints.numerics', lambda: {'jax_enable_x64': True})
     said = r'checkpoint 1 .* was trained with JAX_ENABLE_X64=False, which is True now: set it as then, or use another'
     with pytest.raises(UserError, match=said):
         checkpoints.restore(template())
@@ -233,7 +233,7 @@ def damage_delete(path) -> None:
 
 @pytest.mark.parametrize('damage', [damage_cut, damage_flip, damage_delete])
 def test_no_damaged_file_is_restored(tmp_path, state, damage, caplog, monkeypatch) -> None:
-    monkeypatch.setattr('gans.train.checkpoints.GONE', 0)
+    monkeypatch.setattr('gans.training.checkpoints.GONE', 0)
     fill(tmp_path / 'good', state, [1, 2])
     files = [path.relative_to(tmp_path / 'good') for path in (tmp_path / 'good' / '2').rglob('*') if path.is_file()]
     assert len(files) > 5
@@ -318,7 +318,7 @@ FULL_DISK = """
 import json, resource, signal, sys
 import jax, numpy as np
 from gans.errors import UserError
-from gans.train.checkpoints import Checkpoints
+from gans.training.checkpoints import Checkpoints
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 checkpoints = Checkpoints(sys.argv[1])
 state = {'x': np.random.default_rng(0).random(100_000)}
@@ -349,7 +349,7 @@ def test_full_disk(tmp_path) -> None:
 
 SAVES = """
 import sys, numpy as np
-from gans.train.checkpoints import Checkpoints
+from gans.training.checkpoints import Checkpoints
 checkpoints = Checkpoints(sys.argv[1])
 step = int(sys.argv[2])
 while True:

@@ -272,7 +272,7 @@ def test_describe(run) -> None:
 
 def test_divergence_is_named_and_keeps_the_last_finite_state(config: Path, tmp_path: Path) -> None:
     from gans.errors import Stopped
-    from gans.train.loop import train
+    from gans.training.loop import train
 
     diverging = common.get_config()
     diverging.data.name = 'ring'

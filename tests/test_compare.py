@@ -14,7 +14,7 @@ from scipy.stats import wasserstein_distance
 
 import launch
 from gans.errors import UserError
-from gans.evaluate.compare import compare
+from gans.evaluation.compare import compare
 
 RNG = np.random.default_rng(0)
 
@@ -140,7 +140,7 @@ def test_results_are_written_before_anything_is_printed(tmp_path: Path, monkeypa
     def fail(text: str) -> None:
         raise BrokenPipeError
 
-    monkeypatch.setattr('gans.train.workdir.say', fail)
+    monkeypatch.setattr('gans.training.workdir.say', fail)
     place = npz(tmp_path / 'a.npz', x=emoji())
     with pytest.raises(BrokenPipeError):  # there is a warning to be said
         compare(place, place, 'pixels', out=str(tmp_path / 'out.json'))

@@ -11,7 +11,7 @@ from PIL import Image
 
 from gans.data import load as data
 from gans.errors import UserError
-from gans.evaluate.compare import compare, read
+from gans.evaluation.compare import compare, read
 
 RNG = np.random.default_rng(0)
 
@@ -163,6 +163,6 @@ def test_memory_that_runs_out_makes_no_picture_unreadable(tmp_path: Path, monkey
         raise MemoryError
 
     place = folder(tmp_path / 'a', emoji()[:3])
-    monkeypatch.setattr('gans.evaluate.compare.eight_bits', greedy)
+    monkeypatch.setattr('gans.evaluation.compare.eight_bits', greedy)
     with pytest.raises(MemoryError):
         read(str(place))

@@ -13,14 +13,14 @@ from experiments import common
 from gans.core import Compute, Spec
 from gans.data import feed
 from gans.errors import UserError
-from gans.evaluate.run import Options, evaluate
+from gans.evaluation.run import Options, evaluate
 from gans.nets import build as nets
 from gans.ops.pixels import to_uint8
 from gans.pictures import LINE
 from gans.step import init_state, make_train_step
 from gans.systems.build import build
-from gans.train import draw, loop, program, sampling
-from gans.train.setup import setup
+from gans.training import draw, loop, program, sampling
+from gans.training.setup import setup
 
 IMAGES = Spec((8, 8, 1), ('a', 'b', 'c'))
 POINTS = Spec((2,), ('a', 'b', 'c'))
@@ -305,7 +305,7 @@ def test_evaluation_knows_what_was_asked_for(digits_run, monkeypatch) -> None:
     truth = jnp.asarray(images[first], jnp.float32) / 127.5 - 1
     sampler = sampling.main_sampler(experiment.system)._replace(make=lambda state, inputs: truth[inputs['label']])
     faithful = experiment.system._replace(samplers={'samples': sampler})
-    monkeypatch.setattr('gans.evaluate.run.draw.restored', lambda *args: (
+    monkeypatch.setattr('gans.evaluation.run.draw.restored', lambda *args: (
         experiment._replace(system=faithful), experiment.init(), 4))  # fmt: skip
     table = evaluate(config, folder, Options(num=40, features='classifier'))
     extractor = features.load('classifier', experiment.source.spec, config.data)

@@ -21,7 +21,7 @@ from experiments import common
 from gans import arguments, cli, config_file, configs, defaults, keys, signatures, terms
 from gans.data import load
 from gans.errors import UserError
-from gans.train import setup
+from gans.training import setup
 
 EXPERIMENTS = Path(__file__).resolve().parent.parent / 'experiments'
 NAMES = [*test_experiments.NAMES, *(f'sweeps/{path.stem}' for path in (EXPERIMENTS / 'sweeps').glob('*.py'))]

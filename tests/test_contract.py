@@ -19,9 +19,9 @@ from gans.errors import UserError
 from gans.ops.random import example_keys
 from gans.sweep import plan
 from gans.sweep.population import population
-from gans.train import program, sampling
-from gans.train.checkpoints import Checkpoints
-from gans.train.setup import Experiment
+from gans.training import program, sampling
+from gans.training.checkpoints import Checkpoints
+from gans.training.setup import Experiment
 
 
 class Alone(NamedTuple):

@@ -6,8 +6,8 @@ import pytest
 from PIL import Image
 
 from gans import pictures
-from gans.train.curves import _panels, curves
-from gans.train.logs import Logs
+from gans.training.curves import _panels, curves
+from gans.training.logs import Logs
 
 
 def write(folder, rows) -> None:

@@ -10,7 +10,7 @@ from PIL import Image
 
 from gans.data.decode import eight_bits
 from gans.errors import UserError
-from gans.evaluate.compare import compare
+from gans.evaluation.compare import compare
 
 GREY = np.kron(
     np.random.default_rng(0).integers(20, 236, (3, 3), dtype=np.uint8), np.ones((8, 8), np.uint8)

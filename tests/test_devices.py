@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from launching import finished, free_port
 
-from gans.train.logs import read_metrics
+from gans.training.logs import read_metrics
 
 CONFIG = """
 from ml_collections import ConfigDict

@@ -19,7 +19,7 @@ from gans.ops import random
 from gans.ops.random import example_keys
 from gans.systems.build import build
 from gans.systems.ebgan import margin_loss, pulling_away
-from gans.train.setup import setup
+from gans.training.setup import setup
 
 SHAPE = (8, 8, 1)
 

@@ -17,16 +17,16 @@ from gans.data import load as data
 from gans.data.base import Source
 from gans.data.images import image_set
 from gans.errors import UserError
-from gans.evaluate import run
-from gans.evaluate.judge import HALVES, evaluate_pairs
+from gans.evaluation import run
+from gans.evaluation.judge import HALVES, evaluate_pairs
 from gans.features import pixels
 from gans.metrics import protocol
 from gans.metrics.extract import Extracted, extract
 from gans.metrics.measure import measure
 from gans.metrics.score import SLICED, Scorer, better, halves, selection_metric, stamps
 from gans.ops.pixels import to_uint8
-from gans.train import draw, loop, report
-from gans.train.logs import read_metrics
+from gans.training import draw, loop, report
+from gans.training.logs import read_metrics
 
 NUM = 48
 
@@ -222,7 +222,7 @@ def test_mistakes(trained, options: run.Options, said: str) -> None:
 
 def test_a_diverged_generator_is_not_measured(trained, monkeypatch: pytest.MonkeyPatch) -> None:
     nan = lambda experiment: lambda state, latents: [np.full((NUM, 8, 8, 1), np.nan)]
-    monkeypatch.setattr('gans.train.sampling.make_sampler', nan)
+    monkeypatch.setattr('gans.training.sampling.make_sampler', nan)
     with pytest.raises(UserError, match='step 4 gives samples that are not finite: it has diverged'):
         run.evaluate(*trained, run.Options(num=NUM))
 

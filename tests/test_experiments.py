@@ -23,8 +23,8 @@ from gans.data.base import Source
 from gans.errors import UserError
 from gans.metrics.toys import mode_counts
 from gans.step import make_train_step
-from gans.train import leaves, loop, program, sampling, setup
-from gans.train.checkpoints import Checkpoints
+from gans.training import leaves, loop, program, sampling, setup
+from gans.training.checkpoints import Checkpoints
 
 FOLDER = Path(__file__).resolve().parent.parent / 'experiments'
 NAMES = sorted(path.stem for path in FOLDER.glob('*.py') if path.stem != 'common')

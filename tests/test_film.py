@@ -2,7 +2,7 @@ import numpy as np
 from PIL import Image
 
 from gans import pictures
-from gans.train.film import FRAMES, STILLS, film
+from gans.training.film import FRAMES, STILLS, film
 
 
 def draw(folder, count: int, side: int = 60, step: int = 4) -> None:

@@ -18,11 +18,11 @@ from gans.core import Compute, Spec
 from gans.errors import UserError
 from gans.step import init_state, make_train_step
 from gans.sweep import run as sweep_run
-from gans.train import loop
-from gans.train.checkpoints import Checkpoints
-from gans.train.leaves import by_path
-from gans.train.logs import read_metrics
-from gans.train.setup import setup, system_of
+from gans.training import loop
+from gans.training.checkpoints import Checkpoints
+from gans.training.leaves import by_path
+from gans.training.logs import read_metrics
+from gans.training.setup import setup, system_of
 
 
 def config_of(**changes) -> ConfigDict:

@@ -10,9 +10,9 @@ from gans.core import Compute, Spec, System, TrainState, Weights
 from gans.errors import UserError
 from gans.step import init_state
 from gans.systems.build import build
-from gans.train import graft
-from gans.train.checkpoints import Checkpoints
-from gans.train.leaves import by_path
+from gans.training import graft
+from gans.training.checkpoints import Checkpoints
+from gans.training.leaves import by_path
 
 
 def config_of(**changes) -> ConfigDict:

@@ -11,7 +11,7 @@ import gan_ring8
 import jax
 import pytest
 
-from gans.train import loop, program, report, setup
+from gans.training import loop, program, report, setup
 
 ROOT = Path(__file__).parent.parent
 

@@ -11,7 +11,7 @@ from gans.data import feed, images, load
 from gans.data.joined import joined
 from gans.errors import UserError
 from gans.metrics import protocol
-from gans.train.setup import setup
+from gans.training.setup import setup
 
 KEY = jax.random.key(3)
 PARTS = {'a': {'name': 'openmoji', 'style': 'line', 'size': 16, 'num': 40}, 'b': {'name': 'digits', 'num': 30}}

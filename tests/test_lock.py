@@ -18,7 +18,7 @@ import sweeping
 
 from gans.errors import UserError
 from gans.sweep import run
-from gans.train import lock, loop, workdir
+from gans.training import lock, loop, workdir
 
 RING = 'experiments/gan_ring8.py:smoke'
 EVERY = ('train.log_every', 'train.sample_every', 'train.checkpoint_every', 'eval.every')
@@ -26,7 +26,7 @@ LONG = ['--config.train.steps=600', '--config.train.steps_per_call=2', *(f'--con
 HOLD = """
 import sys, time
 from pathlib import Path
-from gans.train import lock
+from gans.training import lock
 with lock.hold(Path(sys.argv[1])):
     print('held', flush=True)
     time.sleep(60)

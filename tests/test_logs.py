@@ -7,7 +7,7 @@ import pytest
 from gans import files
 from gans.errors import UserError
 from gans.pictures import save_png
-from gans.train.logs import Logs, read_metrics
+from gans.training.logs import Logs, read_metrics
 
 
 def values_at(step) -> dict[str, float]:
@@ -80,7 +80,7 @@ def test_rows_outlive_a_kill(tmp_path) -> None:
     code = """
 import os, sys
 from pathlib import Path
-from gans.train.logs import Logs
+from gans.training.logs import Logs
 logs = Logs(Path(sys.argv[1]))
 for step in range(3):
     logs.scalars(step, {'x': step, 'y' * step + 'z': 1.0})
@@ -122,13 +122,13 @@ def test_tensorboard_forgets_overlapping_steps_on_resume(tmp_path) -> None:
 def test_no_tensorflow_and_nothing_heavy_at_import() -> None:
     code = """
 import sys
-import gans.train.logs, gans.pictures, gans.train.checkpoints
+import gans.training.logs, gans.pictures, gans.training.checkpoints
 heavy = {'matplotlib', 'tensorboard', 'orbax', 'PIL', 'tensorflow'} & set(sys.modules)
 assert not heavy, heavy
 import jax
 assert not jax._src.xla_bridge.backends_are_initialized()
 from pathlib import Path
-gans.train.logs.Logs(Path(sys.argv[1])).close()
+gans.training.logs.Logs(Path(sys.argv[1])).close()
 assert not {'tensorflow', 'matplotlib.pyplot'} & set(sys.modules)
 """
     import tempfile

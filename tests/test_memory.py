@@ -17,8 +17,8 @@ from gans import memory
 from gans.configs import override
 from gans.data import feed
 from gans.errors import UserError
-from gans.train import draw, program, sampling
-from gans.train.setup import Experiment, setup
+from gans.training import draw, program, sampling
+from gans.training.setup import Experiment, setup
 
 ROOT = Path(__file__).parent.parent
 # With so much address space that the right command has enough, as `ulimit -v 8000000` leaves.

@@ -8,11 +8,6 @@ import pytest
 
 import gans
 
-# until the packages are renamed
-if not callable(getattr(gans, 'train', None)):
-    pytest.skip('gans.train is a package yet', allow_module_level=True)
-# end
-
 ROOT = Path(__file__).parent.parent
 PATH = ROOT / 'experiments' / 'first_steps.ipynb'
 

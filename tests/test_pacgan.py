@@ -15,7 +15,7 @@ from gans.ops.random import example_keys
 from gans.parts import pack_examples, unpack_examples
 from gans.step import due_updates, init_state, make_train_step
 from gans.systems.build import build
-from gans.train.setup import setup
+from gans.training.setup import setup
 
 B = 12
 

@@ -6,7 +6,7 @@ from gans import kinds, pictures, plots
 from gans.core import Spec
 from gans.errors import UserError
 from gans.ops.pixels import to_uint8
-from gans.train import paths, save
+from gans.training import paths, save
 
 
 def test_grid_places_every_image() -> None:

@@ -13,8 +13,8 @@ from gans.data import images
 from gans.data.base import Source
 from gans.sweep import population as sweep_population
 from gans.sweep.population import population
-from gans.train import program
-from gans.train.setup import fastest_form, setup
+from gans.training import program
+from gans.training.setup import fastest_form, setup
 
 STEPS = 20
 

@@ -19,8 +19,8 @@ from gans.data import load
 from gans.errors import UserError
 from gans.ranges import RANGES, Range
 from gans.sweep import plan, rows
-from gans.train import loop
-from gans.train.setup import setup
+from gans.training import loop
+from gans.training.setup import setup
 
 WHOLE_OF_NETS = re.compile(r'(lapgan\.)?(generator|critic)\.')  # checked where nets are built
 

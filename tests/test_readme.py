@@ -15,7 +15,7 @@ import gans.nets
 import gans.systems
 from experiments import common
 from gans import config_file, configs, defaults, schema
-from gans.train import loop, setup
+from gans.training import loop, setup
 
 README = (Path(__file__).parent.parent / 'README.md').read_text(encoding='utf-8')
 FILES = ('gans/nets/encoder.py', 'gans/systems/regularized.py', 'experiments/regularized_digits.py')

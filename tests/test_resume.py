@@ -73,9 +73,9 @@ def assert_same(folder: Path, other: Path) -> None:
     assert pictures == sorted(path.name for path in (folder / 'samples').iterdir())
     for name in (*(f'samples/{name}' for name in pictures), 'reals.png', 'strip.png', 'progress.webp', 'curves.png'):
         assert (folder / name).read_bytes() == (other / name).read_bytes(), name
-    from gans.train.checkpoints import Checkpoints
-    from gans.train.setup import setup
-    from gans.train.workdir import read_config
+    from gans.training.checkpoints import Checkpoints
+    from gans.training.setup import setup
+    from gans.training.workdir import read_config
 
     template = setup(read_config(folder / 'config.json'), devices=1).abstract()
     ours, theirs = (Checkpoints(each / 'checkpoints').restore(template) for each in (folder, other))

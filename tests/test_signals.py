@@ -12,8 +12,8 @@ import launching
 import pytest
 from launching import ROOT, free_port
 
-from gans.train import signals
-from gans.train.signals import Signals
+from gans.training import signals
+from gans.training.signals import Signals
 
 RING = 'experiments/gan_ring8.py:smoke'
 EVERY = ('train.log_every', 'train.sample_every', 'train.checkpoint_every', 'eval.every')
@@ -21,7 +21,7 @@ LONG = ['--config.train.steps=200000', *(f'--config.{key}=2000' for key in EVERY
 PROGRAM = """
 import signal, sys, time
 sys.path.insert(0, {root!r})
-from gans.train import signals
+from gans.training import signals
 signals.install()
 signals.PATIENCE = 0.5
 

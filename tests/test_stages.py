@@ -20,12 +20,12 @@ from gans.cost import benchmark, describe
 from gans.cost.stopwatch import compilation_cache
 from gans.data import feed
 from gans.errors import Stopped, UserError
-from gans.train import draw, graft, loop, setup, workdir
-from gans.train.checkpoints import Checkpoints
-from gans.train.leaves import by_path
-from gans.train.logs import read_metrics
-from gans.train.setup import passes, setup_stages
-from gans.train.stages import at, begin_of, stages
+from gans.training import draw, graft, loop, setup, workdir
+from gans.training.checkpoints import Checkpoints
+from gans.training.leaves import by_path
+from gans.training.logs import read_metrics
+from gans.training.setup import passes, setup_stages
+from gans.training.stages import at, begin_of, stages
 
 # Three stages: two sizes of images, two of batches, and another system without a penalty. The long one is to be killed.
 CONFIG = """
@@ -57,8 +57,8 @@ KILLER = """
 import os, random, signal, sys, time
 from pathlib import Path
 from gans import compiled, config_file
-from gans.train import loop
-from gans.train.signals import Signals
+from gans.training import loop
+from gans.training.signals import Signals
 
 def child(folder):
     pid = os.fork()

@@ -16,10 +16,10 @@ from gans.configs import override
 from gans.cost.stopwatch import compilation_cache
 from gans.errors import Stopped
 from gans.sweep import plan, results, rows, run
-from gans.train import draw, loop
-from gans.train.checkpoints import Checkpoints
-from gans.train.logs import read_metrics
-from gans.train.workdir import read_config
+from gans.training import draw, loop
+from gans.training.checkpoints import Checkpoints
+from gans.training.logs import read_metrics
+from gans.training.workdir import read_config
 
 ROWS = """
 def sweep(add):

@@ -16,8 +16,8 @@ import pytest
 from gans import devices, modes
 from gans.core import Spec
 from gans.kinds import unit_of
-from gans.train import loop, opening, provenance
-from gans.train.progress import Progress
+from gans.training import loop, opening, provenance
+from gans.training.progress import Progress
 
 ROOT = Path(__file__).parent.parent
 
@@ -127,7 +127,7 @@ def test_the_end_names_scores_bounds_and_what_comes_next(
 def test_matched_codes_whatever_the_features(monkeypatch: pytest.MonkeyPatch) -> None:
     """A category that is the class after a permutation has no error, whatever its number is."""
     from gans.data.images import image_set
-    from gans.evaluate import codes
+    from gans.evaluation import codes
     from gans.features.base import Extractor
     from gans.metrics.extract import Extracted
 

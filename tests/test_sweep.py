@@ -17,10 +17,10 @@ from sweeping import write_file as write
 from gans import api
 from gans.errors import Stopped
 from gans.sweep import run, train
-from gans.train import draw, leaves, loop, setup
-from gans.train.checkpoints import Checkpoints
-from gans.train.logs import read_metrics
-from gans.train.workdir import read_config
+from gans.training import draw, leaves, loop, setup
+from gans.training.checkpoints import Checkpoints
+from gans.training.logs import read_metrics
+from gans.training.workdir import read_config
 
 
 @pytest.fixture(scope='module')

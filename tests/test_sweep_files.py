@@ -23,7 +23,7 @@ from gans.step import init_state, make_train_step, repeats
 from gans.sweep import grid, results, run
 from gans.sweep import rows as sweep_rows
 from gans.systems.build import build
-from gans.train import leaves, sampling
+from gans.training import leaves, sampling
 
 FOLDER = Path(__file__).resolve().parent.parent / 'experiments' / 'sweeps'
 NAMES = sorted(path.stem for path in FOLDER.glob('*.py'))

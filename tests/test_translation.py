@@ -21,7 +21,7 @@ from gans.nets.build import from_linen
 from gans.parts import Pair
 from gans.pictures import LINE, NARROWEST
 from gans.systems._players import two_players
-from gans.train import draw, loop, sampling, setup
+from gans.training import draw, loop, sampling, setup
 
 ROOT = Path(__file__).parent.parent
 PAIRED = {'name': 'openmoji', 'size': 16, 'source': 'line', 'num': 40, 'random_crop': 8, 'flip': True, 'split': 'train'}

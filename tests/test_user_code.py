@@ -14,7 +14,7 @@ from gans.core import Spec
 from gans.data import load
 from gans.errors import Stopped, UserError
 from gans.sweep import rows
-from gans.train import report, setup, workdir
+from gans.training import report, setup, workdir
 
 PARTS = '''
 import flax.linen as nn

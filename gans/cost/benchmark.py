@@ -30,10 +30,10 @@ from gans.cost.stopwatch import (
 )
 from gans.cost.text import format_benchmark
 from gans.data import feed
-from gans.train import lock, program, workdir
-from gans.train.leaves import size_of
-from gans.train.provenance import device_bytes, environment
-from gans.train.setup import Experiment, passes, setup, setup_stages
+from gans.training import lock, program, workdir
+from gans.training.leaves import size_of
+from gans.training.provenance import device_bytes, environment
+from gans.training.setup import Experiment, passes, setup, setup_stages
 
 PROFILED = 3  # periods of the schedule in a trace
 

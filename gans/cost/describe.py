@@ -13,10 +13,10 @@ from jax.extend.core import ClosedJaxpr, Jaxpr, jaxpr_as_fun
 from gans.core import Net, Tree
 from gans.cost.text import format_quantity
 from gans.errors import UserError
-from gans.train import opening, program
-from gans.train.leaves import count, size_of
-from gans.train.program import Schedule
-from gans.train.setup import Experiment, Sources, passes, setup_stages
+from gans.training import opening, program
+from gans.training.leaves import count, size_of
+from gans.training.program import Schedule
+from gans.training.setup import Experiment, Sources, passes, setup_stages
 
 
 def describe(config: ml_collections.ConfigDict) -> str:

@@ -17,12 +17,12 @@ from gans import memory
 from gans.compiled import settings
 from gans.core import DATA, Array, TrainState, Tree
 from gans.data import feed
-from gans.train import program
-from gans.train.checkpoints import Checkpoints
-from gans.train.program import Schedule
-from gans.train.progress import Progress
-from gans.train.report import Reporter
-from gans.train.setup import Experiment
+from gans.training import program
+from gans.training.checkpoints import Checkpoints
+from gans.training.program import Schedule
+from gans.training.progress import Progress
+from gans.training.report import Reporter
+from gans.training.setup import Experiment
 
 PATIENCE = 60.0  # seconds after which three windows are enough
 
@@ -76,7 +76,7 @@ class Run:
         self.state, self.metrics = state, None
         self.steps = steps or len(calls) * experiment.config.train.steps_per_call
         self._calls, self._raws = tuple(calls), raws
-        # As in `gans.train.loop.drive`: on CPU, collectives of many calls in flight can deadlock.
+        # As in `gans.training.loop.drive`: on CPU, collectives of many calls in flight can deadlock.
         self._block = jax.default_backend() == 'cpu' and experiment.axis_name is not None
 
     def go(self, periods: int) -> tuple[float, float]:

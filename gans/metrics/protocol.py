@@ -17,7 +17,7 @@ Protocol = dict[str, Any]  # JSON values; results are comparable if all of them 
 class Result(NamedTuple):
     """A number and its stamp."""
 
-    metric: str  # 'NAME', or its references 'NAME/real' and 'NAME/untrained', see `gans.evaluate.judge`
+    metric: str  # 'NAME', or its references 'NAME/real' and 'NAME/untrained', see `gans.evaluation.judge`
     value: float
     protocol: Protocol
 

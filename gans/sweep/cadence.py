@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from ml_collections import ConfigDict
 
-from gans.train.stages import stages
+from gans.training.stages import stages
 
 FEW = 5  # points of a curve; fewer show little
 SHORT = 20  # steps of a run that is but a trial

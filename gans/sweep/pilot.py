@@ -18,10 +18,10 @@ from gans.sweep import cadence
 from gans.sweep.plan import Group, Sources, experiments_of
 from gans.sweep.population import WIDTH, population
 from gans.sweep.work import equations_of, operations_of, say_time
-from gans.train import program
-from gans.train.progress import Progress
-from gans.train.report import NotFinite, Reporter
-from gans.train.setup import Experiment
+from gans.training import program
+from gans.training.progress import Progress
+from gans.training.report import NotFinite, Reporter
+from gans.training.setup import Experiment
 
 PATIENCE = 2.0  # seconds of steps that are timed
 COMPILED = 20e6  # bytes that a program leaves on the host, measured on toys

@@ -16,9 +16,9 @@ from gans.errors import UserError
 from gans.sweep import population
 from gans.sweep.rows import Member
 from gans.sweep.work import Work, measure
-from gans.train import program, sampling
-from gans.train.leaves import size_of
-from gans.train.setup import Experiment, Sources, setup_stages
+from gans.training import program, sampling
+from gans.training.leaves import size_of
+from gans.training.setup import Experiment, Sources, setup_stages
 
 Stages = tuple[Experiment, ...]  # of one member
 

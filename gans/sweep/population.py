@@ -21,11 +21,11 @@ from gans import memory
 from gans.core import Array, TrainState, Tree
 from gans.data import feed, load
 from gans.step import init_state
-from gans.train import program, sampling
-from gans.train.graft import Start, pass_on, start_from
-from gans.train.program import Program, Schedule
-from gans.train.sampling import CHUNK
-from gans.train.setup import Experiment, system_of, unoptimized
+from gans.training import program, sampling
+from gans.training.graft import Start, pass_on, start_from
+from gans.training.program import Program, Schedule
+from gans.training.sampling import CHUNK
+from gans.training.setup import Experiment, system_of, unoptimized
 
 WIDTH = 4  # members mapped over at once by a core: of 2x128 toys, 20 at once take a third longer each
 

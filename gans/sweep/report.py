@@ -5,7 +5,7 @@ from pathlib import Path
 from gans import pictures
 from gans.sweep import html, latex, markdown, plots, results
 from gans.sweep.table import table
-from gans.train import lock, workdir
+from gans.training import lock, workdir
 
 
 def report(folders: list[Path], out: Path) -> str:

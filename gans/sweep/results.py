@@ -20,9 +20,9 @@ from gans.configs import flatten, section_of
 from gans.errors import UserError
 from gans.metrics.protocol import Protocol
 from gans.metrics.score import EVALUATED, PREFIX, selection_metric
-from gans.train import workdir
-from gans.train.logs import read_metrics
-from gans.train.stages import begin_of
+from gans.training import workdir
+from gans.training.logs import read_metrics
+from gans.training.stages import begin_of
 
 WHENS = ('final', 'best')  # the value after the last step, and at the best checkpoint
 

@@ -11,7 +11,7 @@ from gans.errors import UserError, unknown
 from gans.sweep import cadence, pilot, plan, rows
 from gans.sweep.report import report
 from gans.sweep.train import prepare, train
-from gans.train import lock, workdir
+from gans.training import lock, workdir
 
 
 def run(path: Path, base: ml_collections.ConfigDict, folder: Path, seeds: int, row: str | None, command: str) -> str:

@@ -23,13 +23,13 @@ from gans.sweep.plan import Group, Sources, experiments_of, slices
 from gans.sweep.population import abstract, population
 from gans.sweep.rows import Member
 from gans.sweep.work import Clock, Watch
-from gans.train import graft, lock, opening, workdir
-from gans.train.checkpoints import Checkpoints, Restored
-from gans.train.loop import drive, raise_if_stopped
-from gans.train.report import NotFinite, Reporter
-from gans.train.setup import Experiment, all_data, looks, passes
-from gans.train.signals import Signals
-from gans.train.stages import at, stages
+from gans.training import graft, lock, opening, workdir
+from gans.training.checkpoints import Checkpoints, Restored
+from gans.training.loop import drive, raise_if_stopped
+from gans.training.report import NotFinite, Reporter
+from gans.training.setup import Experiment, all_data, looks, passes
+from gans.training.signals import Signals
+from gans.training.stages import at, stages
 
 
 def prepare(groups: Sequence[Group], folder: Path, size: int, sources: Sources) -> list[Group]:

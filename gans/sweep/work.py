@@ -8,7 +8,7 @@ from typing import Any, NamedTuple, Protocol
 import jax
 from jax.extend.core import ClosedJaxpr, JaxprEqn
 
-from gans.train import workdir
+from gans.training import workdir
 
 Watch = Callable[[Callable[..., Any]], Callable[..., Any]]
 QUIET = 60.0  # seconds between lines about the time left

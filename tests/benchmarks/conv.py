@@ -22,8 +22,8 @@ from ml_collections import ConfigDict
 
 from experiments import dcgan_celeba
 from gans.ops.conv import conv, conv_transpose
-from gans.train import program
-from gans.train.setup import setup
+from gans.training import program
+from gans.training.setup import setup
 
 BATCH = 64
 FORMS = ('lax', 'direct', 'matmul', 'winograd')

@@ -43,7 +43,7 @@ def forms(out: str) -> None:
     """Milliseconds a step of DCGAN-64 and SNGAN ResNet-32 by the form of convolutions, timed in turns."""
     from benchmarks.pytorch import config_of, in_turns, ours
 
-    from gans.train.setup import setup
+    from gans.training.setup import setup
 
     found = {}
     for case, batches in {'dcgan64': (64, 1024), 'dcgan64_wgan_gp': (64,), 'sngan_resnet32': (32, 256)}.items():
@@ -66,8 +66,8 @@ def populations(out: str) -> None:
 
     from experiments import dcgan_cifar10, gan_ring8
     from gans.sweep.population import population
-    from gans.train import program
-    from gans.train.setup import setup
+    from gans.training import program
+    from gans.training.setup import setup
 
     def toy() -> ConfigDict:
         config = gan_ring8.get_config()

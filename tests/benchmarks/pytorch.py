@@ -40,8 +40,8 @@ from ml_collections import ConfigDict
 from experiments import dcgan_celeba, gan_mlp_mnist, gan_ring8, pacgan_grid25, sngan_resnet_cifar10, wgan_gp_mnist
 from gans.configs import apply_defaults
 from gans.devices import keep_memory
-from gans.train import program
-from gans.train.setup import Experiment, setup
+from gans.training import program
+from gans.training.setup import Experiment, setup
 
 PAUSE = 0.5  # seconds, before each measurement: the other side's threads spin for a while when they are done
 TOLERANCE = 1e-3

@@ -20,7 +20,7 @@ import time
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-IMPORTS = ('gans', 'launch', 'jax', 'gans.train.loop')
+IMPORTS = ('gans', 'launch', 'jax', 'gans.training.loop')
 
 # `Progress.restart` is called when the first step is done. The module is patched as it is imported, not before: what
 # the command imports, and when, is part of the time. A launch that fills the caches goes on to the end.
@@ -29,7 +29,7 @@ import importlib.abc, importlib.machinery, os, runpy, sys, time
 
 class Finder(importlib.abc.MetaPathFinder):
     def find_spec(self, name, path, target=None):
-        if name != 'gans.train.progress':
+        if name != 'gans.training.progress':
             return None
         spec = importlib.machinery.PathFinder.find_spec(name, path)
         execute = spec.loader.exec_module

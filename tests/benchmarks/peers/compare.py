@@ -13,7 +13,7 @@ from ml_collections import ConfigDict
 from gans import latents, penalties
 from gans.core import Array, System, TrainState, Tree
 from gans.ops.random import example_keys
-from gans.train.setup import setup
+from gans.training.setup import setup
 
 
 def compare(config: ConfigDict, batch: int = 4, device: str = 'cpu', compiled: bool = False) -> dict[str, float]:

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn.functional import relu, softplus
 
 from gans.core import TrainState
-from gans.train.setup import Experiment
+from gans.training.setup import Experiment
 
 CRITIC_LOSSES = {
     'non_saturating': lambda real, fake: softplus(-real).mean() + softplus(fake).mean(),

@@ -13,8 +13,8 @@ from gans import files, user_code
 from gans.configs import flatten, of_any_set, of_stage
 from gans.data.base import Source
 from gans.errors import UserError
-from gans.train.provenance import environment, launch, moment
-from gans.train.stages import begin_of, check_rates, stages
+from gans.training.provenance import environment, launch, moment
+from gans.training.stages import begin_of, check_rates, stages
 
 # Keys that say where the data lie, not which they are: data.json tells that. Of data.name it is folder:PATH.
 WHERE = ('data.name', 'data.folder', 'data.data_dir', 'data.cache')
@@ -185,7 +185,7 @@ def _other_data(folder: Path, source: Source) -> str:
 
 def _forget_end(folder: Path, config: ml_collections.ConfigDict) -> None:
     """A run that goes beyond its end loses what it reported there only because it was the end."""
-    from gans.train.logs import forget
+    from gans.training.logs import forget
 
     *_, last = stages(config)
     end, eval_, train = last.end, last.config.eval, last.config.train
@@ -257,7 +257,7 @@ def summarize(folder: Path, config: ml_collections.ConfigDict, seconds: float, *
     In it: the last values of all metrics of the stage in which it ended; the scores of the untrained generator, and the
     distances of two halves of the real data (the floor), where there are such; and `more`.
     """
-    from gans.train.logs import read_metrics
+    from gans.training.logs import read_metrics
 
     path = folder / 'summary.json'
     if not path.exists():

@@ -9,8 +9,8 @@ import jax
 from gans.core import Net, System, TrainState, Tree, Weights
 from gans.errors import UserError, unknown
 from gans.step import init_state
-from gans.train.checkpoints import Checkpoints
-from gans.train.leaves import by_path, describe
+from gans.training.checkpoints import Checkpoints
+from gans.training.leaves import by_path, describe
 
 # What nets begin from, by path: 'generator/params/block_8/kernel', 'critic/stats/batch_stats/norm_8/mean'.
 Start = Mapping[str, Any]

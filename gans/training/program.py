@@ -15,8 +15,8 @@ from gans import memory
 from gans.core import DATA, TrainState, Tree
 from gans.data import feed
 from gans.step import due_updates, make_train_step
-from gans.train import sampling
-from gans.train.setup import Experiment
+from gans.training import sampling
+from gans.training.setup import Experiment
 
 Schedule = tuple[tuple[tuple[str, ...], int], ...]  # ((names of due updates, steps in a row), ...)
 

@@ -17,12 +17,12 @@ from gans.data.base import class_number
 from gans.data.files import pictures_in
 from gans.errors import UserError
 from gans.metrics.score import PREFIX
-from gans.train import paths, sampling, save, workdir
-from gans.train.checkpoints import Checkpoints
-from gans.train.leaves import size_of
-from gans.train.logs import read_metrics
-from gans.train.setup import Experiment, all_data, setup_stages
-from gans.train.stages import at
+from gans.training import paths, sampling, save, workdir
+from gans.training.checkpoints import Checkpoints
+from gans.training.leaves import size_of
+from gans.training.logs import read_metrics
+from gans.training.setup import Experiment, all_data, setup_stages
+from gans.training.stages import at
 
 STRIPS = 8  # of an interpolation, and rows or more of a system's own picture
 

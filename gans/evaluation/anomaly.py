@@ -22,14 +22,14 @@ from gans.core import SAMPLES, Array, Keys, TrainState, Tree
 from gans.data import feed, load
 from gans.data.base import Source, class_number
 from gans.errors import UserError
-from gans.evaluate.run import real_examples
+from gans.evaluation.run import real_examples
 from gans.metrics import protocol
 from gans.metrics.extract import content_hash
 from gans.metrics.neighbors import nearest
 from gans.ops.pixels import to_float
 from gans.ops.random import example_keys, split
-from gans.train import draw, sampling, workdir
-from gans.train.setup import Experiment
+from gans.training import draw, sampling, workdir
+from gans.training.setup import Experiment
 
 CHUNK = 250  # images at a time
 SHOWN = 16  # images of a picture's halves

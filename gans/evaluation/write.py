@@ -13,7 +13,7 @@ from gans import pictures, plots
 from gans.metrics.protocol import Result, differences
 from gans.metrics.score import better
 from gans.metrics.spectrum import spectrum
-from gans.train import lock, logs, workdir
+from gans.training import lock, logs, workdir
 
 COLUMNS = {'': 'value', '/real': 'real halves', '/untrained': 'untrained'}
 ARROWS = {'lower': '↓', 'higher': '↑', None: ''}

@@ -17,11 +17,11 @@ from gans import kinds, pictures, plots
 from gans.features import load
 from gans.features.base import Extractor
 from gans.metrics.score import Scorer, selection_metric, stamps
-from gans.train import sampling, workdir
-from gans.train.logs import Logs
-from gans.train.program import Program, Schedule
-from gans.train.progress import Progress
-from gans.train.setup import Experiment
+from gans.training import sampling, workdir
+from gans.training.logs import Logs
+from gans.training.program import Program, Schedule
+from gans.training.progress import Progress
+from gans.training.setup import Experiment
 
 ROWS = 8  # of a picture whose columns are classes
 

@@ -5,7 +5,7 @@ begins or the run ends; the config without its stages is the first stretch, from
 of that, not of the stage before. Growing, pretraining, a last stretch of smaller rates are all this.
 
 Everything follows from (config, step), so resuming needs nothing of its own. How a state passes from one stage to the
-next: `gans/train/graft.py`.
+next: `gans/training/graft.py`.
 """
 
 from collections.abc import Sequence

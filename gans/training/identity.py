@@ -9,7 +9,7 @@ from ml_collections import ConfigDict
 from gans import configs, user_code
 from gans.errors import UserError
 from gans.schema import COMMAND_LINE
-from gans.train import workdir
+from gans.training import workdir
 
 
 def own_config(config: ConfigDict, folder: Path, typed: Mapping[str, Any], named: bool) -> ConfigDict:

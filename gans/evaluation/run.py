@@ -12,9 +12,9 @@ from gans.core import TrainState, Tree
 from gans.data import feed
 from gans.data.base import Source
 from gans.errors import UserError
-from gans.evaluate import codes, write
-from gans.evaluate.cas import cas
-from gans.evaluate.judge import HALVES, UNTRAINED, evaluate_pairs
+from gans.evaluation import codes, write
+from gans.evaluation.cas import cas
+from gans.evaluation.judge import HALVES, UNTRAINED, evaluate_pairs
 from gans.features import load
 from gans.metrics.extract import Extracted, content_hash, extract, extract_cached
 from gans.metrics.neighbors import nearest
@@ -22,8 +22,8 @@ from gans.metrics.protocol import Result
 from gans.metrics.score import PREFIX, halves
 from gans.metrics.spectrum import has_spectrum
 from gans.ops.pixels import to_float
-from gans.train import draw, sampling, workdir
-from gans.train.setup import Experiment
+from gans.training import draw, sampling, workdir
+from gans.training.setup import Experiment
 
 PAIRS = 32  # samples beside their nearest real images, in a picture
 PART = 1_000  # samples that are held as floats at a time

@@ -1,4 +1,4 @@
-"""Orbax as `gans/train/checkpoints.py` uses it: confined to one process, quiet, and with a policy of our own."""
+"""Orbax as `gans/training/checkpoints.py` uses it: confined to one process, quiet, and with a policy of our own."""
 
 import contextlib
 import gc

@@ -16,17 +16,17 @@ from gans.configs import flatten, of_any_set, of_stage
 from gans.core import TrainState
 from gans.data.base import Source, digest
 from gans.errors import Stopped, UserError
-from gans.train import lock, opening, workdir
-from gans.train.checkpoints import Checkpoints, Restored
-from gans.train.curves import curves
-from gans.train.film import film
-from gans.train.program import Program, ahead, schedule, solo
-from gans.train.progress import Progress
-from gans.train.provenance import launch
-from gans.train.report import NotFinite, Reporter
-from gans.train.setup import Experiment, all_data, check_later, looks, passes, setup_stages
-from gans.train.signals import Signals
-from gans.train.stages import at
+from gans.training import lock, opening, workdir
+from gans.training.checkpoints import Checkpoints, Restored
+from gans.training.curves import curves
+from gans.training.film import film
+from gans.training.program import Program, ahead, schedule, solo
+from gans.training.progress import Progress
+from gans.training.provenance import launch
+from gans.training.report import NotFinite, Reporter
+from gans.training.setup import Experiment, all_data, check_later, looks, passes, setup_stages
+from gans.training.signals import Signals
+from gans.training.stages import at
 
 # (steps done, state on the host, each member's score) -> None
 Save = Callable[[int, TrainState, list[float | None]], None]

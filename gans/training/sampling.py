@@ -24,7 +24,7 @@ from gans.metrics import protocol
 from gans.metrics.protocol import Protocol
 from gans.metrics.score import PREFIX, selection_metric
 from gans.ops.random import example_keys
-from gans.train.setup import Experiment
+from gans.training.setup import Experiment
 
 CHUNK = 250  # samples at a time
 COLUMNS = 16  # the most classes that are shown side by side

@@ -13,11 +13,11 @@ from gans.data.decode import eight_bits, has_frames
 from gans.data.files import pictures_in, say_frames
 from gans.data.images import resize, square
 from gans.errors import UserError
-from gans.evaluate import write
-from gans.evaluate.judge import HALVES, evaluate_pairs
+from gans.evaluation import write
+from gans.evaluation.judge import HALVES, evaluate_pairs
 from gans.features import load
 from gans.metrics.extract import content_hash, extract, extract_cached
-from gans.train import workdir
+from gans.training import workdir
 
 SMALLEST, LARGEST = 1e-100, 1e100  # points of such a size have squares, and sums of them, in float64
 

@@ -11,10 +11,10 @@ from gans import cache, devices, files
 from gans.configs import flatten, of_stage
 from gans.data.base import Source, digest
 from gans.errors import UserError
-from gans.train import workdir
-from gans.train.leaves import count
-from gans.train.provenance import environment
-from gans.train.setup import Experiment
+from gans.training import workdir
+from gans.training.leaves import count
+from gans.training.provenance import environment
+from gans.training.setup import Experiment
 
 REMEMBERED = 200  # programs whose time of compiling is kept
 NOT_COMPILED = ('seed', *workdir.MAY_CHANGE)  # keys that make no other program

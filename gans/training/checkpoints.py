@@ -22,9 +22,9 @@ import numpy as np
 from gans.core import Tree
 from gans.errors import UserError
 from gans.numerics import DEFAULTS, numerics
-from gans.train import orbax
-from gans.train.leaves import by_path, checksum, checksum_json, describe, from_numpy, to_numpy
-from gans.train.orbax import DamageError
+from gans.training import orbax
+from gans.training.leaves import by_path, checksum, checksum_json, describe, from_numpy, to_numpy
+from gans.training.orbax import DamageError
 
 # Shapes of a state, or a function of the step that gives them: those of a run's stages differ. None: whatever is there.
 Template = Tree | Callable[[int], Tree] | None

@@ -15,7 +15,7 @@ from gans.data.base import Source
 from gans.data.images import hold, image_set
 from gans.features import classifier
 from gans.metrics.protocol import Protocol, Result
-from gans.train import workdir
+from gans.training import workdir
 
 
 def cas(data: Mapping[str, Any], images: np.ndarray, labels: np.ndarray, common: Protocol) -> list[Result]:

@@ -18,17 +18,17 @@ from gans.features import load as features
 from gans.ops.conv import FORMS
 from gans.step import init_state, make_train_step, repeats
 from gans.systems.build import build
-from gans.train import graft, workdir
-from gans.train.stages import Stage, at, stages
+from gans.training import graft, workdir
+from gans.training.stages import Stage, at, stages
 
 PRECISIONS = {'float32': jnp.float32, 'bfloat16': jnp.bfloat16}
-CLASSES = ('in_turn', 'as_data')  # of samples, see gans/train/sampling.py
+CLASSES = ('in_turn', 'as_data')  # of samples, see gans/training/sampling.py
 AXIS = 'device'
 SIZES = 'latents.size, replay.size or the sizes of the nets'  # of which a state is large
 
 
 class Experiment(NamedTuple):
-    """A config, what it builds, and the devices it runs on: a run, or one stage of it (gans/train/stages.py)."""
+    """A config, what it builds, and the devices it runs on: a run, or one stage of it (gans/training/stages.py)."""
 
     config: ml_collections.ConfigDict
     source: Source
@@ -36,7 +36,7 @@ class Experiment(NamedTuple):
     system: System
     devices: int  # over all processes
     axis_name: str | None  # of the devices, if there are several
-    start: Mapping[str, Any] = {}  # what its nets begin from, see `begin` and gans/train/graft.py
+    start: Mapping[str, Any] = {}  # what its nets begin from, see `begin` and gans/training/graft.py
     stage: str = ''  # its name; the first one has none
     since: int = 0  # steps of the stages before
     seen: int = 0  # examples that they have taken

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from gans.errors import UserError
-from gans.train import workdir
+from gans.training import workdir
 
 NAME = '.lock'
 

@@ -10,8 +10,8 @@ from gans.data import blank
 from gans.data.base import Source
 from gans.data.sources import Sources
 from gans.errors import UserError
-from gans.train import workdir
-from gans.train.stages import stages
+from gans.training import workdir
+from gans.training.stages import stages
 
 
 def sources(folder: Path, config: ml_collections.ConfigDict) -> Sources:

@@ -8,8 +8,8 @@ import numpy as np
 from gans import pictures
 from gans.metrics.score import PREFIX, better
 from gans.plots import REAL
-from gans.train import workdir
-from gans.train.logs import read_metrics
+from gans.training import workdir
+from gans.training.logs import read_metrics
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
