@@ -19,7 +19,6 @@ def one_thread():
 
 @pytest.mark.parametrize('name', ['pix2pix64', 'cyclegan64', 'srgan96'])
 def test_losses_and_gradients(name):
-    """A PReLU or ReLU that rounding turns would move a gradient by more; none does at these seeds."""
     differences = translation.compare(translation.CASES[name](translation.NARROW, 4))
-    assert all(abs(value) < 1e-3 for value in differences.values()), differences
+    assert all(abs(value) < translation.limit(what) for what, value in differences.items()), differences
     assert differences['generator parameters'] == differences['critic parameters'] == 0
