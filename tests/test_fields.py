@@ -1,5 +1,7 @@
 """Examples of several fields: a pair stays a pair, wherever the set lies, however it is flipped, cropped and cut up."""
 
+from functools import partial
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -62,10 +64,11 @@ def test_held_streamed_and_in_pieces_are_the_same_bits(name) -> None:
     host, size = streamed(source), {'repeats': 2, 'batch': 8}
     assert (source.placement, host.placement) == ('held', 'streamed')
     one = lambda raw, step, part: feed.fetch(source, raw, KEY, step, **size, offset=2 * part, local=2)
-    pieces = jax.jit(jax.vmap(one, (None, None, 0)))
-    whole = jax.jit(lambda raw, step: feed.fetch(source, raw, KEY, step, **size))
-    read = jax.jit(lambda raw, step: feed.fetch(host, raw, KEY, step, **size))
-    last = jax.jit(lambda raw, step: feed.fetch(host, raw, KEY, step, **size, offset=6, local=2))
+    jit = partial(jax.jit, compiler_options={'xla_backend_optimization_level': 3})  # as users do
+    pieces = jit(jax.vmap(one, (None, None, 0)))
+    whole = jit(lambda raw, step: feed.fetch(source, raw, KEY, step, **size))
+    read = jit(lambda raw, step: feed.fetch(host, raw, KEY, step, **size))
+    last = jit(lambda raw, step: feed.fetch(host, raw, KEY, step, **size, offset=6, local=2))
     items = zip(
         feed.stream(host, KEY, 3, 5, **size), feed.stream(host, KEY, 3, 5, **size, offset=6, local=2), strict=True
     )

@@ -72,5 +72,6 @@ class Critic(nn.Module):
             if i:
                 x = image_norm(self.norm, x, train, name=f'norm_{i + 1}', compute=self.compute, scale_std=self.init_std)
             x = act(x)
+        self.sow('features', 'features', x.astype(jnp.float32).mean((1, 2)))  # of an example: the mean over its patches
         out = Conv(1, self.compute, True, spectral, init, kernel, 1, pad, name='out')(x, train)
         return out[..., 0].astype(jnp.float32)
