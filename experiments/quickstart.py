@@ -1,10 +1,10 @@
-"""DCGAN on emoji: recognizable faces and hearts in 3.5 minutes on two CPU cores.
+"""DCGAN on emoji: recognizable faces and hearts in 4 minutes on two CPU cores.
 
 Paper: Radford 2016 (1511.06434), with lazy R1 (Mescheder 2018, 1801.04406; Karras 2020, 1912.04958).
 Command: python launch.py --config=experiments/quickstart.py
   Another group of OpenMoji: --config.data.group=animals-nature (or food-drink, objects, ...)
-Hardware and cost: two CPU cores, 16 steps per second; 210 s in total, compilation included. With the extra `features`,
-  whose net then scores the samples, 270 s.
+Hardware and cost: two CPU cores, 15 steps per second; 240 s in total, compilation included. With the extra `features`,
+  whose net then scores the samples, a minute more.
 Expected: sliced Wasserstein distance 0.05 to 0.07 (seed 0 with three versions of the convolutions: 0.054, 0.055, 0.068;
   it depends on rounding), FD (EfficientNet-Lite0) 421 (two halves of the real data: 195, untrained generator: 680). In
   samples/ yellow faces on white from step 800 on, later with different eyes, brows and mouths, and a few hearts. About
