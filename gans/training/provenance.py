@@ -53,7 +53,7 @@ def _commit() -> dict[str, Any]:
         ['git', '-C', str(root), *args], capture_output=True, text=True, check=True, timeout=10
     ).stdout.strip()
     try:
-        return {'commit': git('rev-parse', 'HEAD'), 'dirty': bool(git('status', '--porcelain'))}
+        return {'commit': git('rev-parse', 'HEAD'), 'dirty': bool(git('status', '--porcelain', '--untracked-files=no'))}
     except (OSError, subprocess.SubprocessError):
         return {}
 
