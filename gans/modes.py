@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from ml_collections import ConfigDict
 
-from gans import configs
+from gans import configs, schema
 from gans.errors import UserError
 
 COLUMNS = 10  # of an interpolation
@@ -64,7 +64,7 @@ def finetune(config: ConfigDict, folder: Path, options: Options) -> None:
             'fine-tune which run? set --from=FOLDER, and --step to best or a number for one of its checkpoints'
         )
     start = {'finetune.run': options.run, 'finetune.step': options.step}
-    train(configs.override(config, start, 'on the command line'), folder, options)
+    train(configs.override(config, start, schema.COMMAND_LINE), folder, options)
 
 
 def _format_score(summary: dict[str, Any], name: str) -> str:

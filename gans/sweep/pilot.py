@@ -1,7 +1,6 @@
 """How long a sweep takes, and how much memory: estimated by timing a part of its largest program."""
 
 import contextlib
-import sys
 import tempfile
 import time
 from collections.abc import Sequence
@@ -20,6 +19,7 @@ from gans.sweep.population import WIDTH, population
 from gans.sweep.work import equations_of, operations_of, say_time
 from gans.training import program
 from gans.training.progress import Progress
+from gans.training.provenance import device_bytes, process_bytes
 from gans.training.report import NotFinite, Reporter
 from gans.training.setup import Experiment
 
@@ -146,11 +146,7 @@ def _bytes(part: Group, times: Times) -> float:
 
 def _held() -> int:
     """Bytes at most so far, of the device, or on CPU of the process."""
-    if not _on_cpu():
-        return (jax.local_devices()[0].memory_stats() or {}).get('peak_bytes_in_use', 0)
-    import resource
-
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == 'darwin' else 1024)
+    return (process_bytes() if _on_cpu() else device_bytes()) or 0
 
 
 def _on_cpu() -> bool:

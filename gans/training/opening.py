@@ -76,12 +76,14 @@ def schedule(experiment: Experiment) -> list[str]:
 def timed(experiment: Experiment, call: Callable) -> Callable:
     """The `call` of a run, of which it is said that it is being compiled, and how long that took the last time."""
     path, key = cache.home() / 'compiling.json', _program(experiment)
-    before, began, waiting = _read(path).get(key), time.monotonic(), [True]
+    before, began, waiting = _read(path).get(key), time.monotonic(), True
     workdir.say('compiling' if before is None else f'compiling (about {math.ceil(before)} s, the last time)')
 
     def timed_call(*args: object) -> object:
+        nonlocal waiting
         result = call(*args)
-        if waiting.pop() if waiting else False:
+        if waiting:
+            waiting = False
             known = {**_read(path), key: round(time.monotonic() - began, 1)}
             try:
                 recent = dict(list(known.items())[-REMEMBERED:])

@@ -44,6 +44,15 @@ def device_bytes() -> int | None:
     return (jax.local_devices()[0].memory_stats() or {}).get('peak_bytes_in_use')
 
 
+def process_bytes() -> int | None:
+    """The most bytes of the host's memory that this process has held so far; None where nobody counts them."""
+    try:
+        import resource
+    except ImportError:  # Windows
+        return None
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == 'darwin' else 1024)
+
+
 def _commit() -> dict[str, Any]:
     """Of the repository that this file lies in; nothing where it is installed by itself, or there is no git."""
     root = Path(__file__).resolve().parents[2]
@@ -59,12 +68,7 @@ def _commit() -> dict[str, Any]:
 
 
 def _memory() -> dict[str, int]:
-    on_device = device_bytes()
+    on_device, of_process = device_bytes(), process_bytes()
     if on_device is not None:
         return {'device_memory_peak_bytes': on_device}
-    try:
-        import resource
-    except ImportError:  # Windows
-        return {}
-    unit = 1 if sys.platform == 'darwin' else 1024
-    return {'process_memory_peak_bytes': resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit}
+    return {} if of_process is None else {'process_memory_peak_bytes': of_process}
