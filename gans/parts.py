@@ -28,6 +28,14 @@ class View(NamedTuple):
     learn: Callable[[TrainState, Array], Aux] = lambda state, real_scores: Aux()  # from the real scores [P] of a step
 
 
+class Replay(NamedTuple):
+    """Past fakes in the critic's batches."""
+
+    # (fakes [B, ...], params by net, state, keys [B]) -> (fakes, of which past ones replace some; advanced memories)
+    mix: Callable[[Array, Params, TrainState, Keys], tuple[Array, Mapping[str, Tree]]]
+    memory: Mapping[str, Tree]  # initial values
+
+
 class Scene(NamedTuple):
     """One batch as the terms of a loss see it.
 
@@ -54,6 +62,7 @@ class Scene(NamedTuple):
     inputs: Tree = None  # what the fakes were made from
     params: Params | None = None
     state: TrainState | None = None
+    memory: Mapping[str, Tree] = {}  # memories of the pair's replay, if it took part
 
     def mean(self, values: Array) -> Array:
         """Weighted mean over packs, [P, ...] -> [...]; a scalar is returned as it is."""
@@ -90,19 +99,19 @@ class Pair(NamedTuple):
     """
 
     spec: Spec  # of the examples that the critic scores
-    # (params by net, statistics by net, inputs, train) -> (fakes [B, ...], advanced statistics by net)
-    generate: Callable[[Params, Params, Tree, bool], tuple[Array, Params]]
+    # (params by net, state, inputs, train) -> (fakes [B, ...], advanced statistics by net)
+    generate: Callable[[Params, TrainState, Tree, bool], tuple[Array, Params]]
     critic: Net  # packs [P, ...], conditions -> scores [P], or maps of them [P, h, w]
     inputs: Callable[[Batch, Keys], Tree]  # the generator's inputs: latents, labels, images
-    conditions: Callable[[Tree], Conditions] = lambda inputs: ()
-    real: Callable[[Batch], Array] = lambda batch: batch['real']  # [B, ...], what fakes are compared with
+    conditions: Callable[[Tree, TrainState], Conditions] = lambda inputs, state: ()
+    real: Callable[[Batch, TrainState], Array] = lambda batch, state: batch['real']  # [B, ...]: what fakes are to be
     name: str = ''  # distinguishes several pairs: their nets, players and memories are called critic_NAME etc.
     critic_terms: Mapping[str, Term] = {}
     generator_terms: Mapping[str, Term] = {}
     view: View | None = None
     replayable: bool = True  # whether fakes can be scored again later, without their inputs
     pack: int = 1  # examples that the critic scores together
-    replay: Callable[[Array, TrainState, Keys], Array] | None = None  # mixes past fakes into a batch
+    replay: Replay | None = None
 
     def qualify(self, what: str) -> str:
         """The name of a net, player or memory of this pair."""
@@ -110,7 +119,7 @@ class Pair(NamedTuple):
 
     def sampler(self, **given: Any) -> Sampler:
         """A sampler of this pair's generator, with the inputs of training. given: other fields of `Sampler`."""
-        make = lambda state, inputs: self.generate(state.params, state.stats, inputs, False)[0]
+        make = lambda state, inputs: self.generate(state.params, state, inputs, False)[0]
         return Sampler(self.inputs, make, **given)
 
     def judge(self) -> Callable[..., Any] | None:
@@ -153,11 +162,12 @@ class Pair(NamedTuple):
           the scene, the critic's updated statistics, and those of the generator's nets by name.
         """
         k_inputs, k_real, k_fake, k_past = random.split(keys, 4)
-        inputs = self.inputs(batch, k_inputs)
-        fakes, generator_stats = self.generate(params, state.stats, inputs, True)
+        inputs, memory = self.inputs(batch, k_inputs), {}
+        fakes, generator_stats = self.generate(params, state, inputs, True)
         if past and self.replay is not None:
-            fakes = self.replay(fakes, state, k_past)
-        reals, fakes, conditions, weights = pack_batch(self.real(batch), fakes, self.conditions(inputs), self.pack)
+            fakes, memory = self.replay.mix(fakes, params, state, k_past)
+        reals, conditions = self.real(batch, state), self.conditions(inputs, state)
+        reals, fakes, conditions, weights = pack_batch(reals, fakes, conditions, self.pack)
         net, stats = params[self.qualify('critic')], state.stats[self.qualify('critic')]
 
         def show(x: Array, conditions: Conditions, keys: Keys) -> tuple[Array, Conditions]:
@@ -191,7 +201,7 @@ class Pair(NamedTuple):
         scene = Scene(
             reals, fakes, score, real_scores, fake_scores, real_features, fake_features, weights,
             lambda x, conditions=shown_real[1]: apply_critic(x, conditions, stats)[0], (shown_real[0], shown_fake[0]),
-            shown_real[1], self.pack, batch, inputs, params, state,
+            shown_real[1], self.pack, batch, inputs, params, state, memory,
         )  # fmt: skip
         return scene, after, generator_stats
 

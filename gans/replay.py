@@ -2,29 +2,32 @@
 (Shrivastava 2017, 1612.07828, section 2.3). The oldest are replaced first.
 """
 
-from collections.abc import Callable
-
 import jax
 import jax.numpy as jnp
 import ml_collections
 from jax import lax
 
-from gans.core import Array, Aux, Keys, Params, TrainState, Tree
+from gans.core import Array, Keys, Params, TrainState, Tree
 from gans.errors import UserError
 from gans.kinds import kind_of
 from gans.memory import check
 from gans.ops import random
 from gans.ops.pixels import to_float, to_pixels
-from gans.parts import Pair
+from gans.parts import Pair, Replay
 
 POOL = 2**32 - 4  # for folding into the base key: not a step, and unlike those of gans/core.py
 
 
-def memory(config: ml_collections.ConfigDict, pair: Pair) -> dict[str, Tree]:
-    """The empty pool, if replay is on. Raises UserError if past fakes cannot be scored."""
+def build(config: ml_collections.ConfigDict, pair: Pair) -> Replay | None:
+    """The replay that the config asks for; None if it is off. After each step of the critic, new fakes of the generator
+    in sampling mode join the pool.
+
+    Raises:
+      UserError: past fakes cannot be scored; a pool that is too large, or no multiple of the fresh ones.
+    """
     size, fresh = config.replay.size, config.replay.fresh
     if size is None:
-        return {}
+        return None
     if not pair.replayable:
         raise UserError(f'replay.size={size}, but in this system a fake is scored with its inputs (labels, codes),'
                         ' which the pool does not keep: leave it off')  # fmt: skip
@@ -32,24 +35,14 @@ def memory(config: ml_collections.ConfigDict, pair: Pair) -> dict[str, Tree]:
         raise UserError(f'replay.size={size} must be a multiple of replay.fresh={fresh}')
     pool = jax.ShapeDtypeStruct((size, *pair.spec.shape), kind_of(pair.spec).dtype)
     check(pool.size * pool.dtype.itemsize, f'replay.size={size}', 'it')
-    return {pair.qualify('replay'): jnp.zeros(pool.shape, pool.dtype)}
+    name, share = pair.qualify('replay'), config.replay.share
 
+    def mix(fakes: Array, params: Params, state: TrainState, keys: Keys) -> tuple[Array, dict[str, Tree]]:
+        pool = state.memory[name]
+        new, _ = pair.generate(params, state, pair.inputs({}, fresh_keys(state, fresh)), False)
+        return mix_in(pool, fakes, keys, share, state.step, fresh), {name: push(pool, new, state.step)}
 
-def mix(config: ml_collections.ConfigDict, pair: Pair) -> Callable[[Array, TrainState, Keys], Array] | None:
-    """Makes (fakes, state, keys) -> fakes with past ones among them; None if replay is off."""
-    if config.replay.size is None:
-        return None
-    name, share, fresh = pair.qualify('replay'), config.replay.share, config.replay.fresh
-    return lambda fakes, state, keys: mix_in(state.memory[name], fakes, keys, share, state.step, fresh)
-
-
-def update(config: ml_collections.ConfigDict, pair: Pair, params: Params, state: TrainState) -> Aux:
-    """The pool after a step of the critic, with new fakes of the generator in sampling mode."""
-    if config.replay.size is None:
-        return Aux()
-    name, inputs = pair.qualify('replay'), pair.inputs({}, fresh_keys(state, config.replay.fresh))
-    fakes, _ = pair.generate(params, state.stats, inputs, False)
-    return Aux(memory={name: push(state.memory[name], fakes, state.step)})
+    return Replay(mix, {name: jnp.zeros(pool.shape, pool.dtype)})
 
 
 def fresh_keys(state: TrainState, count: int) -> Keys:

@@ -68,8 +68,8 @@ def pair(critic: nn.Module, name: str = '', **given) -> Pair:
     generator = net(Shift())
     called = f'generator_{name}' if name else 'generator'
 
-    def generate(params, stats, inputs, train):
-        out, now = generator.apply(params[called], stats[called], inputs, train=train)
+    def generate(params, state, inputs, train):
+        out, now = generator.apply(params[called], state.stats[called], inputs, train=train)
         return out, {called: now}
 
     return Pair(SPEC, generate, net(critic), lambda batch, keys: random.normal(keys, (2,)), name=name, **given)
@@ -195,7 +195,7 @@ def test_images_beside_real_and_fake_are_shown_alike(monkeypatch: pytest.MonkeyP
     batch = {name: jnp.asarray(rng.normal(size=(BATCH, *spec.shape)), jnp.float32) for name in ('real', 'source')}
     view = views.build(config_of(**{'augment.names': 'blit'}), spec, 'augment')
     each = Pair(spec, lambda params, stats, inputs, train: (-inputs, {}), critic, lambda batch, keys: batch['source'],
-                conditions=lambda inputs: (inputs,), view=view)  # fmt: skip
+                conditions=lambda inputs, state: (inputs,), view=view)  # fmt: skip
     params, stats = critic.init(jax.random.key(0))
     state = TrainState(0, {'critic': params}, {'critic': stats}, {}, {}, {}, jax.random.key(0))
     scene, _, _ = each.scene(state.params, state, batch, keys())

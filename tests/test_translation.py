@@ -65,8 +65,8 @@ def translator(config: ConfigDict, spec: Spec, compute: Compute) -> System:
         'critic': from_linen(Judge(), like(made), *([like(given)] if to == 'real' else [])),
     }
 
-    def generate(params, stats, inputs, train):
-        fakes, now = nets['generator'].apply(params['generator'], stats['generator'], inputs, train=train)
+    def generate(params, state, inputs, train):
+        fakes, now = nets['generator'].apply(params['generator'], state.stats['generator'], inputs, train=train)
         return fakes, {'generator': now}
 
     pair = Pair(
@@ -74,8 +74,8 @@ def translator(config: ConfigDict, spec: Spec, compute: Compute) -> System:
         generate,
         nets['critic'],
         inputs=lambda batch, keys: batch[of],
-        conditions=lambda inputs: (inputs,) if to == 'real' else (),
-        real=lambda batch: batch[to],
+        conditions=lambda inputs, state: (inputs,) if to == 'real' else (),
+        real=lambda batch, state: batch[to],
     )
     return two_players(config, [pair], nets, samplers={'samples': pair.sampler(like=to)})
 

@@ -22,11 +22,11 @@ class Sides(NamedTuple):
 
 def make_generate(
     net: Net, arguments: Callable[[Tree], tuple] = lambda inputs: (inputs,), name: str = 'generator'
-) -> Callable[[Params, Params, Tree, bool], tuple[Array, Params]]:
+) -> Callable[[Params, TrainState, Tree, bool], tuple[Array, Params]]:
     """Makes `Pair.generate` for one net. arguments: inputs of the pair -> arguments of the net."""
 
-    def generate(params: Params, stats: Params, inputs: Tree, train: bool) -> tuple[Array, Params]:
-        fakes, updated = net.apply(params[name], stats[name], *arguments(inputs), train=train)
+    def generate(params: Params, state: TrainState, inputs: Tree, train: bool) -> tuple[Array, Params]:
+        fakes, updated = net.apply(params[name], state.stats[name], *arguments(inputs), train=train)
         return fakes, {name: updated}
 
     return generate
@@ -102,7 +102,7 @@ def two_players(
             raise UserError(f"terms.feature_matching.alone has no meaning in system '{config.system}', where the"
                             " generator's game controls a balance: set it to False")  # fmt: skip
         memory |= {} if pair.view is None else pair.view.memory
-        memory |= replay.memory(config, pair)
+        memory |= {} if pair.replay is None else pair.replay.memory
         for term in (*pair.critic_terms.values(), *pair.generator_terms.values()):
             memory |= term.memory
     critic = pairs[0].judge() if len(pairs) == 1 else None
@@ -140,7 +140,7 @@ def _equip(config: ml_collections.ConfigDict, pair: Pair) -> Pair:
         critic_terms={**own['critic'], **more['critic']},
         generator_terms={**own['generator'], **more['generator']},
         view=views.chain(pair.view, views.build(config, pair.spec, pair.qualify('augment'))),
-        replay=replay.mix(config, pair),
+        replay=replay.build(config, pair) or pair.replay,
     )
 
 
@@ -159,8 +159,7 @@ def _critic_loss(config: ml_collections.ConfigDict, pair: Pair, game: Term) -> L
         value, more = game.value(played, k_terms[:: pair.pack])
         value, more = add_terms(scene.average(value), more, now, scene, k_terms[:: pair.pack], game.weight)
         learned = Aux() if pair.view is None else pair.view.learn(state, scene.real_scores)
-        pool = replay.update(config, pair, params, state)
-        return value, join(aux, more, Aux(stats={pair.qualify('critic'): stats}), learned, pool)
+        return value, join(aux, more, Aux(stats={pair.qualify('critic'): stats}, memory=scene.memory), learned)
 
     return loss
 

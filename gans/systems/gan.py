@@ -30,7 +30,7 @@ def build(config: ml_collections.ConfigDict, spec: Spec, compute: Compute) -> Sy
         make_generate(generator, lambda inputs: (inputs['z'], inputs['label']) if conditional else (inputs,)),
         critic,
         inputs=with_label(latents) if conditional else lambda batch, keys: latents(keys),
-        conditions=lambda inputs: (inputs['label'],) if conditional else (),
+        conditions=lambda inputs, state: (inputs['label'],) if conditional else (),
         replayable=not conditional,
         pack=config.pack,
     )

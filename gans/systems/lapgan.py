@@ -77,7 +77,7 @@ def build(
         for level in levels:
             low = tuple(up(x) for x in samples[-1:])
             given = inputs[f'z_{level.size}'], (*low, *label)
-            out, _ = _generate(level)(state.params, state.stats, given, False)
+            out, _ = _generate(level)(state.params, state, given, False)
             samples.append(sum(low, out))  # those of the coarsest level are images, not residuals
         return samples
 
@@ -102,7 +102,7 @@ def build(
     )
 
 
-def _generate(level: Level) -> Callable[[Params, Params, Tree, bool], tuple[Array, Params]]:
+def _generate(level: Level) -> Callable[[Params, TrainState, Tree, bool], tuple[Array, Params]]:
     """Makes `Pair.generate` for one level, whose inputs are latents and conditions."""
     return make_generate(level.generator, lambda inputs: (inputs[0], *inputs[1]), f'generator_{level.size}')
 
@@ -113,8 +113,8 @@ def _pair(level: Level) -> Pair:
         _generate(level),
         level.critic,
         inputs=lambda batch, keys: (level.latents(keys), level.real(batch)[1]),
-        conditions=lambda inputs: inputs[1],
-        real=lambda batch: level.real(batch)[0],
+        conditions=lambda inputs, state: inputs[1],
+        real=lambda batch, state: level.real(batch)[0],
         name=str(level.size),
         replayable=False,
     )

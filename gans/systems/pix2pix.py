@@ -58,7 +58,7 @@ def build(
         make_generate(generator, lambda inputs: tuple(inputs[name] for name in ('source', 'noise') if name in inputs)),
         _stack(critic) if conditional else critic,
         inputs=inputs,
-        conditions=lambda inputs: (inputs['source'],) if conditional else (),
+        conditions=lambda inputs, state: (inputs['source'],) if conditional else (),
         generator_terms={'l1': Term(absolute_error, l1)},
         replayable=False,
     )
