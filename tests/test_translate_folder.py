@@ -84,7 +84,7 @@ def inverter(multiple: int | None = 4, scale: int = 1) -> Sampler:
     def make(state: None, inputs: dict[str, Array]) -> Array:
         return -inputs['source'].repeat(3, -1).repeat(scale, 1).repeat(scale, 2)
 
-    return Sampler(lambda batch, keys: {'source': batch['source']}, make, multiple=multiple)
+    return Sampler(lambda batch, keys: {'source': batch['source'][:, ::scale, ::scale]}, make, multiple=multiple)
 
 
 def photos(root: Path) -> dict[str, np.ndarray]:
