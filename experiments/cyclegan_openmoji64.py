@@ -36,5 +36,5 @@ def get_config(variant: str = '') -> ConfigDict:
     config.train.batch_size = 4
     common.every(config, 500)
     config.eval.samples = 200
-    smoke = {'data.a.size': 64, 'eval.features': 'pixels', 'generator.blocks': 1, 'train.batch_size': 2}
+    smoke = {'eval.features': 'pixels', 'generator.blocks': 1, 'train.batch_size': 2, 'cyclegan.pool': 4}
     return common.finish(config, variant, __file__, smoke)

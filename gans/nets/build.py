@@ -121,8 +121,8 @@ def autoencoder(config: Mapping[str, Any], spec: Spec, compute: Compute) -> Net:
 
 
 def translator(config: Mapping[str, Any], source: Spec, made: Spec, compute: Compute) -> Net:
-    """Builds a generator that is given an image: (images [B, *source.shape], noise uint32 [B, 2] if there is dropout) ->
-    images [B, *made.shape].
+    """Builds a generator that is given an image: (images [B, *source.shape], and noise uint32 [B, 2] if it has dropout)
+    -> images [B, *made.shape].
     """
     module = make_module('Translator', config, 'generator', shape=made.shape, compute=compute)
     image = jax.ShapeDtypeStruct((2, *source.shape), jnp.float32)

@@ -1,4 +1,4 @@
-"""A pool of past fakes that a pair brings itself: Zhu 2017 (1703.10593, section 4), after Shrivastava 2017 (1612.07828).
+"""The pool of past fakes of CycleGAN (Zhu 2017, 1703.10593, section 4), after Shrivastava 2017 (1612.07828).
 
 Image by image, in the order of the batch: while the pool is not full, a fake is stored and given to the critic. From
 then on, with probability 1/2 the critic is given one of the pool at random, whose place the fake takes; otherwise it is
@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from gans.core import Array, Keys, Params, Spec, Tree, TrainState
+from gans.core import Array, Keys, Params, Spec, TrainState, Tree
 from gans.memory import check
 from gans.ops import random
 from gans.ops.pixels import to_float, to_pixels
