@@ -16,6 +16,7 @@ import ml_collections
 
 from gans import kinds
 from gans.core import Array, Aux, Batch, Compute, Keys, Net, Params, Sampler, Spec, System, TrainState, Tree
+from gans.data.joined import field_name
 from gans.errors import UserError
 from gans.nets import build as nets
 from gans.ops.dropout import noise_words
@@ -104,7 +105,14 @@ def build(
         return pair._replace(replay=past)
 
     pairs = {name: make_pair(name) for name in DIRECTIONS}
-    samplers = {name: pairs[name].sampler(like=made) for name, (_, made) in DIRECTIONS.items()}
+    samplers = {}
+    for name, (source, made) in DIRECTIONS.items():
+        partner = field_name(source, 'source')  # hidden: scores alone look at it
+        samplers[name] = pairs[name].sampler(
+            like=made,
+            target=partner if partner in spec.fields else None,
+            multiple=getattr(generators[name].module, 'multiple', None),
+        )
     return two_players(
         config,
         [*pairs.values()],
