@@ -25,6 +25,7 @@ from gans.metrics.toys import mode_counts
 from gans.step import make_train_step
 from gans.training import leaves, loop, program, sampling, setup
 from gans.training.checkpoints import Checkpoints
+from gans.training.stages import stages
 
 FOLDER = Path(__file__).resolve().parent.parent / 'experiments'
 NAMES = sorted(path.stem for path in FOLDER.glob('*.py') if path.stem != 'common')
@@ -83,7 +84,7 @@ COUNTS = {
 def test_full_size_is_built_and_traced(name, monkeypatch) -> None:
     """And lowered for GPUs and TPUs, in the form of convolutions that is taken there."""
     monkeypatch.setattr(load, 'load', shape_only)
-    config = config_of(name)
+    config = stages(config_of(name))[-1].config
     config.train.conv = 'lax'
     experiment = setup.setup(config, devices=1)
     state, lead = experiment.abstract(), (experiment.shares['repeats'],)
@@ -134,7 +135,8 @@ def test_unknown_variant_is_named(name) -> None:
 @pytest.mark.parametrize('name', NAMES)
 def test_smoke_has_the_shape_and_the_keys_of_the_full_size(name) -> None:
     full, smoke = config_of(name), config_of(name, 'smoke')
-    flat = lambda config: set(leaves.by_path(config.to_dict())) - {'eval/features'}  # which a smoke may leave out
+    keys = lambda config: set(leaves.by_path(config.to_dict())) - {'eval/features'}  # which a smoke may leave out
+    flat = lambda config: {key for key in keys(config) if not key.startswith('stages/')}  # of which it has fewer
     widths = re.compile(r'/widths/\d+')
     assert {widths.sub('', key) for key in flat(full)} == {widths.sub('', key) for key in flat(smoke)}
     assert load.load(smoke.data).spec.shape == shape_only(full.data).spec.shape
@@ -180,7 +182,7 @@ def test_smoke_trains(name, tmp_path, monkeypatch) -> None:
 
     monkeypatch.setattr(setup.Experiment, 'init', recorded)
     config, folder = config_of(name, 'smoke'), tmp_path / 'run'
-    summary, experiment = loop.train(config, folder), setup.setup(config, devices=1)
+    summary, experiment = loop.train(config, folder), setup.setup_stages(config, devices=1)[-1]
     steps, system = config.train.steps, experiment.system
     assert summary['steps'] == steps and json.loads((folder / 'summary.json').read_text()) == summary
     losses = {f'{update.name}/loss' for update in system.updates}
