@@ -137,6 +137,8 @@ RANGES = {
     'lookahead.alpha': POSITIVE_SHARE,
     'pix2pix.l1': NOT_NEGATIVE,
     'pix2pix.adversarial': NOT_NEGATIVE,
+    'progan.fade_begin': count(0),
+    'progan.fade_steps': count(0),
     'unrolled.steps': count(0),
 }
 

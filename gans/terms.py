@@ -111,6 +111,13 @@ def feature_matching(*, weight: float = 1.0, alone: bool = True) -> Term:
     return Term(value, weight, real=True, features=True, alone=alone, role='generator')
 
 
+def drift(*, weight: float = 0.001) -> Term:
+    """D(x)^2 of real examples, which holds scores near 0 where only their differences count (Karras 2018, 1710.10196,
+    appendix A.1).
+    """
+    return Term(lambda scene, keys: (scene.real_scores**2, Aux()), weight)
+
+
 TERMS: dict[str, Callable[..., Term]] = {
     'wgan_gp': wgan_gp,
     'dragan': dragan,
@@ -119,6 +126,7 @@ TERMS: dict[str, Callable[..., Term]] = {
     'consistency': consistency,
     'lecam': lecam,
     'feature_matching': feature_matching,
+    'drift': drift,
 }
 GIVEN = ('spec', 'name')  # arguments that the config does not set
 

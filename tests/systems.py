@@ -34,9 +34,9 @@ SYSTEMS, DYNAMICS = files(gans.systems), files(gans.dynamics)
 
 @functools.cache
 def smokes() -> dict[str, ConfigDict]:
-    """The smoke variants of all experiments, by name."""
+    """The smoke variants of all experiments, by name; of those with stages the first."""
     names = sorted(path.stem for path in EXPERIMENTS.glob('*.py') if path.stem != 'common')
-    return {name: config_file.read(f'{EXPERIMENTS / name}.py:smoke') for name in names}
+    return {name: stages(config_file.read(f'{EXPERIMENTS / name}.py:smoke'))[0].config for name in names}
 
 
 @functools.cache

@@ -105,8 +105,8 @@ def two_players(
         memory |= {} if pair.replay is None else pair.replay.memory
         for term in (*pair.critic_terms.values(), *pair.generator_terms.values()):
             memory |= term.memory
-    critic = pairs[0].judge() if len(pairs) == 1 else None
-    return System(nets=dict(nets), players=players, updates=tuple(updates), memory=memory, critic=critic, **given)
+    given.setdefault('critic', pairs[0].judge() if len(pairs) == 1 else None)
+    return System(nets=dict(nets), players=players, updates=tuple(updates), memory=memory, **given)
 
 
 def _terms(pair: Pair, role: str) -> Mapping[str, Term]:
