@@ -117,7 +117,7 @@ def test_images_keep_their_sizes_and_names(tmp_path: Path, translated) -> None:
                     'back\n')  # fmt: skip
     # Three rows of two pairs, in cells as large as the largest image, below words.
     assert (sheet.shape[0] - (3 * (50 + 2) - 2)) % LINE == 0 and sheet.shape[1] == NARROWEST
-    _, said, made = translated(inverter(1, 2), tmp_path / 'mine', num=2)
+    _, said, made = translated(inverter(1, 2), tmp_path / 'mine', str(tmp_path / 'large'), 2)
     assert not said and {name: image.shape for name, image in made.items() if name != 'sheet.png'} == {
         'deep.png': (10, 18, 3), 'glass.png': (6, 6, 3)
     }  # fmt: skip
