@@ -47,7 +47,7 @@ def regularize(
     augment: probability of augmentations at the end.
     """
     config.game = 'relativistic_pairing'
-    config.terms = {'r1': {'weight': gamma}, 'r2': {'weight': gamma}}
+    config.terms = {'r1_r2': {'weight': gamma}}
     config.augment.names, config.augment.probability = 'blit,geometric,lighting,cutout', 0.0
     for player in ('generator', 'critic'):
         config.optimizer[player] = common.adam(2e-4, b1=0.0, b2=0.9)
@@ -56,7 +56,7 @@ def regularize(
     moves = {
         'rate': ('optimizer.generator.learning_rate,optimizer.critic.learning_rate', 5e-5),
         'beta2': ('optimizer.generator.b2,optimizer.critic.b2', 0.99),
-        'gamma': ('terms.r1.weight,terms.r2.weight', last),
+        'gamma': ('terms.r1_r2.weight', last),
         'average': ('ema.half_life', half_life / batch),
         'augment': ('augment.probability', augment),
     }

@@ -3,7 +3,7 @@
 Paper: Huang 2025 (2501.05441), configuration E; settings of the authors' published code.
 Command: python launch.py --config=experiments/r3gan_ffhq64.py --config.data.name=folder:PATH
   256 pixels: --config.data.size=256 --config.generator.widths='(768, 768, 768, 768, 384, 192, 96)', the critic alike,
-  --config.terms.r1.weight=150 --config.schedules.gamma.to=15 (r2 alike): gamma grows with the area of images
+  --config.terms.r1_r2.weight=150 --config.schedules.gamma.to=15: gamma grows with the images
 Hardware and cost: batches of 256 through 22 M parameters a net: for accelerators; never run here.
 Expected: not run. The paper reports FID 1.95 for FFHQ at 64 pixels, 2.75 at 256.
 Deviations: those of experiments/r3gan_cifar10.py.

@@ -25,7 +25,7 @@ def get_config(variant: str = '') -> ConfigDict:
     config.generator = ConfigDict(NET)
     config.critic = ConfigDict(NET)
     config.game = 'relativistic_pairing'
-    config.terms = {'r1': {'weight': 1.0}, 'r2': {'weight': 1.0}}
+    config.terms = {'r1_r2': {'weight': 1.0}}
     config.optimizer.generator = common.adam(2e-4, b1=0.0, b2=0.99)
     config.optimizer.critic = common.adam(2e-4, b1=0.0, b2=0.99)
     config.ema.decay = 0.999

@@ -13,10 +13,14 @@ from experiments.r3gan_stacked_fashion_mnist import get_config
 __all__ = ['get_config', 'sweep']
 
 GAMES = {'gan': 'non_saturating', 'rpgan': 'relativistic_pairing'}
-PENALTIES = {'': ('r1', 'r2'), '_r1': ('r2',), '_r1_r2': ()}  # what is left off
+PENALTIES = {
+    '': {'terms.r1_r2': None},
+    '_r1': {'terms.r1_r2': None, 'terms.r1.weight': 1.0},
+    '_r1_r2': {'terms.r1_r2.weight': 1.0},
+}
 
 
 def sweep(add) -> None:
     for name, game in GAMES.items():
-        for penalties, off in PENALTIES.items():
-            add(name + penalties, game=game, **{f'terms.{term}': None for term in off})
+        for penalty, overrides in PENALTIES.items():
+            add(name + penalty, game=game, **overrides)
