@@ -133,6 +133,12 @@ RANGES = {
     'lookahead.alpha': POSITIVE_SHARE,
     'pix2pix.l1': NOT_NEGATIVE,
     'pix2pix.adversarial': NOT_NEGATIVE,
+    'stylegan2.mapping': count(0),
+    'stylegan2.mixing': SHARE,
+    'stylegan2.path_length': NOT_NEGATIVE,
+    'stylegan2.path_every': count(),
+    'stylegan2.path_shrink': count(),
+    'stylegan2.path_decay': SHARE,
     'unrolled.steps': count(0),
 }
 
