@@ -107,13 +107,14 @@ def tiny(system: str, **overrides: object) -> ConfigDict:
 
 @functools.cache
 def plain(system: str) -> ConfigDict:
-    """That experiment with one step a call, plain descent, and without norms and terms of its own that may be off: what
-    examples of a batch share, and where rounding decides a step, is left out.
+    """That experiment with one step a call, plain descent, no lazy terms, and without norms and terms of its own that
+    may be off: what examples of a batch share, and where rounding decides a step, is left out.
     """
     config = smoke(system)
     own = {f'{system}.{key}': None for key in config.get(system, {}) if f'{system}.{key}' in defaults.optional()}
     descent = {f'optimizer.{player}': defaults.sgd(1.0) for player in config.optimizer}
-    config = override(config, own | descent, 'of a test')
+    every = {f'terms.{name}.every': 1 for name, term in config.terms.items() if 'every' in term}
+    config = override(config, own | descent | every, 'of a test')
     norms = {key for key in flatten(config) if key.rpartition('.')[2] == 'norm'} | {'generator.norm', 'critic.norm'}
     for key in sorted(norms):
         without = override(config, {key: 'none'}, 'of a test')

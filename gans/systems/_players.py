@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import jax
+import jax.numpy as jnp
 import ml_collections
 
 from gans import defaults, losses, optimizers, replay, terms, views
@@ -236,3 +237,8 @@ def refuse(config: ml_collections.ConfigDict, key: str, why: str) -> None:
     value = (config[section] if section else config).get(last)
     if value not in (None, 1):
         raise UserError(f"{key}={value!r} has no meaning in system '{config.system}', where {why}: leave it off")
+
+
+def repeat_rows(rows: Tree, columns: int) -> Tree:
+    """Repeats each row `columns` times: leaves [N, ...] -> [N * columns, ...]."""
+    return jax.tree.map(lambda x: jnp.repeat(x, columns, 0), rows)
