@@ -219,7 +219,7 @@ def test_it_is_scored_on_held_out_images_of_the_other_domain() -> None:
         assert truth.split == 'test' and truth.source is experiment.held_out().parts[to]
         assert truth.examples(3).shape == targets.targets(directed, 3).images.shape == shape
         assert sampling.batch_of(directed, main, 3).keys() == {of}
-    batch = {'a': images(2, 1), 'b': images(2)}  # no other field, and no error
+    batch = {'a': np.zeros((2, 16, 16, 1), np.float32), 'b': np.zeros((2, 16, 16, 3), np.float32)}  # no other field
     state = jax.eval_shape(lambda: init_state(experiment.system, jax.random.key(0)))
     for update in experiment.system.updates:
         jax.eval_shape(lambda state, u=update: u.loss(state.params, state, batch, keys_of(2))[0], state)
