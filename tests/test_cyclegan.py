@@ -176,7 +176,7 @@ def test_fresh_fakes_are_not_rounded_and_past_ones_are_pixels() -> None:
 def test_four_devices_share_a_pool() -> None:
     """Each holds that of one device, also where it is full within the batch."""
     memory, mix = pool_of(6)
-    spread = jax.vmap(pool_of(6, 'device')[1], (0, 0, 0), axis_name='device')
+    spread = jax.pmap(pool_of(6, 'device')[1], 'device')
     theirs = jax.tree.map(lambda x: jnp.stack([x] * 4), memory)
     for step in range(3):
         fakes, keys = images(8, seed=step), keys_of(8, step)
