@@ -1,8 +1,9 @@
 """The smallest experiment of every system, which ones are worth training, and what tests of systems share."""
 
 import functools
+import operator
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 
 import jax
@@ -149,6 +150,23 @@ def with_statistics(experiment: Experiment) -> list[str]:
 def sees_the_batch(net: Net) -> bool:
     """Whether a net says that examples of a batch see each other in it; what is silent is held to the contract."""
     return getattr(getattr(net.module, 'net', net.module), 'batchwise', False)
+
+
+def computed(step: Callable[..., tuple[TrainState, Tree]], state: TrainState, *args: Tree) -> dict[str, set[str]]:
+    """What a step computes anew, traced: names of nets, players, memories and metrics by the field of a state, and
+    'metrics'. The rest of a state is what it was, whatever the numbers are.
+    """
+    made = {}
+
+    def call(*args: Tree) -> Tree:
+        made['state'], made['metrics'] = step(*args)
+        return made['state']
+
+    jaxpr = jax.make_jaxpr(call)(state, *args).jaxpr
+    same = jax.tree.unflatten(jax.tree.structure(made['state']), list(map(operator.is_, jaxpr.outvars, jaxpr.invars)))
+    parts = {field: getattr(same, field).items() for field in ('params', 'stats', 'opt', 'memory')}
+    anew = {field: {name for name, part in items if not jax.tree.all(part)} for field, items in parts.items()}
+    return anew | {'metrics': set(made['metrics'])}
 
 
 def assert_close(ours: Tree, theirs: Tree, rtol: float = 1e-4, atol: float = 1e-6) -> None:

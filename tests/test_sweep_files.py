@@ -10,6 +10,7 @@ from types import ModuleType
 import jax
 import jax.numpy as jnp
 import pytest
+import systems
 import test_experiments
 from ml_collections import ConfigDict
 from test_configs import SECTIONS
@@ -20,7 +21,7 @@ from gans.data import load
 from gans.losses import GAMES
 from gans.ops.random import example_keys
 from gans.step import init_state, make_train_step, repeats
-from gans.sweep import grid, results, run
+from gans.sweep import grid, plan, results, run
 from gans.sweep import rows as sweep_rows
 from gans.systems.build import build
 from gans.training import leaves, sampling
@@ -200,13 +201,33 @@ def test_all_games_are_there() -> None:
         assert {overrides['game'] for _, overrides in rows(name)} == set(GAMES) - {'boundary_seeking'}
 
 
-@pytest.mark.parametrize('name', NAMES)
-def test_smoke_of_a_row_trains(name, tmp_path, monkeypatch) -> None:
-    """The last row alone: how all rows are planned is tested above."""
-    path, row, load_all = FOLDER / f'{name}.py', rows(name)[-1][0], sweep_rows.load
+# The last row of each, tiny: some train, which run what no experiment's smoke variant does; the others are traced
+
+
+LAST = {name: resolved(name, rows(name)[-1][1], 'smoke') for name in NAMES}
+TRAINED = systems.cover(LAST, known=set().union(*map(systems.ingredients, systems.smokes().values())))
+
+
+def only_last(name: str, monkeypatch: pytest.MonkeyPatch) -> tuple[Path, ConfigDict]:
+    """A sweep of that row alone: how all rows are planned is tested above."""
+    load_all = sweep_rows.load
     monkeypatch.setattr(sweep_rows, 'load', lambda *args: (s := load_all(*args))._replace(rows=s.rows[-1:]))
-    said = run.run(path, module(name).get_config('smoke'), tmp_path, 2, row, 'python launch.py')
+    return FOLDER / f'{name}.py', module(name).get_config('smoke')
+
+
+@pytest.mark.parametrize('name', TRAINED)
+def test_smoke_of_a_row_trains(name, tmp_path, monkeypatch) -> None:
+    path, config = only_last(name, monkeypatch)
+    row = rows(name)[-1][0]
+    said = run.run(path, config, tmp_path, 2, row, 'python launch.py')
     assert str(tmp_path / 'report' / 'report.html') in said
     for seed in (0, 1):
         summary = json.loads((tmp_path / 'rows' / row / f'seed_{seed}' / 'summary.json').read_text())
         assert 'stopped' not in summary and all(map(math.isfinite, summary['final'].values()))
+
+
+@pytest.mark.parametrize('name', sorted(set(NAMES) - set(TRAINED)))
+def test_smoke_of_a_row_is_traced(name, monkeypatch) -> None:
+    sweep = sweep_rows.load(*only_last(name, monkeypatch))
+    (group,) = plan.plan(sweep.members(2), plan.Sources())
+    assert [(member.row, member.config.seed) for member in group.members] == [(rows(name)[-1][0], seed) for seed in (0, 1)]
