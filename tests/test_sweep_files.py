@@ -230,4 +230,6 @@ def test_smoke_of_a_row_trains(name, tmp_path, monkeypatch) -> None:
 def test_smoke_of_a_row_is_traced(name, monkeypatch) -> None:
     sweep = sweep_rows.load(*only_last(name, monkeypatch))
     (group,) = plan.plan(sweep.members(2), plan.Sources())
-    assert [(member.row, member.config.seed) for member in group.members] == [(rows(name)[-1][0], seed) for seed in (0, 1)]
+    assert [(member.row, member.config.seed) for member in group.members] == [
+        (rows(name)[-1][0], seed) for seed in (0, 1)
+    ]
