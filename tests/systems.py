@@ -47,10 +47,11 @@ def source_of(name: str) -> load.Source:
 
 @functools.cache
 def smallest(system: str) -> str:
-    """The first experiment of a system by name, of those of one stage, whose generator is an MLP, if there are some."""
+    """The first experiment of a system by name: of one stage, of MLPs and of the smallest images, as far as it has such."""
     names = [name for name, config in smokes().items() if config.system == system and not config.dynamics]
     assert names, f'no experiment has system={system!r}: a system comes with one'
-    return min(names, key=lambda name: (bool(smokes()[name].stages), smokes()[name].generator.net != 'mlp'))
+    cost = lambda config: (bool(config.stages), config.generator.net != 'mlp', config.data.get('size', 0))
+    return min(names, key=lambda name: cost(smokes()[name]))
 
 
 @functools.cache
