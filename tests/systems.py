@@ -5,6 +5,7 @@ import operator
 import re
 from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
+from typing import Any
 
 import jax
 import numpy as np
@@ -47,7 +48,7 @@ def source_of(name: str) -> load.Source:
 
 @functools.cache
 def smallest(system: str) -> str:
-    """The first experiment of a system by name: of one stage, of MLPs and of the smallest images, as far as it has such."""
+    """The first experiment of a system by name: of one stage, of MLPs and of the smallest images, if it has such."""
     names = [name for name, config in smokes().items() if config.system == system and not config.dynamics]
     assert names, f'no experiment has system={system!r}: a system comes with one'
     cost = lambda config: (bool(config.stages), config.generator.net != 'mlp', config.data.get('size', 0))
@@ -61,8 +62,14 @@ def smoke(system: str) -> ConfigDict:
 
 
 # Keys that choose data, scores and numbers, not what a step computes; and counts, of which one is none.
-ASIDE = re.compile(r'(data|eval|latents|optimizer|ema|finetune|population)\..*|game|.*\.(activation|embedding|base)')
+ASIDE = re.compile(r'(data|eval|latents|optimizer|ema|finetune|population)\..*|game|.*\.(activation|embedding|base|of)')
 COUNTS = re.compile(r'pack|train\.(n_critic|micro|steps_per_call)|terms\..*\.every')
+
+
+@functools.cache
+def of_smokes() -> dict[str, set[str]]:
+    """The ingredients of all experiments' smoke variants, by name."""
+    return {name: ingredients(config) for name, config in smokes().items()}
 
 
 def ingredients(config: ConfigDict) -> set[str]:
@@ -73,6 +80,7 @@ def ingredients(config: ConfigDict) -> set[str]:
         found.add(f'{own.system}, {own.generator.net}, {own.critic.net}')
         for key, value in flatten(own).items():
             section, name, *_ = *key.split('.'), ''
+            key = f'schedules.{key.rpartition(".")[2]}' if section == 'schedules' else key  # their names are free
             on = isinstance(value, str | bool) or (COUNTS.fullmatch(key) and value > 1)
             if section == 'terms':
                 found.add(f'terms.{name}')
@@ -87,9 +95,9 @@ def off() -> frozenset[str]:
     return frozenset(key for key, value in flatten(defaults.get_config()).items() if value is None)
 
 
-def cover(configs: Mapping[str, ConfigDict], known: Collection[str] = ()) -> list[str]:
-    """The names of few configs that together have every ingredient of all, but for those that are known."""
-    of = {name: ingredients(configs[name]) - set(known) for name in sorted(configs)}
+def cover(of: Mapping[Any, set[str]], known: Collection[str] = ()) -> list:
+    """The names of few sets that together have everything that any has, but for what is known."""
+    of = {name: of[name] - set(known) for name in sorted(of)}
     left, found = set().union(*of.values()), []
     while left:
         found.append(max(of, key=lambda name: len(of[name] & left)))

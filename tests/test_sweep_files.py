@@ -1,4 +1,4 @@
-"""Sweep files: docstrings, rows, overrides; and every structure that their rows name is built and traced, untrained."""
+"""Sweep files: docstrings, rows, overrides; rows are built, and what they are made of is traced, untrained."""
 
 import functools
 import json
@@ -74,13 +74,11 @@ def structure(config: ConfigDict) -> str:
 
 
 @functools.cache
-def structures() -> dict[str, tuple[str, str]]:
-    """The first sweep and row of each structure."""
-    found = {}
-    for name in NAMES:
-        for row, overrides in rows(name):
-            found.setdefault(structure(resolved(name, overrides)), (name, row))
-    return found
+def traced() -> list[tuple[str, str]]:
+    """Sweeps and rows that together have each game, system, net, term and other choice of them all."""
+    configs = {(name, row): resolved(name, overrides) for name in NAMES for row, overrides in rows(name)}
+    of = lambda config: systems.ingredients(config) | {f'game={config.game}'}
+    return systems.cover({row: of(config) for row, config in configs.items()})
 
 
 @pytest.mark.parametrize('name', NAMES)
@@ -132,15 +130,18 @@ def test_steps_are_cut_evenly(name) -> None:
 
 
 @pytest.mark.parametrize('name', NAMES)
-def test_every_row_is_built_and_every_structure_traced(name) -> None:
-    """With all floats of the config as tracers, as a population has them; what two sweeps share, in the first."""
+def test_every_row_is_built(name) -> None:
     for row, overrides in rows(name):
         config = resolved(name, overrides)
-        source = test_experiments.shape_only(config.data)
+        spec = test_experiments.shape_only(config.data).spec
         wanted = 2 if 'extragradient' in (config.dynamics or '') else config.train.n_critic
-        assert repeats(build(config, source.spec, Compute())) == wanted, row
-        if structures()[structure(config)] == (name, row):
-            trace(config)
+        assert repeats(build(config, spec, Compute())) == wanted, row
+
+
+@pytest.mark.parametrize('name, row', traced())
+def test_every_choice_of_rows_is_traced(name, row) -> None:
+    """With all floats of the config as tracers, as a population has them."""
+    trace(resolved(name, dict(rows(name))[row]))
 
 
 def trace(config: ConfigDict) -> None:
@@ -205,7 +206,9 @@ def test_all_games_are_there() -> None:
 
 
 LAST = {name: resolved(name, rows(name)[-1][1], 'smoke') for name in NAMES}
-TRAINED = systems.cover(LAST, known=set().union(*map(systems.ingredients, systems.smokes().values())))
+TRAINED = systems.cover(
+    {name: systems.ingredients(config) for name, config in LAST.items()}, set().union(*systems.of_smokes().values())
+)
 
 
 def only_last(name: str, monkeypatch: pytest.MonkeyPatch) -> tuple[Path, ConfigDict]:
