@@ -142,9 +142,8 @@ def experiment(config: ConfigDict, **how: object) -> Experiment:
 
 
 def first(system: System, seed: int = 0) -> TrainState:
-    """The state at step 0, also where something is being traced."""
-    with jax.ensure_compile_time_eval():
-        return jax.jit(lambda: init_state(system, jax.random.key(seed)))()
+    """The state at step 0, also where something is being traced: compiled beforehand, as one program."""
+    return jax.jit(lambda seed: init_state(system, jax.random.key(seed))).lower(seed).compile()(seed)
 
 
 def updates_of(system: System) -> tuple[str, ...]:

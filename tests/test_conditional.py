@@ -48,9 +48,10 @@ def outputs(net, *inputs, train=True):
 def test_generators_hear_the_label_of_their_own_example_only(name, condition) -> None:
     spec = images(name)
     net = nets.generator({**NETS[name], 'norm': 'batch', 'condition': condition}, spec, 5, Compute())
-    params, stats = net.init(jax.random.key(0))
+    params, stats = jax.jit(net.init)(jax.random.key(0))
     # At first all classes have the same scales: let them differ.
-    params = jax.tree.map(lambda x: x + 0.1 * jax.random.normal(jax.random.key(1), x.shape), params)
+    rng = np.random.default_rng(1)
+    params = jax.tree.map(lambda x: x + 0.1 * rng.normal(size=x.shape).astype(np.float32), params)
     apply = jax.jit(lambda label: net.apply(params, stats, jnp.ones((4, 5)), label, train=False)[0])
     first, other = apply(LABEL), apply(LABEL.at[0].set(2))
     assert first.shape == (4, *spec.shape)
@@ -65,7 +66,7 @@ def test_critics_hear_the_label_of_their_own_example_only(condition) -> None:
     for name in names:
         spec = images(name)
         net = nets.critic({**NETS[name], 'norm': 'none', 'condition': condition}, spec, Compute())
-        params, stats = net.init(jax.random.key(0))
+        params, stats = jax.jit(net.init)(jax.random.key(0))
         apply = jax.jit(lambda label, net=net, p=params, s=stats, spec=spec: net.apply(
             p, s, jnp.ones((4, *spec.shape)), label, train=False)[0])  # fmt: skip
         first, other = apply(LABEL), apply(LABEL.at[0].set(2))
@@ -114,14 +115,12 @@ def test_features_are_told_by_every_critic() -> None:
     for name, options in NETS.items():
         spec = images(name)._replace(classes=())
         net = nets.critic(options, spec, Compute())
-        params, stats = net.init(jax.random.key(0))
-        x = jnp.ones((3, *spec.shape))
-        (scores, features), after = jax.jit(
-            lambda x, p=params, s=stats, net=net: net.apply(p, s, x, train=True, features=True)
-        )(x)
+        params, stats = jax.jit(net.init)(jax.random.key(0))
+        both = lambda p, s, x, net=net: [net.apply(p, s, x, train=True, features=told) for told in (True, False)]
+        ((scores, features), after), (alone, _) = jax.jit(both)(params, stats, jnp.ones((3, *spec.shape)))
         assert scores.shape == (3,) and features.shape[0] == 3 and features.ndim == 2, name
         assert jax.tree.structure(after) == jax.tree.structure(stats)
-        np.testing.assert_allclose(scores, net.apply(params, stats, x, train=True)[0], rtol=1e-5, atol=1e-6)
+        np.testing.assert_allclose(scores, alone, rtol=1e-5, atol=1e-6)
 
 
 @pytest.mark.parametrize(

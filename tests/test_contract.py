@@ -30,7 +30,6 @@ class Alone(NamedTuple):
     """A system that one device trains."""
 
     experiment: Experiment
-    states: tuple[TrainState, TrainState]  # at step 0, of seeds 0 and 1
     step: Callable[[TrainState], tuple]  # compiled: (state) -> (state a step later, its metrics)
 
 
@@ -49,13 +48,18 @@ def step_of(experiment: Experiment) -> Callable[[TrainState, tuple[str, ...]], t
 def alone(name: str) -> Alone:
     experiment = systems.experiment(systems.tiny(name))
     step, due = jax.jit(step_of(experiment), static_argnums=1), systems.updates_of(experiment.system)
-    states = systems.first(experiment.system), systems.first(experiment.system, 1)
-    return Alone(experiment, states, lambda state: step(state, due))
+    return Alone(experiment, lambda state: step(state, due))
+
+
+@functools.cache
+def begun(name: str, seed: int = 0) -> TrainState:
+    """At step 0."""
+    return systems.first(alone(name).experiment.system, seed)
 
 
 @functools.cache
 def stepped(name: str, seed: int = 0) -> tuple:
-    return alone(name).step(alone(name).states[seed])
+    return alone(name).step(begun(name, seed))
 
 
 @functools.cache
@@ -77,7 +81,7 @@ def like(name: str) -> str:
 @pytest.mark.parametrize('name', SYSTEMS)
 def test_an_update_moves_what_its_player_owns_and_nothing_else(name: str) -> None:
     """With all updates due, each kernel that a player owns moves."""
-    system, state = alone(name).experiment.system, alone(name).states[0]
+    system, state = alone(name).experiment.system, begun(name)
     step = step_of(alone(name).experiment)
     for update in system.updates:
         anew = systems.computed(lambda state, due=(update.name,): step(state, due), state)
@@ -107,9 +111,9 @@ def test_four_devices_equal_one(name: str) -> None:
         pytest.skip('examples of a batch see each other')
     spread = systems.experiment(whole if systems.with_statistics(alone(name).experiment) else pieces, devices=4)
     if like(name) != name:  # traced on four devices, when it was set up
-        assert_means(alone(name).experiment, alone(name).states[0])
+        assert_means(alone(name).experiment, begun(name))
         return
-    state, raw = program.place(spread, alone(name).states[0]), next(program.raws(spread, 0))
+    state, raw = program.place(spread, begun(name)), next(program.raws(spread, 0))
     due = systems.updates_of(spread.system)
     placed = jax.tree.map(lambda x: x.sharding, state)
     state, (metrics,) = program.make_call(spread)(state, raw, ((due, 1),))
@@ -150,7 +154,7 @@ def test_a_restored_state_goes_on_to_the_same_bits(name: str, tmp_path) -> None:
 @pytest.mark.parametrize('name', SYSTEMS)
 def test_a_loss_says_whose_optimizers_it_looks_ahead_with(name: str) -> None:
     """It finds no others in its state: dynamics may merge them, and a run may freeze what they move."""
-    system, state = alone(name).experiment.system, alone(name).states[0]
+    system, state = alone(name).experiment.system, begun(name)
     batch, keys = feed.shapes(alone(name).experiment.source, 4), example_keys(jax.random.key(0), np.arange(4))
     for update in system.updates:
         known = state.replace(opt={player: state.opt[player] for player in update.looks_ahead})

@@ -4,7 +4,7 @@ import itertools
 import json
 import re
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import jax
@@ -15,7 +15,6 @@ from sweeping import small_config as base
 from sweeping import write_file as write
 
 from gans import api
-from gans.cost.stopwatch import compilation_cache
 from gans.errors import Stopped
 from gans.sweep import run, train
 from gans.training import draw, leaves, loop, setup
@@ -23,12 +22,7 @@ from gans.training.checkpoints import Checkpoints
 from gans.training.logs import read_metrics
 from gans.training.workdir import read_config
 
-
-@pytest.fixture(scope='module', autouse=True)
-def compiled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Programs are compiled once for all runs of this file."""
-    with compilation_cache(tmp_path_factory.mktemp('compiled')):
-        yield
+pytestmark = pytest.mark.usefixtures('compiled')
 
 
 @pytest.fixture(scope='module')
