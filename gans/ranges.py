@@ -137,6 +137,14 @@ RANGES = {
     'lookahead.alpha': POSITIVE_SHARE,
     'pix2pix.l1': NOT_NEGATIVE,
     'pix2pix.adversarial': NOT_NEGATIVE,
+    'progan.fade_begin': count(0),
+    'progan.fade_steps': count(0),
+    'stylegan2.mapping': count(0),
+    'stylegan2.mixing': SHARE,
+    'stylegan2.path_length': NOT_NEGATIVE,
+    'stylegan2.path_every': count(),
+    'stylegan2.path_shrink': count(),
+    'stylegan2.path_decay': SHARE,
     'unrolled.steps': count(0),
 }
 

@@ -36,9 +36,9 @@ SYSTEMS, DYNAMICS = files(gans.systems), files(gans.dynamics)
 
 @functools.cache
 def smokes() -> dict[str, ConfigDict]:
-    """The smoke variants of all experiments, by name."""
+    """The smoke variants of all experiments, by name; of those with stages the first."""
     names = sorted(path.stem for path in EXPERIMENTS.glob('*.py') if path.stem != 'common')
-    return {name: config_file.read(f'{EXPERIMENTS / name}.py:smoke') for name in names}
+    return {name: stages(config_file.read(f'{EXPERIMENTS / name}.py:smoke'))[0].config for name in names}
 
 
 @functools.cache
@@ -112,13 +112,14 @@ def tiny(system: str, **overrides: object) -> ConfigDict:
 
 @functools.cache
 def plain(system: str) -> ConfigDict:
-    """That experiment with one step a call, plain descent, and without norms and terms of its own that may be off: what
-    examples of a batch share, and where rounding decides a step, is left out.
+    """That experiment with one step a call, plain descent, no lazy terms, and without norms and terms of its own that
+    may be off: what examples of a batch share, and where rounding decides a step, is left out.
     """
     config = smoke(system)
     own = {f'{system}.{key}': None for key in config.get(system, {}) if f'{system}.{key}' in defaults.optional()}
     descent = {f'optimizer.{player}': defaults.sgd(1.0) for player in config.optimizer}
-    config = override(config, own | descent, 'of a test')
+    every = {f'terms.{name}.every': 1 for name, term in config.terms.items() if 'every' in term}
+    config = override(config, own | descent | every, 'of a test')
     norms = {key for key in flatten(config) if key.rpartition('.')[2] == 'norm'} | {'generator.norm', 'critic.norm'}
     for key in sorted(norms):
         without = override(config, {key: 'none'}, 'of a test')

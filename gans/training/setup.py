@@ -79,8 +79,12 @@ class Experiment(NamedTuple):
 
     def pass_on(self, old: TrainState) -> TrainState:
         """The state in which this stage begins, from that in which the one before it ended."""
-        make = jax.jit(lambda old: graft.pass_on(old, self.system), compiler_options=unoptimized())
+        make = jax.jit(lambda old: graft.pass_on(self.kept(old), self.system), compiler_options=unoptimized())
         return memory.run(make, (old,), 'the state of the nets', SIZES)
+
+    def kept(self, old: TrainState) -> TrainState:
+        """What this stage is to know of the state in which the one before it ended."""
+        return old.replace(opt={}) if self.config.train.fresh_optimizers else old
 
     def abstract(self) -> TrainState:
         """Shapes and types of the state."""
@@ -139,7 +143,7 @@ def _name_stage(stage: str) -> Iterator[None]:
 
 def passes(experiments: Sequence[Experiment], stage: Experiment) -> str:
     """What a stage takes from the one before, in a line."""
-    said = graft.describe_passing(at(experiments, stage.since).abstract(), stage.abstract())
+    said = graft.describe_passing(stage.kept(at(experiments, stage.since).abstract()), stage.abstract())
     return f"stage '{stage.stage}' begins after step {stage.since:,}: {said}"
 
 
