@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+import systems
 from ml_collections import ConfigDict
 from PIL import Image
 
@@ -17,7 +18,7 @@ from gans.evaluation.run import Options, evaluate
 from gans.nets import build as nets
 from gans.ops.pixels import to_uint8
 from gans.pictures import LINE
-from gans.step import init_state, make_train_step
+from gans.step import make_train_step
 from gans.systems.build import build
 from gans.training import draw, loop, program, sampling
 from gans.training.setup import setup
@@ -78,7 +79,7 @@ def test_conditional_batch_norm_against_numpy() -> None:
     """Without classes normalized, then each example by its class's scale and shift."""
     net = nets.generator({'net': 'mlp', 'widths': (4,), 'norm': 'batch', 'condition': 'norm', 'activation': 'identity'},
                          POINTS, 3, Compute())  # fmt: skip
-    params, stats = net.init(jax.random.key(0))
+    params, stats = jax.jit(net.init)(jax.random.key(0))
     draw = lambda i, shape: np.asarray(jax.random.normal(jax.random.key(i), shape))
     params['net']['norm_0_scales']['kernel'] = scales = draw(1, (3, 4))
     params['net']['norm_0_shifts']['kernel'] = shifts = draw(2, (3, 4))
@@ -93,7 +94,7 @@ def test_conditional_batch_norm_against_numpy() -> None:
 def test_projection_against_numpy() -> None:
     """Eq. 3 of 1802.05637: the linear score of the features, and their inner product with the class's vector."""
     net = nets.critic({'net': 'mlp', 'widths': (6,), 'condition': 'projection'}, POINTS, Compute())
-    params, stats = net.init(jax.random.key(0))
+    params, stats = jax.jit(net.init)(jax.random.key(0))
     x = np.asarray(jax.random.normal(jax.random.key(1), (4, 2)))
     (scores, features), _ = net.apply(params, stats, x, LABEL, train=True, features=True)
     out = params['net']['out']
@@ -180,7 +181,7 @@ def test_packs_have_one_label() -> None:
     config.pack, config.game = 2, 'wasserstein'
     spec = Spec((2,), ('a', 'b'))
     system = build(config, spec, Compute())
-    state = init_state(system, jax.random.key(0))
+    state = systems.first(system)
     real = jax.random.normal(jax.random.key(1), (8, 2))
     label = jnp.array([1, 0, 1, 1, 0, 1, 0, 1])  # sorted: 0 0 | 0 1 | 1 1 | 1 1
     keys = jax.random.split(jax.random.key(2), 8)
@@ -226,7 +227,7 @@ def test_step_passes_labels_to_every_update() -> None:
     config = conditional_ring()
     config.game, config.train.micro, config.terms.r1 = 'relativistic_average', 2, {'every': 2}
     system = build(config, POINTS, Compute())
-    state = init_state(system, jax.random.key(0))
+    state = systems.first(system)
     batch = {'real': jnp.ones((1, 8, 2)), 'label': jnp.zeros((1, 8), jnp.int32)}
     due = ('critic', 'r1', 'generator')
     step = jax.jit(make_train_step(system), static_argnums=2)

@@ -30,7 +30,7 @@ def get_config(variant=''):
     config.instance_noise.sigma = 0.1
     config.flip_targets = 0.05
     config.ema.decay = 0.99
-    config.train.update(steps=400, batch_size=16, n_critic=2, log_every=4, sample_every=100, checkpoint_every=20)
+    config.train.update(steps=200, batch_size=16, n_critic=2, log_every=4, sample_every=50, checkpoint_every=20)
     config.eval.update(every=20, samples=64)
     return config
 """
@@ -80,7 +80,7 @@ def assert_same(folder: Path, other: Path) -> None:
 
     template = setup(read_config(folder / 'config.json'), devices=1).abstract()
     ours, theirs = (Checkpoints(each / 'checkpoints').restore(template) for each in (folder, other))
-    assert ours.step == theirs.step == 400
+    assert ours.step == theirs.step == 200
     import jax
 
     for path, leaf in jax.tree.leaves_with_path(ours.state):
@@ -92,7 +92,7 @@ def assert_same(folder: Path, other: Path) -> None:
 
 def test_sigkill_at_arbitrary_moments(config: Path, uninterrupted: Path, tmp_path: Path) -> None:
     chance = random.Random(1)  # of the number of rows, and of a delay that also lands inside saves
-    for until in sorted(chance.sample(range(8, 90), 2)):
+    for until in sorted(chance.sample(range(8, 45), 2)):
         process = launch(config, tmp_path)
         wait_for(lambda: rows(tmp_path) >= until, process)  # noqa: B023
         time.sleep(chance.random() * 0.05)

@@ -57,8 +57,11 @@ def rows(name: str) -> list[tuple[str, dict]]:
     return found
 
 
-def resolved(name: str, overrides: dict, variant: str = '') -> ConfigDict:
-    return override(apply_defaults(module(name).get_config(variant), f'of {name}'), overrides, 'of a row')
+@functools.cache
+def resolved(name: str, row: str, variant: str = '') -> ConfigDict:
+    """The config of a row; not to be changed."""
+    base = apply_defaults(module(name).get_config(variant), f'of {name}')
+    return override(base, dict(rows(name))[row], 'of a row')
 
 
 def structure(config: ConfigDict) -> str:
@@ -76,7 +79,7 @@ def structure(config: ConfigDict) -> str:
 @functools.cache
 def traced() -> list[tuple[str, str]]:
     """Sweeps and rows that together have each game, system, net, term and other choice of them all."""
-    configs = {(name, row): resolved(name, overrides) for name in NAMES for row, overrides in rows(name)}
+    configs = {(name, row): resolved(name, row) for name in NAMES for row, _ in rows(name)}
     of = lambda config: systems.ingredients(config) | {f'game={config.game}'}
     return systems.cover({row: of(config) for row, config in configs.items()})
 
@@ -95,7 +98,7 @@ def test_rows_have_names_of_their_own(name) -> None:
     names = [row for row, _ in rows(name)]
     assert len(names) == len(set(names)) == ROWS.get(name, len(names))
     assert all(re.fullmatch(r'[A-Za-z0-9._+=-]+', row) for row in names)
-    configs = [json.dumps(resolved(name, overrides).to_dict(), sort_keys=True) for _, overrides in rows(name)]
+    configs = [json.dumps(resolved(name, row).to_dict(), sort_keys=True) for row, _ in rows(name)]
     assert len(set(configs)) == len(configs), 'two rows are the same'
 
 
@@ -106,7 +109,7 @@ def test_overrides_name_keys_of_the_config(name) -> None:
         for key, value in overrides.items():
             assert key in known, f'{row}: {key}'
             assert known[key] is None or type(value) is type(known[key]), f'{row}: {key}={value!r}, was {known[key]!r}'
-        resolved(name, overrides)  # a placeholder, shown as None, takes its own type alone
+        resolved(name, row)  # a placeholder, shown as None, takes its own type alone
 
 
 @pytest.mark.parametrize('name', NAMES)
@@ -114,25 +117,25 @@ def test_smoke_is_the_same_made_tiny(name) -> None:
     full, smoke = (module(name).get_config(variant) for variant in ('', 'smoke'))
     assert set(flatten(full)) == set(flatten(smoke))
     assert smoke.train.steps <= 4 and smoke.train.batch_size <= 8
-    for _, overrides in rows(name):
-        assert resolved(name, overrides, 'smoke').train.steps == smoke.train.steps, 'a row that undoes smoke'
+    for row, _ in rows(name):
+        assert resolved(name, row, 'smoke').train.steps == smoke.train.steps, 'a row that undoes smoke'
     assert load.load(smoke.data).spec.shape == test_experiments.shape_only(full.data).spec.shape
 
 
 @pytest.mark.parametrize('name', NAMES)
 def test_steps_are_cut_evenly(name) -> None:
     for variant in ('', 'smoke'):
-        for row, overrides in rows(name):
-            train = resolved(name, overrides, variant).train
+        for row, _ in rows(name):
+            train = resolved(name, row, variant).train
             for key in ('steps', 'log_every', 'sample_every', 'checkpoint_every'):
                 assert train[key] % train.steps_per_call == 0, f'{row}: {key}'
-            assert resolved(name, overrides, variant).eval.every % train.steps_per_call == 0
+            assert resolved(name, row, variant).eval.every % train.steps_per_call == 0
 
 
 @pytest.mark.parametrize('name', NAMES)
 def test_every_row_is_built(name) -> None:
-    for row, overrides in rows(name):
-        config = resolved(name, overrides)
+    for row, _ in rows(name):
+        config = resolved(name, row)
         spec = test_experiments.shape_only(config.data).spec
         wanted = 2 if 'extragradient' in (config.dynamics or '') else config.train.n_critic
         assert repeats(build(config, spec, Compute())) == wanted, row
@@ -141,7 +144,7 @@ def test_every_row_is_built(name) -> None:
 @pytest.mark.parametrize('name, row', traced())
 def test_every_choice_of_rows_is_traced(name, row) -> None:
     """With all floats of the config as tracers, as a population has them."""
-    trace(resolved(name, dict(rows(name))[row]))
+    trace(resolved(name, row))
 
 
 def trace(config: ConfigDict) -> None:
@@ -173,7 +176,7 @@ def trace(config: ConfigDict) -> None:
 
 def test_dcgan_tricks_share_programs() -> None:
     """Rows that differ in numbers alone are one structure: plain, two smoothings and two rates."""
-    kinds = [structure(resolved('dcgan_tricks', overrides)) for _, overrides in rows('dcgan_tricks')]
+    kinds = [structure(resolved('dcgan_tricks', row)) for row, _ in rows('dcgan_tricks')]
     assert len(set(kinds)) == 5
 
 
@@ -185,7 +188,7 @@ def test_crosses_are_grids() -> None:
     }  # fmt: skip
     found = {}
     for name in NAMES:
-        settings = [(row, overrides, flatten(resolved(name, overrides))) for row, overrides in rows(name)]
+        settings = [(row, overrides, flatten(resolved(name, row))) for row, overrides in rows(name)]
         found[name] = grid.find([results.Row(row, name, row, *of, '', ()) for row, *of in settings])
     sizes = {name: (len(each.lines.levels), len(each.heads.levels)) for name, each in found.items() if each}
     assert sizes == crosses
@@ -205,7 +208,7 @@ def test_all_games_are_there() -> None:
 # The last row of each, tiny: some train, which run what no experiment's smoke variant does; the others are traced
 
 
-LAST = {name: resolved(name, rows(name)[-1][1], 'smoke') for name in NAMES}
+LAST = {name: resolved(name, rows(name)[-1][0], 'smoke') for name in NAMES}
 TRAINED = systems.cover(
     {name: systems.ingredients(config) for name, config in LAST.items()}, set().union(*systems.of_smokes().values())
 )

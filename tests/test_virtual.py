@@ -4,6 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+import systems
 from ml_collections import ConfigDict
 
 from experiments import common
@@ -11,7 +12,7 @@ from gans.core import Compute, Spec
 from gans.errors import UserError
 from gans.nets import build as nets
 from gans.ops.virtual import REFERENCE, VirtualBatchNorm
-from gans.step import init_state, make_train_step
+from gans.step import make_train_step
 from gans.systems import gan
 
 NETS = {
@@ -65,7 +66,7 @@ def test_reference_is_drawn_with_the_weights_and_stays() -> None:
     config.generator = ConfigDict({'net': 'mlp', 'widths': (8,), 'norm': 'virtual', 'condition': 'concat'})
     config.critic = ConfigDict({'net': 'mlp', 'widths': (8,), 'condition': 'concat'})
     system = gan.build(config, Spec((2,), ('a', 'b')), Compute())
-    state, other = (init_state(system, jax.random.key(seed)) for seed in (0, 1))
+    state, other = (systems.first(system, seed) for seed in (0, 1))
     reference = lambda state: np.asarray(state.stats['generator']['batch_stats']['reference'])
     assert reference(state).shape == (REFERENCE, 5) and np.abs(reference(state)).max() <= 1
     assert (reference(state) < -0.5).any() and (reference(state) != reference(other)).all()
