@@ -36,8 +36,10 @@ def build(
       conditional: whether the critic sees the source (False: 'GAN' and 'L1 + GAN').
 
     Raises:
-      UserError: examples without a source of the same size, labels, packs.
+      UserError: examples without a source of the same size, labels, packs; both weights are 0.
     """
+    if not any(isinstance(weight, jax.core.Tracer) or weight for weight in (l1, adversarial)):
+        raise UserError('pix2pix.l1=0 and pix2pix.adversarial=0 leave nothing to learn from: set one of them')
     refuse(config, 'pack', 'each example has a source of its own')
     refuse(config, 'critic.condition', 'the critic is told the source, not labels')
     source = _source(spec)
