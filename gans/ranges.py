@@ -123,6 +123,8 @@ RANGES = {
     'began.gamma': SHARE,
     'began.rate': POSITIVE,
     'consensus.gamma': NOT_NEGATIVE,
+    **{f'cyclegan.{key}': NOT_NEGATIVE for key in ('cycle', 'identity', 'adversarial')},
+    'cyclegan.pool': count(0),
     'ebgan.margin': NOT_NEGATIVE,
     'ebgan.pull_away': NOT_NEGATIVE,
     'infogan.categories': count(2),

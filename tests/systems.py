@@ -43,10 +43,12 @@ def source_of(name: str) -> load.Source:
 
 @functools.cache
 def smallest(system: str) -> str:
-    """The first experiment of a system by name, of those whose generator is an MLP if there are some."""
+    """The first experiment of a system by name, of those whose generator is an MLP if there are some, and of those the
+    smallest images that a key says.
+    """
     names = [name for name, config in smokes().items() if config.system == system and not config.dynamics]
     assert names, f'no experiment has system={system!r}: a system comes with one'
-    return min(names, key=lambda name: smokes()[name].generator.net != 'mlp')
+    return min(names, key=lambda name: (smokes()[name].generator.net != 'mlp', smokes()[name].data.get('size', 0)))
 
 
 def tiny(system: str, **overrides: object) -> ConfigDict:

@@ -50,7 +50,7 @@ def shape_only(config: ConfigDict, outlined: bool = False) -> Source:
     if kind in OUTLINED and config.name.endswith(':PATH'):
         return load_really(config, True)
     if kind not in ABSENT or config.name == common.FOLDER:
-        return load_really(config)
+        return load_really(config, outlined=True)
     size = config.get('size', 28)
     examples = np.zeros((1, size, size, ABSENT[kind]), np.uint8)
     return images.image_set(examples, np.zeros(1, np.int32), [f'class {i}' for i in range(10)])

@@ -167,7 +167,7 @@ def _build(
     loops = max(train.steps_per_call, train.n_critic, train.micro) > 1
     conv = fastest_form(jax.default_backend(), mapped, loops) if train.conv == 'auto' else train.conv
     sync = axis_name if config.train.sync_batch_norm else None
-    compute = Compute(PRECISIONS[train.precision], conv, sync, train.remat)
+    compute = Compute(PRECISIONS[train.precision], conv, sync, train.remat, axis_name)
     system = system_of(config, source.spec, compute)
     _check_freeze(config.finetune, system)
     experiment = Experiment(
