@@ -5,6 +5,7 @@ what is coarse, the critic to what is sharp. The critic sees y or G(x, z) beside
 net can be one; PatchGAN (net 'patchgan') is the paper's. The noise z is dropout alone (section 3.2.1), in sampling too.
 """
 
+import jax
 import jax.numpy as jnp
 import ml_collections
 
