@@ -165,12 +165,12 @@ def structure(name: str) -> str:
     return str({key: blank(value) for key, value in sorted(items) if not DETAILS.fullmatch(key)})
 
 
-def side(name: str) -> int:
-    return config_of(name, 'smoke').data.get('size', 0)
+def by_size(name: str) -> tuple[int, str]:
+    return config_of(name, 'smoke').data.get('size', 0), name
 
 
 # Of each, the first experiment of those with the smallest images.
-STRUCTURES = {structure(name): name for name in sorted(reversed(NAMES), key=side, reverse=True)}
+STRUCTURES = {structure(name): name for name in sorted(NAMES, key=by_size, reverse=True)}
 
 
 @pytest.mark.parametrize('name', sorted(STRUCTURES.values()))
