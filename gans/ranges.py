@@ -87,6 +87,7 @@ RANGES = {
         f'data.{key}': count()
         for key in ('num', 'size', 'channels', 'source_channels', 'crop', 'random_crop', 'modes', 'side')
     },
+    'data.shrink': count(2),
     **{f'data.{key}': NOT_NEGATIVE for key in ('std', 'radius', 'sigma', 'spacing', 'noise')},
     'data.mean': ANY,
     'data.scale': POSITIVE,
@@ -133,6 +134,9 @@ RANGES = {
     'lookahead.alpha': POSITIVE_SHARE,
     'pix2pix.l1': NOT_NEGATIVE,
     'pix2pix.adversarial': NOT_NEGATIVE,
+    'srgan.pixel': NOT_NEGATIVE,
+    'srgan.content': NOT_NEGATIVE,
+    'srgan.adversarial': NOT_NEGATIVE,
     'unrolled.steps': count(0),
 }
 

@@ -41,6 +41,14 @@ BLOCKS = tuple(
 )
 
 
+def verified_file() -> Path:
+    """The file of the weights, whose bytes are the right ones."""
+    path = weights_file()
+    if (found := torch_file.sha256(path)) != SHA256:
+        raise UserError(f'{path} is damaged: its SHA-256 is {found}, not {SHA256}; reinstall {PACKAGE}')
+    return path
+
+
 def efficientnet_lite0(variant: str = '') -> Extractor:
     """1,280 features, the spatial means of the last layer, and the logits of ImageNet's 1,000 classes.
 
@@ -52,9 +60,7 @@ def efficientnet_lite0(variant: str = '') -> Extractor:
             f"'{variant}' is not a size in pixels: use efficientnet_lite0 or, for example, efficientnet_lite0:224"
         )
     side = int(variant or SIDE)
-    path = weights_file()
-    if (found := torch_file.sha256(path)) != SHA256:
-        raise UserError(f'{path} is damaged: its SHA-256 is {found}, not {SHA256}; reinstall {PACKAGE}')
+    path = verified_file()
 
     def apply(params: Tree, images: Array) -> tuple[Array, Array]:
         images = jnp.broadcast_to(images, (*images.shape[:3], 3)).astype(jnp.float32)
@@ -88,16 +94,21 @@ def weights_file() -> Path:
 
 def features(params: Tree, x: Array) -> tuple[Array, Array]:
     """Preprocessed images float32 [B, H, W, 3] -> features [B, 1280], logits [B, 1000]."""
-    x = relu6(stem(x, params['stem']))
-    for i, (_, stride, before, expanded, width) in enumerate(BLOCKS):
+    x = run_blocks(params, relu6(stem(x, params['stem'])))
+    found = relu6(pointwise(x, params['head'])).mean((1, 2))
+    return found, pointwise(found, params['logits'])
+
+
+def run_blocks(params: Tree, x: Array, count: int = len(BLOCKS)) -> Array:
+    """The first blocks: the stem's output float32 [B, H / 2, W / 2, 32] -> [B, h, w, f]."""
+    for i, (_, stride, before, expanded, width) in enumerate(BLOCKS[:count]):
         block, y = params[f'block_{i}'], x
         if expanded != before:
             y = relu6(pointwise(y, block['expand']))
         y = relu6(depthwise(y, block['depthwise'], stride))
         y = pointwise(y, block['project'])
         x = x + y if (stride, before) == (1, width) else y
-    found = relu6(pointwise(x, params['head'])).mean((1, 2))
-    return found, pointwise(found, params['logits'])
+    return x
 
 
 def relu6(x: Array) -> Array:
