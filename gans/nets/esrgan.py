@@ -8,9 +8,9 @@ import flax.linen as nn
 import jax.numpy as jnp
 
 from gans.core import Array, Compute
-from gans.nets.resnet import upsample
 from gans.nets.srgan import doublings
 from gans.ops.layers import Conv, activation
+from gans.ops.nearest import upsample
 
 SMALL = nn.initializers.variance_scaling(2 * 0.1**2, 'fan_in', 'normal')
 RESIDUAL = 0.2  # of what a block computes is added to its input

@@ -15,6 +15,7 @@ import jax.numpy as jnp
 from gans.core import Array, Compute
 from gans.errors import UserError, unknown
 from gans.ops.layers import CRITIC_NORMS, GENERATOR_NORMS, Conv, Dense, Score, norm
+from gans.ops.nearest import pool, upsample
 
 GLOROT = nn.initializers.variance_scaling(1.0, 'fan_avg', 'uniform')
 RESIDUAL = nn.initializers.variance_scaling(2.0, 'fan_avg', 'uniform')
@@ -39,18 +40,6 @@ def plan(shape: tuple[int, ...]) -> Plan:
     if len(shape) != 3 or shape[0] != shape[1] or shape[0] not in PLANS:
         raise UserError(f"net 'resnet' supports images of 32x32 or 48x48, not {shape}: change data.size, or the net")
     return PLANS[shape[0]]
-
-
-def upsample(x: Array) -> Array:
-    """Nearest neighbor: [B, H, W, C] -> [B, 2H, 2W, C]."""
-    b, h, w, c = x.shape
-    return jnp.broadcast_to(x[:, :, None, :, None], (b, h, 2, w, 2, c)).reshape(b, 2 * h, 2 * w, c)
-
-
-def pool(x: Array) -> Array:
-    """Means of 2 x 2 pixels: [B, 2H, 2W, C] -> [B, H, W, C]."""
-    b, h, w, c = x.shape
-    return x.reshape(b, h // 2, 2, w // 2, 2, c).mean((2, 4))
 
 
 class UpBlock(nn.Module):

@@ -4,7 +4,7 @@ import flax.linen as nn
 import jax.numpy as jnp
 
 from gans.core import Array
-from gans.errors import unknown
+from gans.errors import UserError, unknown
 from gans.ops.batch_check import check_batch
 
 
@@ -24,12 +24,32 @@ def minibatch(kind: str | None, x: Array) -> Array:
     return flat
 
 
-def with_std(x: Array) -> Array:
-    """Appends the standard deviation over the batch, averaged over everything else to one number, as a channel (Karras
-    2018, 1710.10196, section 3): x [B, ..., C] -> [B, ..., C + 1].
+def with_std(x: Array, group: int | None = None, planes: int = 1, role: str = 'critic') -> Array:
+    """Appends standard deviations over groups of the batch, averaged over everything else, as channels, the last ones
+    (Karras 2018, 1710.10196, section 3): x [B, ..., C] -> [B, ..., C + planes].
+
+    Args:
+      group: examples in a group, at most B. With M = B / group, example i is in the group of i + M, i + 2 M, ..., as in
+        the authors' code; None: all are in one.
+      planes: channels to append, each of which averages over so many equal parts of the channels.
+      role: of the net, for errors.
+
+    Raises:
+      UserError: groups that do not divide the batch, which is the micro-batch of one device; or planes the channels.
     """
-    std = jnp.sqrt(x.astype(jnp.float32).var(0) + 1e-8).mean()
-    return jnp.concatenate([x, jnp.full((*x.shape[:-1], 1), std, x.dtype)], -1)
+    batch, channels = len(x), x.shape[-1]
+    group = batch if group is None else min(group, batch)
+    if batch % group:
+        raise UserError(
+            f'{role}.group={group} cannot divide the {batch} examples of a micro-batch on a device: choose a divisor,'
+            ' or another train.batch_size'
+        )
+    if channels % planes:
+        raise UserError(f'{role}: {channels} channels cannot be cut in {planes} parts for as many deviations')
+    grouped = x.astype(jnp.float32).reshape(group, batch // group, -1, planes, channels // planes)
+    std = jnp.sqrt(grouped.var(0) + 1e-8).mean((1, 3))  # [B / group, planes]
+    std = jnp.tile(std, (group, 1)).reshape(batch, *[1] * (x.ndim - 2), planes)
+    return jnp.concatenate([x, jnp.broadcast_to(std, (*x.shape[:-1], planes)).astype(x.dtype)], -1)
 
 
 class MinibatchDiscrimination(nn.Module):

@@ -67,7 +67,7 @@ def build(
         [pair],
         {'generator': generator, 'critic': critic},
         weight=adversarial,
-        samplers={'samples': pair.sampler()},
+        samplers={'samples': pair.sampler(target='real', multiple=getattr(module, 'multiple', None))},
         ema=ema(config.ema),
     )
 
