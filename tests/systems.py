@@ -16,6 +16,7 @@ from gans.data import load
 from gans.errors import UserError
 from gans.step import init_state
 from gans.training.setup import Experiment, setup
+from gans.training.stages import stages
 
 EXPERIMENTS = Path(__file__).resolve().parent.parent / 'experiments'
 
@@ -31,9 +32,10 @@ SYSTEMS, DYNAMICS = files(gans.systems), files(gans.dynamics)
 
 @functools.cache
 def smokes() -> dict[str, ConfigDict]:
-    """The smoke variants of all experiments, by name."""
+    """The smoke variants of all experiments, by name; of those of several stages, each stage by itself."""
     names = sorted(path.stem for path in EXPERIMENTS.glob('*.py') if path.stem != 'common')
-    return {name: config_file.read(f'{EXPERIMENTS / name}.py:smoke') for name in names}
+    runs = {name: stages(config_file.read(f'{EXPERIMENTS / name}.py:smoke')) for name in names}
+    return {f'{name}/{stage.name}'.strip('/'): stage.config for name, run in runs.items() for stage in run}
 
 
 @functools.cache

@@ -67,7 +67,7 @@ def test_weights_that_are_not_there_or_of_others(torchs, tmp_path, monkeypatch):
         with pytest.raises(UserError) as raised:
             vgg.read('relu5_4', weights)
         assert f'{place}: No such file' in str(raised.value) and vgg.URL in str(raised.value)
-    with pytest.raises(UserError, match='vgg19.pth is not the official VGG19: its SHA-256 is .*, not dcbb9e9d'):
+    with pytest.raises(UserError, match="is not the official VGG19: its SHA-256 is"):
         vgg.read('relu5_4', str(torchs[1]))
     monkeypatch.setattr(vgg, 'SHA256', vgg.torch_file.sha256(torchs[1])[:8])
     with pytest.raises(UserError, match=r"no 'features\.19\.weight': they belong to another net"):

@@ -65,7 +65,7 @@ def build(
         [pair],
         {'generator': made.net, 'critic': critic, **judged},
         weight=adversarial,
-        samplers={'samples': made.sampler()},
+        samplers={'samples': made.sampler(target='real')},
         ema=ema(config.ema),
         pretrained=frozen,
     )
