@@ -7,7 +7,7 @@ Command: python launch.py --config=experiments/esrgan_div2k.py --config.data.nam
 Hardware and cost: a GPU; 1,400,000 steps. Not timed.
 Expected: not run. The authors, on Set5 and Y without 4 pixels of border: 32.73 dB after the first stage.
 Deviations: DIV2K alone; the first stage's rate falls as a cosine, the second's linearly, in place of halvings;
-  no quarter turns; the critic is SRGAN's with a mean over pixels before its dense layers; Adam's moments pass on.
+  no quarter turns; the critic is SRGAN's with a mean over pixels before its dense layers.
 """
 
 from ml_collections import ConfigDict
@@ -36,6 +36,7 @@ def get_config(variant: str = '') -> ConfigDict:
     config.stages.adversarial = {
         'begin': PRETRAINED,
         'system': 'srgan',
+        'train': {'fresh_optimizers': True},
         'srgan': {
             'perceptual': 'vgg19:conv5_4',  # before the activation
             'error': 'l1',

@@ -8,7 +8,7 @@ Command: python launch.py --config=experiments/srgan_div2k.py --config.data.name
 Hardware and cost: a GPU; 1,200,000 steps. Not timed.
 Expected: not run. The paper, on Set5 and Y without 4 pixels of border: SRResNet 32.05 dB, SRGAN 29.40, bicubic 28.43.
 Deviations: DIV2K in place of 350,000 images of ImageNet; small images are in [-1, 1], made by Pillow's filter
-  (--config.data.shrink_kernel=matlab: MATLAB's); Adam's moments pass from stage to stage.
+  (--config.data.shrink_kernel=matlab: MATLAB's).
 """
 
 from ml_collections import ConfigDict
@@ -38,6 +38,7 @@ def get_config(variant: str = '') -> ConfigDict:
         config.stages[name] = {
             'begin': begin,
             'system': 'srgan',
+            'train': {'fresh_optimizers': name == 'adversarial'},
             'srgan': {'perceptual': 'vgg19:relu5_4'},  # with the paper's weights, 0.006 and 0.001
             'critic': {'net': 'srgan', 'width': 64},
             'optimizer': {'generator': adam, 'critic': adam},

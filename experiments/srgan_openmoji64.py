@@ -39,6 +39,7 @@ def get_config(variant: str = '') -> ConfigDict:
     config.stages.adversarial = {
         'begin': PRETRAINED,
         'system': 'srgan',
+        'train': {'fresh_optimizers': True},
         'srgan': {'perceptual': 'efficientnet_lite0:block_4', 'content': 6e-3, 'pixel': 1.0, 'adversarial': 1e-2},
         'critic': {'net': 'srgan', 'width': 16, 'dense': 128, 'pool': True},
         'optimizer': {'generator': common.adam(2e-4, b1=0.9), 'critic': common.adam(2e-4, b1=0.9)},

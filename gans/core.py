@@ -44,6 +44,7 @@ class Compute(NamedTuple):
     conv: str = 'auto'  # the form of convolutions, see gans/ops/conv.py
     axis_name: str | None = None  # batch norm averages its moments over this device axis
     remat: bool = False  # of what a gradient needs keep only products with kernels, see gans/nets/build.py
+    device_axis: str | None = None  # of several devices; what must see the whole batch gathers it over this axis
 
 
 class Net(NamedTuple):

@@ -101,7 +101,7 @@ def population(members: Sequence[Experiment], numbers: dict[str, np.ndarray]) ->
 
     def follow(old: TrainState) -> TrainState:
         def make(old: TrainState, numbers: Numbers, start: Start) -> TrainState:
-            return pass_on(old, overlay(first, numbers).system, start)
+            return pass_on(first.kept(old), overlay(first, numbers).system, start)
 
         passed = jax.jit(jax.vmap(make, (0, 0, None)), compiler_options=unoptimized())
         return place(passed(old, numbers, pretrained(first.system, old)))

@@ -8,8 +8,8 @@ import jax
 import jax.numpy as jnp
 import ml_collections
 
-from gans import memory, optimizers, ranges
-from gans.core import Compute, Player, Spec, System, TrainState
+from gans import memory, optimizers, ranges, schedules
+from gans.core import Array, Compute, Player, Spec, System, TrainState
 from gans.data import blank, feed
 from gans.data.base import Source, digest
 from gans.data.sources import Sources
@@ -54,6 +54,12 @@ class Experiment(NamedTuple):
         """The step after which it is over."""
         return self.config.train.steps
 
+    def system_at(self, step: Array) -> System:
+        """The system of the step after `step` steps: its numbers move as `config.schedules` says."""
+        if not self.config.get('schedules'):
+            return self.system
+        return system_of(schedules.config_at(self.config, step), self.source.spec, self.compute)
+
     def held_out(self) -> Source:
         """The examples that are held out from training; UserError if there are none."""
         return (self.sources or Sources()).of(self.config, 'test')
@@ -76,9 +82,13 @@ class Experiment(NamedTuple):
 
     def pass_on(self, old: TrainState) -> TrainState:
         """The state in which this stage begins, from that in which the one before it ended."""
-        make = jax.jit(lambda old, start: graft.pass_on(old, self.system, start), compiler_options=unoptimized())
-        start = graft.pretrained(self.system, old)
-        return memory.run(make, (old, start), 'the state of the nets', SIZES)
+        make = lambda old, start: graft.pass_on(self.kept(old), self.system, start)
+        args = old, graft.pretrained(self.system, old)
+        return memory.run(jax.jit(make, compiler_options=unoptimized()), args, 'the state of the nets', SIZES)
+
+    def kept(self, old: TrainState) -> TrainState:
+        """What this stage is to know of the state in which the one before it ended."""
+        return old.replace(opt={}) if self.config.train.fresh_optimizers else old
 
     def abstract(self) -> TrainState:
         """Shapes and types of the state."""
@@ -147,7 +157,7 @@ def _name_stage(stage: str) -> Iterator[None]:
 
 def passes(experiments: Sequence[Experiment], stage: Experiment) -> str:
     """What a stage takes from the one before, in a line."""
-    said = graft.describe_passing(at(experiments, stage.since).abstract(), stage.abstract())
+    said = graft.describe_passing(stage.kept(at(experiments, stage.since).abstract()), stage.abstract())
     return f"stage '{stage.stage}' begins after step {stage.since:,}: {said}"
 
 
@@ -175,7 +185,7 @@ def _build(
     loops = max(train.steps_per_call, train.n_critic, train.micro) > 1
     conv = fastest_form(jax.default_backend(), mapped, loops) if train.conv == 'auto' else train.conv
     sync = axis_name if config.train.sync_batch_norm else None
-    compute = Compute(PRECISIONS[train.precision], conv, sync, train.remat)
+    compute = Compute(PRECISIONS[train.precision], conv, sync, train.remat, axis_name)
     system = system_of(config, source.spec, compute)
     _check_freeze(config.finetune, system)
     experiment = Experiment(
@@ -235,6 +245,7 @@ def unoptimized() -> dict[str, int] | None:
 
 def _check(config: ml_collections.ConfigDict, devices: int) -> None:
     ranges.check(config)
+    schedules.check(config)
     train = config.train
     cadences = {f'train.{key}': train[key] for key in ('steps', 'log_every', 'sample_every', 'checkpoint_every')}
     cadences['eval.every'] = config.eval.every
