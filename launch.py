@@ -49,11 +49,19 @@ STEP = cli.define_step(
 )
 FROM = cli.define_path('from', 'finetune: folder of the run whose nets training starts from.')
 LABEL = flags.DEFINE_string('label', None, 'sample: the class to sample, by name or number (default: all in turn).')
-INPUT = cli.define_path('input', 'sample: a folder of images that samples are made from (default: held-out examples).')
+INPUT = cli.define_path(
+    'input', 'sample: a folder of images that samples are made from, each at its own size (default: held-out examples).'
+)
+DIRECTION = flags.DEFINE_string(
+    'direction',
+    None,
+    'sample, evaluate: which of the things that a system makes, by name, such as b_to_a (default: the first).',
+)
 PATH = flags.DEFINE_enum('path', 'spherical', ['spherical', 'linear'], 'interpolate: the path between latents.')
 OUT = cli.define_path(
     'out',
     'sample: FILE.png (a picture; of points FILE.svg or .pdf, too), FILE.npz (one array) or FOLDER/ (single PNGs); '
+    'with --input FOLDER, or FILE.png for a sheet of it; '
     'report: its folder; compare: FILE.json.',
 )
 FEATURES = cli.define_path(
@@ -104,6 +112,7 @@ def main(argv: list[str]) -> int:
             run=FROM.value,
             label=LABEL.value,
             input=INPUT.value,
+            direction=DIRECTION.value,
             profile=PROFILE.value,
             typed=typed,
             named=bool(CONFIG.value and WORKDIR.value),

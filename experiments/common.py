@@ -10,10 +10,12 @@ from ml_collections import ConfigDict
 from gans.defaults import adam, get_config, rmsprop, sgd
 from gans.errors import unknown
 
-__all__ = ['FOLDER', 'GROWTH', 'adam', 'every', 'finish', 'get_config', 'grow', 'rmsprop', 'sgd']
+__all__ = ['DOMAINS', 'FOLDER', 'GROWTH', 'adam', 'every', 'finish', 'get_config', 'grow', 'rmsprop', 'sgd']
 
 # A folder of images that always exists, for the smoke variants of experiments on folders.
 FOLDER = f'folder:{Path(__file__).resolve().parent.parent / "gans" / "data" / "openmoji_atlas"}'
+# Two domains of two images each, for those on unpaired folders.
+DOMAINS = f'unpaired:{Path(__file__).resolve().parent / "two_domains"}'
 
 GROWTH = {4: 8, 8: 8}, 16, 16  # of smoke variants, for `grow`
 

@@ -111,6 +111,8 @@ def parse(argv: Sequence[str]) -> tuple[list[str], Overrides]:
         raise UserError('--from is for --mode=finetune only; rows of a sweep set finetune.run')
     if given['profile'].present and given.mode != 'benchmark':
         raise UserError('--profile is for --mode=benchmark only')
+    if given['direction'].present and given.mode not in ('sample', 'evaluate'):
+        raise UserError('--direction is for --mode=sample and --mode=evaluate only')
     if given['seed'].present and given.mode in ('train', 'finetune'):
         raise UserError(
             f'--seed={given.seed} is of the latents of samples; to train with this seed set --config.seed={given.seed}'

@@ -78,7 +78,7 @@ def consequences(before: ConfigDict, after: ConfigDict) -> list[str]:
                 gone = [each.removeprefix(inside) for each in old if each.startswith(inside) and each not in new]
                 said += [f'{key}={new[key]} takes no {", ".join(gone)}: dropped'] if gone else []
     for key, end in flatten(before).items():
-        if key.endswith('.schedule_end') and end == before.train.steps != after.train.steps:
+        if re.search(r'\.schedule_end$|schedules\.[^.]+\.end$', key) and end == before.train.steps != after.train.steps:
             still = flatten(after).get(key) == end
             said += [f'{key}={end} stays, where the run ended before train.steps={after.train.steps}'] if still else []
     return list(dict.fromkeys(said))
@@ -135,6 +135,8 @@ def _set(config: ConfigDict, key: str, value: Any, where: str) -> None:
         for other in {*held} - {*user_code.sections(config)[f'terms.{own[1]}']}:
             del held[other]
     known = sections(config)
+    if key.startswith('schedules.'):  # of any name
+        known |= {'.'.join(key.split('.')[:2]): defaults.schedule()}
     section = section_of(key, known)
     if section is not None:
         parent, last = parent_of(config, section)

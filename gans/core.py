@@ -44,6 +44,7 @@ class Compute(NamedTuple):
     conv: str = 'auto'  # the form of convolutions, see gans/ops/conv.py
     axis_name: str | None = None  # batch norm averages its moments over this device axis
     remat: bool = False  # of what a gradient needs keep only products with kernels, see gans/nets/build.py
+    device_axis: str | None = None  # of several devices; what must see the whole batch gathers it over this axis
 
 
 class Net(NamedTuple):
@@ -105,6 +106,11 @@ class Sampler(NamedTuple):
     inputs: Callable[[Batch, Keys], Tree]  # (examples [B], keys [B]) -> what the nets are given, leaves [N, ...]
     make: Callable[['TrainState', Tree], Array]  # (state with averaged weights, inputs) -> [N, *shape]
     like: str = 'real'  # the field of examples that scores compare it with
+    # The field whose i-th example sample i should equal, where such pairs are known: for scores, nothing trains on it
+    target: str | None = None
+    # Of a translator: images of any size can be given to `make` in place of those among its inputs, if their sides are
+    # multiples of so many pixels; None: only images of the size that examples have
+    multiple: int | None = None
     # Of a picture of it: what it shows, in words; its columns, where rows belong together; equal shares of its rows
     about: str = ''
     columns: tuple[str, ...] = ()

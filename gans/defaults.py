@@ -54,6 +54,11 @@ def terms() -> Sections:
     return _sections({name: function for name, function in _all_terms().items() if not function.positional})
 
 
+def schedule() -> dict[str, Any]:
+    """The section of each of `schedules`, whatever its name."""
+    return dict(functions(Path(__file__).with_name('schedules.py'))['move'].defaults)
+
+
 def sections() -> Sections:
     """All optional sections, by dotted name."""
     return systems() | {f'terms.{name}': section for name, section in terms().items()}
@@ -124,6 +129,7 @@ def get_config() -> ConfigDict:
 
     config.ema = ConfigDict()
     config.ema.decay = config_dict.placeholder(float)  # of the generator's averaged weights, such as 0.999
+    config.ema.half_life = config_dict.placeholder(float)  # the same in steps, after which old weights count half
     config.ema.warmup = 10.0
 
     config.train = ConfigDict()
@@ -144,6 +150,8 @@ def get_config() -> ConfigDict:
 
     config.stages = ConfigDict()  # stretches of the run in which keys have other values, by name; see
     # gans/training/stages.py. stages.big = {'begin': 4000, 'data': {'size': 32}}: from step 4,000 on images are larger
+
+    config.schedules = ConfigDict()  # numbers that change over the steps, by name; see gans/schedules.py
 
     config.finetune = ConfigDict()  # starts from the nets of another run, see gans/training/graft.py
     config.finetune.run = config_dict.placeholder(str)  # its folder; set by --mode=finetune --from=FOLDER

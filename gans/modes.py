@@ -26,6 +26,7 @@ class Options(NamedTuple):
     run: str | None = None
     label: str | None = None
     input: str | None = None
+    direction: str | None = None
     profile: bool = False
     typed: Mapping[str, Any] = {}  # keys of the config that the command line sets
     named: bool = False  # whether it names both an experiment and a folder
@@ -76,10 +77,16 @@ def _format_score(summary: dict[str, Any], name: str) -> str:
 
 
 def sample(config: ConfigDict, folder: Path, options: Options) -> None:
-    from gans.training import draw
+    own = read_run_config(config, folder, options)
+    chosen = options.num, options.seed, options.step, options.out, options.label, options.direction
+    if options.input:
+        from gans.training.translate import translate
 
-    own, label, given = read_run_config(config, folder, options), options.label, options.input
-    print(draw.sample(own, folder, options.num, options.seed, options.step, options.out, label, given))
+        print(translate(own, folder, options.input, *chosen))
+    else:
+        from gans.training import draw
+
+        print(draw.sample(own, folder, *chosen))
 
 
 def interpolate(config: ConfigDict, folder: Path, options: Options) -> None:
@@ -94,7 +101,7 @@ def evaluate(config: ConfigDict, folder: Path, options: Options) -> None:
     from gans.evaluation import run
 
     num = run.Options().num if options.num is None else options.num
-    chosen = run.Options(num, options.seed, options.step, options.features, options.weights)
+    chosen = run.Options(num, options.seed, options.step, options.features, options.weights, options.direction)
     print(run.evaluate(read_run_config(config, folder, options), folder, chosen))
 
 

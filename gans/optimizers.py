@@ -159,12 +159,21 @@ def build(config: Mapping, role: str, every: Sequence[int] = ()) -> optax.Gradie
 
 
 def ema(config: Mapping, nets: tuple[str, ...] = ('generator',)) -> Ema | None:
-    """The moving average of some nets, if `config.decay` is set. The decay after t steps is min(decay, (1 + t) /
-    (warmup + t)), so that early weights are forgotten quickly; warmup=1 turns that off, 10 is gentle.
+    """The moving average of some nets, if `config.decay` or `config.half_life` is set. The decay after t steps is
+    min(decay, (1 + t) / (warmup + t)), so that early weights are forgotten quickly; warmup=1 turns that off, 10 is
+    gentle. A half-life of h steps is a decay of 2^(-1 / h); of 0, the average is the weights themselves.
     """
-    if config.decay is None:
+    decay, half_life = config.decay, config.get('half_life')
+    if decay is None and half_life is None:
         return None
-    return Ema(nets, lambda t: jnp.minimum(config.decay, (1.0 + t) / (config.warmup + t)))
+    if None not in (decay, half_life):
+        raise UserError(f'ema.decay={decay} and ema.half_life={half_life} both say how long weights count: set one')
+
+    def at(t: Array) -> Array:
+        steady = decay if half_life is None else jnp.exp2(-1 / jnp.maximum(half_life, 1e-6))
+        return jnp.minimum(steady, (1.0 + t) / (config.warmup + t))
+
+    return Ema(nets, at)
 
 
 def rate(config: Mapping, role: str) -> Callable[[Array], Array] | None:

@@ -77,6 +77,7 @@ OPTIMIZER = {
     'warmup': count(),
 }
 TERM = {'weight': NOT_NEGATIVE, 'every': count(), 'target': NOT_NEGATIVE, 'decay': FACTOR}
+SCHEDULE = {'begin': count(0), 'end': count()}  # where a number arrives is of its own range: gans/schedules.py
 # Integers of nets are checked with their other options: gans/nets/build.py.
 NET = {'init_std': POSITIVE, 'start': ANY, 'embedding': count(), 'dropout': FACTOR}
 RANGES = {
@@ -109,6 +110,7 @@ RANGES = {
     'replay.share': SHARE,
     **{f'optimizer.{role}.{key}': range_ for role in ('generator', 'critic') for key, range_ in OPTIMIZER.items()},
     'ema.decay': FACTOR,
+    'ema.half_life': NOT_NEGATIVE,
     'ema.warmup': Range(1),
     **{f'train.{key}': count() for key in ('steps', 'batch_size', 'n_critic', 'micro', 'steps_per_call')},
     **{f'train.{key}': count() for key in ('log_every', 'sample_every', 'checkpoint_every', 'keep')},
@@ -121,6 +123,8 @@ RANGES = {
     'began.gamma': SHARE,
     'began.rate': POSITIVE,
     'consensus.gamma': NOT_NEGATIVE,
+    **{f'cyclegan.{key}': NOT_NEGATIVE for key in ('cycle', 'identity', 'adversarial')},
+    'cyclegan.pool': count(0),
     'ebgan.margin': NOT_NEGATIVE,
     'ebgan.pull_away': NOT_NEGATIVE,
     'infogan.categories': count(2),
@@ -135,6 +139,12 @@ RANGES = {
     'pix2pix.adversarial': NOT_NEGATIVE,
     'progan.fade_begin': count(0),
     'progan.fade_steps': count(0),
+    'stylegan2.mapping': count(0),
+    'stylegan2.mixing': SHARE,
+    'stylegan2.path_length': NOT_NEGATIVE,
+    'stylegan2.path_every': count(),
+    'stylegan2.path_shrink': count(),
+    'stylegan2.path_decay': SHARE,
     'unrolled.steps': count(0),
 }
 
@@ -144,6 +154,8 @@ def range_of(key: str) -> Range | None:
     _, key = of_stage(key)
     if key.startswith('terms.'):
         return TERM.get(key.rpartition('.')[2])
+    if key.startswith('schedules.'):
+        return SCHEDULE.get(key.rpartition('.')[2])
     return RANGES.get(of_any_set(key))
 
 

@@ -2,6 +2,7 @@
 and the repository importable.
 """
 
+import gc
 import os
 import sys
 from collections.abc import Iterator
@@ -24,6 +25,8 @@ if os.environ['JAX_PLATFORMS'] == 'cpu':
     os.environ['XLA_FLAGS'] = ' '.join([os.environ.get('XLA_FLAGS', ''), *FLAGS]).strip()
 
 os.environ.setdefault('JAX_ENABLE_COMPILATION_CACHE', 'false')  # but where a test asks for one: it costs, and hides
+
+gc.set_threshold(100_000, 50, 100)  # traces are many small objects: looking through them is a fifth of tracing
 
 LIMIT = 3 * 2**30  # bytes
 ROOT = Path(__file__).resolve().parent.parent

@@ -1,6 +1,8 @@
-"""The smallest experiment of every system, and what tests of systems share."""
+"""The smallest experiment of every system, which ones are worth training, and what tests of systems share."""
 
 import functools
+import re
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 import jax
@@ -44,10 +46,58 @@ def source_of(name: str) -> load.Source:
 
 @functools.cache
 def smallest(system: str) -> str:
-    """The first experiment of a system by name, of those whose generator is an MLP if there are some."""
+    """The first experiment of a system by name, of those of one stage, of those whose generator is an MLP if there are
+    some, and of those the smallest images that a key says.
+    """
     names = [name for name, config in smokes().items() if config.system == system and not config.dynamics]
     assert names, f'no experiment has system={system!r}: a system comes with one'
-    return min(names, key=lambda name: smokes()[name].generator.net != 'mlp')
+    of = smokes().__getitem__
+    return min(
+        names, key=lambda name: (bool(of(name).stages), of(name).generator.net != 'mlp', of(name).data.get('size', 0))
+    )
+
+
+@functools.cache
+def smoke(system: str) -> ConfigDict:
+    """The smoke variant of that experiment: of its first stage, if it has several."""
+    return stages(smokes()[smallest(system)])[0].config
+
+
+# Keys that choose data, scores and numbers, not what a step computes; and counts, of which one is none.
+ASIDE = re.compile(r'(data|eval|latents|optimizer|ema|finetune|population)\..*|game|.*\.(activation|embedding|base)')
+COUNTS = re.compile(r'pack|train\.(n_critic|micro|steps_per_call)|terms\..*\.every')
+
+
+def ingredients(config: ConfigDict) -> set[str]:
+    """What of the code a config runs: its systems with their nets, its terms, choices by name, and what is on in it."""
+    found = {'stages'} if config.stages else set()
+    for stage in stages(config):
+        own = stage.config
+        found.add(f'{own.system}, {own.generator.net}, {own.critic.net}')
+        for key, value in flatten(own).items():
+            section, name, *_ = *key.split('.'), ''
+            on = isinstance(value, str | bool) or (COUNTS.fullmatch(key) and value > 1)
+            if section == 'terms':
+                found.add(f'terms.{name}')
+            if not ASIDE.fullmatch(key) and value is not None and (on or key in off()):
+                found.add(f'{key}={value}' if isinstance(value, str | bool) else key)
+    return found
+
+
+@functools.cache
+def off() -> frozenset[str]:
+    """What a config leaves out unless it is set."""
+    return frozenset(key for key, value in flatten(defaults.get_config()).items() if value is None)
+
+
+def cover(configs: Mapping[str, ConfigDict], known: Collection[str] = ()) -> list[str]:
+    """The names of few configs that together have every ingredient of all, but for those that are known."""
+    of = {name: ingredients(configs[name]) - set(known) for name in sorted(configs)}
+    left, found = set().union(*of.values()), []
+    while left:
+        found.append(max(of, key=lambda name: len(of[name] & left)))
+        left -= of[found[-1]]
+    return sorted(found)
 
 
 def tiny(system: str, **overrides: object) -> ConfigDict:
@@ -57,13 +107,14 @@ def tiny(system: str, **overrides: object) -> ConfigDict:
 
 @functools.cache
 def plain(system: str) -> ConfigDict:
-    """That experiment with one step a call, plain descent, and without norms and terms of its own that may be off: what
-    examples of a batch share, and where rounding decides a step, is left out.
+    """That experiment with one step a call, plain descent, no lazy terms, and without norms and terms of its own that
+    may be off: what examples of a batch share, and where rounding decides a step, is left out.
     """
-    config = smokes()[smallest(system)]
+    config = smoke(system)
     own = {f'{system}.{key}': None for key in config.get(system, {}) if f'{system}.{key}' in defaults.optional()}
     descent = {f'optimizer.{player}': defaults.sgd(1.0) for player in config.optimizer}
-    config = override(config, own | descent, 'of a test')
+    every = {f'terms.{name}.every': 1 for name, term in config.terms.items() if 'every' in term}
+    config = override(config, own | descent | every, 'of a test')
     norms = {key for key in flatten(config) if key.rpartition('.')[2] == 'norm'} | {'generator.norm', 'critic.norm'}
     for key in sorted(norms):
         without = override(config, {key: 'none'}, 'of a test')

@@ -142,7 +142,7 @@ def test_a_population_of_two_equals_its_solo_runs(name: str) -> None:
 @pytest.mark.parametrize('name', SYSTEMS)
 def test_every_float_may_be_a_tracer(name: str) -> None:
     """Of the experiment as it is, whose optional terms are on."""
-    experiment = systems.experiment(systems.smokes()[systems.smallest(name)], mapped=True)
+    experiment = systems.experiment(systems.smoke(name), mapped=True)
     assert floats(experiment)
     plan.trace(experiment, floats(experiment))
 

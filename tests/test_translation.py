@@ -21,7 +21,7 @@ from gans.nets.build import from_linen
 from gans.parts import Pair
 from gans.pictures import LINE, NARROWEST
 from gans.systems._players import two_players
-from gans.training import draw, loop, sampling, setup
+from gans.training import draw, loop, sampling, setup, translate
 
 ROOT = Path(__file__).parent.parent
 PAIRED = {'name': 'openmoji', 'size': 16, 'source': 'line', 'num': 40, 'random_crop': 8, 'flip': True, 'split': 'train'}
@@ -77,7 +77,7 @@ def translator(config: ConfigDict, spec: Spec, compute: Compute) -> System:
         conditions=lambda inputs, state: (inputs,) if to == 'real' else (),
         real=lambda batch, state: batch[to],
     )
-    return two_players(config, [pair], nets, samplers={'samples': pair.sampler(like=to)})
+    return two_players(config, [pair], nets, samplers={'samples': pair.sampler(like=to, target='real')})
 
 
 def config_of(data: dict, **train) -> ConfigDict:
@@ -101,13 +101,12 @@ def runs(folder: Path, data: dict) -> None:
     trained(folder / 'resumed', data, steps=5, checkpoint_every=5)
     trained(folder / 'resumed', streamed, checkpoint_every=5)
     run = config_of(data), folder / 'held'
-    sample = lambda num, out, given=None: draw.sample(*run, num, 0, 'latest', out, None, given)
-    sample(6, str(folder / 'six.png'))
+    draw.sample(*run, 6, 0, 'latest', str(folder / 'six.png'))
     for name in ('a.png', 'b.jpg', 'more/a.png'):
         (folder / 'mine' / name).parent.mkdir(parents=True, exist_ok=True)
         Image.new('RGB', (20, 12), 'red').save(folder / 'mine' / name)
-    sample(None, f'{folder}/painted/', str(folder / 'mine'))
-    sample(None, str(folder / 'mine.png'), str(folder / 'mine'))
+    for out in ('painted', 'mine.png'):
+        translate.translate(*run, str(folder / 'mine'), None, 0, 'latest', str(folder / out))
 
 
 def test_held_out_examples_are_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -142,8 +141,9 @@ def test_a_run_is_the_same_held_streamed_and_resumed_within_an_epoch(kind: str, 
             (tmp_path / run / 'samples' / f'{name}.png').read_bytes() for run in ('held', 'streamed', 'resumed')
         ]
         assert len(set(pictures)) == 1
+    assert all((f'eval/{name}' in held.read_text()) == (kind == 'PAIRED') for name in ('l1', 'psnr'))
     painted = [np.asarray(Image.open(tmp_path / 'painted' / name)) for name in ('a.png', 'b.png', 'more/a.png')]
-    assert len(list((tmp_path / 'painted').rglob('*.png'))) == 3 and np.ptp(painted, axis=0).max() <= 2  # all are red
+    assert len(list((tmp_path / 'painted').rglob('*.png'))) == 4 and np.ptp(painted, axis=0).max() <= 2  # all are red
     sizes = [Image.open(tmp_path / name).size for name in ('six.png', 'mine.png')]
     # Images of 8 pixels are shown as 64, below the names of fields and a title in as many lines as it takes.
     cell = lambda count: 66 * count - 2

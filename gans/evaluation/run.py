@@ -15,6 +15,7 @@ from gans.errors import UserError
 from gans.evaluation import codes, write
 from gans.evaluation.cas import cas
 from gans.evaluation.judge import HALVES, UNTRAINED, evaluate_pairs
+from gans.evaluation.paired import paired_scores
 from gans.features import load
 from gans.metrics.extract import Extracted, content_hash, extract, extract_cached
 from gans.metrics.neighbors import nearest
@@ -37,6 +38,7 @@ class Options(NamedTuple):
     step: str = 'latest'
     features: str | None = None  # by default those of the config
     weights: str | None = None  # a file, for Inception
+    direction: str | None = None  # the name of a sampler, see `sampling.directed`; by default the first
 
 
 def evaluate(config: ml_collections.ConfigDict, folder: Path, options: Options) -> str:
@@ -55,8 +57,8 @@ def measure(config: ml_collections.ConfigDict, folder: Path, options: Options) -
     """
     if options.num < 2:
         raise UserError(f'--num={options.num} must be at least 2')
-    experiment, state, step = draw.restored(config, folder, options.step)
-    config = experiment.config
+    experiment, state, step = draw.restored(config, folder, options.step, options.direction)
+    config, direction = experiment.config, sampling.direction(experiment.system)
     compared = sampling.truth(experiment)
     source, num = compared.source, compared.most(options.num)
     features = options.features or config.eval.get('features') or 'auto'
@@ -80,17 +82,18 @@ def measure(config: ml_collections.ConfigDict, folder: Path, options: Options) -
     same = real.part(slice(num))
     pairs = {'': (same, fake), HALVES: (real.part(first), real.part(second)), UNTRAINED: (same, untrained)}
     results, warnings = evaluate_pairs(pairs, extractor, common, source.modes)
+    results += paired_scores(experiment, inputs, fake.examples, untrained.examples, common)
     if fake.labels is not None and compared.labeled and 'classifier' in kinds.kind_of(source.spec).features:
         results += cas(compared.data, fake.examples, fake.labels, common)
     if fake.codes is not None and not any(result.metric == 'code_error' for result in results):
         numbers = {'real': len(same.features), 'fake': len(fake.features)}
         results += codes.matched(compared.data, source, fake, common | numbers)
-    write.save(folder, step, results)
+    write.save(folder, step, results, direction)
     for warning in warnings:
         workdir.say(warning)
     said = f'all in {folder / "evaluation.json"}'
     if kinds.is_image(source.spec):
-        place, scores = folder / 'evaluation', {PREFIX + result.metric: result.value for result in results}
+        place, scores = folder / 'evaluation' / direction, {PREFIX + result.metric: result.value for result in results}
         shown = sampling.words(step, options.seed, scores)
         pictures.save_png(place / f'nearest_step_{step:08d}.png', neighbors(same, fake, shown))
         if has_spectrum(*source.spec.shape[:2]):

@@ -15,7 +15,7 @@ from gans.metrics.score import better
 from gans.metrics.spectrum import spectrum
 from gans.training import lock, logs, workdir
 
-COLUMNS = {'': 'value', '/real': 'real halves', '/untrained': 'untrained'}
+COLUMNS = {'': 'value', '/real': 'real halves', '/untrained': 'untrained', '/source': 'the source', '/mean': 'the mean'}
 ARROWS = {'lower': '↓', 'higher': '↑', None: ''}
 
 
@@ -44,11 +44,14 @@ def table(title: str, results: Sequence[Result]) -> str:
     return '\n'.join(line.rstrip() for line in console.file.getvalue().splitlines()) + f'\n{said}'
 
 
-def save(folder: Path, step: int, results: Sequence[Result]) -> None:
+def save(folder: Path, step: int, results: Sequence[Result], direction: str = '') -> None:
     """Adds the results of a step to those that a run's folder has; the same measured again takes the place of the old.
 
     evaluation.json: a list of objects with metric, value, step and protocol; evaluation.csv: the same, flat;
     tensorboard/evaluation: the values.
+
+    Args:
+      direction: of a system that has several, the one that was measured; the stamps of the results say it, too.
     """
     fresh = [result.json(step=step) for result in results]
     same = lambda entry: (entry['metric'], entry['step'], json.dumps(entry['protocol'], sort_keys=True))
@@ -56,7 +59,8 @@ def save(folder: Path, step: int, results: Sequence[Result]) -> None:
         entries = list({same(entry): entry for entry in [*read_results(folder), *fresh]}.values())
         workdir.write_json(folder / 'evaluation.json', entries)
         workdir.write_text(folder / 'evaluation.csv', to_csv(entries))
-    finite = {f'evaluation/{result.metric}': result.value for result in results if np.isfinite(result.value)}
+    tag = f'evaluation/{direction}/' if direction else 'evaluation/'
+    finite = {f'{tag}{result.metric}': result.value for result in results if np.isfinite(result.value)}
     logs.add_scalars(folder / 'tensorboard' / 'evaluation', step, finite)
 
 

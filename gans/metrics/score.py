@@ -11,6 +11,7 @@ from gans.features.base import Extractor
 from gans.metrics import protocol
 from gans.metrics.extract import extract, extract_cached
 from gans.metrics.frechet import frechet, is_singular, moments
+from gans.metrics.paired import Targets
 from gans.metrics.protocol import Protocol
 from gans.metrics.sliced import sliced_wasserstein
 from gans.metrics.toys import mode_counts
@@ -21,13 +22,16 @@ PREFIX = 'eval/'  # of scores among a run's metrics
 EVALUATED = 'evaluation/'  # of results of --mode=evaluate, next to them
 SLICED = f'{PREFIX}sliced_wasserstein'  # every run has it
 # Which values are better; other scores have no such order (the mean, for example, has a target instead).
-LOWER = ('fid', 'kid', 'reverse_kl', 'sliced_wasserstein', 'spectrum_distance', 'code_error')
+LOWER = ('fid', 'kid', 'reverse_kl', 'sliced_wasserstein', 'spectrum_distance', 'code_error', 'l1')
 HIGHER = ('is', 'precision', 'recall', 'density', 'coverage', 'accuracy', 'cas', 'modes', 'high_quality')
+HIGHER += ('psnr', 'ssim')
+PAIRED = ('l1', 'psnr')  # of each sample against its target, where these are known
 
 
 def better(metric: str) -> str | None:
     """Which values of a score are better, 'lower' or 'higher'; None if neither."""
-    name = metric.removeprefix(PREFIX).removeprefix(EVALUATED)
+    # Of an evaluation, a direction may be named as well.
+    name = metric.rpartition('/')[2] if metric.startswith(EVALUATED) else metric.removeprefix(PREFIX)
     if name in LOWER or name.startswith('fd_'):
         return 'lower'
     return 'higher' if name in HIGHER or (name.startswith('is_') and not name.endswith('_std')) else None
@@ -45,17 +49,20 @@ class Scorer:
     must know, a line.
     """
 
-    def __init__(self, source: Source, real: np.ndarray, num: int, extractor: Extractor | None) -> None:
+    def __init__(
+        self, source: Source, real: np.ndarray, num: int, extractor: Extractor | None, targets: Targets | None = None
+    ) -> None:
         """
         Args:
           real: examples [M, ...] of the set in the order of `examples`, M at least 2 num.
           num: number of samples per call.
           extractor: for a Fréchet distance of images.
+          targets: what each of the samples should equal.
 
         Raises:
           UserError: too few images for that.
         """
-        self._source, self._real, self._extractor = source, real[:num], extractor
+        self._source, self._real, self._extractor, self._targets = source, real[:num], extractor, targets
         distinct = real[: len(real) if source.size is None else source.size]
         one, other = halves(len(distinct), num)
         self.floor = {SLICED: sliced_wasserstein(real[one], real[other])} if len(distinct) > 1 else {}
@@ -84,6 +91,9 @@ class Scorer:
         if self._extractor:
             features = None if bad else extract(self._extractor, to_uint8(samples)).features
             found[self._name] = float('nan') if bad else frechet(self._moments, moments(features))
+        if self._targets:
+            values = dict.fromkeys(PAIRED, float('nan')) if bad else self._targets.score(to_uint8(samples), PAIRED)
+            found |= {PREFIX + name: value for name, value in values.items()}
         if not bad and self._source.spec.shape == (1,):
             found |= {PREFIX + name: value for name, value in mean_and_std(samples).items()}
         if not bad and self._source.modes is not None and len(self._source.modes.centers) > 1:
@@ -99,7 +109,9 @@ def halves(size: int, num: int) -> tuple[slice, slice]:
     return slice(0, half), slice(half, 2 * half)
 
 
-def stamps(common: Protocol, source: Source, num: int, extractor: Extractor | None) -> dict[str, Protocol]:
+def stamps(
+    common: Protocol, source: Source, num: int, extractor: Extractor | None, targets: Targets | None = None
+) -> dict[str, Protocol]:
     """The stamp of each score, by metric name.
 
     Args:
@@ -110,5 +122,7 @@ def stamps(common: Protocol, source: Source, num: int, extractor: Extractor | No
     found = {SLICED: {**numbers, 'real': num, 'directions': 256, 'resizing': 'none'}}
     if extractor:
         found[PREFIX + protocol.frechet(extractor)] = numbers | {'real': real} | protocol.features(extractor)
+    if targets:
+        found |= {PREFIX + name: {**numbers, **targets.stamps()[name]} for name in PAIRED}
     others = ('mean', 'std', 'modes', 'high_quality', 'reverse_kl')
     return found | {PREFIX + name: numbers for name in others if source.modes is not None}

@@ -16,6 +16,7 @@ from gans import user_code
 from gans.core import Array, Compute, Keys, Net, Spec, Tree
 from gans.errors import UserError, unknown
 from gans.ops import labels
+from gans.ops.dropout import noise_shape
 from gans.ops.layers import PRODUCT
 from gans.ops.virtual import WithReferenceBatch
 from gans.ranges import COUNT
@@ -117,6 +118,15 @@ def autoencoder(config: Mapping[str, Any], spec: Spec, compute: Compute) -> Net:
     """Builds a critic that is an autoencoder: examples [B, *spec.shape] -> reconstructions of the same shape."""
     module = make_module('Autoencoder', config, 'critic', shape=spec.shape, compute=compute)
     return from_linen(module, jax.ShapeDtypeStruct((2, *spec.shape), jnp.float32))
+
+
+def translator(config: Mapping[str, Any], source: Spec, made: Spec, compute: Compute) -> Net:
+    """Builds a generator that is given an image: (images [B, *source.shape], and noise uint32 [B, 2] if it has dropout)
+    -> images [B, *made.shape].
+    """
+    module = make_module('Translator', config, 'generator', shape=made.shape, compute=compute)
+    image = jax.ShapeDtypeStruct((2, *source.shape), jnp.float32)
+    return from_linen(module, image, *((noise_shape(),) if getattr(module, 'noisy', False) else ()))
 
 
 def _split_condition(

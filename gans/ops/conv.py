@@ -30,6 +30,7 @@ FORMS = ('auto', 'loop', 'lax', 'direct', 'matmul', 'winograd')
 FEW = 8  # channels, up to which patches are small and XLA's convolutions have no advantage,
 TAPS = 49  # unless a kernel has more than these
 WINDOWS, WIDE = 256, 2**20  # windows of a batch, and weights: with fewer and more, patches are small beside the kernel
+PIECES = 4  # convolutions that a grouped one is made of, at most: each costs time to compile
 NHWC = ('NHWC', 'HWIO', 'NHWC')
 SWAPPED = ('CHWN', 'IHWO', 'HWNC')  # batch and channels swapped, to sum over the batch
 
@@ -37,9 +38,9 @@ Padding = str | Sequence[tuple[int, int]]
 
 
 def conv(
-    x: jax.Array, w: jax.Array, stride: int | Pair = 1, padding: Padding = 'SAME', form: str = 'auto'
+    x: jax.Array, w: jax.Array, stride: int | Pair = 1, padding: Padding = 'SAME', form: str = 'auto', groups: int = 1
 ) -> jax.Array:
-    """Convolves x [B, H, W, C] with w [kh, kw, C, F] -> [B, H', W', F]; like `flax.linen.Conv` without a bias.
+    """Convolves x [B, H, W, C] with w [kh, kw, C / groups, F] -> [B, H', W', F]; like `flax.linen.Conv` without a bias.
 
     Args:
       x: images.
@@ -53,13 +54,16 @@ def conv(
         'winograd' if that saves much, else 'direct'. 'loop' is the same with 'matmul' for 'direct': for CPU in
         `lax.scan`, where XLA's convolutions are slow, and under `vmap` with one kernel per member, which gives batched
         products in place of a grouped convolution.
+      groups: of channels that follow each other; those of an output are convolved with those of its own group of x.
 
     Raises:
       ValueError: an unknown form or padding, or shapes that do not match.
     """
-    form, stride, padding = _check('conv', x, w, stride, padding, form)
+    form, stride, padding = _check('conv', x, w, stride, padding, form, groups)
     if form == 'lax':
-        return lax.conv_general_dilated(x, w, stride, padding, dimension_numbers=NHWC)
+        return lax.conv_general_dilated(x, w, stride, padding, dimension_numbers=NHWC, feature_group_count=groups)
+    if groups > 1:
+        return _grouped(x, w, stride, padding, form, groups)
     image, kernel = x.shape[1:3], w.shape[:2]
     if isinstance(padding, str):
         padding = lax.padtype_to_pads(image, kernel, stride, padding)
@@ -109,11 +113,27 @@ def _geometry(name, batch, image, w, stride, pads, form, flipped):
     return geo._replace(method='direct' if form in ('auto', 'direct') else 'matmul')
 
 
-def _check(name, x, w, stride, padding, form):
+def _grouped(x, w, stride, padding, form, groups):
+    """A few plain convolutions, of several groups each with zeros between them in the kernel: XLA's CPU backend takes a
+    hundred times longer for the gradients of grouped ones.
+    """
+    some = next(n for n in range(1, groups + 1) if groups % n == 0 and groups // n <= PIECES)  # groups of a piece
+    kernels = w.reshape(*w.shape[:3], groups // some, some, -1)
+    kernels = kernels[:, :, None] * jnp.eye(some, dtype=w.dtype).reshape(some, 1, 1, some, 1)
+    kernels = kernels.reshape(*w.shape[:2], -1, groups // some, some * kernels.shape[-1])
+    pieces, form = jnp.split(x, groups // some, 3), 'direct' if form == 'auto' else form
+    return jnp.concatenate(
+        [conv(piece, kernels[:, :, :, i], stride, padding, form) for i, piece in enumerate(pieces)], 3
+    )
+
+
+def _check(name, x, w, stride, padding, form, groups=1):
     if form not in FORMS:
         raise ValueError(f'{name}: unknown form {form!r}, choose from {", ".join(FORMS)}')
-    if x.ndim != 4 or w.ndim != 4 or x.shape[3] != w.shape[2]:
+    if x.ndim != 4 or w.ndim != 4 or x.shape[3] != groups * w.shape[2]:
         raise ValueError(f'{name}: x {x.shape} must be [B, H, W, C] and w {w.shape} [kh, kw, C, F] with the same C')
+    if w.shape[3] % groups:
+        raise ValueError(f'{name}: {w.shape[3]} outputs cannot be divided into {groups} groups')
     if x.dtype != w.dtype:
         raise ValueError(f'{name}: x is {x.dtype} and w is {w.dtype}; cast one of them')
     if isinstance(padding, str) and padding not in ('SAME', 'VALID'):

@@ -8,12 +8,10 @@ import jax.numpy as jnp
 
 from gans.core import Array, Compute
 
-GENERATOR = ('concat', 'norm')
+GENERATOR = ('concat', 'norm', 'embedding')
 CRITIC = ('concat', 'planes', 'projection')
-IN_NET = (
-    'norm',
-    'projection',
-)  # what the net must implement itself, and lists as `conditions`; others extend its input
+# What the net must implement itself, and lists as `conditions`; others extend its input.
+IN_NET = ('norm', 'embedding', 'projection')
 
 
 class Labeled(nn.Module):
@@ -23,6 +21,7 @@ class Labeled(nn.Module):
       'concat': concatenated to the latents, or to the flattened example (Mirza & Osindero 2014, 1411.1784);
       'planes': as constant planes, concatenated to the example's channels (Reed 2016, 1605.05396);
       'norm': batch norm with scales and shifts of each class (Dumoulin 2017, 1610.07629);
+      'embedding': by an embedding of the generator's own, which its architecture places;
       'projection': the inner product of the critic's features and the class's vector (Miyato 2018, 1802.05637).
     """
 

@@ -119,12 +119,14 @@ class Conv(_Kernel):
     kernel: int = 3
     stride: int = 1
     padding: str | int | tuple = 'SAME'
+    groups: int = 1
 
     @nn.compact
     def __call__(self, x: Array, train: bool = True) -> Array:
-        kernel, bias = self.make_parameters((self.kernel, self.kernel, x.shape[-1], self.features), train)
+        shape = self.kernel, self.kernel, x.shape[-1] // self.groups, self.features
+        kernel, bias = self.make_parameters(shape, train)
         padding = [(self.padding, self.padding)] * 2 if isinstance(self.padding, int) else self.padding
-        x = conv(x.astype(self.compute.dtype), kernel, self.stride, padding, form=self.compute.conv) + bias
+        x = conv(x.astype(self.compute.dtype), kernel, self.stride, padding, self.compute.conv, self.groups) + bias
         return checkpoint_name(x, PRODUCT)
 
 

@@ -94,6 +94,7 @@ def _keys(a: Array, b: Array) -> Keys:
     return jax.random.wrap_key_data(jnp.stack([a, b], -1), impl='threefry2x32')
 
 
+@jax.jit  # traced once for each shape: its hundred operations, at each draw, were most of what tracing a step took
 def _threefry(k0: Array, k1: Array, x0: Array, x1: Array) -> tuple[Array, Array]:
     """The block cipher Threefry-2x32 with 20 rounds: key (k0, k1), block (x0, x1), all uint32 of compatible shapes."""
     schedule = (k0, k1, k0 ^ k1 ^ np.uint32(0x1BD11BDA))

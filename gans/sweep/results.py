@@ -207,7 +207,8 @@ def _run(folder: Path, seed: int) -> Run:
     stamps = {name: entry['protocol'] for name, entry in workdir.read_json(folder / 'stamps.json', {}).items()}
     for entry in workdir.read_json(folder / 'evaluation.json', []):
         if '/' not in entry['metric'] and entry['value'] is not None:
-            name = EVALUATED + entry['metric']
+            direction = entry['protocol'].get('direction')  # of a system that has several
+            name = EVALUATED + (f'{direction}/' if direction else '') + entry['metric']
             whens = {'final': steps if status == 'done' else None, 'best': best_step}
             scores |= {(name, when): entry['value'] for when, step in whens.items() if step == entry['step']}
             stamps[name] = entry['protocol']

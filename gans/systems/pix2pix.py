@@ -5,7 +5,6 @@ what is coarse, the critic to what is sharp. The critic sees y or G(x, z) beside
 net can be one; PatchGAN (net 'patchgan') is the paper's. The noise z is dropout alone (section 3.2.1), in sampling too.
 """
 
-import jax
 import jax.numpy as jnp
 import ml_collections
 
@@ -13,7 +12,7 @@ from gans import kinds
 from gans.core import Array, Aux, Batch, Compute, Keys, Net, Spec, System, Tree
 from gans.errors import UserError
 from gans.nets import build as nets
-from gans.ops.dropout import noise_shape, noise_words
+from gans.ops.dropout import noise_words
 from gans.optimizers import ema
 from gans.parts import Pair, Scene, Term
 from gans.systems._players import make_generate, refuse, two_players
@@ -41,14 +40,13 @@ def build(
     refuse(config, 'pack', 'each example has a source of its own')
     refuse(config, 'critic.condition', 'the critic is told the source, not labels')
     source = _source(spec)
-    module = nets.make_module('Translator', config.generator, 'generator', shape=spec.shape, compute=compute)
-    image = jax.ShapeDtypeStruct((2, *source.shape), jnp.float32)
-    generator = nets.from_linen(module, image, *((noise_shape(),) if module.noisy else ()))
+    generator = nets.translator(config.generator, source, spec, compute)
+    noisy = len(generator.inputs) > 1
     beside = source.shape[-1] if conditional else 0
     critic = nets.critic(config.critic, spec._replace(shape=(*spec.shape[:2], spec.shape[2] + beside)), compute)
 
     def inputs(batch: Batch, keys: Keys) -> Tree:
-        return {'source': batch['source']} | ({'noise': noise_words(keys)} if module.noisy else {})
+        return {'source': batch['source']} | ({'noise': noise_words(keys)} if noisy else {})
 
     def absolute_error(scene: Scene, keys: Keys) -> tuple[Array, Aux]:
         return jnp.abs(scene.real - scene.fake).mean((1, 2, 3)), Aux()
@@ -67,7 +65,7 @@ def build(
         [pair],
         {'generator': generator, 'critic': critic},
         weight=adversarial,
-        samplers={'samples': pair.sampler()},
+        samplers={'samples': pair.sampler(target='real', multiple=getattr(generator.module, 'multiple', None))},
         ema=ema(config.ema),
     )
 

@@ -4,7 +4,6 @@ import math
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple
 
 import jax
 import ml_collections
@@ -12,9 +11,8 @@ import numpy as np
 
 from gans import kinds, memory, pictures, plots
 from gans.core import TrainState, Tree
-from gans.data import feed, load
+from gans.data import feed
 from gans.data.base import class_number
-from gans.data.files import pictures_in
 from gans.errors import UserError
 from gans.metrics.score import PREFIX
 from gans.training import paths, sampling, save, workdir
@@ -35,49 +33,65 @@ def sample(
     step: str,
     out: str | None,
     label: str | None = None,
-    given: str | None = None,
+    direction: str | None = None,
 ) -> str:
     """Draws `num` samples of fresh latents, and the system's other pictures; returns lines that say where they are.
 
     Args:
-      num: by default as many as the kind's pictures show, or all images of the folder `given`.
+      num: by default as many as the kind's pictures show.
       label: the class of all samples, by name or number; by default all classes in turn.
-      given: a folder of images that samples are made from, in place of held-out examples.
+      direction: of a system that has several, the only one, see `sampling.directed`; by default all of them.
     """
     if num is not None and num < 1:
         raise UserError(f'--num={num} must be at least 1')
-    experiment, state, done = restored(config, folder, step)
-    chosen = None if label is None else _number_of(label, experiment)
-    images = _read_input(experiment, given) if given else None
-    kind = kinds.kind_of(sampling.sampled_spec(experiment))
-    num = min(num or len(images.names), len(images.names)) if images else num or kind.shown
+    experiment, state, done = restored(config, folder, step, direction)
+    shown = sampling.words(done, seed, {} if direction else scores_of(folder, done))
+    lines = [_sample(experiment, state, folder, num, seed, out, label, shown)]
+    _, *others = experiment.system.samplers.items()
+    for name, sampler in others if not out else ():
+        if name in sampling.directions(experiment.system):
+            if not direction:
+                turned, shown = sampling.directed(experiment, name), sampling.words(done, seed)
+                lines.append(_sample(turned, state, folder, num, seed, out, label, shown))
+            continue
+        path = folder / f'{name}_seed{seed}.png'
+        inputs = sampling.fixed_inputs(experiment, STRIPS, seed, sampler=sampler)
+        make = jax.jit(lambda state, inputs, sampler=sampler: sampler.make(sampling.use_averages(state), inputs))
+        caption = pictures.Caption(f'{name}, {shown}: {sampler.about}', sampler.columns, sampler.rows)
+        drawn = kinds.kind_of(sampling.sampled_spec(experiment)).draw
+        pictures.save(path, drawn(memory.fetch(make(state, inputs)), caption, plots.NOTHING))
+        lines.append(f'{name}: {path}')
+    return '\n'.join(lines)
+
+
+def _sample(
+    experiment: Experiment,
+    state: TrainState,
+    folder: Path,
+    num: int | None,
+    seed: int,
+    out: str | None,
+    label: str | None,
+    shown: str,
+) -> str:
+    """The samples of the main sampler. shown: what they are of, in words."""
+    chosen = None if label is None else number_of(label, experiment)
+    spec, (name, main) = sampling.sampled_spec(experiment), next(iter(experiment.system.samplers.items()))
+    num = num or kinds.kind_of(spec).shown
     _check_memory(experiment, num)
-    main = sampling.main_sampler(experiment.system)
-    batch = sampling.batch_of(experiment, main, num, chosen, images.batch if images else None)
+    batch = sampling.batch_of(experiment, main, num, chosen)
     samples = _apply(experiment, state, sampling.fixed_inputs(experiment, num, seed, batch))
     labels = np.asarray(batch['label']) if sampling.asks_for_classes(experiment.system) else None
-
-    shown = sampling.words(done, seed, scores_of(folder, done))
 
     def draw() -> pictures.Picture:
         of_class = chosen is not None
         title = f'{experiment.source.spec.classes[chosen]}, {shown}' if of_class else shown
         caption = pictures.Caption(title, () if of_class else sampling.class_names(experiment))
-        beside = _beside(experiment, state, num, paired=bool(batch.keys() - {'label'}) and images is None)
+        beside = _beside(experiment, state, num, paired=bool(batch.keys() - {'label'}))
         return sampling.picture(experiment, samples, beside, caption, batch)
 
-    place, names = out or folder / f'samples_seed{seed}.png', images.names if images else None
-    said = save.save_samples(place, samples, sampling.sampled_spec(experiment), labels, names, draw)
-    lines = [f'{num} samples of step {done:,}: {said}']
-    _, *others = experiment.system.samplers.items()
-    for name, sampler in others if not (out or images) else ():
-        path = folder / f'{name}_seed{seed}.png'
-        inputs = sampling.fixed_inputs(experiment, STRIPS, seed, sampler=sampler)
-        make = jax.jit(lambda state, inputs, sampler=sampler: sampler.make(sampling.use_averages(state), inputs))
-        caption = pictures.Caption(f'{name}, {shown}: {sampler.about}', sampler.columns, sampler.rows)
-        pictures.save(path, kind.draw(memory.fetch(make(state, inputs)), caption, plots.NOTHING))
-        lines.append(f'{name}: {path}')
-    return '\n'.join(lines)
+    said = save.save_samples(out or folder / f'{name}_seed{seed}.png', samples, spec, labels, draw)
+    return f'{num} samples of step {int(state.step):,}: {said}'
 
 
 def _beside(experiment: Experiment, state: TrainState, num: int, paired: bool) -> plots.Beside:
@@ -99,34 +113,7 @@ def scores_of(folder: Path, step: int) -> dict[str, float]:
     return {name: value for name, value in row.items() if name.startswith(PREFIX) and np.isfinite(value)}
 
 
-class Input(NamedTuple):
-    """Images of the user's, which samples are made from."""
-
-    names: list[str]  # of the files, without their suffixes, as they lie below the folder
-    batch: dict[str, np.ndarray]  # the field that they are
-
-
-def _read_input(experiment: Experiment, place: str) -> Input:
-    """The images in a folder, as the field that the main sampler is made from."""
-    spec = experiment.source.spec
-    read = sampling.fields_read(sampling.main_sampler(experiment.system), experiment.source)
-    fields = [name for name in sorted(read) if name in spec.fields and kinds.is_image(spec.fields[name])]
-    if len(fields) != 1 or read - {*fields, 'label'}:
-        of = ' and '.join(sorted(read)) or 'latents alone'
-        raise UserError(f'--input={place}: samples of this system are made from {of}, not from an image: leave it off')
-    height, width, channels = spec.fields[fields[0]].shape
-    if height != width:
-        raise UserError(f'--input={place}: this system takes images of {height} x {width} pixels, folders give squares')
-    files = pictures_in(Path(place).expanduser()).names
-    names = [str(name.with_suffix('')) for name in files]
-    if len(set(names)) < len(names):  # a.png and a.jpg must not become one file
-        names = list(map(str, files))
-    source = load.load({'name': f'folder:{place}', 'size': height, 'channels': channels, 'strict': True})
-    raw = source.read(np.arange(source.size)) if source.arrays is None else source.arrays
-    return Input(names, {fields[0]: kinds.kind_of(spec.fields[fields[0]]).finish(np.asarray(raw['real']))})
-
-
-def _number_of(label: str, experiment: Experiment) -> int:
+def number_of(label: str, experiment: Experiment) -> int:
     """The class that is asked for."""
     if not sampling.asks_for_classes(experiment.system):
         raise UserError(f'--label={label}: this system knows no classes; leave it out')
@@ -167,26 +154,32 @@ def _between(ends: np.ndarray, num: int, path: str) -> np.ndarray:
     return paths.interpolations(flat(starts), flat(ends), num, path).reshape(-1, *starts.shape[1:])
 
 
-def restored(config: ml_collections.ConfigDict, folder: Path, which: str) -> tuple[Experiment, TrainState, int]:
+def restored(
+    config: ml_collections.ConfigDict, folder: Path, which: str, direction: str | None = None
+) -> tuple[Experiment, TrainState, int]:
     """The experiment, the state of a checkpoint, and its step; of a staged run it is the experiment of that stage.
 
     Raises UserError if there is no checkpoint: never random weights.
     """
     experiments = setup_stages(config, devices=1)
-    found = restore(experiments, folder, which)
+    found = restore(experiments, folder, which, direction)
     workdir.warn_of_other_data(folder, all_data([each.source for each in experiments]))
     return found
 
 
-def restore(experiments: Sequence[Experiment], folder: Path, which: str) -> tuple[Experiment, TrainState, int]:
-    """The same, of the experiments of a run's stages."""
+def restore(
+    experiments: Sequence[Experiment], folder: Path, which: str, direction: str | None = None
+) -> tuple[Experiment, TrainState, int]:
+    """The same, of the experiments of a run's stages. direction: a sampler that is to be the main one."""
     if which not in ('latest', 'best') and not which.isdecimal():
         raise UserError(f"--step={which} is neither a number nor 'latest' nor 'best'")
     which = int(which) if which.isdecimal() else which
     restored = Checkpoints(folder / 'checkpoints').restore(lambda step: at(experiments, step).abstract(), which)
     if restored is None:
         raise UserError(f'{folder} has no checkpoint yet: train it first')
-    return at(experiments, restored.step), restored.state, restored.step
+    experiment = at(experiments, restored.step)
+    experiment = experiment if direction is None else sampling.directed(experiment, direction)
+    return experiment, restored.state, restored.step
 
 
 def _check_memory(experiment: Experiment, num: int) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from importlib import metadata
 from pathlib import Path
 
-from gans import cache, devices, files
+from gans import cache, devices, files, schedules
 from gans.configs import flatten, of_stage
 from gans.data.base import Source, digest
 from gans.errors import UserError
@@ -64,13 +64,13 @@ def examples(source: Source) -> str:
 
 
 def schedule(experiment: Experiment) -> list[str]:
-    """What each update does and when: 'critic 5 x, every step, moves critic'."""
+    """What each update does and when: 'critic 5 x, every step, moves critic'; and the numbers that change."""
     lines = []
     for update in experiment.system.updates:
         nets = ', '.join(experiment.system.players[update.player].nets)
         when = 'every step' if update.every == 1 else f'every {update.every} steps'
         lines.append(f'{update.name} {update.repeats} x, {when}, moves {nets}')
-    return lines
+    return lines + schedules.describe(experiment.config)
 
 
 def timed(experiment: Experiment, call: Callable) -> Callable:

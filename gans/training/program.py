@@ -83,7 +83,6 @@ def make_steps(experiment: Experiment) -> Callable[[TrainState, Tree, Schedule],
     """
     streamed = experiment.source.placement == 'streamed'
     axis_name, shares = experiment.axis_name, experiment.shares
-    train_step = make_train_step(experiment.system, axis_name)
 
     def steps(state: TrainState, raw: Tree, schedule: Schedule) -> tuple[TrainState, list]:
         offset = 0 if axis_name is None else lax.axis_index(axis_name) * shares['local']
@@ -93,7 +92,7 @@ def make_steps(experiment: Experiment) -> Callable[[TrainState, Tree, Schedule],
             def body(state: TrainState, piece: Tree, due: tuple[str, ...] = due) -> tuple[TrainState, dict]:
                 piece = piece if streamed else raw
                 batch = feed.fetch(experiment.source, piece, key, state.step, offset=offset, **shares)
-                return train_step(state, batch, due)
+                return make_train_step(experiment.system_at(state.step), axis_name)(state, batch, due)
 
             pieces = jax.tree.map(lambda x, a=done, b=done + count: x[a:b], raw) if streamed else {}
             if count == 1:

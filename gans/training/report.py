@@ -16,8 +16,9 @@ import numpy as np
 from gans import kinds, pictures, plots
 from gans.features import load
 from gans.features.base import Extractor
+from gans.metrics.paired import Targets
 from gans.metrics.score import Scorer, selection_metric, stamps
-from gans.training import sampling, workdir
+from gans.training import sampling, targets, workdir
 from gans.training.logs import Logs
 from gans.training.program import Program, Schedule
 from gans.training.progress import Progress
@@ -38,6 +39,7 @@ class _Run(NamedTuple):
     beside: plots.Beside  # what the pictures of points are drawn with; the critic's scores come with each picture
     places: np.ndarray | None  # at which its critic is asked for them, [G, d]; None: nowhere
     scorer: Callable[[], Scorer]  # which the worker makes first, once
+    targets: Targets | None  # what each sample that is scored should equal, where that is known
 
 
 class _Drawn(NamedTuple):
@@ -76,13 +78,13 @@ class Reporter:
             if id(member.source) not in sets:
                 sets[id(member.source)] = self._set(member)
         self._runs = [
-            _Run(member, folder, Logs(folder, -1 if done is None else done), *sets[id(member.source)][:4])
+            _Run(member, folder, Logs(folder, -1 if done is None else done), *sets[id(member.source)][:5])
             for member, folder in zip(program.members, folders, strict=True)
         ]
         asked = [run.places for run in self._runs]
         self._places = None if asked[0] is None else np.stack(asked)
         self._scored = self._runs[0].truth.most(self._config.eval.samples)
-        self._waiting: list[Callable] = [partial(self._stamp, *found[3:]) for found in sets.values()]
+        self._waiting: list[Callable] = [partial(self._stamp, found[3], found[5]) for found in sets.values()]
         self._jobs: list[Future] = []
         self._scores: tuple[int, list[float | None]] = 0, []  # of the last report: its step, and each member's
         self._pending: list[tuple[int, Schedule, list]] = []  # metrics of the calls since the last report
@@ -203,8 +205,9 @@ class Reporter:
         batch = truth.batch(max(2 * num, self._pictured * (4 if self._names else 1)))  # some of each class
         real = batch[truth.like]
         shown = plots.Beside(_arrange(real, batch.get('label'), self._pictured, self._names), truth.source.modes)
-        scorer = cache(partial(Scorer, truth.source, real, num, extractor))
-        return truth, shown, sampling.places_to_judge(experiment, shown.real), scorer, extractor
+        pairs = targets.targets(experiment, num)
+        scorer = cache(partial(Scorer, truth.source, real, num, extractor, pairs))
+        return truth, shown, sampling.places_to_judge(experiment, shown.real), scorer, pairs, extractor
 
     def _stamp(self, scorer: Callable[[], Scorer], extractor: Extractor | None) -> None:
         """In the worker: writes what the scores of a set's runs mean, and shows what they are compared with."""
@@ -215,7 +218,7 @@ class Reporter:
         kind, none = kinds.kind_of(first.truth.source.spec), first.beside.real[:0]
         pixels = pictures.to_pixels(kind.draw(none, caption, first.beside))
         for run in runs:
-            found = stamps(common, run.truth.source, self._scored, extractor)
+            found = stamps(common, run.truth.source, self._scored, extractor, run.targets)
             lines = {name: {'protocol': stamp, 'floor': made.floor.get(name)} for name, stamp in found.items()}
             for name, warning in made.warnings.items():
                 lines[name]['warning'] = warning

@@ -19,7 +19,7 @@ from gans.core import SAMPLES, Array, Batch, Sampler, Spec, System, TrainState, 
 from gans.data import feed, load
 from gans.data.base import Source
 from gans.data.joined import field_name
-from gans.errors import UserError
+from gans.errors import UserError, unknown
 from gans.metrics import protocol
 from gans.metrics.protocol import Protocol
 from gans.metrics.score import PREFIX, selection_metric
@@ -45,6 +45,25 @@ class _Watched(UserDict):
 def main_sampler(system: System) -> Sampler:
     """The sampler that is scored, ranked and kept as best: the first."""
     return next(iter(system.samplers.values()))
+
+
+def directions(system: System) -> list[str]:
+    """The names of samplers whose samples stand for themselves; what the others make is seen side by side alone."""
+    return [name for name, sampler in system.samplers.items() if not (sampler.columns or sampler.rows)]
+
+
+def direction(system: System) -> str:
+    """The name of the main sampler, if it is one of several directions; else ''."""
+    return next(iter(system.samplers)) if len(directions(system)) > 1 else ''
+
+
+def directed(experiment: Experiment, name: str) -> Experiment:
+    """The experiment with the sampler of that name as its main one; UserError if it is no direction."""
+    system = experiment.system
+    if name not in directions(system):
+        raise unknown('--direction', name, directions(system))
+    samplers = {name: system.samplers[name], **system.samplers}
+    return experiment._replace(system=system._replace(samplers=samplers))
 
 
 def fields_read(sampler: Sampler, source: Source) -> frozenset[str]:
@@ -107,9 +126,15 @@ def truth(experiment: Experiment) -> Truth:
 
 def protocol_of(experiment: Experiment, truth: Truth) -> Protocol:
     """The stamp of a run's scores."""
+    system = experiment.system
     data = load.of_split(experiment.config.data, truth.split) if truth.split else experiment.config.data
-    common = protocol.run(data, truth.source, experiment.system)
-    given = asks_for_classes(experiment.system) and experiment.config.eval.classes != 'in_turn'
+    common = protocol.run(data, truth.source, system)
+    if direction(system):
+        common['direction'] = direction(system)
+    for net in system.nets.values():
+        if getattr(net.module, 'noisy', False):
+            common['dropout'] = 'in sampling, too' if net.module.test_dropout else 'in training alone'
+    given = asks_for_classes(system) and experiment.config.eval.classes != 'in_turn'
     return common | ({'classes': experiment.config.eval.classes} if given else {})
 
 

@@ -1,6 +1,6 @@
 """The files that samples go to."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +15,6 @@ def save_samples(
     samples: np.ndarray,
     spec: Spec,
     labels: np.ndarray | None = None,
-    names: Sequence[str] | None = None,
     draw: Callable[[], pictures.Picture] | None = None,
 ) -> str:
     """Writes samples, float [N, *spec.shape], in the form that the ending of `out` asks for.
@@ -23,7 +22,7 @@ def save_samples(
     - `NAME.png`: one picture, that of `draw`, by default of the samples alone; of points `NAME.svg` or `NAME.pdf`, too;
     - `NAME.npz`: array 'samples', uint8 [N, H, W, C] for images, float32 [N, d] for points; and 'labels', int32 [N],
       the classes that were asked for, if any;
-    - `FOLDER/`: one PNG per image, 000000.png and so on, or `names`; of a conditional system in a folder per class,
+    - `FOLDER/`: one PNG per image, 000000.png and so on; of a conditional system in a folder per class,
       FOLDER/CLASS/.
 
     Returns:
@@ -39,7 +38,7 @@ def save_samples(
             raise UserError(f"'{out}' is a folder of images, but samples are {name} {spec.shape}: use NAME.npz or .png")
         for i, example in enumerate(kind.store(samples)):
             place = path if labels is None else path / spec.classes[labels[i]].replace('/', '-')
-            kind.save(place / (names[i] if names else f'{i:06}'), example)
+            kind.save(place / f'{i:06}', example)
         return f'{len(samples)} images in {path}/'
     if path.suffix in ('.png', *pictures.VECTOR):
         pictures.save(path, draw() if draw else kind.draw(samples, pictures.Caption(), plots.NOTHING))

@@ -8,8 +8,8 @@ import jax
 import jax.numpy as jnp
 import ml_collections
 
-from gans import memory, optimizers, ranges
-from gans.core import Compute, Player, Spec, System, TrainState
+from gans import memory, optimizers, ranges, schedules
+from gans.core import Array, Compute, Player, Spec, System, TrainState
 from gans.data import blank, feed
 from gans.data.base import Source, digest
 from gans.data.sources import Sources
@@ -53,6 +53,12 @@ class Experiment(NamedTuple):
     def end(self) -> int:
         """The step after which it is over."""
         return self.config.train.steps
+
+    def system_at(self, step: Array) -> System:
+        """The system of the step after `step` steps: its numbers move as `config.schedules` says."""
+        if not self.config.get('schedules'):
+            return self.system
+        return system_of(schedules.config_at(self.config, step), self.source.spec, self.compute)
 
     def held_out(self) -> Source:
         """The examples that are held out from training; UserError if there are none."""
@@ -165,7 +171,7 @@ def _build(
     loops = max(train.steps_per_call, train.n_critic, train.micro) > 1
     conv = fastest_form(jax.default_backend(), mapped, loops) if train.conv == 'auto' else train.conv
     sync = axis_name if config.train.sync_batch_norm else None
-    compute = Compute(PRECISIONS[train.precision], conv, sync, train.remat)
+    compute = Compute(PRECISIONS[train.precision], conv, sync, train.remat, axis_name)
     system = system_of(config, source.spec, compute)
     _check_freeze(config.finetune, system)
     experiment = Experiment(
@@ -225,6 +231,7 @@ def unoptimized() -> dict[str, int] | None:
 
 def _check(config: ml_collections.ConfigDict, devices: int) -> None:
     ranges.check(config)
+    schedules.check(config)
     train = config.train
     cadences = {f'train.{key}': train[key] for key in ('steps', 'log_every', 'sample_every', 'checkpoint_every')}
     cadences['eval.every'] = config.eval.every
