@@ -59,8 +59,8 @@ def r2(*, weight: float = 10.0, every: int = 1, through_view: bool = True) -> Te
 
 
 def r1_r2(*, weight: float = 10.0) -> Term:
-    """R1 + R2, both with gamma = weight, of the scores that the game reads (R3GAN, 2501.05441): the sum of `r1` and `r2`,
-    but in one pass with the game, where each of those has one of its own.
+    """R1 + R2, both with gamma = weight, of the scores that the game reads (R3GAN, 2501.05441): what `r1` and `r2` are
+    together, but in one pass with the game, where each of those has one of its own.
     """
 
     def value(scene: Scene, keys: Keys) -> tuple[Array, Aux]:
