@@ -36,29 +36,39 @@ SYSTEMS, DYNAMICS = files(gans.systems), files(gans.dynamics)
 
 @functools.cache
 def smokes() -> dict[str, ConfigDict]:
-    """The smoke variants of all experiments, by name; of those with stages the first."""
+    """The smoke variants of all experiments, by name."""
     names = sorted(path.stem for path in EXPERIMENTS.glob('*.py') if path.stem != 'common')
-    return {name: stages(config_file.read(f'{EXPERIMENTS / name}.py:smoke'))[0].config for name in names}
+    return {name: config_file.read(f'{EXPERIMENTS / name}.py:smoke') for name in names}
+
+
+@functools.cache
+def stretches() -> dict[str, ConfigDict]:
+    """Each stage of each of them by itself: 'NAME', and 'NAME/STAGE' of later ones."""
+    runs = {name: stages(config) for name, config in smokes().items()}
+    return {f'{name}/{stage.name}'.strip('/'): stage.config for name, run in runs.items() for stage in run}
 
 
 @functools.cache
 def source_of(name: str) -> load.Source:
-    return load.load(smokes()[name].data)
+    return load.load(stretches()[name].data)
 
 
 @functools.cache
 def smallest(system: str) -> str:
-    """The first experiment of a system by name: of one stage, of MLPs and of the smallest images, if it has such."""
-    names = [name for name, config in smokes().items() if config.system == system and not config.dynamics]
+    """The first stretch of a system by name, of those of experiments of one stage, of those whose generator is an MLP
+    if there are some, and of those the smallest images that a key says.
+    """
+    of = stretches()
+    names = [name for name, config in of.items() if config.system == system and not config.dynamics]
     assert names, f'no experiment has system={system!r}: a system comes with one'
-    cost = lambda config: (bool(config.stages), config.generator.net != 'mlp', config.data.get('size', 0))
-    return min(names, key=lambda name: cost(smokes()[name]))
+    staged = lambda name: bool(smokes()[name.partition('/')[0]].stages)
+    return min(names, key=lambda name: (staged(name), of[name].generator.net != 'mlp', of[name].data.get('size', 0)))
 
 
 @functools.cache
 def smoke(system: str) -> ConfigDict:
-    """The smoke variant of that experiment: of its first stage, if it has several."""
-    return stages(smokes()[smallest(system)])[0].config
+    """The smoke variant of that."""
+    return stretches()[smallest(system)]
 
 
 # Keys that choose data, scores and numbers, not what a step computes; and counts, of which one is none.
@@ -77,7 +87,7 @@ def ingredients(config: ConfigDict) -> set[str]:
     found = {'stages'} if config.stages else set()
     for stage in stages(config):
         own = stage.config
-        found.add(f'{own.system}, {own.generator.net}, {own.critic.net}')
+        found.add(f'{own.system}, {own.generator.net}, {own.critic.get("net")}')
         for key, value in flatten(own).items():
             section, name, *_ = *key.split('.'), ''
             key = f'schedules.{key.rpartition(".")[2]}' if section == 'schedules' else key  # their names are free

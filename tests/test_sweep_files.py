@@ -30,6 +30,7 @@ FOLDER = Path(__file__).resolve().parent.parent / 'experiments' / 'sweeps'
 NAMES = sorted(path.stem for path in FOLDER.glob('*.py'))
 ROWS = {  # how many these have
     'adam_settings_sngan': 6,
+    'cyclegan_cycle': 2,
     'dcgan_tricks': 8,
     'augment_fashion_mnist': 6,
     'dirac': 27,
