@@ -78,8 +78,13 @@ COUNTS = re.compile(r'pack|train\.(n_critic|micro|steps_per_call)|terms\..*\.eve
 
 @functools.cache
 def of_smokes() -> dict[str, set[str]]:
-    """The ingredients of all experiments' smoke variants, by name: first MLPs, then small images, as far as keys say."""
-    cost = lambda name: (smokes()[name].generator.net != 'mlp', smokes()[name].data.get('size', np.inf), name)
+    """The ingredients of all experiments' smoke variants, by name: first MLPs, then small images, if keys say so."""
+
+    def cost(name: str) -> tuple:
+        keys = flatten(smokes()[name])
+        sizes = [value for key, value in keys.items() if re.fullmatch(r'(stages\.\w+\.)?data\.(.*\.)?size', key)]
+        return keys['generator.net'] != 'mlp', max(sizes, default=np.inf), name
+
     return {name: ingredients(smokes()[name]) for name in sorted(smokes(), key=cost)}
 
 
