@@ -77,7 +77,7 @@ OPTIMIZER = {
     'warmup': count(),
 }
 TERM = {'weight': NOT_NEGATIVE, 'every': count(), 'target': NOT_NEGATIVE, 'decay': FACTOR}
-SCHEDULE = {'begin': count(0), 'end': count()}  # where a number arrives is of its own range: gans/schedules.py
+SCHEDULE = {'to': ANY, 'begin': count(0), 'end': count()}  # where a number arrives: gans/schedules.py looks closer
 # Integers of nets are checked with their other options: gans/nets/build.py.
 NET = {'init_std': POSITIVE, 'start': ANY, 'embedding': count(), 'dropout': FACTOR}
 RANGES = {

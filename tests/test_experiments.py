@@ -60,7 +60,7 @@ def shape_only(config: ConfigDict, outlined: bool = False) -> Source:
 load_really = load.load
 
 
-TRAINED = systems.cover(systems.smokes())
+TRAINED = systems.cover(systems.of_smokes())
 
 
 def count(tree: dict) -> int:
