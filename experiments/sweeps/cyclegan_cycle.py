@@ -30,5 +30,5 @@ def get_config(variant: str = '') -> ConfigDict:
 
 
 def sweep(add) -> None:
-    add('cycle 10', **{'cyclegan.cycle': 10.0})
-    add('cycle 0', **{'cyclegan.cycle': 0.0})
+    add('cycle10', **{'cyclegan.cycle': 10.0})
+    add('cycle0', **{'cyclegan.cycle': 0.0})
