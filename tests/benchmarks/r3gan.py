@@ -131,7 +131,7 @@ def reals(size: int) -> np.ndarray:
 def compare() -> dict[str, float]:
     """How far the peer's losses and gradients are from ours, for narrow nets all of whose kernels count."""
     ours, found = Ours(*NARROW, 8), {}
-    noise = lambda x: x + 0.2 * np.random.default_rng(x.size).normal(size=x.shape).astype(np.float32)
+    noise = lambda x: x + 0.05 * np.random.default_rng(x.size).normal(size=x.shape).astype(np.float32)
     ours.state = ours.state.replace(params=jax.tree.map(noise, ours.state.params))
     theirs = Theirs(ours, *NARROW, 8, torch.contiguous_format)
     for role in ROLES:
