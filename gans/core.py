@@ -132,6 +132,8 @@ class System(NamedTuple):
     # (state, examples [N, *shape], labels [N] if it is told them) -> scores [N], with features=True also features
     # [N, f]: the critic outside of training. None: there are several, or it judges no single examples by themselves
     critic: Callable[..., Any] | None = None
+    # By net: reads the parameters that it begins from, where they are not drawn; UserError: they cannot be had
+    pretrained: Mapping[str, Callable[[], Tree]] = {}
 
 
 class Weights(NamedTuple):

@@ -88,6 +88,7 @@ RANGES = {
         f'data.{key}': count()
         for key in ('num', 'size', 'channels', 'source_channels', 'crop', 'random_crop', 'modes', 'side')
     },
+    'data.shrink': count(2),
     **{f'data.{key}': NOT_NEGATIVE for key in ('std', 'radius', 'sigma', 'spacing', 'noise')},
     'data.mean': ANY,
     'data.scale': POSITIVE,
@@ -137,6 +138,17 @@ RANGES = {
     'lookahead.alpha': POSITIVE_SHARE,
     'pix2pix.l1': NOT_NEGATIVE,
     'pix2pix.adversarial': NOT_NEGATIVE,
+    'progan.fade_begin': count(0),
+    'progan.fade_steps': count(0),
+    'srgan.pixel': NOT_NEGATIVE,
+    'srgan.content': NOT_NEGATIVE,
+    'srgan.adversarial': NOT_NEGATIVE,
+    'stylegan2.mapping': count(0),
+    'stylegan2.mixing': SHARE,
+    'stylegan2.path_length': NOT_NEGATIVE,
+    'stylegan2.path_every': count(),
+    'stylegan2.path_shrink': count(),
+    'stylegan2.path_decay': SHARE,
     'unrolled.steps': count(0),
 }
 

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import jax
+import jax.numpy as jnp
 import ml_collections
 
 from gans import defaults, losses, optimizers, replay, terms, views
@@ -85,10 +86,7 @@ def two_players(
             name = role if together else group[0].qualify(role)
             lazy = [(pair, term) for pair in group for term, each in _terms(pair, role).items() if each.every > 1]
             every = [_terms(pair, role)[term].every for pair, term in lazy]
-            nets_owned = (*(pair.qualify(role) for pair in group), *more)
-            rate = optimizers.rate(config.optimizer[role], role)
-            rates = {} if rate is None else dict.fromkeys(nets_owned, rate)
-            players[name] = Player(nets_owned, optimizers.build(config.optimizer[role], role, every), rates)
+            players[name] = player(config, role, (*(pair.qualify(role) for pair in group), *more), every)
             make = _critic_loss if role == 'critic' else _generator_loss
             loss = _sum({pair.name: make(config, pair, getattr(game, role)) for pair in group})
             repeats = config.train.n_critic if role == 'critic' else 1
@@ -105,8 +103,15 @@ def two_players(
         memory |= {} if pair.replay is None else pair.replay.memory
         for term in (*pair.critic_terms.values(), *pair.generator_terms.values()):
             memory |= term.memory
-    critic = pairs[0].judge() if len(pairs) == 1 else None
-    return System(nets=dict(nets), players=players, updates=tuple(updates), memory=memory, critic=critic, **given)
+    given.setdefault('critic', pairs[0].judge() if len(pairs) == 1 else None)
+    return System(nets=dict(nets), players=players, updates=tuple(updates), memory=memory, **given)
+
+
+def player(config: ml_collections.ConfigDict, role: str, nets: tuple[str, ...], every: Sequence[int] = ()) -> Player:
+    """The player of a role, with the optimizer of the config. every: of its lazy updates."""
+    rate = optimizers.rate(config.optimizer[role], role)
+    rates = {} if rate is None else dict.fromkeys(nets, rate)
+    return Player(nets, optimizers.build(config.optimizer[role], role, every), rates)
 
 
 def _terms(pair: Pair, role: str) -> Mapping[str, Term]:
@@ -236,3 +241,8 @@ def refuse(config: ml_collections.ConfigDict, key: str, why: str) -> None:
     value = (config[section] if section else config).get(last)
     if value not in (None, 1):
         raise UserError(f"{key}={value!r} has no meaning in system '{config.system}', where {why}: leave it off")
+
+
+def repeat_rows(rows: Tree, columns: int) -> Tree:
+    """Repeats each row `columns` times: leaves [N, ...] -> [N * columns, ...]."""
+    return jax.tree.map(lambda x: jnp.repeat(x, columns, 0), rows)

@@ -12,7 +12,7 @@ import jax.numpy as jnp
 import ml_collections
 import numpy as np
 
-from gans.core import Array, Aux, Batch, Compute, Keys, Spec, System, Tree
+from gans.core import Array, Aux, Batch, Compute, Keys, Spec, System
 from gans.kinds import is_image
 from gans.latents import make_latents
 from gans.nets import build as nets
@@ -20,7 +20,7 @@ from gans.nets._heads import head
 from gans.ops import random
 from gans.optimizers import ema
 from gans.parts import Pair, Scene, Term
-from gans.systems._players import make_generate, refuse, two_players
+from gans.systems._players import make_generate, refuse, repeat_rows, two_players
 
 REACH, STEPS = 2.0, 10  # of code traversals: twice the range of training, as in the paper's figure 2
 
@@ -147,8 +147,3 @@ def information(predictions: Array, latents: Latents) -> tuple[Array, Array]:
     log_q = jnp.take_along_axis(jax.nn.log_softmax(logits), latents['category'][:, None], 1)[:, 0]
     log_density = -0.5 * ((codes - mean) * jnp.exp(-log_std)) ** 2 - log_std - 0.5 * math.log(2 * math.pi)
     return log_q + math.log(categories), log_density + math.log(2)
-
-
-def repeat_rows(rows: Tree, columns: int) -> Tree:
-    """Repeats each row `columns` times: leaves [N, ...] -> [N * columns, ...]."""
-    return jax.tree.map(lambda x: jnp.repeat(x, columns, 0), rows)
