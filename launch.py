@@ -41,7 +41,7 @@ NUM = cli.define_whole(
     'num',
     None,
     'sample, evaluate: number of samples (64 images or 2,000 points; 10,000); interpolate: columns, steps between '
-    'latents (10); anomaly: number of test images (1,000).',
+    'latents (10), or frames of a film (240); anomaly: number of test images (1,000).',
 )
 SEED = cli.define_whole('seed', 0, 'sample, interpolate, evaluate, anomaly: seed of the latents.')
 STEP = cli.define_step(
@@ -58,10 +58,19 @@ DIRECTION = flags.DEFINE_string(
     'sample, evaluate: which of the things that a system makes, by name, such as b_to_a (default: the first).',
 )
 PATH = flags.DEFINE_enum('path', 'spherical', ['spherical', 'linear'], 'interpolate: the path between latents.')
+SPACE = flags.DEFINE_enum('space', 'z', ['z', 'w'], 'interpolate: between latents z, or between styles w.')
+TRUNCATION = flags.DEFINE_string(
+    'truncation',
+    None,
+    'sample, interpolate: PSI, as 0.7, by which styles are moved to their mean; PSI:LAYERS of the first layers alone.',
+)
+LATENTS = cli.define_path(
+    'latents', 'sample: w.npz of --mode=project; samples are made of it, with the noise of --seed.'
+)
 OUT = cli.define_path(
     'out',
     'sample: FILE.png (a picture; of points FILE.svg or .pdf, too), FILE.npz (one array) or FOLDER/ (single PNGs); '
-    'with --input FOLDER, or FILE.png for a sheet of it; '
+    'with --input FOLDER, or FILE.png for a sheet of it; interpolate: FILE.png, or FILE.gif or .webp, a looping film; '
     'report: its folder; compare: FILE.json.',
 )
 FEATURES = cli.define_path(
@@ -113,6 +122,9 @@ def main(argv: list[str]) -> int:
             label=LABEL.value,
             input=INPUT.value,
             direction=DIRECTION.value,
+            space=SPACE.value,
+            truncation=TRUNCATION.value,
+            latents=LATENTS.value,
             profile=PROFILE.value,
             typed=typed,
             named=bool(CONFIG.value and WORKDIR.value),

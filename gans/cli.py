@@ -113,6 +113,14 @@ def parse(argv: Sequence[str]) -> tuple[list[str], Overrides]:
         raise UserError('--profile is for --mode=benchmark only')
     if given['direction'].present and given.mode not in ('sample', 'evaluate'):
         raise UserError('--direction is for --mode=sample and --mode=evaluate only')
+    if given['latents'].present and given.mode != 'sample':
+        raise UserError('--latents is for --mode=sample only')
+    if given['space'].present and given.mode != 'interpolate':
+        raise UserError('--space is for --mode=interpolate only')
+    if given['truncation'].present and (given.mode not in ('sample', 'interpolate') or given['input'].present):
+        raise UserError('--truncation is for --mode=sample without --input, and --mode=interpolate, only')
+    if given['path'].present and given.space == 'w':
+        raise UserError('--path is of latents; between styles the way is straight: leave it out')
     if given['seed'].present and given.mode in ('train', 'finetune'):
         raise UserError(
             f'--seed={given.seed} is of the latents of samples; to train with this seed set --config.seed={given.seed}'
