@@ -36,7 +36,7 @@ def get_config(variant: str = '') -> ConfigDict:
     config.ema.update(decay=0.999, warmup=1.0)
     common.every(config, 10_000)
     config.eval.samples = 10_000
-    smoke = {'data.name': common.FOLDER, 'eval.features': 'pixels', 'generator.fmap_max': 4, 'critic.fmap_max': 4}
+    smoke = {'data.name': common.FOLDER, 'generator.fmap_max': 4, 'critic.fmap_max': 4}
     config = common.finish(config, variant, __file__, smoke)
     common.grow(config, *(common.GROWTH if variant else SCHEDULE))
     return config

@@ -60,4 +60,5 @@ def regularize(
         'average': ('ema.half_life', half_life / batch),
         'augment': ('augment.probability', augment),
     }
-    config.schedules = {name: {'of': of, 'to': to, 'end': images // batch} for name, (of, to) in moves.items()}
+    when = {'begin': 0, 'end': images // batch, 'shape': 'cosine'}
+    config.schedules = {name: {'of': of, 'to': to, **when} for name, (of, to) in moves.items()}

@@ -148,6 +148,8 @@ class System(NamedTuple):
     # [N, f]: the critic outside of training. None: there are several, or it judges no single examples by themselves
     critic: Callable[..., Any] | None = None
     styles: Styles | None = None  # None: there is no space but that of the latents
+    # By net: reads the parameters that it begins from, where they are not drawn; UserError: they cannot be had
+    pretrained: Mapping[str, Callable[[], Tree]] = {}
 
 
 class Weights(NamedTuple):

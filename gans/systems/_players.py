@@ -86,10 +86,7 @@ def two_players(
             name = role if together else group[0].qualify(role)
             lazy = [(pair, term) for pair in group for term, each in _terms(pair, role).items() if each.every > 1]
             every = [_terms(pair, role)[term].every for pair, term in lazy]
-            nets_owned = (*(pair.qualify(role) for pair in group), *more)
-            rate = optimizers.rate(config.optimizer[role], role)
-            rates = {} if rate is None else dict.fromkeys(nets_owned, rate)
-            players[name] = Player(nets_owned, optimizers.build(config.optimizer[role], role, every), rates)
+            players[name] = player(config, role, (*(pair.qualify(role) for pair in group), *more), every)
             make = _critic_loss if role == 'critic' else _generator_loss
             loss = _sum({pair.name: make(config, pair, getattr(game, role)) for pair in group})
             repeats = config.train.n_critic if role == 'critic' else 1
@@ -108,6 +105,13 @@ def two_players(
             memory |= term.memory
     given.setdefault('critic', pairs[0].judge() if len(pairs) == 1 else None)
     return System(nets=dict(nets), players=players, updates=tuple(updates), memory=memory, **given)
+
+
+def player(config: ml_collections.ConfigDict, role: str, nets: tuple[str, ...], every: Sequence[int] = ()) -> Player:
+    """The player of a role, with the optimizer of the config. every: of its lazy updates."""
+    rate = optimizers.rate(config.optimizer[role], role)
+    rates = {} if rate is None else dict.fromkeys(nets, rate)
+    return Player(nets, optimizers.build(config.optimizer[role], role, every), rates)
 
 
 def _terms(pair: Pair, role: str) -> Mapping[str, Term]:

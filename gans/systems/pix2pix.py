@@ -5,6 +5,7 @@ what is coarse, the critic to what is sharp. The critic sees y or G(x, z) beside
 net can be one; PatchGAN (net 'patchgan') is the paper's. The noise z is dropout alone (section 3.2.1), in sampling too.
 """
 
+import jax
 import jax.numpy as jnp
 import ml_collections
 
@@ -35,8 +36,10 @@ def build(
       conditional: whether the critic sees the source (False: 'GAN' and 'L1 + GAN').
 
     Raises:
-      UserError: examples without a source of the same size, labels, packs.
+      UserError: examples without a source of the same size, labels, packs; both weights are 0.
     """
+    if not any(isinstance(weight, jax.core.Tracer) or weight for weight in (l1, adversarial)):
+        raise UserError('pix2pix.l1=0 and pix2pix.adversarial=0 leave nothing to learn from: set one of them')
     refuse(config, 'pack', 'each example has a source of its own')
     refuse(config, 'critic.condition', 'the critic is told the source, not labels')
     source = _source(spec)
