@@ -29,6 +29,8 @@ class Options(NamedTuple):
     space: str = 'z'
     truncation: str | None = None
     latents: str | None = None
+    edit: str | None = None
+    layers: str | None = None
     profile: bool = False
     typed: Mapping[str, Any] = {}  # keys of the config that the command line sets
     named: bool = False  # whether it names both an experiment and a folder
@@ -88,7 +90,7 @@ def sample(config: ConfigDict, folder: Path, options: Options) -> None:
     else:
         from gans.training import draw
 
-        print(draw.sample(own, folder, *chosen, options.truncation, options.latents))
+        print(draw.sample(own, folder, *chosen, options.truncation, options.latents, options.edit))
 
 
 def interpolate(config: ConfigDict, folder: Path, options: Options) -> None:
@@ -96,6 +98,20 @@ def interpolate(config: ConfigDict, folder: Path, options: Options) -> None:
 
     chosen = {name: getattr(options, name) for name in tool.Options._fields}
     print(tool.interpolate(read_run_config(config, folder, options), folder, tool.Options(**chosen)))
+
+
+def project(config: ConfigDict, folder: Path, options: Options) -> None:
+    from gans.latent_tools import project as tool
+
+    chosen = {name: getattr(options, name) for name in tool.Options._fields}
+    print(tool.project(read_run_config(config, folder, options), folder, tool.Options(**chosen)))
+
+
+def directions(config: ConfigDict, folder: Path, options: Options) -> None:
+    from gans.latent_tools import directions as tool
+
+    chosen = {name: getattr(options, name) for name in tool.Options._fields}
+    print(tool.find(read_run_config(config, folder, options), folder, tool.Options(**chosen)))
 
 
 def evaluate(config: ConfigDict, folder: Path, options: Options) -> None:
@@ -133,6 +149,8 @@ MODES: dict[str, Callable[[ConfigDict, Path, Options], None]] = {
     'finetune': finetune,
     'sample': sample,
     'interpolate': interpolate,
+    'project': project,
+    'directions': directions,
     'evaluate': evaluate,
     'anomaly': anomaly,
     'describe': describe,

@@ -1,6 +1,7 @@
 """Tools for latent spaces: truncation, ways in z and w, given w."""
 
 import functools
+import re
 from pathlib import Path
 
 import jax
@@ -12,8 +13,9 @@ from PIL import Image
 
 from experiments import common
 from gans import configs
+from gans.core import Spec
 from gans.errors import UserError
-from gans.latent_tools import interpolate, space
+from gans.latent_tools import directions, interpolate, project, space
 from gans.step import init_state
 from gans.training import draw, sampling
 from gans.training.setup import Experiment, setup
@@ -67,7 +69,8 @@ def test_truncated_samples_are_those_of_truncated_w(restored: Experiment, tmp_pa
 
 
 @pytest.mark.usefixtures('restored')
-def test_strips_and_films(tmp_path: Path) -> None:
+def test_strips_and_films(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(interpolate, 'SMOOTHING', 2)  # frames, of so few
     strip = interpolate.Options(num=3, seed=1, space='w', truncation='0.7')
     said = f'8 w interpolations of step 7: {tmp_path}/interpolation_w_seed1.png'
     assert interpolate.interpolate(None, tmp_path, strip) == said
@@ -132,3 +135,125 @@ def test_w_that_does_not_fit(tmp_path: Path) -> None:
     place.write_text('no')
     with pytest.raises(UserError, match='no file of arrays'):
         space.read_w(str(place), experiment)
+
+
+# Projection
+
+
+@pytest.mark.usefixtures('restored')
+def test_projected_images_of_the_net_come_closer(tmp_path: Path) -> None:
+    """By few steps, of images by pixels; the same for the same seed; and an image is projected as it is alone."""
+    draw.sample(None, tmp_path, 3, 5, 'latest', f'{tmp_path}/images/')
+    options = project.Options(input=str(tmp_path / 'images'), out=str(tmp_path / 'out'), features='pixels', num=2)
+    settings = project.Settings(steps=40, samples=200)
+    said = project.project(None, tmp_path, options, settings)
+    assert said.startswith(f'2 images in w, of step 7: {tmp_path}/out/w.npz, sheet {tmp_path}/out/sheet.png\n')
+    with np.load(tmp_path / 'out' / 'w.npz') as held:
+        assert held['names'].tolist() == ['000000.png', '000001.png']
+        w = held['w']
+    assert w.shape == (2, LAYERS, SIZE) and np.ptp(w, 1).max() == 0  # one for all layers
+    assert Image.open(tmp_path / 'out' / 'sheet.png').width >= 4 * 66 - 2
+    before, after = (float(x) for x in re.findall(r'\) (.*) at the mean of w, (.*) at the end', said)[0])
+    assert after < 0.7 * before
+    draw.sample(None, tmp_path, None, 0, 'latest', f'{tmp_path}/again.npz', latents=str(tmp_path / 'out' / 'w.npz'))
+    targets = np.stack([np.asarray(Image.open(tmp_path / 'images' / f'00000{i}.png')) for i in range(2)]).astype(int)
+    again = ((samples_of(tmp_path / 'again.npz') - targets) ** 2).mean() / 127.5**2
+    assert again == pytest.approx(after, rel=0.05)
+    project.project(None, tmp_path, options._replace(num=1), settings)
+    with np.load(tmp_path / 'out' / 'w.npz') as held:
+        np.testing.assert_allclose(held['w'], w[:1], atol=1e-3)
+
+
+def test_the_rate_rises_and_falls() -> None:
+    """lr .1: linearly over the first 5 %, as a cosine to 0 over the last 25 %."""
+    rates = [float(project.ramp(t)) for t in (0, 0.025, 0.05, 0.5, 0.75, 0.875, 1)]
+    np.testing.assert_allclose(rates, [0, 0.5, 1, 1, 1, 0.5, 0], atol=1e-6)
+
+
+def test_a_distance_of_features() -> None:
+    name, distance, weights = project.make_distance(Spec((16, 16, 3)), 'efficientnet_lite0', None)
+    found = jax.eval_shape(distance, weights, *[jax.ShapeDtypeStruct((2, 16, 16, 3), jnp.float32)] * 2)
+    assert name == 'efficientnet_lite0:block_2' and found.shape == (2,)
+
+
+@pytest.mark.parametrize(
+    'given, said',
+    [
+        ({}, 'project which images'),
+        ({'input': 'nowhere'}, '--input=nowhere: there is no such folder'),
+        ({'input': '.', 'num': 0}, '--num=0 must be at least 1'),
+        ({'input': '.', 'out': 'a.png'}, '--out=a.png: name a FOLDER'),
+    ],
+)
+def test_what_cannot_be_projected(given: dict, said: str, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=said):
+        project.project(None, tmp_path, project.Options(**given))
+
+
+# Directions
+
+
+def test_sefa_is_the_eigenvectors_of_unit_columns() -> None:
+    """Of a made-up net, against numpy's solver for any matrices."""
+    kernels = [np.random.default_rng(i).normal(size=(5, 7)) * (i + 1) for i in range(3)]
+    a = np.hstack([kernel / np.linalg.norm(kernel, axis=0) for kernel in kernels])
+    values, vectors = np.linalg.eig(a @ a.T)
+    wanted = vectors[:, np.argsort(-values.real)].T.real
+    found = directions.sefa(kernels)
+    np.testing.assert_allclose(np.abs((found * wanted).sum(1)), 1, atol=1e-9)
+    assert (found[np.arange(5), np.abs(found).argmax(1)] > 0).all()
+
+
+def test_principal_components_have_their_deviations() -> None:
+    axes = np.linalg.qr(np.random.default_rng(0).normal(size=(3, 3)))[0]
+    w = np.random.default_rng(1).normal(size=(20_000, 3)) * [1.0, 5.0, 2.0] @ axes + 7
+    vectors, deviations = directions.principal(w)
+    np.testing.assert_allclose(deviations, [5, 2, 1], rtol=0.03)
+    np.testing.assert_allclose(np.abs((vectors * axes[[1, 2, 0]]).sum(1)), 1, atol=1e-3)
+
+
+def test_a_class_is_separated_along_its_normal() -> None:
+    w = np.random.default_rng(0).normal(size=(5000, 8))
+    normal = np.array([3, -4, 0, 0, 0, 0, 0, 0]) / 5
+    noise = np.random.default_rng(1).normal(size=5000)
+    found, right = directions.separate(w, w @ normal + 0.3 * noise)
+    assert found @ normal > 0.95 and right > 0.95 and np.linalg.norm(found) == pytest.approx(1)
+    assert abs(directions.separate(w, noise)[1] - 0.5) < 0.25
+
+
+def test_directions_are_found_and_applied(restored: Experiment, tmp_path: Path) -> None:
+    experiment, state = made()
+    options = directions.Options(num=200, seed=2, layers='1-2', truncation='0.7')
+    lines = directions.find(None, tmp_path, options).splitlines()
+    assert lines[0].startswith(f'12 directions: {tmp_path}/directions.npz')
+    assert sorted(path.name for path in tmp_path.glob('*.png')) == ['directions_pca.png', 'directions_sefa.png']
+    with np.load(tmp_path / 'directions.npz') as held:
+        sefa, pca = held['sefa_1'], held['pca_2']
+    kernels = experiment.system.styles.kernels(state)
+    wanted = directions.sefa([np.asarray(kernel) for kernel in kernels[1:3]])[0]
+    np.testing.assert_allclose(sefa, [0 * wanted, wanted, wanted, 0 * wanted], atol=1e-5)
+    w = space.map_to_w(experiment, state, sampling.fixed_inputs(experiment, 4, 3))
+    np.savez(tmp_path / 'w.npz', w=w)
+    np.savez(tmp_path / 'moved.npz', w=w + 3 * sefa - pca)
+    for name, given in (('a', {'latents': 'w', 'edit': 'sefa_1:3,pca_2:-1'}), ('b', {'latents': 'moved'})):
+        given['latents'] = f'{tmp_path}/{given["latents"]}.npz'
+        draw.sample(None, tmp_path, None, 3, 'latest', f'{tmp_path}/{name}.npz', **given)
+    assert np.abs(samples_of(tmp_path / 'a.npz') - samples_of(tmp_path / 'b.npz')).max() <= 1
+
+
+@pytest.mark.parametrize(
+    'text, said',
+    [('sefa_1', 'is not NAME:STRENGTH'), ('sefa_1:x', 'is not NAME:STRENGTH'), ('sefa_9:1', "did you mean 'sefa_1'")],
+)
+def test_an_edit_that_is_none(text: str, said: str, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match='make it by --mode=directions'):
+        space.read_edits(text, tmp_path / 'directions.npz', made()[0])
+    np.savez(tmp_path / 'directions.npz', sefa_1=np.zeros((LAYERS, SIZE)))
+    with pytest.raises(UserError, match=said):
+        space.read_edits(text, tmp_path / 'directions.npz', made()[0])
+
+
+@pytest.mark.parametrize('text', ['3-1', '0-4', '2', 'a-b'])
+def test_layers_that_w_has_not(text: str) -> None:
+    with pytest.raises(UserError, match=f'--layers={text} is not FIRST-LAST of the layers 0 to 3 of w'):
+        space.read_layers(text, made()[0])

@@ -1,6 +1,7 @@
 """The space in which the tools move: the styles of a system that has some, else its latents as they are."""
 
 import math
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
@@ -10,9 +11,11 @@ import jax.numpy as jnp
 import numpy as np
 
 from gans.core import Array, Batch, Keys, Sampler, Styles, TrainState, Tree
-from gans.errors import UserError
+from gans.errors import UserError, unknown
 from gans.training import sampling, targets
 from gans.training.setup import Experiment
+
+DIRECTIONS = 'directions.npz'  # in a run's folder
 
 Change = Callable[[TrainState, Array], Array]  # (state, w [N, layers, d]) -> w
 
@@ -137,6 +140,13 @@ def map_to_w(experiment: Experiment, state: TrainState, inputs: Tree) -> np.ndar
     return np.asarray(jax.jit(lambda state, inputs: to_w(sampling.use_averages(state), inputs))(state, inputs))
 
 
+def sample_w(experiment: Experiment, state: TrainState, num: int, seed: int) -> np.ndarray:
+    """w [num, d] of the first layer, which without mixing is that of all."""
+    styles, inputs = styles_of(experiment), sampling.fixed_inputs(experiment, num, seed)
+    first = jax.jit(lambda state, inputs: styles.to_w(sampling.use_averages(state), inputs)[:, 0])
+    return np.asarray(first(state, inputs))
+
+
 def shape_of_w(experiment: Experiment) -> tuple[int, int]:
     """Its layers and its size."""
     inputs = targets.inputs_like(sampling.main_sampler(experiment.system), experiment.source)
@@ -158,6 +168,43 @@ def read_w(file: str, experiment: Experiment) -> np.ndarray:
             f"--latents={file}: its array 'w' is {list(w.shape)}, but w of this system is [N, {wanted[0]}, {wanted[1]}]"
         )
     return w.astype(np.float32)
+
+
+def read_layers(text: str | None, experiment: Experiment) -> slice:
+    """FIRST-LAST as layers of w, counted from 0; all, if there is no text."""
+    layers, _ = shape_of_w(experiment)
+    if text is None:
+        return slice(0, layers)
+    found = re.fullmatch(r'(\d+)-(\d+)', text)
+    first, last = map(int, found.groups()) if found else (1, 0)
+    if not first <= last < layers:
+        raise UserError(
+            f'--layers={text} is not FIRST-LAST of the layers 0 to {layers - 1} of w, such as 0-{layers - 1}'
+        )
+    return slice(first, last + 1)
+
+
+def read_edits(text: str, path: Path, experiment: Experiment) -> Change:
+    """NAME:STRENGTH[,NAME:STRENGTH ...] of the directions in a file: so many of each are added to w."""
+    if not path.exists():
+        raise UserError(f'--edit={text}: there is no {path}; make it by --mode=directions')
+    known, total = read_arrays('--edit', path), np.zeros(shape_of_w(experiment), np.float32)
+    for part in text.split(','):
+        name, _, strength = part.rpartition(':')
+        try:
+            factor = float(strength)
+        except ValueError:
+            factor = math.nan
+        if not (name and math.isfinite(factor)):
+            raise UserError(f"--edit={text}: '{part}' is not NAME:STRENGTH, such as sefa_1:2")
+        if name not in known:
+            raise unknown(f'direction of {path}', name, known)
+        if known[name].shape != total.shape:
+            raise UserError(
+                f'--edit={text}: {path} is of w {list(known[name].shape)}, but here it is {list(total.shape)}'
+            )
+        total += factor * known[name]
+    return lambda state, w: w + total
 
 
 def read_arrays(flag: str, path: Path) -> dict[str, np.ndarray]:

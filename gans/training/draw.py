@@ -1,6 +1,7 @@
 """Samples and interpolations from a run's checkpoint."""
 
 import math
+import re
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
@@ -37,6 +38,7 @@ def sample(
     direction: str | None = None,
     truncation: str | None = None,
     latents: str | None = None,
+    edit: str | None = None,
 ) -> str:
     """Draws `num` samples of fresh latents, and the system's other pictures; returns lines that say where they are.
 
@@ -46,13 +48,14 @@ def sample(
       direction: of a system that has several, the only one, see `sampling.directed`; by default all of them.
       truncation: PSI or PSI:LAYERS, of the styles of samples; the other pictures are left out.
       latents: a file of w to make samples of, in place of fresh ones; likewise.
+      edit: NAME:STRENGTH, ... of the run's directions, by which w is moved; likewise.
     """
     if num is not None and num < 1:
         raise UserError(f'--num={num} must be at least 1')
     experiment, state, done = restored(config, folder, step, direction)
     shown = sampling.words(done, seed, {} if direction else scores_of(folder, done))
-    if truncation or latents:
-        return _sample_styles(experiment, state, folder, num, seed, out, label, shown, truncation, latents)
+    if truncation or latents or edit:
+        return _sample_styles(experiment, state, folder, num, seed, out, label, shown, truncation, latents, edit)
     lines = [_sample(experiment, state, folder, num, seed, out, label, shown)]
     _, *others = experiment.system.samplers.items()
     for name, sampler in others if not out else ():
@@ -82,13 +85,17 @@ def _sample_styles(
     shown: str,
     truncation: str | None,
     latents: str | None,
+    edit: str | None,
 ) -> str:
     """Samples of changed or given w, in a file of their own."""
     changes, name = [], next(iter(experiment.system.samplers))
     if truncation:
         by = space.read_truncation(truncation)
         changes.append(space.truncate(experiment, by))
-        name, shown = f'{name}_truncation{by}'.replace(':', '-'), f'{shown}, truncation {by}'
+        name, shown = f'{name}_truncation{by}', f'{shown}, truncation {by}'
+    if edit:
+        changes.append(space.read_edits(edit, folder / space.DIRECTIONS, experiment))
+        name, shown = f'{name}_{edit}', f'{shown}, {edit}'
     if latents:
         w = space.read_w(latents, experiment)
         num = min(num or len(w), len(w))
@@ -96,7 +103,8 @@ def _sample_styles(
         made = space.from_w(experiment, w, space.chain(*changes))
     else:
         made = space.changed(experiment, space.chain(*changes))
-    return _sample(made, state, folder, num, seed, out or str(folder / f'{name}_seed{seed}.png'), label, shown)
+    path = folder / f'{re.sub("[^-.,+0-9A-Za-z_]", "-", name)}_seed{seed}.png'
+    return _sample(made, state, folder, num, seed, out or str(path), label, shown)
 
 
 def _sample(
