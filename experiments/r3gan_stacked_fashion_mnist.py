@@ -33,6 +33,6 @@ def get_config(variant: str = '') -> ConfigDict:
     config.train.batch_size = 32
     common.every(config, 2_000)
     config.eval.features = 'classifier'
-    smoke = {'generator.widths': (8, 8), 'critic.widths': (8, 8)}
+    smoke = {"generator.widths": (8, 8), "critic.widths": (8, 8)}
     smoke |= {'data.of': 'digits', 'data.num': 100, 'eval.features': 'pixels'}
     return common.finish(config, variant, __file__, smoke)

@@ -78,8 +78,14 @@ COUNTS = re.compile(r'pack|train\.(n_critic|micro|steps_per_call)|terms\..*\.eve
 
 @functools.cache
 def of_smokes() -> dict[str, set[str]]:
-    """The ingredients of all experiments' smoke variants, by name."""
-    return {name: ingredients(config) for name, config in smokes().items()}
+    """The ingredients of all experiments' smoke variants, by name: first MLPs, then small images, if keys say so."""
+
+    def cost(name: str) -> tuple:
+        keys = flatten(smokes()[name])
+        sizes = [value for key, value in keys.items() if re.fullmatch(r'(stages\.\w+\.)?data\.(.*\.)?size', key)]
+        return keys['generator.net'] != 'mlp', max(sizes, default=np.inf), name
+
+    return {name: ingredients(smokes()[name]) for name in sorted(smokes(), key=cost)}
 
 
 def ingredients(config: ConfigDict) -> set[str]:
@@ -106,8 +112,8 @@ def off() -> frozenset[str]:
 
 
 def cover(of: Mapping[Any, set[str]], known: Collection[str] = ()) -> list:
-    """The names of few sets that together have everything that any has, but for what is known."""
-    of = {name: of[name] - set(known) for name in sorted(of)}
+    """The names of few sets that together have everything that any has, but for what is known; of equals the first."""
+    of = {name: each - set(known) for name, each in of.items()}
     left, found = set().union(*of.values()), []
     while left:
         found.append(max(of, key=lambda name: len(of[name] & left)))

@@ -23,7 +23,7 @@ from gans.sweep.population import population
 from gans.systems.build import build
 from gans.training import program, sampling
 from gans.training.checkpoints import Checkpoints
-from gans.training.setup import Experiment
+from gans.training.setup import Experiment, check_later
 
 
 class Alone(NamedTuple):
@@ -100,7 +100,7 @@ def test_an_update_moves_what_its_player_owns_and_nothing_else(name: str) -> Non
 @pytest.mark.parametrize('name', SYSTEMS)
 def test_four_devices_equal_one(name: str) -> None:
     """With two micro-batches on each of them, unless nets have statistics of batches, which devices alone share; where
-    another system has the same mechanism, its losses are means over the parts of a batch.
+    another system has the same mechanism, a step is traced and losses are means over the parts of a batch.
     """
     pieces = systems.tiny(name, **{'train.micro': 2, 'train.sync_batch_norm': True})
     if not systems.builds(pieces):
@@ -110,7 +110,8 @@ def test_four_devices_equal_one(name: str) -> None:
     if any(map(systems.sees_the_batch, nets.values())):
         pytest.skip('examples of a batch see each other')
     spread = systems.experiment(whole if systems.with_statistics(alone(name).experiment) else pieces, devices=4)
-    if like(name) != name:  # traced on four devices, when it was set up
+    if like(name) != name:
+        check_later([spread], -1)  # traces a step
         assert_means(alone(name).experiment, begun(name))
         return
     state, raw = program.place(spread, begun(name)), next(program.raws(spread, 0))
@@ -232,6 +233,8 @@ def test_dynamics_move_every_system(dynamics: str, system: str) -> None:
         return
     if like(system) == system:
         plan.trace(experiment, floats(experiment))
+    else:
+        check_later([experiment], -1)
     before, after = alone(system).experiment.system, experiment.system
     owned = lambda system: {net for player in system.players.values() for net in player.nets}
     assert owned(after) == owned(before) and after.samplers.keys() == before.samplers.keys()

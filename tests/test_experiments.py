@@ -177,6 +177,7 @@ def test_smoke_is_traced(name) -> None:
     """And it finds its data."""
     for experiment in setup.setup_stages(config_of(name, 'smoke'), devices=1):
         trace(experiment)
+        assert not experiment.config.eval.features or (experiment.source.size or 4) >= 4  # for a Fréchet distance
         batch = feed.examples(experiment.source, 2, feed.fixed_key())
         assert all(np.isfinite(values).all() and len(values) == 2 for values in batch.values())
 

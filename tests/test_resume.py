@@ -45,7 +45,7 @@ def config(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def launch(config: Path, folder: Path, *args: str) -> subprocess.Popen:
     # Without the cache, compiling would be most of what these tests do.
-    return launching.launch(config, folder, f'--compilation_cache={config.parent}/cache', *args)
+    return launching.launch(config, folder, f'--compilation_cache={config.parent}/cache', *args, xla='')
 
 
 @pytest.fixture(scope='module')

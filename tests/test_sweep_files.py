@@ -41,6 +41,7 @@ ROWS = {  # how many these have
     'losses_ring8': 54,
     'pacgan_grid25': 4,
     'precision': 2,
+    'srgan_openmoji64': 3,
     'unrolled_ring8': 4,
     'wgan_gp_ncritic_lambda': 12,
 }

@@ -5,14 +5,16 @@ resolution are `feature_maps(size, base, width)`: base 16384 is the paper's conf
 """
 
 import math
+from collections.abc import Sequence
 
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import lax
 from jax.ad_checkpoint import checkpoint_name
 
-from gans.core import Array, Compute, Keys, Tree
+from gans.core import Array, Compute, Tree
 from gans.errors import unknown
 from gans.ops import fir, random
 from gans.ops.dropout import noise_keys
@@ -81,25 +83,23 @@ class Modulated(Equalized):
     """x [B, H, W, C], w [B, d] -> [B, H, W, features], or twice the size with `up`: a convolution that an affine map of
     w modulates, and a bias.
 
-    noisy: one N(0, 1) number per pixel, drawn with `keys`, is added before the bias, times a strength that is learned.
+    Noise [B, H, W, 1] is added before the bias, if there is any, times a strength that is learned.
     """
 
     gain: float = 1.0
     kernel: int = 3
     up: bool = False
     demodulate: bool = True
-    noisy: bool = False
 
     @nn.compact
-    def __call__(self, x: Array, w: Array, keys: Keys | None = None) -> Array:
+    def __call__(self, x: Array, w: Array, noise: Array | None = None) -> Array:
         style = EqualizedDense(x.shape[-1], gain=1.0, bias=1.0, name='style')(w)
         kernel = self.make_kernel((self.kernel, self.kernel, x.shape[-1], self.features))
         x = x.astype(self.compute.dtype)
         x = modulated_conv(x, kernel, style, self.demodulate, self.up, self.compute.conv)
         x = checkpoint_name(x, PRODUCT)
-        if self.noisy:
-            strength = self.param('strength', nn.initializers.zeros, ())
-            x += (strength * random.normal(keys, (*x.shape[1:3], 1))).astype(x.dtype)
+        if noise is not None:
+            x += (self.param('strength', nn.initializers.zeros, ()) * noise).astype(x.dtype)
         return self.add_bias(x)
 
 
@@ -139,12 +139,12 @@ class Synthesis(nn.Module):
         if self.architecture not in GENERATORS:
             raise unknown('generator.architecture', self.architecture, GENERATORS)
         rest = sizes(self.shape, 'stylegan2', 8)
-        keys = iter(noise_keys(words, 1 + 2 * len(rest)))
+        noise = iter(_noise(words, [4, *(size for size in rest for _ in range(2))]) if self.noise else ())
 
         def conv(name: str, x: Array, w: Array, up: bool = False) -> Array:
             features = feature_maps(int(name.rpartition('_')[2]), self.base, self.width)
-            layer = Modulated(features, self.compute, up=up, demodulate=self.demodulate, noisy=self.noise, name=name)
-            return lrelu(layer(x, w, next(keys)), SQRT2)
+            layer = Modulated(features, self.compute, up=up, demodulate=self.demodulate, name=name)
+            return lrelu(layer(x, w, next(noise, None)), SQRT2)
 
         def image(size: int, x: Array, w: Array) -> Array:
             layer = Modulated(self.shape[2], self.compute, kernel=1, demodulate=False, name=f'to_rgb_{size}')
@@ -163,6 +163,14 @@ class Synthesis(nn.Module):
             if self.architecture == 'skip':
                 rgb = fir.upsample(rgb) + image(size, x, ws[:, 2 * i + 3])
         return image(rest[-1], x, ws[:, -1]) if rgb is None else rgb
+
+
+def _noise(words: Array, sides: Sequence[int]) -> list[Array]:
+    """N(0, 1) for each layer [B, side, side, 1], drawn at once: noise words uint32 [B, 2]."""
+    (keys,) = noise_keys(words, 1)
+    ends = np.cumsum([side * side for side in sides])
+    drawn = jnp.split(random.normal(keys, (int(ends[-1]),)), ends[:-1], 1)
+    return [x.reshape(-1, side, side, 1) for x, side in zip(drawn, sides, strict=True)]
 
 
 class Critic(nn.Module):

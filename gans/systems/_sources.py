@@ -11,7 +11,7 @@ from gans import kinds
 from gans.core import Array, Batch, Compute, Keys, Net, Params, Sampler, Spec, TrainState, Tree
 from gans.errors import UserError, unknown
 from gans.nets import build as nets
-from gans.ops.dropout import noise_shape, noise_words
+from gans.ops.dropout import noise_words
 from gans.systems._players import make_generate
 
 # Errors of pixels or features: of differences [B, ...] what is averaged.
@@ -25,10 +25,10 @@ class FromSource(NamedTuple):
     inputs: Callable[[Batch, Keys], Tree]  # 'source', and 'noise' of a net with dropout
     generate: Callable[[Params, TrainState, Tree, bool], tuple[Array, Params]]
 
-    def sampler(self, **given: Any) -> Sampler:
-        """A sampler of it, whose images are clipped to the range that images have."""
+    def sampler(self) -> Sampler:
+        """Its images, clipped to the range that images have."""
         make = lambda state, inputs: jnp.clip(self.generate(state.params, state, inputs, False)[0], -1, 1)
-        return Sampler(self.inputs, make, **given)
+        return Sampler(self.inputs, make, target='real', multiple=getattr(self.net.module, 'multiple', None))
 
 
 def from_source(config: ml_collections.ConfigDict, spec: Spec, compute: Compute) -> FromSource:
@@ -46,21 +46,25 @@ def from_source(config: ml_collections.ConfigDict, spec: Spec, compute: Compute)
         )
     if not kinds.is_image(spec) or not kinds.is_image(source):
         raise UserError(f"system '{config.system}' makes images of images, not {spec.shape} of {source.shape}")
-    kind = 'Translator' if source.shape[:2] == spec.shape[:2] else 'Upscaler'
-    module = nets.make_module(kind, config.generator, 'generator', shape=spec.shape, compute=compute)
-    if kind == 'Upscaler' and tuple(side * module.scale for side in source.shape[:2]) != spec.shape[:2]:
-        sizes = [' x '.join(map(str, each.shape[:2])) for each in (source, spec)]
-        raise UserError(f'generator.scale={module.scale} does not make {sizes[1]} pixels of {sizes[0]}: give it that'
-                        ' of the data (data.shrink)')  # fmt: skip
-    noisy = getattr(module, 'noisy', False)
-    images = jax.ShapeDtypeStruct((2, *source.shape), jnp.float32)
-    net = nets.from_linen(module, images, *((noise_shape(),) if noisy else ()))
+    same = source.shape[:2] == spec.shape[:2]
+    net = (nets.translator if same else _upscaler)(config.generator, source, spec, compute)
+    noisy = len(net.inputs) > 1
 
     def inputs(batch: Batch, keys: Keys) -> Tree:
         return {'source': batch['source']} | ({'noise': noise_words(keys)} if noisy else {})
 
     arguments = lambda inputs: tuple(inputs[name] for name in ('source', 'noise') if name in inputs)
     return FromSource(net, inputs, make_generate(net, arguments))
+
+
+def _upscaler(config: Mapping[str, Any], source: Spec, made: Spec, compute: Compute) -> Net:
+    """A net that enlarges images: [B, *source.shape] -> [B, *made.shape]."""
+    module = nets.make_module('Upscaler', config, 'generator', shape=made.shape, compute=compute)
+    if tuple(side * module.scale for side in source.shape[:2]) != made.shape[:2]:
+        sizes = [' x '.join(map(str, each.shape[:2])) for each in (source, made)]
+        raise UserError(f'generator.scale={module.scale} does not make {sizes[1]} pixels of {sizes[0]}: give it that'
+                        ' of the data (data.shrink)')  # fmt: skip
+    return nets.from_linen(module, jax.ShapeDtypeStruct((2, *source.shape), jnp.float32))
 
 
 def error_of(name: str, key: str) -> Callable[[Array, Array], Array]:

@@ -40,6 +40,6 @@ def build(config: ml_collections.ConfigDict, spec: Spec, compute: Compute, *, er
         nets={'generator': made.net},
         players={'generator': player(config, 'generator', ('generator',))},
         updates=(Update('generator', 'generator', loss, micro=config.train.micro),),
-        samplers={'samples': made.sampler(target='real')},
+        samplers={'samples': made.sampler()},
         ema=ema(config.ema),
     )

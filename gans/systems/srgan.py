@@ -65,7 +65,7 @@ def build(
         [pair],
         {'generator': made.net, 'critic': critic, **judged},
         weight=adversarial,
-        samplers={'samples': made.sampler(target='real')},
+        samplers={'samples': made.sampler()},
         ema=ema(config.ema),
         pretrained=frozen,
     )
