@@ -98,7 +98,7 @@ def project(config: ml_collections.ConfigDict, folder: Path, options: Options, s
     arrays = {'w': np.repeat(w[-1][:, None], layers, 1), 'names': np.array([str(name) for name in names])}
     files.write(place / 'w.npz', lambda file: np.savez(file, **arrays))
     some = images[:SHOWN]
-    made = [_make(experiment, state, each[: len(some)], options.seed) for each in w]
+    made = _make(experiment, state, w[:, : len(some)], options.seed)
     shown = f'{sampling.words(done, options.seed)}, distance: {named}'
     pictures.save(place / 'sheet.png', _sheet(some, made, steps, distances, shown))
     said = f'{len(names)} images in w, of step {done:,}: {place / "w.npz"}, sheet {place / "sheet.png"}'
@@ -246,11 +246,13 @@ def ramp(t: Array, settings: Settings = OFFICIAL) -> Array:
 
 
 def _make(experiment: Experiment, state: TrainState, w: np.ndarray, seed: int) -> np.ndarray:
-    """Images of w [N, d]."""
+    """Images [K, N, ...] of w [K, N, d], with the same noise for all K."""
+    times, num, _ = w.shape
     layers, _ = space.shape_of_w(experiment)
-    w = np.repeat(w[:, None], layers, 1)
-    given = sampling.fixed_inputs(experiment, len(w), seed), w
-    return draw.apply(space.from_w(experiment, w, space.chain()), state, given)
+    inputs = jax.tree.map(lambda x: np.concatenate([x] * times), sampling.fixed_inputs(experiment, num, seed))
+    flat = np.repeat(w.reshape(times * num, 1, -1), layers, 1)
+    made = draw.apply(space.from_w(experiment, flat, space.chain()), state, (inputs, flat))
+    return made.reshape(times, num, *made.shape[1:])
 
 
 def _sheet(
