@@ -3,7 +3,7 @@
 Paper: Zhu 2017 (1703.10593).
 Command: python launch.py --config=experiments/cyclegan_openmoji64.py
   then --mode=sample, with rows of cycles beside the samples; --direction=b_to_a for line drawings of images in color
-Hardware and cost: two CPU cores, .5 s of CPU time per step, which would be 20 minutes on idle ones; 47 on very busy
+Hardware and cost: two CPU cores, .5 s of CPU time per step: 47 minutes on very busy ones, an estimated 20 on idle
   ones.
 Expected: seed 0, 200 held-out drawings in color: FD (EfficientNet-Lite0) 324 (two halves of the real data: 346,
   untrained generator: 796), sliced Wasserstein .049. Drawings are filled to their lines on a white ground; faces are
