@@ -15,6 +15,7 @@ from experiments import common
 from gans import configs
 from gans.core import Compute, Spec, System
 from gans.cost.stopwatch import compilation_cache
+from gans.data import load
 from gans.errors import Stopped, UserError
 from gans.nets.build import from_linen
 from gans.nets.progan import Critic, Generator
@@ -69,6 +70,13 @@ def test_the_critic_scores_any_number_of_examples_after_training() -> None:
     assert jax.eval_shape(lambda params: net.apply(params, five, train=False), params).shape == (5,)
     with pytest.raises(UserError, match=r'critic.group=4 cannot divide the 5 examples'):
         jax.eval_shape(lambda params: net.apply(params, five), params)
+
+
+def test_emoji_of_four_pixels_are_means_of_blocks() -> None:
+    some = {'name': 'openmoji', 'group': 'smileys-emotion', 'split': 'test'}
+    small, large = (load.load({**some, 'size': size}).arrays['real'] for size in (4, 64))
+    wanted = large.reshape(-1, 4, 16, 4, 16, 3).mean((2, 4))
+    assert small.shape[1:] == (4, 4, 3) and np.abs(small - wanted).max() <= 0.51
 
 
 # The system
