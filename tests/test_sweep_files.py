@@ -40,6 +40,7 @@ ROWS = {  # how many these have
     'losses_grid25': 54,
     'losses_ring8': 54,
     'pacgan_grid25': 4,
+    'pix2pix_losses': 8,
     'precision': 2,
     'srgan_openmoji64': 3,
     'unrolled_ring8': 4,
