@@ -111,7 +111,9 @@ def test_overrides_name_keys_of_the_config(name) -> None:
     for row, overrides in rows(name):
         for key, value in overrides.items():
             assert key in known, f'{row}: {key}'
-            assert known[key] is None or type(value) is type(known[key]), f'{row}: {key}={value!r}, was {known[key]!r}'
+            assert None in (value, known[key]) or type(value) is type(known[key]), (
+                f'{row}: {key}={value!r}, was {known[key]!r}'
+            )
         resolved(name, row)  # a placeholder, shown as None, takes its own type alone
 
 
