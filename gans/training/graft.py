@@ -95,6 +95,23 @@ def read(options: Mapping[str, Any], system: System) -> tuple[Start, str]:
     )
 
 
+def check_freeze(finetune: Any, system: System) -> None:
+    """What is frozen must be there, and must not be frozen as it was drawn."""
+    for path in finetune.freeze:
+        net, _, layer = path.partition('/')
+        if not layer or net not in system.nets:
+            known = ', '.join(system.nets)
+            raise UserError(f"finetune.freeze='{path}' names no layer: give NET/LAYER, NET one of {known}")
+        if finetune.run is None or net not in finetune.nets:
+            raise UserError(
+                f"finetune.freeze='{path}' would freeze an untrained layer: it wants finetune.run (--from), and "
+                f"'{net}' in finetune.nets"
+            )
+        params, _ = jax.eval_shape(lambda net=net: system.nets[net].init(jax.random.key(0)))
+        if layer not in params:
+            raise unknown(f'layer of {net} in finetune.freeze', layer, params)
+
+
 def pretrained(system: System, old: TrainState | None = None) -> Start:
     """What nets begin from that are trained already, but for those that are in a state, or its shapes, as a whole."""
     there = {} if old is None else by_path(_nets(old))

@@ -187,7 +187,7 @@ def _build(
     sync = axis_name if config.train.sync_batch_norm else None
     compute = Compute(PRECISIONS[train.precision], conv, sync, train.remat, axis_name)
     system = system_of(config, source.spec, compute)
-    _check_freeze(config.finetune, system)
+    graft.check_freeze(config.finetune, system)
     experiment = Experiment(
         config, source, compute, system, devices, axis_name, stage=stage.name, since=stage.begin, sources=sources
     )
@@ -290,20 +290,3 @@ def _check_step(experiment: Experiment) -> None:
             raise
         cut = f'{devices} device{"s" * (devices > 1)} x train.micro={train.micro} x pack={config.pack}'
         raise UserError(f'train.batch_size={train.batch_size} over {cut}: {error}') from error
-
-
-def _check_freeze(finetune: ml_collections.ConfigDict, system: System) -> None:
-    """What is frozen must be there, and must not be frozen as it was drawn."""
-    for path in finetune.freeze:
-        net, _, layer = path.partition('/')
-        if not layer or net not in system.nets:
-            known = ', '.join(system.nets)
-            raise UserError(f"finetune.freeze='{path}' names no layer: give NET/LAYER, NET one of {known}")
-        if finetune.run is None or net not in finetune.nets:
-            raise UserError(
-                f"finetune.freeze='{path}' would freeze an untrained layer: it wants finetune.run (--from), and "
-                f"'{net}' in finetune.nets"
-            )
-        params, _ = jax.eval_shape(lambda net=net: system.nets[net].init(jax.random.key(0)))
-        if layer not in params:
-            raise unknown(f'layer of {net} in finetune.freeze', layer, params)
