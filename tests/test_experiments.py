@@ -7,6 +7,7 @@ import json
 import re
 from collections.abc import Callable
 from importlib import util
+from itertools import pairwise
 from pathlib import Path
 from types import ModuleType
 
@@ -212,11 +213,16 @@ def test_smoke_trains(name, tmp_path, monkeypatch) -> None:
             assert np.ptp(np.asarray(picture)) > 0
     restored = Checkpoints(folder / 'checkpoints').restore(experiment.abstract())
     assert restored.step == steps and int(restored.state.step) == steps
-    old, new = (leaves.by_path(state.params) for state in (begun[-1], restored.state))
-    moved = [path for path in old if not np.array_equal(old[path], new[path])]
+    states = [leaves.by_path(state.params) for state in (*begun, restored.state)]
+    differ = lambda old, new: old.shape == new.shape and not np.array_equal(old, new)
+    moved = [
+        {path for path in old.keys() & new.keys() if differ(old[path], new[path])} for old, new in pairwise(states)
+    ]
     owned = {net for player in system.players.values() for net in player.nets}
-    assert {path.partition('/')[0] for path in moved} == owned
-    assert all(path in moved for path in old if path.endswith('/kernel'))  # the last bias of some games has no gradient
+    assert {path.partition('/')[0] for path in moved[-1]} == owned
+    # In some stage: one that fades in may end without those of before. The last bias of some games has no gradient.
+    kernels = {path for path in states[-1] if path.partition('/')[0] in owned and path.endswith('/kernel')}
+    assert kernels <= set().union(*moved)
 
 
 # The toys reach their goals

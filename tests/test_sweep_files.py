@@ -16,8 +16,8 @@ from ml_collections import ConfigDict
 from test_configs import SECTIONS
 
 from gans.configs import apply_defaults, flatten, override
-from gans.core import Compute, TrainState
-from gans.data import load
+from gans.core import Batch, Compute, TrainState
+from gans.data import feed, load
 from gans.losses import GAMES
 from gans.ops.random import example_keys
 from gans.step import init_state, make_train_step, repeats
@@ -153,9 +153,10 @@ def trace(config: ConfigDict) -> None:
     floats = [
         key for key, value in flatten(config).items() if isinstance(value, float) and key != 'data.on_device_max_mb'
     ]
-    spec = test_experiments.shape_only(config.data).spec
+    source = test_experiments.shape_only(config.data)
+    spec, fields = source.spec, feed.shapes(source, 3)
 
-    def step(numbers: dict[str, float], batch: dict[str, jax.Array]) -> tuple[TrainState, TrainState, dict, jax.Array]:
+    def step(numbers: dict[str, float], batch: Batch, few: Batch) -> tuple[TrainState, TrainState, dict, jax.Array]:
         own = ConfigDict(config.to_dict(), type_safe=False)
         own.update_from_flattened_dict(numbers)
         system = build(own, spec, Compute())
@@ -163,17 +164,17 @@ def trace(config: ConfigDict) -> None:
         after, metrics = make_train_step(system)(state, batch, tuple(update.name for update in system.updates))
         keys = example_keys(jax.random.key(0), jnp.arange(3))
         sampler = sampling.main_sampler(system)
-        return state, after, metrics, sampler.make(after, sampler.inputs({'label': jnp.arange(3)}, keys))
+        return state, after, metrics, sampler.make(after, sampler.inputs(few, keys))
 
-    lead = (repeats(build(config, spec, Compute())), config.train.batch_size)
-    real = jax.ShapeDtypeStruct((*lead, *spec.shape), 'float32')
-    batch = {'real': real, 'label': jax.ShapeDtypeStruct(lead, 'int32')}
+    system = build(config, spec, Compute())
+    lead = (repeats(system), config.train.batch_size)
+    batch = {name: jax.ShapeDtypeStruct((*lead, *x.shape[1:]), x.dtype) for name, x in fields.items()}
     numbers = {key: jax.ShapeDtypeStruct((), 'float32') for key in floats}
-    before, after, metrics, samples = jax.eval_shape(step, numbers, batch)
+    before, after, metrics, samples = jax.eval_shape(step, numbers, batch, fields)
     describe = lambda tree: {path: (leaf.shape, leaf.dtype) for path, leaf in leaves.by_path(tree).items()}
     assert describe(after) == describe(before)
     assert all(value.shape == () for value in metrics.values())
-    assert samples.shape == (3, *spec.shape)
+    assert samples.shape == (3, *source.fields[sampling.main_sampler(system).like].shape)
 
 
 def test_dcgan_tricks_share_programs() -> None:
@@ -236,7 +237,8 @@ def test_smoke_of_a_row_trains(name, tmp_path, monkeypatch) -> None:
 
 @pytest.mark.parametrize('name', sorted(set(NAMES) - set(TRAINED)))
 def test_smoke_of_a_row_is_traced(name, monkeypatch) -> None:
-    sweep = sweep_rows.load(*only_last(name, monkeypatch))
+    asked = only_last(name, monkeypatch)
+    sweep = sweep_rows.load(*asked)
     (group,) = plan.plan(sweep.members(2), plan.Sources())
     assert [(member.row, member.config.seed) for member in group.members] == [
         (rows(name)[-1][0], seed) for seed in (0, 1)
