@@ -120,7 +120,16 @@ def run(config: Path, capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyP
         (('--config=CONFIG', '--config.data.size=20'), 'openmoji comes in 4, 8, 16, 32 and 64 pixels'),
         (('--config=CONFIG', '--config.data.name=mnist', '--config.data.size=28'), 'no mnist here'),
         (('--config=CONFIG', '--config.train.steps=900000000'), 'the limit is'),
-        (('--config=CONFIG', '--mode=dance'), 'interpolate|evaluate|anomaly|describe|benchmark|compare'),
+        (
+            ('--config=CONFIG', '--mode=dance'),
+            'interpolate|project|directions|evaluate|anomaly|describe|benchmark|compare',
+        ),
+        (
+            ('--config=CONFIG', '--truncation=0.7'),
+            '--truncation is for --mode=sample and --mode=interpolate and --mode=',
+        ),
+        (('--config=CONFIG', '--mode=interpolate', '--space=w', '--path=linear'), '--path is of latents'),
+        (('--config=CONFIG', '--mode=sample', '--input=x', '--edit=a:1'), '--input=x is of images: leave out'),
         (('--config=CONFIG', '--profile'), '--profile is for --mode=benchmark'),
         (('--config=CONFIG', '--direction=x'), '--direction is for --mode=sample and --mode=evaluate only'),
         (('--config=CONFIG', '--mode=benchmark', '--config.train.steps_per_call=3'), 'must be a multiple of'),

@@ -162,8 +162,8 @@ def test_projected_images_of_the_net_come_closer(tmp_path: Path) -> None:
     before, after = (float(x) for x in re.findall(r'\) (.*) at the mean of w, (.*) at the end', said)[0])
     assert after < 0.7 * before
     draw.sample(None, tmp_path, None, 0, 'latest', f'{tmp_path}/again.npz', latents=str(tmp_path / 'out' / 'w.npz'))
-    targets = np.stack([np.asarray(Image.open(tmp_path / 'images' / f'00000{i}.png')) for i in range(2)]).astype(int)
-    again = ((samples_of(tmp_path / 'again.npz') - targets) ** 2).mean() / 127.5**2
+    targets = np.stack([np.asarray(Image.open(tmp_path / 'images' / f'00000{i}.png'))[..., None] for i in range(2)])
+    again = ((samples_of(tmp_path / 'again.npz') - targets.astype(int)) ** 2).mean() / 127.5**2
     assert again == pytest.approx(after, rel=0.05)
 
 

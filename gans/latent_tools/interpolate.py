@@ -56,7 +56,8 @@ def interpolate(config: ml_collections.ConfigDict, folder: Path, options: Option
         )
     experiment, state, done = draw.restored(config, folder, options.step)
     _check(experiment, options)
-    change, shown = space.chain(), sampling.words(done, options.seed, draw.scores_of(folder, done))
+    scores = {} if options.truncation else draw.scores_of(folder, done)  # which are those of samples as they are
+    change, shown = space.chain(), sampling.words(done, options.seed, scores)
     if options.truncation:
         by = space.read_truncation(options.truncation)
         change, shown = space.truncate(experiment, by), f'{shown}, truncation {by}'

@@ -53,8 +53,9 @@ def sample(
     if num is not None and num < 1:
         raise UserError(f'--num={num} must be at least 1')
     experiment, state, done = restored(config, folder, step, direction)
-    shown = sampling.words(done, seed, {} if direction else scores_of(folder, done))
-    if truncation or latents or edit:
+    styled = bool(truncation or latents or edit)
+    shown = sampling.words(done, seed, {} if direction or styled else scores_of(folder, done))
+    if styled:
         return _sample_styles(experiment, state, folder, num, seed, out, label, shown, truncation, latents, edit)
     lines = [_sample(experiment, state, folder, num, seed, out, label, shown)]
     _, *others = experiment.system.samplers.items()
@@ -97,6 +98,8 @@ def _sample_styles(
         changes.append(space.read_edits(edit, folder / space.DIRECTIONS, experiment))
         name, shown = f'{name}_{edit}', f'{shown}, {edit}'
     if latents:
+        if label is not None and experiment.system.styles:
+            raise UserError(f'--label={label}: the w of --latents={latents} say the class; leave it out')
         w = space.read_w(latents, experiment)
         num = min(num or len(w), len(w))
         name, shown = f'{name}_{Path(latents).stem}', f'{shown}, w of {Path(latents).name}'
