@@ -50,6 +50,8 @@ def get_config(variant: str = '') -> ConfigDict:
     }
     smoke = {
         'data.name': common.FOLDER,
+        'train.batch_size': 2,
+        'eval.samples': 4,
         'generator.blocks': 1,
         'generator.growth': 2,
         'stages.adversarial.begin': 2,

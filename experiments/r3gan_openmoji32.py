@@ -3,7 +3,8 @@
 Paper: Huang 2025 (2501.05441).
 Command: python launch.py --config=experiments/r3gan_openmoji32.py
   One group of the emoji: --config.data.group=smileys-emotion (or animals-nature, food-drink, objects, ...)
-Hardware and cost: two CPU cores, TIME.
+Hardware and cost: two CPU cores, 0.7 s of CPU time a step without augmentations (measured on busy
+  cores), so about 30 minutes; its program takes most of a minute to compile.
 Expected: not run.
 Deviations: other data; a block a stage in place of two, of 96 to 16 channels in place of 768, batch 32; schedules over
   the run; DiffAugment's augmentations (2006.10738), which are cheaper. The others are those of

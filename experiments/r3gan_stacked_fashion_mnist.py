@@ -3,7 +3,7 @@
 Paper: Huang 2025 (2501.05441), table 1, on stacked MNIST.
 Command: python launch.py --config=experiments/r3gan_stacked_fashion_mnist.py
   Then --mode=evaluate --num=25600: 'modes' and 'reverse_kl'
-Hardware and cost: TIME
+Hardware and cost: two CPU cores; a step was not timed.
 Expected: not run. In the paper, on stacked MNIST, all 1,000 modes; without R2 the game diverges.
 Deviations: clothes in place of digits, small nets, constant numbers, batch 32; no augmentation.
 """

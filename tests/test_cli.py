@@ -122,6 +122,7 @@ def run(config: Path, capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyP
         (('--config=CONFIG', '--config.train.steps=900000000'), 'the limit is'),
         (('--config=CONFIG', '--mode=dance'), 'interpolate|evaluate|anomaly|describe|benchmark|compare'),
         (('--config=CONFIG', '--profile'), '--profile is for --mode=benchmark'),
+        (('--config=CONFIG', '--direction=x'), '--direction is for --mode=sample and --mode=evaluate only'),
         (('--config=CONFIG', '--mode=benchmark', '--config.train.steps_per_call=3'), 'must be a multiple of'),
         (('--config=CONFIG', '--nonsense'), "'nonsense'"),
         (('--config=CONFIG', '--train.steps=100'), 'flag --train.steps; did you mean --config.train.steps=100?'),

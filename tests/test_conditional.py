@@ -15,6 +15,7 @@ from gans.core import Compute, Spec
 from gans.data import feed
 from gans.errors import UserError
 from gans.evaluation.run import Options, evaluate
+from gans.latent_tools import interpolate
 from gans.nets import build as nets
 from gans.ops.pixels import to_uint8
 from gans.pictures import LINE
@@ -287,11 +288,12 @@ def test_samples_of_one_class_and_of_all(digits_run, tmp_path) -> None:
 
 def test_interpolation_stays_in_its_class(digits_run, tmp_path) -> None:
     ends = {'z': np.arange(32, dtype=np.float32).reshape(16, 2), 'label': np.arange(16, dtype=np.int32)}
-    between = {name: draw._between(leaf, 3, 'linear') for name, leaf in ends.items()}
+    between = {name: interpolate._between(leaf, 3, 'linear') for name, leaf in ends.items()}
     assert between['label'].tolist() == [i for i in range(8) for _ in range(3)]
     np.testing.assert_allclose(between['z'][:3, 0], [0, 8, 16])
     config, folder = digits_run
-    assert '.png' in draw.interpolate(config, folder, 3, 0, 'latest', 'linear', str(tmp_path / 'a.png'))
+    options = interpolate.Options(3, path='linear', out=str(tmp_path / 'a.png'))
+    assert '.png' in interpolate.interpolate(config, folder, options)
 
 
 def test_evaluation_knows_what_was_asked_for(digits_run, monkeypatch) -> None:

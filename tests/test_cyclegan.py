@@ -14,6 +14,7 @@ from systems import assert_close, first
 from experiments import common
 from gans.configs import override
 from gans.core import Array, Compute, Spec
+from gans.cost.describe import flops
 from gans.errors import UserError
 from gans.ops import random
 from gans.ops.pixels import to_float, to_pixels
@@ -176,7 +177,7 @@ def test_fresh_fakes_are_not_rounded_and_past_ones_are_pixels() -> None:
 def test_four_devices_share_a_pool() -> None:
     """Each holds that of one device, also where it is full within the batch."""
     memory, mix = pool_of(6)
-    spread = jax.vmap(pool_of(6, 'device')[1], (0, 0, 0), axis_name='device')
+    spread = jax.pmap(pool_of(6, 'device')[1], 'device')
     theirs = jax.tree.map(lambda x: jnp.stack([x] * 4), memory)
     for step in range(3):
         fakes, keys = images(8, seed=step), keys_of(8, step)
@@ -185,6 +186,13 @@ def test_four_devices_share_a_pool() -> None:
         np.testing.assert_array_equal(each.reshape(shown.shape), shown)
         for device in range(4):
             assert_close(jax.tree.map(lambda x: x[device], theirs), memory, 0, 0)  # noqa: B023
+
+
+def test_a_step_on_several_devices_is_counted_as_on_one(monkeypatch, tmp_path) -> None:
+    monkeypatch.setenv('XDG_CACHE_HOME', str(tmp_path))
+    config = config_of(**{'data.name': common.DOMAINS, 'data.size': 8, 'train.batch_size': 4})
+    one, two = (flops(setup.setup(config, devices=devices)) for devices in (1, 2))
+    assert one == two > 0
 
 
 def test_resumed_with_a_full_pool_to_the_same_bits(tmp_path) -> None:

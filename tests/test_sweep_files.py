@@ -37,6 +37,7 @@ ROWS = {  # how many these have
     'losses_grid25': 54,
     'losses_ring8': 54,
     'pacgan_grid25': 4,
+    'pix2pix_losses': 8,
     'precision': 2,
     'srgan_openmoji64': 3,
     'unrolled_ring8': 4,
@@ -210,7 +211,8 @@ def test_smoke_of_a_row_trains(name, tmp_path, monkeypatch) -> None:
 
 @pytest.mark.parametrize('name', sorted(set(NAMES) - set(TRAINED)))
 def test_smoke_of_a_row_is_traced(name, monkeypatch) -> None:
-    sweep = sweep_rows.load(*only_last(name, monkeypatch))
+    asked = only_last(name, monkeypatch)
+    sweep = sweep_rows.load(*asked)
     (group,) = plan.plan(sweep.members(2), plan.Sources())
     assert [(member.row, member.config.seed) for member in group.members] == [
         (rows(name)[-1][0], seed) for seed in (0, 1)

@@ -3,7 +3,8 @@
 Paper: Zhu 2017 (1703.10593), tables 4 and 5, whose row 'GAN alone' is without.
 Command: python launch.py --sweep=experiments/sweeps/cyclegan_cycle.py --seeds=3
   The errors against hidden partners are eval/l1 and eval/psnr; --direction=b_to_a of --mode=evaluate has the other way.
-Hardware and cost: not run; both rows are one program.
+Hardware and cost: not run; both rows are one program. By the cost of the larger experiment, about 16 minutes of CPU
+  time for six runs.
 Expected: not run.
 Deviations: those of experiments/cyclegan_openmoji64.py; half of its pixels, 3 blocks and patches of 16 pixels, so that
   six runs fit in half an hour of two CPU cores.
@@ -29,5 +30,5 @@ def get_config(variant: str = '') -> ConfigDict:
 
 
 def sweep(add) -> None:
-    add('cycle 10', **{'cyclegan.cycle': 10.0})
-    add('cycle 0', **{'cyclegan.cycle': 0.0})
+    add('cycle10', **{'cyclegan.cycle': 10.0})
+    add('cycle0', **{'cyclegan.cycle': 0.0})

@@ -4,7 +4,7 @@ Paper: Isola 2017 (1611.07004), section 4.2 to 4.4. On Cityscapes, by a segmenta
   pixels): L1 .42, GAN .22, cGAN .57, L1 + GAN .64, L1 + cGAN .66; patches of 1, 16, 70 and 286 pixels at 256: .39, .65,
   .66, .42.
 Command: python launch.py --sweep=experiments/sweeps/pix2pix_losses.py --seeds=2
-Hardware and cost: see --dry-run.
+Hardware and cost: for two CPU cores; not measured: --dry-run times some steps, and tells.
 Expected: not run. `l1` alone should have the lowest l1, which it minimizes, and the higher Fréchet distance: it blurs
   what could have several colors. Without the source, the critic cannot see whether what is made fits it.
 Deviations: other data, and distances in place of people and segmentation: l1 and psnr of held-out emoji against their

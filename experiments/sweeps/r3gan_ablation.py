@@ -8,19 +8,21 @@ Expected: not run.
 Deviations: those of experiments/r3gan_stacked_fashion_mnist.py.
 """
 
-from experiments.r3gan_stacked_fashion_mnist import get_config
+from ml_collections import ConfigDict
 
-__all__ = ['get_config', 'sweep']
+from experiments import r3gan_stacked_fashion_mnist
 
 GAMES = {'gan': 'non_saturating', 'rpgan': 'relativistic_pairing'}
-PENALTIES = {
-    '': {'terms.r1_r2': None},
-    '_r1': {'terms.r1_r2': None, 'terms.r1.weight': 1.0},
-    '_r1_r2': {'terms.r1_r2.weight': 1.0},
-}
+PENALTIES = {'none': {}, 'r1': {'terms.r1.weight': 1.0}, 'r1_r2': {'terms.r1_r2.weight': 1.0}}
+
+
+def get_config(variant: str = '') -> ConfigDict:
+    config = r3gan_stacked_fashion_mnist.get_config(variant)
+    config.terms = {}
+    return config
 
 
 def sweep(add) -> None:
-    for name, game in GAMES.items():
+    for game, name in GAMES.items():
         for penalty, overrides in PENALTIES.items():
-            add(name + penalty, game=game, **overrides)
+            add(f'{game}_{penalty}', game=name, **overrides)
