@@ -7,8 +7,6 @@ import re
 from pathlib import Path
 from types import ModuleType
 
-import jax
-import jax.numpy as jnp
 import pytest
 import systems
 import test_experiments
@@ -16,15 +14,14 @@ from ml_collections import ConfigDict
 from test_configs import SECTIONS
 
 from gans.configs import apply_defaults, flatten, override
-from gans.core import Batch, Compute, TrainState
-from gans.data import feed, load
+from gans.core import Compute
+from gans.data import load
 from gans.losses import GAMES
-from gans.ops.random import example_keys
-from gans.step import init_state, make_train_step, repeats
+from gans.step import repeats
 from gans.sweep import grid, plan, results, run
 from gans.sweep import rows as sweep_rows
 from gans.systems.build import build
-from gans.training import leaves, sampling
+from gans.training.setup import setup_stages
 
 FOLDER = Path(__file__).resolve().parent.parent / 'experiments' / 'sweeps'
 NAMES = sorted(path.stem for path in FOLDER.glob('*.py'))
@@ -148,37 +145,13 @@ def test_every_row_is_built(name) -> None:
 
 
 @pytest.mark.parametrize('name, row', traced())
-def test_every_choice_of_rows_is_traced(name, row) -> None:
-    """With all floats of the config as tracers, as a population has them."""
-    trace(resolved(name, row))
-
-
-def trace(config: ConfigDict) -> None:
-    floats = [
-        key for key, value in flatten(config).items() if isinstance(value, float) and key != 'data.on_device_max_mb'
-    ]
-    source = test_experiments.shape_only(config.data)
-    spec, fields = source.spec, feed.shapes(source, 3)
-
-    def step(numbers: dict[str, float], batch: Batch, few: Batch) -> tuple[TrainState, TrainState, dict, jax.Array]:
-        own = ConfigDict(config.to_dict(), type_safe=False)
-        own.update_from_flattened_dict(numbers)
-        system = build(own, spec, Compute())
-        state = init_state(system, jax.random.key(0))
-        after, metrics = make_train_step(system)(state, batch, tuple(update.name for update in system.updates))
-        keys = example_keys(jax.random.key(0), jnp.arange(3))
-        sampler = sampling.main_sampler(system)
-        return state, after, metrics, sampler.make(after, sampler.inputs(few, keys))
-
-    system = build(config, spec, Compute())
-    lead = (repeats(system), config.train.batch_size)
-    batch = {name: jax.ShapeDtypeStruct((*lead, *x.shape[1:]), x.dtype) for name, x in fields.items()}
-    numbers = {key: jax.ShapeDtypeStruct((), 'float32') for key in floats}
-    before, after, metrics, samples = jax.eval_shape(step, numbers, batch, fields)
-    describe = lambda tree: {path: (leaf.shape, leaf.dtype) for path, leaf in leaves.by_path(tree).items()}
-    assert describe(after) == describe(before)
-    assert all(value.shape == () for value in metrics.values())
-    assert samples.shape == (3, *source.fields[sampling.main_sampler(system).like].shape)
+def test_every_choice_of_rows_is_traced(name, row, monkeypatch) -> None:
+    """With all floats of the config but those of its data as tracers, as a population has them."""
+    monkeypatch.setattr(load, 'load', test_experiments.shape_only)
+    for experiment in setup_stages(resolved(name, row), devices=1, mapped=True):
+        config = flatten(experiment.config)
+        floats = tuple(key for key, value in config.items() if isinstance(value, float) and not key.startswith('data.'))
+        plan.trace(experiment, floats)
 
 
 def test_dcgan_tricks_share_programs() -> None:
