@@ -41,16 +41,21 @@ NUM = cli.define_whole(
     'num',
     None,
     'sample, evaluate: number of samples (64 images or 2,000 points; 10,000); interpolate: columns, steps between '
-    'latents (10); anomaly: number of test images (1,000).',
+    'latents (10), or frames of a film (240); project: images (all); '
+    'directions: w that they are found from (50,000); anomaly: number of test images (1,000).',
 )
-SEED = cli.define_whole('seed', 0, 'sample, interpolate, evaluate, anomaly: seed of the latents.')
+SEED = cli.define_whole('seed', 0, 'all but training: seed of the latents, and of the noise beside them.')
 STEP = cli.define_step(
-    'step', 'latest', 'sample, interpolate, evaluate, anomaly, finetune: the checkpoint: a step, latest or best.'
+    'step',
+    'latest',
+    'all but training, and finetune: the checkpoint: a step, latest or best.',
 )
 FROM = cli.define_path('from', 'finetune: folder of the run whose nets training starts from.')
 LABEL = flags.DEFINE_string('label', None, 'sample: the class to sample, by name or number (default: all in turn).')
 INPUT = cli.define_path(
-    'input', 'sample: a folder of images that samples are made from, each at its own size (default: held-out examples).'
+    'input',
+    'sample: a folder of images that samples are made from, each at its own size (default: held-out examples); '
+    'project: the images to project.',
 )
 DIRECTION = flags.DEFINE_string(
     'direction',
@@ -58,18 +63,34 @@ DIRECTION = flags.DEFINE_string(
     'sample, evaluate: which of the things that a system makes, by name, such as b_to_a (default: the first).',
 )
 PATH = flags.DEFINE_enum('path', 'spherical', ['spherical', 'linear'], 'interpolate: the path between latents.')
+SPACE = flags.DEFINE_enum('space', 'z', ['z', 'w'], 'interpolate: between latents z, or between styles w.')
+TRUNCATION = flags.DEFINE_string(
+    'truncation',
+    None,
+    'sample, interpolate, directions: PSI, as 0.7, by which styles are moved to their mean; PSI:LAYERS of the first '
+    'layers alone.',
+)
+LATENTS = cli.define_path(
+    'latents', 'sample: w.npz of --mode=project; samples are made of it, with the noise of --seed.'
+)
+EDIT = flags.DEFINE_string(
+    'edit', None, 'sample: NAME:STRENGTH[,...] of directions of --mode=directions, by which styles are moved: sefa_1:2.'
+)
+LAYERS = flags.DEFINE_string('layers', None, 'directions: FIRST-LAST of the layers that they move (default: all).')
 OUT = cli.define_path(
     'out',
     'sample: FILE.png (a picture; of points FILE.svg or .pdf, too), FILE.npz (one array) or FOLDER/ (single PNGs); '
-    'with --input FOLDER, or FILE.png for a sheet of it; '
+    'with --input FOLDER, or FILE.png for a sheet of it; interpolate: FILE.png, or FILE.gif or .webp, a looping film; '
+    'project, directions: FOLDER; '
     'report: its folder; compare: FILE.json.',
 )
 FEATURES = cli.define_path(
     'features',
     'evaluate, compare: inception_v3[:pytorch_fid], efficientnet_lite0[:SIDE], classifier[:DATA SET], pixels, identity '
-    "(default: the config's eval.features; auto).",
+    "(default: the config's eval.features; auto); "
+    'project: efficientnet_lite0[:LAYER], vgg19[:LAYER] or pixels; directions: classifier, to find those of classes.',
 )
-WEIGHTS = cli.define_path('weights', "evaluate, compare: the file of inception_v3's weights.")
+WEIGHTS = cli.define_path('weights', "evaluate, compare: the file of inception_v3's weights; project: of vgg19's.")
 REAL = cli.define_path('real', 'compare: a folder of real images, or a .npz file.')
 FAKE = cli.define_path('fake', 'compare: a folder of generated images, or a .npz file.')
 SIZE = cli.define_whole('size', None, 'compare: side in pixels to which images of folders are cropped and scaled.')
@@ -113,6 +134,11 @@ def main(argv: list[str]) -> int:
             label=LABEL.value,
             input=INPUT.value,
             direction=DIRECTION.value,
+            space=SPACE.value,
+            truncation=TRUNCATION.value,
+            latents=LATENTS.value,
+            edit=EDIT.value,
+            layers=LAYERS.value,
             profile=PROFILE.value,
             typed=typed,
             named=bool(CONFIG.value and WORKDIR.value),

@@ -1,5 +1,7 @@
 """Shared parts of experiments: the defaults of gans/defaults.py, and variants."""
 
+import math
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -8,17 +10,58 @@ from ml_collections import ConfigDict
 from gans.defaults import adam, get_config, rmsprop, sgd
 from gans.errors import unknown
 
-__all__ = ['DOMAINS', 'FOLDER', 'adam', 'every', 'finish', 'get_config', 'rmsprop', 'sgd']
+__all__ = ['DOMAINS', 'FOLDER', 'GROWTH', 'adam', 'every', 'finish', 'get_config', 'grow', 'rmsprop', 'sgd']
 
 # A folder of images that always exists, for the smoke variants of experiments on folders.
 FOLDER = f'folder:{Path(__file__).resolve().parent.parent / "gans" / "data" / "openmoji_atlas"}'
 # Two domains of two images each, for those on unpaired folders.
 DOMAINS = f'unpaired:{Path(__file__).resolve().parent / "two_domains"}'
 
+GROWTH = {4: 8, 8: 8}, 16, 16  # of smoke variants, for `grow`
+
 
 def every(config: ConfigDict, steps: int) -> None:
     """Sets the period of pictures, scores and checkpoints, in steps."""
     config.train.sample_every = config.train.checkpoint_every = config.eval.every = steps
+
+
+def grow(
+    config: ConfigDict,
+    batches: Mapping[int, int],
+    train: int,
+    fade: int,
+    total: int = 0,
+    rates: Mapping[int, float] = {},
+) -> None:
+    """Has images grow as in ProGAN: at each size a stage in which it fades in, but for the first, and one in which it
+    is trained. Optimizers begin anew with each of them. Sets data.size, batch sizes, rates, and train.steps.
+
+    Args:
+      config: of system 'progan'; its train.steps_per_call will divide every stage.
+      batches: by size in pixels, each twice the one before, the examples of a batch.
+      train, fade: real images that the critic sees in a stage.
+      total: real images of the whole run; what the stages leave of it is trained at the last size.
+      rates: learning rates of both players at some sizes, in place of the config's.
+    """
+    unit = config.train.steps_per_call
+    phases = [(size, phase) for size in batches for phase in ('fade', 'train')][1:]
+    images = [fade if phase == 'fade' else train for _, phase in phases]
+    images[-1] += max(0, total - sum(images))
+    begin = 0
+    for (size, phase), seen in zip(phases, images, strict=True):
+        steps = math.ceil(seen / (batches[size] * unit)) * unit
+        if begin == 0:
+            config.data.size, config.train.batch_size = size, batches[size]
+        else:
+            stage: dict[str, Any] = {'begin': begin, 'data': {'size': size}}
+            stage['train'] = {'batch_size': batches[size], 'fresh_optimizers': True}
+            if size in rates:
+                stage['optimizer'] = {role: {'learning_rate': rates[size]} for role in ('generator', 'critic')}
+            if phase == 'fade':
+                stage['progan'] = {'fade_begin': begin, 'fade_steps': steps}
+            config.stages[f'{phase}_{size}'] = stage
+        begin += steps
+    config.train.steps = begin
 
 
 def finish(config: ConfigDict, variant: str, file: str, smoke: dict[str, Any] | None = None) -> ConfigDict:

@@ -34,5 +34,6 @@ def get_config(variant: str = '') -> ConfigDict:
     config.train.batch_size = 1
     common.every(config, 5 * EPOCH)
     config.eval.samples = 120
-    smoke = {'data.name': common.DOMAINS, 'train.batch_size': 1, 'generator.blocks': 1, 'cyclegan.pool': 2}
+    smoke = {'generator.blocks': 1, 'critic.patch': 16, 'cyclegan.pool': 2, 'train.batch_size': 1}
+    smoke |= {'train.conv': 'lax', 'data.name': common.DOMAINS}
     return common.finish(config, variant, __file__, smoke)

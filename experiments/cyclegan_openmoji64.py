@@ -3,8 +3,11 @@
 Paper: Zhu 2017 (1703.10593).
 Command: python launch.py --config=experiments/cyclegan_openmoji64.py
   then --mode=sample, with rows of cycles beside the samples; --direction=b_to_a for line drawings of images in color
-Hardware and cost: two CPU cores; see below.
-Expected: not run.
+Hardware and cost: two CPU cores, .5 s of CPU time per step, so about 20 minutes where both are idle; measured on busy
+  ones.
+Expected: a first run, seed 0, FD (EfficientNet-Lite0) of 200 held-out drawings in color: 347 after 2,000 of 4,000
+  steps, 364 after 3,000 (untrained generator: 796). Drawings are filled to their lines on a white ground; faces are
+  yellow; larger areas are mottled.
 Deviations: 64 pixels; nets of a quarter and half of the width, 4 blocks, patches of 34 pixels, which at 64 are to the
   image what 70 are to 128; batch 4 at twice the rate, which is constant in the first half of the steps and goes to 0 in
   the second; no identity term, since lines have one channel and colors three. Every eighth emoji is held out from both
@@ -36,5 +39,6 @@ def get_config(variant: str = '') -> ConfigDict:
     config.train.batch_size = 4
     common.every(config, 500)
     config.eval.samples = 200
-    smoke = {'eval.features': 'pixels', 'generator.blocks': 1, 'train.batch_size': 2, 'cyclegan.pool': 4}
+    smoke = {'generator.blocks': 1, 'critic.patch': 16, 'cyclegan.pool': 4, 'train.batch_size': 2}
+    smoke |= {'train.conv': 'lax', 'eval.features': 'pixels'}  # which is compiled in a third of the time
     return common.finish(config, variant, __file__, smoke)

@@ -15,8 +15,12 @@ from ml_collections import ConfigDict
 
 from experiments import common
 
-WIDTHS = (768, 768, 768, 768)
+NET = {'net': 'r3gan', 'widths': (768, 768, 768, 768), 'blocks': 2}
 BATCH, IMAGES = 512, 20_000_000  # images in which all numbers come to their last values
+
+# Of smoke variants: two stages of one block, and an augmentation that is quickly compiled.
+SMOKE = {f'{net}.{key}': value for net in ('generator', 'critic') for key, value in (('widths', (8, 8)), ('blocks', 1))}
+SMOKE |= {'augment.names': 'cutout'}
 
 
 def get_config(variant: str = '') -> ConfigDict:
@@ -25,13 +29,13 @@ def get_config(variant: str = '') -> ConfigDict:
     config.data.size = 32
     config.data.flip = True
     config.latents.size = 64
-    config.generator = ConfigDict({'net': 'r3gan', 'widths': WIDTHS, 'condition': 'embedding'})
-    config.critic = ConfigDict({'net': 'r3gan', 'widths': WIDTHS, 'condition': 'projection'})
+    config.generator = ConfigDict({**NET, 'condition': 'embedding'})
+    config.critic = ConfigDict({**NET, 'condition': 'projection'})
     regularize(config, 0.05, 0.005, half_life=5_000_000, augment=0.55, batch=BATCH, images=IMAGES)
     config.train.steps = 10 * IMAGES // BATCH
     common.every(config, 5_000)
     config.eval.samples = 10_000
-    return common.finish(config, variant, __file__, {'data.name': 'openmoji', 'generator.label_size': 4})
+    return common.finish(config, variant, __file__, SMOKE | {'data.name': 'openmoji'})
 
 
 def regularize(
@@ -43,7 +47,7 @@ def regularize(
     augment: probability of augmentations at the end.
     """
     config.game = 'relativistic_pairing'
-    config.terms = {'r1': {'weight': gamma}, 'r2': {'weight': gamma}}
+    config.terms = {'r1_r2': {'weight': gamma}}
     config.augment.names, config.augment.probability = 'blit,geometric,lighting,cutout', 0.0
     for player in ('generator', 'critic'):
         config.optimizer[player] = common.adam(2e-4, b1=0.0, b2=0.9)
@@ -52,8 +56,9 @@ def regularize(
     moves = {
         'rate': ('optimizer.generator.learning_rate,optimizer.critic.learning_rate', 5e-5),
         'beta2': ('optimizer.generator.b2,optimizer.critic.b2', 0.99),
-        'gamma': ('terms.r1.weight,terms.r2.weight', last),
+        'gamma': ('terms.r1_r2.weight', last),
         'average': ('ema.half_life', half_life / batch),
         'augment': ('augment.probability', augment),
     }
-    config.schedules = {name: {'of': of, 'to': to, 'end': images // batch} for name, (of, to) in moves.items()}
+    when = {'begin': 0, 'end': images // batch, 'shape': 'cosine'}
+    config.schedules = {name: {'of': of, 'to': to, **when} for name, (of, to) in moves.items()}

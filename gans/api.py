@@ -67,6 +67,7 @@ def evaluate(
     step: int | str = 'latest',
     features: str | None = None,
     seed: int = 0,
+    direction: str | None = None,
 ) -> dict[str, float]:
     """Measures the generator of a run by all metrics that apply, as `--mode=evaluate` does.
 
@@ -76,10 +77,12 @@ def evaluate(
       step: of the checkpoint: a number, 'latest' or 'best'.
       features: that images are compared in, as of `--features` (default: those of the run's config).
       seed: of the latents.
+      direction: of a run that translates both ways, such as 'b_to_a' (default: its first).
 
     Returns:
       By name the metrics of the samples; as 'NAME/real' those of halves of the real data, as 'NAME/untrained' those of
-      the untrained generator.
+      the untrained generator; where pairs are known, as 'NAME/source' and 'NAME/mean' those of the images that samples
+      are made from, and of the mean of all targets.
 
     Raises:
       UserError: no such run, checkpoint or features; the data set is not here; the samples are not finite.
@@ -92,16 +95,17 @@ def evaluate(
         _start()
         from gans.evaluation import run
 
-        results, _ = run.measure(held, place, run.Options(num, seed, which, features))
+        results, _ = run.measure(held, place, run.Options(num, seed, which, features, direction=direction))
     return {result.metric: float(result.value) for result in results}
 
 
-def load(folder: str | Path, step: int | str = 'latest') -> 'Run':
+def load(folder: str | Path, step: int | str = 'latest', *, direction: str | None = None) -> 'Run':
     """Reads a run as it was at one step. No data set is read.
 
     Args:
       folder: of a run, or a row of a sweep that was trained with one seed.
       step: of the checkpoint: a number, 'latest' or 'best'.
+      direction: of a run that translates both ways, such as 'b_to_a' (default: its first).
 
     Raises:
       UserError: there is no run or no such checkpoint, or its files are damaged.
@@ -114,7 +118,7 @@ def load(folder: str | Path, step: int | str = 'latest') -> 'Run':
         from gans.training import draw, remembered, setup
 
         experiments = setup.setup_stages(held, devices=1, sources=remembered.sources(place, held))
-        return Run(place, held, *draw.restore(experiments, place, which))
+        return Run(place, held, *draw.restore(experiments, place, which, direction))
 
 
 def _find_run(folder: str | Path) -> Path:

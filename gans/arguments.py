@@ -10,7 +10,10 @@ from gans import defaults, signatures, user_code
 
 # What any data set, net or optimizer takes, beside the arguments of its own function.
 OF_ANY = {
-    'data': {'flip': 'bool', 'random_crop': 'int', 'split': 'str', 'num': 'int', 'on_device_max_mb': 'float'},
+    'data': {
+        'flip': 'bool', 'random_crop': 'int', 'shrink': 'int', 'shrink_kernel': 'str', 'split': 'str', 'num': 'int',
+        'on_device_max_mb': 'float',
+    },
     'net': {'condition': 'str', 'embedding': 'int'},
     'optimizer': {
         'schedule': 'str', 'schedule_start': 'int', 'schedule_end': 'int', 'schedule_final': 'float', 'warmup': 'int',

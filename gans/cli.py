@@ -21,6 +21,9 @@ from gans.errors import UserError, either
 from gans.modes import COMPARE
 
 flags.disclaim_key_flags()  # so that --help lists them under launch.py
+# Flags of styles, and the modes that have them.
+STYLES = {'latents': ('sample',), 'edit': ('sample',), 'layers': ('directions',), 'space': ('interpolate',)}
+STYLES |= {'truncation': ('sample', 'interpolate', 'directions')}
 OVERRIDE = re.compile(r'--?(no)?config\.([^=\s]+)(?:=(.*))?', re.DOTALL)
 
 
@@ -113,6 +116,13 @@ def parse(argv: Sequence[str]) -> tuple[list[str], Overrides]:
         raise UserError('--profile is for --mode=benchmark only')
     if given['direction'].present and given.mode not in ('sample', 'evaluate'):
         raise UserError('--direction is for --mode=sample and --mode=evaluate only')
+    for name, modes in STYLES.items():
+        if given[name].present and given.mode not in modes:
+            raise UserError(f'--{name} is for {" and ".join(f"--mode={mode}" for mode in modes)} only')
+    if given['input'].present and (given['truncation'].present or given['latents'].present or given['edit'].present):
+        raise UserError(f'--input={given.input} is of images: leave out --truncation, --latents and --edit, of styles')
+    if given['path'].present and given.space == 'w':
+        raise UserError('--path is of latents; between styles the way is straight: leave it out')
     if given['seed'].present and given.mode in ('train', 'finetune'):
         raise UserError(
             f'--seed={given.seed} is of the latents of samples; to train with this seed set --config.seed={given.seed}'

@@ -119,6 +119,21 @@ class Sampler(NamedTuple):
     asked: Mapping[str, str] = {}
 
 
+class Styles(NamedTuple):
+    """The space between the latents of the main sampler and its images, in which tools move: one w for each layer.
+
+    `inputs` are those of the main sampler; the state has averaged weights.
+    """
+
+    to_w: Callable[['TrainState', Tree], Array]  # (state, inputs) -> w [N, layers, d]
+    # (state, w [N, layers, d], inputs, of which the latents are not read) -> [N, *shape]
+    make: Callable[['TrainState', Array, Tree], Array]
+    # (state) -> [d]: the mean of w as training tracked it, to which w is truncated
+    mean: Callable[['TrainState'], Array] | None = None
+    # (state) -> of each layer the kernel [d, features] by which it reads its w
+    kernels: Callable[['TrainState'], tuple[Array, ...]] | None = None
+
+
 class System(NamedTuple):
     """A whole method, as data: what `gans/systems/<name>.py` builds and `gans/step.py` runs."""
 
@@ -132,6 +147,9 @@ class System(NamedTuple):
     # (state, examples [N, *shape], labels [N] if it is told them) -> scores [N], with features=True also features
     # [N, f]: the critic outside of training. None: there are several, or it judges no single examples by themselves
     critic: Callable[..., Any] | None = None
+    styles: Styles | None = None  # None: there is no space but that of the latents
+    # By net: reads the parameters that it begins from, where they are not drawn; UserError: they cannot be had
+    pretrained: Mapping[str, Callable[[], Tree]] = {}
 
 
 class Weights(NamedTuple):

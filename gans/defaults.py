@@ -142,6 +142,7 @@ def get_config() -> ConfigDict:
     config.train.remat = False  # recomputes norms and activations in the backward pass to save memory
     config.train.conv = 'auto'  # implementation of convolutions: auto, loop, lax, direct, matmul, winograd
     config.train.sync_batch_norm = False  # batch norm statistics over all devices
+    config.train.fresh_optimizers = False  # of a stage: they begin anew with it, even if they could go on
     config.train.log_every = 100
     config.train.sample_every = 1_000
     config.train.checkpoint_every = 1_000

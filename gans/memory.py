@@ -19,6 +19,8 @@ from gans.errors import UserError
 LOWER = {
     'sample': '--num',
     'interpolate': '--num',
+    'project': '--num',
+    'directions': '--num',
     'evaluate': '--num',
     'anomaly': '--num',
     'compare': '--size, or the number of images',

@@ -9,7 +9,6 @@ from ml_collections import ConfigDict
 from gans import configs, schema
 from gans.errors import UserError
 
-COLUMNS = 10  # of an interpolation
 NEXT = ('sample', 'evaluate')  # modes that make sense after training
 
 
@@ -27,6 +26,11 @@ class Options(NamedTuple):
     label: str | None = None
     input: str | None = None
     direction: str | None = None
+    space: str = 'z'
+    truncation: str | None = None
+    latents: str | None = None
+    edit: str | None = None
+    layers: str | None = None
     profile: bool = False
     typed: Mapping[str, Any] = {}  # keys of the config that the command line sets
     named: bool = False  # whether it names both an experiment and a folder
@@ -86,15 +90,28 @@ def sample(config: ConfigDict, folder: Path, options: Options) -> None:
     else:
         from gans.training import draw
 
-        print(draw.sample(own, folder, *chosen))
+        print(draw.sample(own, folder, *chosen, options.truncation, options.latents, options.edit))
 
 
 def interpolate(config: ConfigDict, folder: Path, options: Options) -> None:
-    from gans.training import draw
+    from gans.latent_tools import interpolate as tool
 
-    num = COLUMNS if options.num is None else options.num
-    own = read_run_config(config, folder, options)
-    print(draw.interpolate(own, folder, num, options.seed, options.step, options.path, options.out))
+    chosen = {name: getattr(options, name) for name in tool.Options._fields}
+    print(tool.interpolate(read_run_config(config, folder, options), folder, tool.Options(**chosen)))
+
+
+def project(config: ConfigDict, folder: Path, options: Options) -> None:
+    from gans.latent_tools import project as tool
+
+    chosen = {name: getattr(options, name) for name in tool.Options._fields}
+    print(tool.project(read_run_config(config, folder, options), folder, tool.Options(**chosen)))
+
+
+def directions(config: ConfigDict, folder: Path, options: Options) -> None:
+    from gans.latent_tools import directions as tool
+
+    chosen = {name: getattr(options, name) for name in tool.Options._fields}
+    print(tool.find(read_run_config(config, folder, options), folder, tool.Options(**chosen)))
 
 
 def evaluate(config: ConfigDict, folder: Path, options: Options) -> None:
@@ -132,6 +149,8 @@ MODES: dict[str, Callable[[ConfigDict, Path, Options], None]] = {
     'finetune': finetune,
     'sample': sample,
     'interpolate': interpolate,
+    'project': project,
+    'directions': directions,
     'evaluate': evaluate,
     'anomaly': anomaly,
     'describe': describe,

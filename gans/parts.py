@@ -63,6 +63,7 @@ class Scene(NamedTuple):
     params: Params | None = None
     state: TrainState | None = None
     memory: Mapping[str, Tree] = {}  # memories of the pair's replay, if it took part
+    slopes: tuple[Array, Array] | None = None  # gradients of the scores at the real and fake packs, through the view
 
     def mean(self, values: Array) -> Array:
         """Weighted mean over packs, [P, ...] -> [...]; a scalar is returned as it is."""
@@ -88,6 +89,7 @@ class Term(NamedTuple):
     memory: Mapping[str, Tree] = {}  # initial values, by their names in the state
     real: bool = False  # of a generator's term: it reads the scores or features of real examples
     features: bool = False  # it reads features
+    slopes: bool = False  # of a critic's term: it reads slopes
     alone: bool = False  # of a generator's term: it replaces the game
     role: str = 'critic'  # of a term that a config names: whose loss it is added to, 'critic' or 'generator'
 
@@ -150,6 +152,7 @@ class Pair(NamedTuple):
         past: bool = False,
         real: bool = True,
         features: bool = False,
+        slopes: bool = False,
     ) -> tuple[Scene, Tree, Params]:
         """Generates fakes for one batch and has the critic score them.
 
@@ -157,6 +160,7 @@ class Pair(NamedTuple):
           past: whether to mix in fakes of earlier steps, if replay is on.
           real: whether the critic scores the real examples as well.
           features: whether to return the critic's features.
+          slopes: whether to return the gradients of the scores, which takes one more pass and not two.
 
         Returns:
           the scene, the critic's updated statistics, and those of the generator's nets by name.
@@ -185,23 +189,32 @@ class Pair(NamedTuple):
 
         # An image that both are scored with is shown as they are: alike, or a real one would stand beside another.
         images = any(condition.ndim == reals.ndim for condition in conditions)
-        shown_real, shown_fake = show(reals, conditions, k_real), show(fakes, conditions, k_real if images else k_fake)
-        real_scores = real_features = None
-        if not real:
-            fake_scores, fake_features, after = apply_critic(*shown_fake, stats)
-        elif stats or self.critic.batchwise:  # statistics advance in turn, or examples of a batch interact
-            real_scores, real_features, after = apply_critic(*shown_real, stats)
-            fake_scores, fake_features, after = apply_critic(*shown_fake, after)
-        else:  # one batch is faster, and equivalent
-            scores, found, after = apply_critic(
-                *jax.tree.map(lambda *x: jnp.concatenate(x), shown_real, shown_fake), stats
-            )
-            real_scores, fake_scores = jnp.split(scores, 2)
-            real_features, fake_features = jnp.split(found, 2) if features else (None, None)
+
+        def judge(reals: Array, fakes: Array) -> tuple[Array | None, tuple]:
+            """The sum of the scores, if slopes are asked for, and all else that there is to know."""
+            shown = show(reals, conditions, k_real), show(fakes, conditions, k_real if images else k_fake)
+            real_scores = real_features = None
+            if not real:
+                fake_scores, fake_features, after = apply_critic(*shown[1], stats)
+            elif stats or self.critic.batchwise:  # statistics advance in turn, or examples of a batch interact
+                real_scores, real_features, after = apply_critic(*shown[0], stats)
+                fake_scores, fake_features, after = apply_critic(*shown[1], after)
+            else:  # one batch is faster, and equivalent
+                scores, found, after = apply_critic(*jax.tree.map(lambda *x: jnp.concatenate(x), *shown), stats)
+                real_scores, fake_scores = jnp.split(scores, 2)
+                real_features, fake_features = jnp.split(found, 2) if features else (None, None)
+            total = per_example(real_scores).sum() + per_example(fake_scores).sum() if slopes else None
+            return total, (shown, (real_scores, fake_scores, real_features, fake_features), after)
+
+        if slopes:
+            found, told = jax.grad(judge, (0, 1), has_aux=True)(reals, fakes)
+        else:
+            found, told = None, judge(reals, fakes)[1]
+        (shown_real, shown_fake), seen, after = told
         scene = Scene(
-            reals, fakes, score, real_scores, fake_scores, real_features, fake_features, weights,
+            reals, fakes, score, *seen, weights,
             lambda x, conditions=shown_real[1]: apply_critic(x, conditions, stats)[0], (shown_real[0], shown_fake[0]),
-            shown_real[1], self.pack, batch, inputs, params, state, memory,
+            shown_real[1], self.pack, batch, inputs, params, state, memory, found,
         )  # fmt: skip
         return scene, after, generator_stats
 

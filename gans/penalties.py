@@ -19,9 +19,13 @@ Penalty = Callable[[CriticFn, Array, Array, Keys], Array]
 
 def squared_gradient_norm(critic_fn: CriticFn, x: Array) -> Array:
     """|grad_x critic(x)|^2 per example: [B, ...] -> [B]."""
-    gradient = jax.grad(lambda x: per_example(critic_fn(x)).sum())(x)
+    return squared_norm(jax.grad(lambda x: per_example(critic_fn(x)).sum())(x))
+
+
+def squared_norm(gradient: Array) -> Array:
+    """|gradient|^2 per example: [B, ...] -> [B]."""
     gradient = gradient.astype(jnp.promote_types(gradient.dtype, jnp.float32))  # a sum in bfloat16 is too coarse
-    return jnp.sum(gradient.reshape(len(x), -1) ** 2, axis=1)
+    return jnp.sum(gradient.reshape(len(gradient), -1) ** 2, axis=1)
 
 
 def _deviation(squared_norm: Array, target: float | Array, one_sided: bool) -> Array:

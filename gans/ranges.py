@@ -77,7 +77,7 @@ OPTIMIZER = {
     'warmup': count(),
 }
 TERM = {'weight': NOT_NEGATIVE, 'every': count(), 'target': NOT_NEGATIVE, 'decay': FACTOR}
-SCHEDULE = {'begin': count(0), 'end': count()}  # where a number arrives is of its own range: gans/schedules.py
+SCHEDULE = {'to': ANY, 'begin': count(0), 'end': count()}  # where a number arrives: gans/schedules.py looks closer
 # Integers of nets are checked with their other options: gans/nets/build.py.
 NET = {'init_std': POSITIVE, 'start': ANY, 'embedding': count(), 'dropout': FACTOR}
 RANGES = {
@@ -88,6 +88,7 @@ RANGES = {
         f'data.{key}': count()
         for key in ('num', 'size', 'channels', 'source_channels', 'crop', 'random_crop', 'modes', 'side')
     },
+    'data.shrink': count(2),
     **{f'data.{key}': NOT_NEGATIVE for key in ('std', 'radius', 'sigma', 'spacing', 'noise')},
     'data.mean': ANY,
     'data.scale': POSITIVE,
@@ -137,6 +138,11 @@ RANGES = {
     'lookahead.alpha': POSITIVE_SHARE,
     'pix2pix.l1': NOT_NEGATIVE,
     'pix2pix.adversarial': NOT_NEGATIVE,
+    'progan.fade_begin': count(0),
+    'progan.fade_steps': count(0),
+    'srgan.pixel': NOT_NEGATIVE,
+    'srgan.content': NOT_NEGATIVE,
+    'srgan.adversarial': NOT_NEGATIVE,
     'stylegan2.mapping': count(0),
     'stylegan2.mixing': SHARE,
     'stylegan2.path_length': NOT_NEGATIVE,

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 import jax.numpy as jnp
 from ml_collections import ConfigDict
 
-from gans import defaults, ranges
+from gans import defaults, ranges, schema
 from gans.core import Array
 from gans.errors import UserError, unknown
 from gans.keys import parent_of
@@ -68,6 +68,8 @@ def check(config: ConfigDict) -> None:
             raise UserError(f"{said}: '{key}' is moved by schedules.{seen[key]} already; leave it off one of them")
         seen[key] = name
         if start is None:
+            if schema.type_of(config, key) is None:
+                raise schema.unknown_key(config, key, f'in schedules.{name}.of')
             raise UserError(f"{said}: '{key}' is not on; set the number that it starts from")
         if f'{key}.'.startswith(tuple(f'{section}.' for section in FIXED)) or not isinstance(start, float):
             raise UserError(

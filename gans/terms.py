@@ -58,6 +58,17 @@ def r2(*, weight: float = 10.0, every: int = 1, through_view: bool = True) -> Te
     return penalize(penalties.r2(), weight, every, through_view)
 
 
+def r1_r2(*, weight: float = 10.0) -> Term:
+    """R1 + R2, both with gamma = weight, of the scores that the game reads (R3GAN, 2501.05441): the sum of `r1` and
+    `r2`, but in one pass with the game, where each of those has one of its own.
+    """
+
+    def value(scene: Scene, keys: Keys) -> tuple[Array, Aux]:
+        return 0.5 * sum(map(penalties.squared_norm, scene.slopes)), Aux()
+
+    return Term(value, weight, slopes=True)
+
+
 def consistency(*, spec: Spec, weight: float = 10.0, names: str = 'flip_shift', every: int = 1) -> Term:
     """Balanced consistency (bCR, Zhao 2021, 2002.04724, algorithm 1): (D(x) - D(T(x)))^2 of real and of fake examples
     as the view shows them; T(x) is an example with the images that it is scored with.
@@ -111,14 +122,23 @@ def feature_matching(*, weight: float = 1.0, alone: bool = True) -> Term:
     return Term(value, weight, real=True, features=True, alone=alone, role='generator')
 
 
+def drift(*, weight: float = 0.001) -> Term:
+    """D(x)^2 of real examples, which holds scores near 0 where only their differences count (Karras 2018, 1710.10196,
+    appendix A.1).
+    """
+    return Term(lambda scene, keys: (scene.real_scores**2, Aux()), weight)
+
+
 TERMS: dict[str, Callable[..., Term]] = {
     'wgan_gp': wgan_gp,
     'dragan': dragan,
     'r1': r1,
     'r2': r2,
+    'r1_r2': r1_r2,
     'consistency': consistency,
     'lecam': lecam,
     'feature_matching': feature_matching,
+    'drift': drift,
 }
 GIVEN = ('spec', 'name')  # arguments that the config does not set
 

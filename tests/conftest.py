@@ -39,6 +39,15 @@ def own_cache(tmp_path_factory: pytest.TempPathFactory) -> None:
     os.environ['XDG_CACHE_HOME'] = str(tmp_path_factory.getbasetemp() / 'cache')
 
 
+@pytest.fixture(scope='module')
+def compiled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Programs are compiled once for all runs of a file that asks for it."""
+    from gans.cost.stopwatch import compilation_cache
+
+    with compilation_cache(tmp_path_factory.mktemp('compiled')):
+        yield
+
+
 @pytest.fixture(scope='module', autouse=True)
 def bounded() -> Iterator[None]:
     """Compiled programs go once they have taken much memory: those of all tests are six gigabytes of each worker."""

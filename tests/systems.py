@@ -1,7 +1,11 @@
-"""The smallest experiment of every system, and what tests of systems share."""
+"""The smallest experiment of every system, which ones are worth training, and what tests of systems share."""
 
 import functools
+import operator
+import re
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
+from typing import Any
 
 import jax
 import numpy as np
@@ -16,6 +20,7 @@ from gans.data import load
 from gans.errors import UserError
 from gans.step import init_state
 from gans.training.setup import Experiment, setup
+from gans.training.stages import stages
 
 EXPERIMENTS = Path(__file__).resolve().parent.parent / 'experiments'
 
@@ -37,18 +42,83 @@ def smokes() -> dict[str, ConfigDict]:
 
 
 @functools.cache
+def stretches() -> dict[str, ConfigDict]:
+    """Each stage of each of them by itself: 'NAME', and 'NAME/STAGE' of later ones."""
+    runs = {name: stages(config) for name, config in smokes().items()}
+    return {f'{name}/{stage.name}'.strip('/'): stage.config for name, run in runs.items() for stage in run}
+
+
+@functools.cache
 def source_of(name: str) -> load.Source:
-    return load.load(smokes()[name].data)
+    return load.load(stretches()[name].data)
 
 
 @functools.cache
 def smallest(system: str) -> str:
-    """The first experiment of a system by name, of those whose generator is an MLP if there are some, and of those the
-    smallest images that a key says.
+    """The first stretch of a system by name, of those of experiments of one stage, of those whose generator is an MLP
+    if there are some, and of those the smallest images that a key says.
     """
-    names = [name for name, config in smokes().items() if config.system == system and not config.dynamics]
+    of = stretches()
+    names = [name for name, config in of.items() if config.system == system and not config.dynamics]
     assert names, f'no experiment has system={system!r}: a system comes with one'
-    return min(names, key=lambda name: (smokes()[name].generator.net != 'mlp', smokes()[name].data.get('size', 0)))
+    staged = lambda name: bool(smokes()[name.partition('/')[0]].stages)
+    return min(names, key=lambda name: (staged(name), of[name].generator.net != 'mlp', of[name].data.get('size', 0)))
+
+
+@functools.cache
+def smoke(system: str) -> ConfigDict:
+    """The smoke variant of that."""
+    return stretches()[smallest(system)]
+
+
+# Keys that choose data, scores and numbers, not what a step computes; and counts, of which one is none.
+ASIDE = re.compile(r'(data|eval|latents|optimizer|ema|finetune|population)\..*|game|.*\.(activation|embedding|base|of)')
+COUNTS = re.compile(r'pack|train\.(n_critic|micro|steps_per_call)|terms\..*\.every')
+
+
+@functools.cache
+def of_smokes() -> dict[str, set[str]]:
+    """The ingredients of all experiments' smoke variants, by name: first MLPs, then small images, if keys say so."""
+
+    def cost(name: str) -> tuple:
+        keys = flatten(smokes()[name])
+        sizes = [value for key, value in keys.items() if re.fullmatch(r'(stages\.\w+\.)?data\.(.*\.)?size', key)]
+        return keys['generator.net'] != 'mlp', max(sizes, default=np.inf), name
+
+    return {name: ingredients(smokes()[name]) for name in sorted(smokes(), key=cost)}
+
+
+def ingredients(config: ConfigDict) -> set[str]:
+    """What of the code a config runs: its systems with their nets, its terms, choices by name, and what is on in it."""
+    found = {'stages'} if config.stages else set()
+    for stage in stages(config):
+        own = stage.config
+        found.add(f'{own.system}, {own.generator.net}, {own.critic.get("net")}')
+        for key, value in flatten(own).items():
+            section, name, *_ = *key.split('.'), ''
+            key = f'schedules.{key.rpartition(".")[2]}' if section == 'schedules' else key  # their names are free
+            on = isinstance(value, str | bool) or (COUNTS.fullmatch(key) and value > 1)
+            if section == 'terms':
+                found.add(f'terms.{name}')
+            if not ASIDE.fullmatch(key) and value is not None and (on or key in off()):
+                found.add(f'{key}={value}' if isinstance(value, str | bool) else key)
+    return found
+
+
+@functools.cache
+def off() -> frozenset[str]:
+    """What a config leaves out unless it is set."""
+    return frozenset(key for key, value in flatten(defaults.get_config()).items() if value is None)
+
+
+def cover(of: Mapping[Any, set[str]], known: Collection[str] = ()) -> list:
+    """The names of few sets that together have everything that any has, but for what is known; of equals the first."""
+    of = {name: each - set(known) for name, each in of.items()}
+    left, found = set().union(*of.values()), []
+    while left:
+        found.append(max(of, key=lambda name: len(of[name] & left)))
+        left -= of[found[-1]]
+    return sorted(found)
 
 
 def tiny(system: str, **overrides: object) -> ConfigDict:
@@ -61,7 +131,7 @@ def plain(system: str) -> ConfigDict:
     """That experiment with one step a call, plain descent, no lazy terms, and without norms and terms of its own that
     may be off: what examples of a batch share, and where rounding decides a step, is left out.
     """
-    config = smokes()[smallest(system)]
+    config = smoke(system)
     own = {f'{system}.{key}': None for key in config.get(system, {}) if f'{system}.{key}' in defaults.optional()}
     descent = {f'optimizer.{player}': defaults.sgd(1.0) for player in config.optimizer}
     every = {f'terms.{name}.every': 1 for name, term in config.terms.items() if 'every' in term}
@@ -89,9 +159,8 @@ def experiment(config: ConfigDict, **how: object) -> Experiment:
 
 
 def first(system: System, seed: int = 0) -> TrainState:
-    """The state at step 0, also where something is being traced."""
-    with jax.ensure_compile_time_eval():
-        return jax.jit(lambda: init_state(system, jax.random.key(seed)))()
+    """The state at step 0, also where something is being traced: compiled beforehand, as one program."""
+    return jax.jit(lambda seed: init_state(system, jax.random.key(seed))).lower(seed).compile()(seed)
 
 
 def updates_of(system: System) -> tuple[str, ...]:
@@ -106,6 +175,23 @@ def with_statistics(experiment: Experiment) -> list[str]:
 def sees_the_batch(net: Net) -> bool:
     """Whether a net says that examples of a batch see each other in it; what is silent is held to the contract."""
     return getattr(getattr(net.module, 'net', net.module), 'batchwise', False)
+
+
+def computed(step: Callable[..., tuple[TrainState, Tree]], state: TrainState, *args: Tree) -> dict[str, set[str]]:
+    """What a step computes anew, traced: names of nets, players, memories and metrics by the field of a state, and
+    'metrics'. The rest of a state is what it was, whatever the numbers are.
+    """
+    made = {}
+
+    def call(*args: Tree) -> Tree:
+        made['state'], made['metrics'] = step(*args)
+        return made['state']
+
+    jaxpr = jax.make_jaxpr(call)(state, *args).jaxpr
+    same = jax.tree.unflatten(jax.tree.structure(made['state']), list(map(operator.is_, jaxpr.outvars, jaxpr.invars)))
+    parts = {field: getattr(same, field).items() for field in ('params', 'stats', 'opt', 'memory')}
+    anew = {field: {name for name, part in items if not jax.tree.all(part)} for field, items in parts.items()}
+    return anew | {'metrics': set(made['metrics'])}
 
 
 def assert_close(ours: Tree, theirs: Tree, rtol: float = 1e-4, atol: float = 1e-6) -> None:

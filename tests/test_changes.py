@@ -24,6 +24,8 @@ from gans.training import draw, identity, leaves, loop, setup, workdir
 from gans.training.checkpoints import Checkpoints
 from gans.training.logs import forget
 
+pytestmark = pytest.mark.usefixtures('compiled')
+
 
 @pytest.fixture(autouse=True)
 def one_device(monkeypatch: pytest.MonkeyPatch) -> None:

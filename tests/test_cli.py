@@ -117,7 +117,7 @@ def run(config: Path, capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyP
         (('--config=CONFIG', '--config.optimizer.critic.name=adan'), "did you mean 'adam'"),
         (('--config=CONFIG', '--config.data.name=openmoj'), "did you mean 'openmoji'"),
         (('--config=CONFIG', '--config.data.name=folder:/nowhere'), "there is no folder '/nowhere'"),
-        (('--config=CONFIG', '--config.data.size=20'), 'openmoji comes in 16, 32 and 64 pixels'),
+        (('--config=CONFIG', '--config.data.size=20'), 'openmoji comes in 4, 8, 16, 32 and 64 pixels'),
         (('--config=CONFIG', '--config.data.name=mnist', '--config.data.size=28'), 'no mnist here'),
         (('--config=CONFIG', '--config.train.steps=900000000'), 'the limit is'),
         (('--config=CONFIG', '--mode=dance'), 'interpolate|evaluate|anomaly|describe|benchmark|compare'),

@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+import systems
 from ml_collections import ConfigDict
 from PIL import Image
 
@@ -14,10 +15,11 @@ from gans.core import Compute, Spec
 from gans.data import feed
 from gans.errors import UserError
 from gans.evaluation.run import Options, evaluate
+from gans.latent_tools import interpolate
 from gans.nets import build as nets
 from gans.ops.pixels import to_uint8
 from gans.pictures import LINE
-from gans.step import init_state, make_train_step
+from gans.step import make_train_step
 from gans.systems.build import build
 from gans.training import draw, loop, program, sampling
 from gans.training.setup import setup
@@ -48,9 +50,10 @@ def outputs(net, *inputs, train=True):
 def test_generators_hear_the_label_of_their_own_example_only(name, condition) -> None:
     spec = images(name)
     net = nets.generator({**NETS[name], 'norm': 'batch', 'condition': condition}, spec, 5, Compute())
-    params, stats = net.init(jax.random.key(0))
+    params, stats = jax.jit(net.init)(jax.random.key(0))
     # At first all classes have the same scales: let them differ.
-    params = jax.tree.map(lambda x: x + 0.1 * jax.random.normal(jax.random.key(1), x.shape), params)
+    rng = np.random.default_rng(1)
+    params = jax.tree.map(lambda x: x + 0.1 * rng.normal(size=x.shape).astype(np.float32), params)
     apply = jax.jit(lambda label: net.apply(params, stats, jnp.ones((4, 5)), label, train=False)[0])
     first, other = apply(LABEL), apply(LABEL.at[0].set(2))
     assert first.shape == (4, *spec.shape)
@@ -65,7 +68,7 @@ def test_critics_hear_the_label_of_their_own_example_only(condition) -> None:
     for name in names:
         spec = images(name)
         net = nets.critic({**NETS[name], 'norm': 'none', 'condition': condition}, spec, Compute())
-        params, stats = net.init(jax.random.key(0))
+        params, stats = jax.jit(net.init)(jax.random.key(0))
         apply = jax.jit(lambda label, net=net, p=params, s=stats, spec=spec: net.apply(
             p, s, jnp.ones((4, *spec.shape)), label, train=False)[0])  # fmt: skip
         first, other = apply(LABEL), apply(LABEL.at[0].set(2))
@@ -77,7 +80,7 @@ def test_conditional_batch_norm_against_numpy() -> None:
     """Without classes normalized, then each example by its class's scale and shift."""
     net = nets.generator({'net': 'mlp', 'widths': (4,), 'norm': 'batch', 'condition': 'norm', 'activation': 'identity'},
                          POINTS, 3, Compute())  # fmt: skip
-    params, stats = net.init(jax.random.key(0))
+    params, stats = jax.jit(net.init)(jax.random.key(0))
     draw = lambda i, shape: np.asarray(jax.random.normal(jax.random.key(i), shape))
     params['net']['norm_0_scales']['kernel'] = scales = draw(1, (3, 4))
     params['net']['norm_0_shifts']['kernel'] = shifts = draw(2, (3, 4))
@@ -92,7 +95,7 @@ def test_conditional_batch_norm_against_numpy() -> None:
 def test_projection_against_numpy() -> None:
     """Eq. 3 of 1802.05637: the linear score of the features, and their inner product with the class's vector."""
     net = nets.critic({'net': 'mlp', 'widths': (6,), 'condition': 'projection'}, POINTS, Compute())
-    params, stats = net.init(jax.random.key(0))
+    params, stats = jax.jit(net.init)(jax.random.key(0))
     x = np.asarray(jax.random.normal(jax.random.key(1), (4, 2)))
     (scores, features), _ = net.apply(params, stats, x, LABEL, train=True, features=True)
     out = params['net']['out']
@@ -114,14 +117,12 @@ def test_features_are_told_by_every_critic() -> None:
     for name, options in NETS.items():
         spec = images(name)._replace(classes=())
         net = nets.critic(options, spec, Compute())
-        params, stats = net.init(jax.random.key(0))
-        x = jnp.ones((3, *spec.shape))
-        (scores, features), after = jax.jit(
-            lambda x, p=params, s=stats, net=net: net.apply(p, s, x, train=True, features=True)
-        )(x)
+        params, stats = jax.jit(net.init)(jax.random.key(0))
+        both = lambda p, s, x, net=net: [net.apply(p, s, x, train=True, features=told) for told in (True, False)]
+        ((scores, features), after), (alone, _) = jax.jit(both)(params, stats, jnp.ones((3, *spec.shape)))
         assert scores.shape == (3,) and features.shape[0] == 3 and features.ndim == 2, name
         assert jax.tree.structure(after) == jax.tree.structure(stats)
-        np.testing.assert_allclose(scores, net.apply(params, stats, x, train=True)[0], rtol=1e-5, atol=1e-6)
+        np.testing.assert_allclose(scores, alone, rtol=1e-5, atol=1e-6)
 
 
 @pytest.mark.parametrize(
@@ -181,7 +182,7 @@ def test_packs_have_one_label() -> None:
     config.pack, config.game = 2, 'wasserstein'
     spec = Spec((2,), ('a', 'b'))
     system = build(config, spec, Compute())
-    state = init_state(system, jax.random.key(0))
+    state = systems.first(system)
     real = jax.random.normal(jax.random.key(1), (8, 2))
     label = jnp.array([1, 0, 1, 1, 0, 1, 0, 1])  # sorted: 0 0 | 0 1 | 1 1 | 1 1
     keys = jax.random.split(jax.random.key(2), 8)
@@ -227,7 +228,7 @@ def test_step_passes_labels_to_every_update() -> None:
     config = conditional_ring()
     config.game, config.train.micro, config.terms.r1 = 'relativistic_average', 2, {'every': 2}
     system = build(config, POINTS, Compute())
-    state = init_state(system, jax.random.key(0))
+    state = systems.first(system)
     batch = {'real': jnp.ones((1, 8, 2)), 'label': jnp.zeros((1, 8), jnp.int32)}
     due = ('critic', 'r1', 'generator')
     step = jax.jit(make_train_step(system), static_argnums=2)
@@ -287,11 +288,12 @@ def test_samples_of_one_class_and_of_all(digits_run, tmp_path) -> None:
 
 def test_interpolation_stays_in_its_class(digits_run, tmp_path) -> None:
     ends = {'z': np.arange(32, dtype=np.float32).reshape(16, 2), 'label': np.arange(16, dtype=np.int32)}
-    between = {name: draw._between(leaf, 3, 'linear') for name, leaf in ends.items()}
+    between = {name: interpolate._between(leaf, 3, 'linear') for name, leaf in ends.items()}
     assert between['label'].tolist() == [i for i in range(8) for _ in range(3)]
     np.testing.assert_allclose(between['z'][:3, 0], [0, 8, 16])
     config, folder = digits_run
-    assert '.png' in draw.interpolate(config, folder, 3, 0, 'latest', 'linear', str(tmp_path / 'a.png'))
+    options = interpolate.Options(3, path='linear', out=str(tmp_path / 'a.png'))
+    assert '.png' in interpolate.interpolate(config, folder, options)
 
 
 def test_evaluation_knows_what_was_asked_for(digits_run, monkeypatch) -> None:

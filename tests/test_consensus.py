@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+import systems
 from ml_collections import ConfigDict
 
 from experiments import gan_ring8
@@ -14,7 +15,7 @@ from gans.configs import apply_defaults, override
 from gans.core import Compute, Spec
 from gans.errors import UserError
 from gans.ops.random import example_keys
-from gans.step import due_updates, init_state, make_train_step, repeats
+from gans.step import due_updates, make_train_step, repeats
 from gans.systems.build import build
 
 H, STEPS, GAMMA, EVERY, ALPHA = 0.2, 60, 0.5, 5, 0.4
@@ -37,7 +38,7 @@ def trajectory(dynamics, **overrides):
         made = build(config, Spec((1,)), Compute())
         batch = {'real': jnp.zeros((repeats(made), 2, 1))}
         step = make_train_step(made)
-        rows, state = [], init_state(made, jax.random.key(0))
+        rows, state = [], systems.first(made)
         jitted = jax.jit(lambda state, due: step(state, batch, due)[0], static_argnums=1)
         for t in range(STEPS):
             state = jitted(state, due_updates(made, t))
@@ -137,7 +138,7 @@ def test_consensus_of_nets():
     base = gan_ring8.get_config('smoke')
     made = build(configured('consensus', base, **{'consensus.gamma': 0.0, 'terms.r1': None}), Spec((2,)), Compute())
     real = jnp.asarray(np.random.default_rng(0).normal(size=(1, 8, 2)), jnp.float32)
-    state = init_state(made, jax.random.key(0))
+    state = systems.first(made)
     _, metrics = jax.jit(lambda state: make_train_step(made)(state, {'real': real}, ('both',)))(state)
     assert float(metrics['both/consensus']) == pytest.approx(float(metrics['both/grad_norm']) ** 2 / 2, rel=1e-4)
     assert float(metrics['both/consensus']) > 1e-3
@@ -151,7 +152,7 @@ def test_extrapolation_and_update_see_a_batch_each():
     made, real = build(config, Spec((2,)), Compute()), np.random.default_rng(0).normal(size=(2, 8, 2))
     config.dynamics = 'simultaneous'
     plain = build(config, Spec((2,)), Compute())
-    state = init_state(made, jax.random.key(0))
+    state = systems.first(made)
     step = jax.jit(lambda state, real: make_train_step(made)(state, {'real': real}, ('both',))[0])
 
     def moved(at, params, real, repeat):

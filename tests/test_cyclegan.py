@@ -14,13 +14,14 @@ from systems import assert_close, first
 from experiments import common
 from gans.configs import override
 from gans.core import Array, Compute, Spec
+from gans.cost.describe import flops
 from gans.errors import UserError
 from gans.ops import random
 from gans.ops.pixels import to_float, to_pixels
 from gans.step import init_state, make_train_step
 from gans.systems._pool import image_pool
 from gans.systems.build import build
-from gans.training import sampling, setup
+from gans.training import sampling, setup, targets
 from gans.training.checkpoints import Checkpoints
 
 SIDE = 8
@@ -176,7 +177,7 @@ def test_fresh_fakes_are_not_rounded_and_past_ones_are_pixels() -> None:
 def test_four_devices_share_a_pool() -> None:
     """Each holds that of one device, also where it is full within the batch."""
     memory, mix = pool_of(6)
-    spread = jax.vmap(pool_of(6, 'device')[1], (0, 0, 0), axis_name='device')
+    spread = jax.pmap(pool_of(6, 'device')[1], 'device')
     theirs = jax.tree.map(lambda x: jnp.stack([x] * 4), memory)
     for step in range(3):
         fakes, keys = images(8, seed=step), keys_of(8, step)
@@ -185,6 +186,13 @@ def test_four_devices_share_a_pool() -> None:
         np.testing.assert_array_equal(each.reshape(shown.shape), shown)
         for device in range(4):
             assert_close(jax.tree.map(lambda x: x[device], theirs), memory, 0, 0)  # noqa: B023
+
+
+def test_a_step_on_several_devices_is_counted_as_on_one(monkeypatch, tmp_path) -> None:
+    monkeypatch.setenv('XDG_CACHE_HOME', str(tmp_path))
+    config = config_of(**{'data.name': common.DOMAINS, 'data.size': 8, 'train.batch_size': 4})
+    one, two = (flops(setup.setup(config, devices=devices)) for devices in (1, 2))
+    assert one == two > 0
 
 
 def test_resumed_with_a_full_pool_to_the_same_bits(tmp_path) -> None:
@@ -206,15 +214,30 @@ def test_resumed_with_a_full_pool_to_the_same_bits(tmp_path) -> None:
 
 
 def test_it_is_scored_on_held_out_images_of_the_other_domain() -> None:
-    data = {'name': 'openmoji', 'size': 16, 'split': 'train', 'num': 40}
+    """And on hidden partners of what it is given, in each direction; training reads none of them."""
+    lines = {'name': 'openmoji', 'size': 16, 'split': 'train', 'num': 40, 'style': 'line', 'source': 'color'}
     config = config_of(**{'cyclegan.identity': None, 'train.batch_size': 4})
-    config.data.update(name='joined', a=ConfigDict({**data, 'style': 'line'}), b=ConfigDict(data))
+    config.data.update(name='joined', a=ConfigDict(lines), b=ConfigDict({**lines, 'style': 'color', 'source': 'line'}))
     experiment = setup.setup(config, devices=1)
-    main = sampling.main_sampler(experiment.system)
-    truth = sampling.truth(experiment)
-    assert sampling.fields_read(main, experiment.source) == {'a'} and sampling.is_given_examples(experiment)
-    assert truth.split == 'test' and truth.source is experiment.held_out().parts['b']
-    assert truth.examples(3).shape == (3, 16, 16, 3) and sampling.batch_of(experiment, main, 3).keys() == {'a'}
+    for name, to, shape in (('a_to_b', 'b', (3, 16, 16, 3)), ('b_to_a', 'a', (3, 16, 16, 1))):
+        directed = sampling.directed(experiment, name)
+        main, truth = sampling.main_sampler(directed.system), sampling.truth(directed)
+        (of,) = sampling.fields_read(main, experiment.source)
+        assert {of, to} == {'a', 'b'} and main.target == f'{of}_source' and sampling.is_given_examples(directed)
+        assert truth.split == 'test' and truth.source is experiment.held_out().parts[to]
+        assert truth.examples(3).shape == targets.targets(directed, 3).images.shape == shape
+        assert sampling.batch_of(directed, main, 3).keys() == {of}
+    batch = {'a': np.zeros((2, 16, 16, 1), np.float32), 'b': np.zeros((2, 16, 16, 3), np.float32)}  # no other field
+    state = jax.eval_shape(lambda: init_state(experiment.system, jax.random.key(0)))
+    for update in experiment.system.updates:
+        jax.eval_shape(lambda state, u=update: u.loss(state.params, state, batch, keys_of(2))[0], state)
+
+
+def test_what_it_is_compared_with_in_a_folder_of_two_domains(monkeypatch, tmp_path) -> None:
+    monkeypatch.setenv('XDG_CACHE_HOME', str(tmp_path))
+    config = config_of(**{'data.name': common.DOMAINS, 'data.size': 8, 'train.batch_size': 4})
+    truth = sampling.truth(setup.setup(config, devices=1))
+    assert truth.split == 'test' and truth.source.size == 2 and truth.data['domain'] == 'b'
 
 
 @pytest.mark.parametrize(('overrides', 'spec', 'line'), [

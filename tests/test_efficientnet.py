@@ -11,6 +11,7 @@ from jax import lax
 from gans.errors import UserError
 from gans.features import efficientnet, torch_file
 from gans.features.efficientnet import efficientnet_lite0
+from gans.ops.depthwise import depthwise
 
 RNG = np.random.default_rng(0)
 needs_weights = pytest.mark.skipif(not efficientnet.is_installed(), reason='the extra `features` is not installed')
@@ -28,17 +29,27 @@ def pattern(height: int, width: int) -> np.ndarray:
 def test_depthwise_convolution_is_that_of_xla(size, stride, shape):
     x = RNG.normal(size=(2, *shape, 6)).astype(np.float32)
     kernel, bias = (RNG.normal(size=each).astype(np.float32) for each in [(size, size, 6), 6])
-    expected = bias + lax.conv_general_dilated(
-        x,
-        kernel[:, :, None],
-        (stride, stride),
-        'SAME',
-        dimension_numbers=('NHWC', 'HWIO', 'NHWC'),
-        feature_group_count=6,
-        precision=lax.Precision.HIGHEST,
-    )
-    found = efficientnet.depthwise(x, {'kernel': kernel, 'bias': bias}, stride)
-    np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
+
+    def xla(x, kernel, bias):
+        return bias + lax.conv_general_dilated(
+            x,
+            kernel[:, :, None],
+            (stride, stride),
+            'SAME',
+            dimension_numbers=('NHWC', 'HWIO', 'NHWC'),
+            feature_group_count=6,
+            precision=lax.Precision.HIGHEST,
+        )
+
+    @jax.jit
+    def both(*args):
+        return [
+            (out, gradients(out))
+            for out, gradients in (jax.vjp(f, *args) for f in (xla, lambda *args: depthwise(*args, stride)))
+        ]
+
+    for expected, found in zip(*map(jax.tree.leaves, both(x, kernel, bias)), strict=True):
+        np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-4)
 
 
 @needs_weights

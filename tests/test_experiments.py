@@ -1,26 +1,29 @@
-"""Experiments: every one is built and traced at full size, trained when tiny, and the toys reach their goals.
+"""Experiments: every one is built and traced at full size and when tiny, some are trained, and toys reach their goals.
 
 A new experiment, or a new sweep in test_sweep_files.py, is found by its file: it needs no edit here.
 """
 
 import json
 import re
+from collections.abc import Callable
 from importlib import util
+from itertools import pairwise
 from pathlib import Path
 from types import ModuleType
 
 import jax
 import numpy as np
 import pytest
+import systems
 from ml_collections import ConfigDict
 from PIL import Image
 
 from experiments import common
-from gans import configs
 from gans.core import TrainState
 from gans.data import feed, images, load, toys
 from gans.data.base import Source
 from gans.errors import UserError
+from gans.features import efficientnet
 from gans.metrics.toys import mode_counts
 from gans.step import make_train_step
 from gans.training import leaves, loop, program, sampling, setup
@@ -50,10 +53,15 @@ def shape_only(config: ConfigDict, outlined: bool = False) -> Source:
         return load_really(config, outlined=True)
     size = config.get('size', 28)
     examples = np.zeros((1, size, size, ABSENT[kind]), np.uint8)
-    return images.image_set(examples, np.zeros(1, np.int32), [f'class {i}' for i in range(10)])
+    made = images.image_set(examples, np.zeros(1, np.int32), [f'class {i}' for i in range(10)])
+    seen = {key: config[key] for key in ('name', *load.SEEN) if key in config}
+    return load._prepare(made, seen, True)
 
 
 load_really = load.load
+
+
+TRAINED = systems.cover(systems.of_smokes())
 
 
 def count(tree: dict) -> int:
@@ -81,27 +89,38 @@ COUNTS = {
 
 @pytest.mark.parametrize('name', NAMES)
 def test_full_size_is_built_and_traced(name, monkeypatch) -> None:
-    """And lowered for GPUs and TPUs, in the form of convolutions that is taken there."""
+    """And lowered for GPUs and TPUs, in the form of convolutions that is taken there, with what it adds to the code
+    that others have.
+    """
     monkeypatch.setattr(load, 'load', shape_only)
     config = config_of(name)
     config.train.conv = 'lax'
-    experiment = setup.setup(config, devices=1)
+    first, *_, last = 2 * setup.setup_stages(config, devices=1)
+    for experiment in (first, last) if config.stages else (first,):
+        traced = trace(experiment)
+        for platform in ('cuda', 'tpu') if name in TRAINED else ():
+            text = traced.lower(lowering_platforms=(platform,)).as_text()
+            assert 'stablehlo.dot' in text or 'stablehlo.convolution' in text
+    wanted, state = COUNTS.get(name), last.abstract()
+    if wanted:
+        assert (count(state.params['generator']), count(state.params['critic'])) == wanted
+
+
+def trace(experiment: setup.Experiment) -> jax.stages.Traced:
+    """A step, which keeps the form of its state and has a loss for each update; and what each sampler makes."""
     state, lead = experiment.abstract(), (experiment.shares['repeats'],)
-    fields = feed.shapes(experiment.source, config.train.batch_size)
+    fields = feed.shapes(experiment.source, experiment.config.train.batch_size)
     examples = {name: jax.ShapeDtypeStruct((*lead, *x.shape), x.dtype) for name, x in fields.items()}
     due = tuple(update.name for update in experiment.system.updates)
     step = make_train_step(experiment.system)
     traced = jax.jit(lambda state, batch: step(state, batch, due)).trace(state, examples)
-    for platform in ('cuda', 'tpu'):
-        text = traced.lower(lowering_platforms=(platform,)).as_text()
-        assert 'stablehlo.dot' in text or 'stablehlo.convolution' in text
     after, metrics = traced.out_info
     describe = lambda tree: {path: (leaf.shape, leaf.dtype) for path, leaf in leaves.by_path(tree).items()}
     assert describe(after) == describe(state)
     assert all(value.shape == () for value in metrics.values())
     assert {f'{name}/loss' for name in due} <= set(metrics)
     owned = {net for player in experiment.system.players.values() for net in player.nets}
-    assert len(owned) > 1 and owned <= set(experiment.system.nets)
+    assert owned and owned <= set(experiment.system.nets)
     for sampler in experiment.system.samplers.values():
         make = lambda batch, sampler=sampler: sampling.inputs_of(sampler, batch, jax.random.key(0), 3)
         inputs = jax.eval_shape(make, feed.shapes(experiment.source, 3))
@@ -109,11 +128,9 @@ def test_full_size_is_built_and_traced(name, monkeypatch) -> None:
         made = jax.eval_shape(
             lambda state, inputs, s=sampler: s.make(sampling.use_averages(state), inputs), state, inputs
         )
-        assert len(counts) == 1 and made.shape[1:] == experiment.source.spec.shape
+        assert len(counts) == 1 and made.shape[1:] == experiment.source.fields[sampler.like].shape
         assert len(made) % 3 == 0 and sampler.asked.keys() <= (inputs.keys() if sampler.asked else {''})
-    wanted = COUNTS.get(name)
-    if wanted:
-        assert (count(state.params['generator']), count(state.params['critic'])) == wanted
+    return traced
 
 
 @pytest.mark.parametrize('name', NAMES)
@@ -134,7 +151,8 @@ def test_unknown_variant_is_named(name) -> None:
 @pytest.mark.parametrize('name', NAMES)
 def test_smoke_has_the_shape_and_the_keys_of_the_full_size(name) -> None:
     full, smoke = config_of(name), config_of(name, 'smoke')
-    flat = lambda config: set(leaves.by_path(config.to_dict())) - {'eval/features'}  # which a smoke may leave out
+    keys = lambda config: set(leaves.by_path(config.to_dict())) - {'eval/features'}  # which a smoke may leave out
+    flat = lambda config: {key for key in keys(config) if not key.startswith('stages/')}  # of which it has fewer
     widths = re.compile(r'/widths/\d+')
     assert {widths.sub('', key) for key in flat(full)} == {widths.sub('', key) for key in flat(smoke)}
     assert load.load(smoke.data).spec.shape == shape_only(full.data).spec.shape
@@ -152,35 +170,39 @@ def test_mnist_becomes_fashion_mnist_by_one_override(name, monkeypatch) -> None:
     assert setup.setup(config, devices=1).source.spec.shape == (size, size, 1)
 
 
-# A smoke variant of every structure trains
+# The smoke variants: some train, which together run all that any of them does; a step of each other one is traced
 
 
-DETAILS = re.compile(r'(data|eval|latents|targets|optimizer)\..*|game|.*\.(activation|init_std|base|embedding|widths)')
+@pytest.mark.parametrize('name', sorted(set(NAMES) - set(TRAINED)))
+def test_smoke_is_traced(name) -> None:
+    """And it finds its data."""
+    for experiment in setup.setup_stages(config_of(name, 'smoke'), devices=1):
+        trace(experiment)
+        assert not experiment.config.eval.features or (experiment.source.size or 4) >= 4  # for a Fréchet distance
+        batch = feed.examples(experiment.source, 2, feed.fixed_key())
+        assert all(np.isfinite(values).all() and len(values) == 2 for values in batch.values())
 
 
-def structure(name: str) -> str:
-    """What makes another program of an experiment: all but its data, its game, and what its numbers and layers are."""
-    items = configs.flatten(config_of(name, 'smoke')).items()
-    blank = lambda value: 0.0 if isinstance(value, float) else min(value, 2) if isinstance(value, int) else value
-    return str({key: blank(value) for key, value in sorted(items) if not DETAILS.fullmatch(key)})
-
-
-STRUCTURES = {structure(name): name for name in reversed(NAMES)}  # the first experiment of each
-
-
-@pytest.mark.parametrize('name', sorted(STRUCTURES.values()))
+@pytest.mark.parametrize('name', TRAINED)
 def test_smoke_trains(name, tmp_path, monkeypatch) -> None:
+    """Of several stages, the last one ends as a run of one does."""
     monkeypatch.setenv('XDG_CACHE_HOME', str(tmp_path / 'cache'))
     monkeypatch.setattr(jax, 'device_count', lambda: 1)
-    init, first = setup.Experiment.init, []
+    begun = []  # the states in which its stages begin
 
-    def recorded(experiment: setup.Experiment) -> TrainState:
-        first.append(jax.device_get(init(experiment)))
-        return jax.device_put(first[0])
+    def recorded(begin: Callable[..., TrainState]) -> Callable[..., TrainState]:
+        def recording(*args: object) -> TrainState:
+            begun.append(jax.device_get(begin(*args)))
+            return jax.device_put(begun[-1])
 
-    monkeypatch.setattr(setup.Experiment, 'init', recorded)
+        return recording
+
+    for begin in ('init', 'pass_on'):
+        monkeypatch.setattr(setup.Experiment, begin, recorded(getattr(setup.Experiment, begin)))
     config, folder = config_of(name, 'smoke'), tmp_path / 'run'
-    summary, experiment = loop.train(config, folder), setup.setup(config, devices=1)
+    if 'efficientnet' in str(config) and not efficientnet.is_installed():
+        pytest.skip('the extra `features` is not installed')
+    summary, experiment = loop.train(config, folder), setup.setup_stages(config, devices=1)[-1]
     steps, system = config.train.steps, experiment.system
     assert summary['steps'] == steps and json.loads((folder / 'summary.json').read_text()) == summary
     losses = {f'{update.name}/loss' for update in system.updates}
@@ -191,11 +213,16 @@ def test_smoke_trains(name, tmp_path, monkeypatch) -> None:
             assert np.ptp(np.asarray(picture)) > 0
     restored = Checkpoints(folder / 'checkpoints').restore(experiment.abstract())
     assert restored.step == steps and int(restored.state.step) == steps
-    old, new = (leaves.by_path(state.params) for state in (first[0], restored.state))
-    moved = [path for path in old if not np.array_equal(old[path], new[path])]
+    states = [leaves.by_path(state.params) for state in (*begun, restored.state)]
+    differ = lambda old, new: old.shape == new.shape and not np.array_equal(old, new)
+    moved = [
+        {path for path in old.keys() & new.keys() if differ(old[path], new[path])} for old, new in pairwise(states)
+    ]
     owned = {net for player in system.players.values() for net in player.nets}
-    assert {path.partition('/')[0] for path in moved} == owned
-    assert all(path in moved for path in old if path.endswith('/kernel'))  # the last bias of some games has no gradient
+    assert {path.partition('/')[0] for path in moved[-1]} == owned
+    # In some stage: one that fades in may end without those of before. The last bias of some games has no gradient.
+    kernels = {path for path in states[-1] if path.partition('/')[0] in owned and path.endswith('/kernel')}
+    assert kernels <= set().union(*moved)
 
 
 # The toys reach their goals

@@ -24,6 +24,8 @@ from gans.training.leaves import by_path
 from gans.training.logs import read_metrics
 from gans.training.setup import setup, system_of
 
+pytestmark = pytest.mark.usefixtures('compiled')
+
 
 def config_of(**changes) -> ConfigDict:
     config = common.get_config()

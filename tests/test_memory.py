@@ -55,7 +55,7 @@ def test_a_batch_that_is_too_large_is_told_before_it_is_computed(gigabytes: None
     [
         (lambda: made(latents__size=1_000_000_000).init(), 'the state of the nets takes .* lower latents.size'),
         (lambda: sampling.fixed_inputs(made(), 300_000_000), 'to draw 300,000,000 latents takes .* lower --num'),
-        (lambda: draw._check_memory(made(), 300_000_000), 'to draw 300,000,000 samples takes 14.4 GB.* lower --num'),
+        (lambda: draw.check_memory(made(), 300_000_000), 'to draw 300,000,000 samples takes 14.4 GB.* lower --num'),
         (
             lambda: feed.examples(made().source, 2_000_000_000, jax.random.key(0)),
             'to hold .* real examples takes 16.0 .* lower eval.samples',

@@ -4,6 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+import systems
 from ml_collections import ConfigDict
 
 from experiments import common, pacgan_grid25
@@ -13,7 +14,7 @@ from gans.core import Compute, Spec
 from gans.errors import UserError
 from gans.ops.random import example_keys
 from gans.parts import pack_examples, unpack_examples
-from gans.step import due_updates, init_state, make_train_step
+from gans.step import due_updates, make_train_step
 from gans.systems.build import build
 from gans.training.setup import setup
 
@@ -47,7 +48,7 @@ def test_the_losses_are_those_of_packs(pack: int) -> None:
     """Against the losses written out with numpy's packs: what is judged is a pack, its mean is over packs."""
     config = config_of(pack)
     system = build(config, Spec((2,)), Compute())
-    state = init_state(system, jax.random.key(0))
+    state = systems.first(system)
     keys, real = example_keys(jax.random.key(1), jnp.arange(B)), jax.random.normal(jax.random.key(2), (B, 2))
     seen = {}
     critic = system.nets['critic']
@@ -73,7 +74,7 @@ def test_the_losses_are_those_of_packs(pack: int) -> None:
 def test_penalties_and_flips_see_packs(dynamics: str | None, penalty: str) -> None:
     config = config_of(2, **{'dynamics': dynamics, f'terms.{penalty}.weight': 10.0, 'flip_targets': 0.3})
     system = build(config, Spec((2,)), Compute())
-    state = init_state(system, jax.random.key(0))
+    state = systems.first(system)
     batch = {'real': jax.random.normal(jax.random.key(1), (1, B, 2))}
     after, metrics = jax.jit(make_train_step(system), static_argnums=2)(state, batch, due_updates(system, 0))
     assert all(np.isfinite(value) for value in metrics.values())

@@ -8,8 +8,9 @@ import pytest
 from PIL import Image
 from test_translation import UNPAIRED, config_of, translator
 
-from gans.core import Sampler
-from gans.data import feed
+from gans import configs
+from gans.core import Compute, Sampler
+from gans.data import feed, load
 from gans.data.images import image_set
 from gans.errors import UserError
 from gans.evaluation import run
@@ -19,7 +20,8 @@ from gans.metrics import psnr, ssim
 from gans.metrics.paired import MOST, Targets, copied, mean_image
 from gans.metrics.score import PREFIX, Scorer, better
 from gans.ops.pixels import to_float, to_uint8
-from gans.training import draw, sampling, setup
+from gans.systems.build import build
+from gans.training import draw, identity, sampling, setup, workdir
 
 NUM = 5
 
@@ -117,3 +119,21 @@ def test_each_direction_is_measured_and_told_by_itself(both, tmp_path: Path, mon
     np.testing.assert_array_equal(np.load(tmp_path / 'x.npz')['samples'], to_uint8(drawn))
     with pytest.raises(UserError, match=r"unknown --direction 'a_to_c'; .* known: a_to_b, b_to_a$"):
         draw.restored(both.config, tmp_path, 'latest', 'a_to_c')
+
+
+def test_dropout_of_samples_is_stamped_and_can_be_turned_off(tmp_path: Path) -> None:
+    config = configs.apply_defaults({'data': {'name': 'openmoji', 'size': 32, 'source': 'line'}}, 'of a test')
+    config.system, config.generator = 'pix2pix', {'net': 'unet', 'width': 2}
+    config.critic = {'net': 'patchgan', 'width': 2, 'patch': 16}
+    workdir.write_json(tmp_path / 'config.json', config.to_dict())
+    source = load.load(config.data)
+
+    def stamp(typed: dict) -> str:
+        own = identity.own_config(config, tmp_path, typed, False)
+        system = build(own, source.spec, Compute())
+        experiment = setup.Experiment(own, source, Compute(), system, 1, None)
+        return sampling.protocol_of(experiment, sampling.Truth(source, 'real', None, own.data, False))['dropout']
+
+    assert stamp({}) == 'in sampling, too' and stamp({'generator.test_dropout': False}) == 'in training alone'
+    with pytest.raises(UserError, match=r'holds a run of another config: generator\.width'):
+        stamp({'generator.test_dropout': False, 'generator.width': 4})

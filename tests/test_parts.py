@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
+import systems
 
 from experiments import common
 from gans import augment, configs, optimizers, terms, views
@@ -17,7 +18,7 @@ from gans.errors import UserError
 from gans.nets.build import from_linen
 from gans.ops import random
 from gans.parts import Pair, Scene, Term, View, pack_examples, unpack_examples
-from gans.step import init_state, make_train_step
+from gans.step import make_train_step
 from gans.systems import _players
 
 BATCH, SPEC = 4, Spec((2,))
@@ -97,7 +98,7 @@ def real() -> dict[str, jax.Array]:
 
 
 def loss_of(made, update: int, batch=None, params=None):
-    state = init_state(made, jax.random.key(0))
+    state = systems.first(made)
     return made.updates[update].loss(params or state.params, state, batch or real(), keys())
 
 
@@ -105,7 +106,7 @@ def loss_of(made, update: int, batch=None, params=None):
 def test_real_and_fake_share_a_batch_only_where_that_is_the_same(critic, batches) -> None:
     critic.seen.clear()
     made = system(config_of(), pair(critic()))
-    state = init_state(made, jax.random.key(0))
+    state = systems.first(made)
     critic.seen.clear()
     _, aux = made.updates[0].loss(state.params, state, real(), keys())
     assert set(critic.seen) == batches
@@ -168,7 +169,7 @@ def test_penalties_go_through_the_view_or_not() -> None:
 
 
 def _first(made):
-    state = init_state(made, jax.random.key(0))
+    state = systems.first(made)
     return state.params, state
 
 
@@ -236,7 +237,7 @@ def test_pairs_together_are_one_game() -> None:
     loss, aux = loss_of(made, 0)
     np.testing.assert_allclose(loss, aux.metrics['a_loss'] + aux.metrics['b_loss'], rtol=1e-6)
     step = make_train_step(made)
-    state = init_state(made, jax.random.key(0))
+    state = systems.first(made)
     batch = jax.tree.map(lambda x: x[None], real())
     after, metrics = step(state, batch, tuple(update.name for update in made.updates))
     assert all(np.isfinite(value) for value in metrics.values())
@@ -297,7 +298,7 @@ def test_a_rate_is_of_train_steps() -> None:
     overrides |= {'optimizer.critic.name': 'sgd', 'optimizer.critic.learning_rate': 0.1, 'game': 'wasserstein'}
     overrides |= {f'optimizer.critic.{key}': None for key in ('b1', 'b2', 'eps')}
     made = system(config_of(**overrides), pair(Linear()))
-    state, moves = init_state(made, jax.random.key(0)), []
+    state, moves = systems.first(made), []
     batch = jax.tree.map(lambda x: jnp.stack([x, x]), real())
     step = make_train_step(made)
     for _ in range(3):
@@ -317,7 +318,7 @@ def test_a_gate_that_is_shut_moves_nothing_but_memory() -> None:
     update = Update('update', 'player', loss, gate=lambda state: state.memory['count'] % 2 == 0)
     made = System({'net': shift}, {'player': Player(('net',), optax.adam(0.1))}, (update,), {},
                   memory={'count': 0})  # fmt: skip
-    state, opened = init_state(made, jax.random.key(0)), []
+    state, opened = systems.first(made), []
     for i in range(4):
         after, metrics = make_train_step(made)(state, jax.tree.map(lambda x: x[None], real()), ('update',))
         moved = jax.tree.map(lambda a, b: bool((a != b).any()), (state.params, state.opt), (after.params, after.opt))

@@ -25,6 +25,7 @@ def one_thread():
         ('dcgan64', {'data.size': 16}),
         ('wgan_gp28', {}),
         ('sngan_resnet32', {}),
+        ('progan32', {'data.size': 8, 'generator.fmap_max': 8, 'critic.fmap_max': 8}),
         ('mlp784', {}),
         ('pacgan_grid', {}),
         ('toy_r1', {}),

@@ -12,6 +12,8 @@ from experiments import common
 from gans import cli, config_file, configs, schema
 from gans.errors import UserError
 
+pytestmark = pytest.mark.usefixtures('compiled')
+
 
 def test_experiments_by_name_and_path_from_any_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A name is of this repository wherever one stands; a path is from here, or else from there."""

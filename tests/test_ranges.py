@@ -22,7 +22,7 @@ from gans.sweep import plan, rows
 from gans.training import loop
 from gans.training.setup import setup
 
-WHOLE_OF_NETS = re.compile(r'(lapgan\.)?(generator|critic)\.')  # checked where nets are built
+WHOLE_OF_NETS = re.compile(r'(stages\.\w+\.)?(lapgan\.)?(generator|critic)\.')  # checked where nets are built
 
 
 def is_number(kind: type | None) -> bool:

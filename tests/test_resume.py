@@ -3,6 +3,7 @@
 import csv
 import json
 import random
+import shutil
 import signal
 import subprocess
 import time
@@ -29,7 +30,7 @@ def get_config(variant=''):
     config.instance_noise.sigma = 0.1
     config.flip_targets = 0.05
     config.ema.decay = 0.99
-    config.train.update(steps=400, batch_size=16, n_critic=2, log_every=4, sample_every=100, checkpoint_every=20)
+    config.train.update(steps=200, batch_size=16, n_critic=2, log_every=4, sample_every=50, checkpoint_every=20)
     config.eval.update(every=20, samples=64)
     return config
 """
@@ -79,7 +80,7 @@ def assert_same(folder: Path, other: Path) -> None:
 
     template = setup(read_config(folder / 'config.json'), devices=1).abstract()
     ours, theirs = (Checkpoints(each / 'checkpoints').restore(template) for each in (folder, other))
-    assert ours.step == theirs.step == 400
+    assert ours.step == theirs.step == 200
     import jax
 
     for path, leaf in jax.tree.leaves_with_path(ours.state):
@@ -91,7 +92,7 @@ def assert_same(folder: Path, other: Path) -> None:
 
 def test_sigkill_at_arbitrary_moments(config: Path, uninterrupted: Path, tmp_path: Path) -> None:
     chance = random.Random(1)  # of the number of rows, and of a delay that also lands inside saves
-    for until in sorted(chance.sample(range(8, 90), 3)):
+    for until in sorted(chance.sample(range(8, 45), 2)):
         process = launch(config, tmp_path)
         wait_for(lambda: rows(tmp_path) >= until, process)  # noqa: B023
         time.sleep(chance.random() * 0.05)
@@ -102,26 +103,33 @@ def test_sigkill_at_arbitrary_moments(config: Path, uninterrupted: Path, tmp_pat
     assert_same(tmp_path, uninterrupted)
 
 
-def test_sigterm_saves_at_once(config: Path, uninterrupted: Path, tmp_path: Path) -> None:
-    process = launch(config, tmp_path)
-    wait_for(lambda: rows(tmp_path) >= 8, process)
+@pytest.fixture(scope='module')
+def stopped(config: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    """A run that a SIGTERM has stopped, after several checkpoints, and what it said last."""
+    folder = tmp_path_factory.mktemp('stopped')
+    process = launch(config, folder)
+    wait_for(lambda: rows(folder) >= 30, process)
     process.send_signal(signal.SIGTERM)
     _, errors = process.communicate(timeout=60)
-    assert process.returncode == 128 + signal.SIGTERM
-    last = errors.splitlines()[-1]
-    assert last.startswith('stopped: SIGTERM: saved step') and 'Traceback' not in errors
+    assert process.returncode == 128 + signal.SIGTERM and 'Traceback' not in errors
+    return folder, errors.splitlines()[-1]
+
+
+def test_sigterm_saves_at_once(config: Path, uninterrupted: Path, stopped: tuple[Path, str], tmp_path: Path) -> None:
+    folder, last = stopped
+    assert last.startswith('stopped: SIGTERM: saved step')
     step = int(last.split('saved step ')[1].split(' ')[0].replace(',', ''))
-    assert (tmp_path / 'checkpoints' / str(step)).is_dir()
+    assert (folder / 'checkpoints' / str(step)).is_dir()
+    shutil.copytree(folder, tmp_path, dirs_exist_ok=True)
     _, errors = finished(launch(config, tmp_path))
     assert f'going on from step {step:,}' in errors
     assert_same(tmp_path, uninterrupted)
 
 
-def test_damaged_checkpoint_falls_back(config: Path, uninterrupted: Path, tmp_path: Path) -> None:
-    process = launch(config, tmp_path)
-    wait_for(lambda: rows(tmp_path) >= 30, process)
-    process.send_signal(signal.SIGTERM)
-    process.communicate(timeout=60)
+def test_damaged_checkpoint_falls_back(
+    config: Path, uninterrupted: Path, stopped: tuple[Path, str], tmp_path: Path
+) -> None:
+    shutil.copytree(stopped[0], tmp_path, dirs_exist_ok=True)
     steps = sorted(int(path.name) for path in (tmp_path / 'checkpoints').iterdir() if path.name.isdecimal())
     for path in (tmp_path / 'checkpoints' / str(steps[-1])).rglob('*'):
         if path.is_file() and path.stat().st_size > 200:

@@ -5,6 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
+import systems
 from test_dirac import ONE, PSI, RATE, SIGMOID, STEPS, pencil
 
 from experiments import gan_ring8
@@ -50,7 +51,7 @@ def test_trajectory_of_the_dirac_gan(overrides, formulas):
             state, _ = one_step(system, state, {'real': jnp.zeros((1, 2, 1))})
             return state, jnp.stack([state.params['generator']['theta'], state.params['critic']['psi']])
 
-        found = jax.jit(lambda s: jax.lax.scan(body, s, None, STEPS)[1])(init_state(system, jax.random.key(0)))
+        found = jax.jit(lambda s: jax.lax.scan(body, s, None, STEPS)[1])(systems.first(system))
     np.testing.assert_allclose(found, pencil(*formulas, simultaneous=True), rtol=1e-6, atol=1e-9)
 
 
@@ -61,7 +62,7 @@ def test_both_players_see_the_old_parameters():
     config.dynamics = None
     in_turns = build(config, Spec((2,)), Compute())
     apart, players = {update.player: update for update in in_turns.updates}, in_turns.players
-    state, batch = init_state(together, jax.random.key(0)), batch_of()
+    state, batch = systems.first(together), batch_of()
     after, metrics = one_step(together, state, batch)
     keys = example_keys(jax.random.fold_in(jax.random.fold_in(jax.random.fold_in(state.rng, 0), 0), 0), jnp.arange(8))
     for i, (name, update) in enumerate(apart.items()):
@@ -83,7 +84,7 @@ def test_both_players_see_the_old_parameters():
 
 def test_clipping_is_the_critics_alone():
     system = build(ring(**{'optimizer.critic.clip_weights': 0.01}), Spec((2,)), Compute())
-    after, _ = one_step(system, init_state(system, jax.random.key(0)), batch_of())
+    after, _ = one_step(system, systems.first(system), batch_of())
     largest = {net: max(abs(leaf).max() for leaf in jax.tree.leaves(tree)) for net, tree in after.params.items()}
     assert largest['critic'] <= 0.01 + 1e-6 and largest['generator'] > 0.1
 
@@ -91,7 +92,7 @@ def test_clipping_is_the_critics_alone():
 def test_statistics_of_both_nets_advance():
     config = ring(**{'critic.norm': 'spectral', 'generator.norm': 'batch'})
     system = build(config, Spec((2,)), Compute())
-    state = init_state(system, jax.random.key(0))
+    state = systems.first(system)
     after, _ = one_step(system, state, batch_of())
     for net in ('critic', 'generator'):
         assert not jax.tree.all(jax.tree.map(jnp.array_equal, after.stats[net], state.stats[net]))
@@ -99,7 +100,7 @@ def test_statistics_of_both_nets_advance():
 
 def test_micro_batches_are_the_batch():
     whole, pieces = (build(ring(**{'train.micro': micro}), Spec((2,)), Compute()) for micro in (1, 4))
-    state = init_state(whole, jax.random.key(0))
+    state = systems.first(whole)
     a, b = (one_step(system, state, batch_of())[0].params for system in (whole, pieces))
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, atol=1e-6), a, b)
 

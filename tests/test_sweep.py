@@ -22,6 +22,8 @@ from gans.training.checkpoints import Checkpoints
 from gans.training.logs import read_metrics
 from gans.training.workdir import read_config
 
+pytestmark = pytest.mark.usefixtures('compiled')
+
 
 @pytest.fixture(scope='module')
 def trained(tmp_path_factory) -> Path:

@@ -1,4 +1,4 @@
-"""Sweep files: docstrings, rows, overrides; and every structure that their rows name is built and traced, untrained."""
+"""Sweep files: docstrings, rows, overrides; rows are built, and what they are made of is traced, untrained."""
 
 import functools
 import json
@@ -10,17 +10,18 @@ from types import ModuleType
 import jax
 import jax.numpy as jnp
 import pytest
+import systems
 import test_experiments
 from ml_collections import ConfigDict
 from test_configs import SECTIONS
 
 from gans.configs import apply_defaults, flatten, override
-from gans.core import Compute, TrainState
-from gans.data import load
+from gans.core import Batch, Compute, TrainState
+from gans.data import feed, load
 from gans.losses import GAMES
 from gans.ops.random import example_keys
 from gans.step import init_state, make_train_step, repeats
-from gans.sweep import grid, results, run
+from gans.sweep import grid, plan, results, run
 from gans.sweep import rows as sweep_rows
 from gans.systems.build import build
 from gans.training import leaves, sampling
@@ -29,6 +30,7 @@ FOLDER = Path(__file__).resolve().parent.parent / 'experiments' / 'sweeps'
 NAMES = sorted(path.stem for path in FOLDER.glob('*.py'))
 ROWS = {  # how many these have
     'adam_settings_sngan': 6,
+    'cyclegan_cycle': 2,
     'dcgan_tricks': 8,
     'augment_fashion_mnist': 6,
     'dirac': 27,
@@ -39,6 +41,7 @@ ROWS = {  # how many these have
     'losses_ring8': 54,
     'pacgan_grid25': 4,
     'precision': 2,
+    'srgan_openmoji64': 3,
     'unrolled_ring8': 4,
     'wgan_gp_ncritic_lambda': 12,
 }
@@ -56,8 +59,11 @@ def rows(name: str) -> list[tuple[str, dict]]:
     return found
 
 
-def resolved(name: str, overrides: dict, variant: str = '') -> ConfigDict:
-    return override(apply_defaults(module(name).get_config(variant), f'of {name}'), overrides, 'of a row')
+@functools.cache
+def resolved(name: str, row: str, variant: str = '') -> ConfigDict:
+    """The config of a row; not to be changed."""
+    base = apply_defaults(module(name).get_config(variant), f'of {name}')
+    return override(base, dict(rows(name))[row], 'of a row')
 
 
 def structure(config: ConfigDict) -> str:
@@ -73,13 +79,11 @@ def structure(config: ConfigDict) -> str:
 
 
 @functools.cache
-def structures() -> dict[str, tuple[str, str]]:
-    """The first sweep and row of each structure."""
-    found = {}
-    for name in NAMES:
-        for row, overrides in rows(name):
-            found.setdefault(structure(resolved(name, overrides)), (name, row))
-    return found
+def traced() -> list[tuple[str, str]]:
+    """Sweeps and rows that together have each game, system, net, term and other choice of them all."""
+    configs = {(name, row): resolved(name, row) for name in NAMES for row, _ in rows(name)}
+    of = lambda config: systems.ingredients(config) | {f'game={config.game}'}
+    return systems.cover({row: of(config) for row, config in configs.items()})
 
 
 @pytest.mark.parametrize('name', NAMES)
@@ -96,7 +100,7 @@ def test_rows_have_names_of_their_own(name) -> None:
     names = [row for row, _ in rows(name)]
     assert len(names) == len(set(names)) == ROWS.get(name, len(names))
     assert all(re.fullmatch(r'[A-Za-z0-9._+=-]+', row) for row in names)
-    configs = [json.dumps(resolved(name, overrides).to_dict(), sort_keys=True) for _, overrides in rows(name)]
+    configs = [json.dumps(resolved(name, row).to_dict(), sort_keys=True) for row, _ in rows(name)]
     assert len(set(configs)) == len(configs), 'two rows are the same'
 
 
@@ -107,7 +111,7 @@ def test_overrides_name_keys_of_the_config(name) -> None:
         for key, value in overrides.items():
             assert key in known, f'{row}: {key}'
             assert known[key] is None or type(value) is type(known[key]), f'{row}: {key}={value!r}, was {known[key]!r}'
-        resolved(name, overrides)  # a placeholder, shown as None, takes its own type alone
+        resolved(name, row)  # a placeholder, shown as None, takes its own type alone
 
 
 @pytest.mark.parametrize('name', NAMES)
@@ -115,40 +119,44 @@ def test_smoke_is_the_same_made_tiny(name) -> None:
     full, smoke = (module(name).get_config(variant) for variant in ('', 'smoke'))
     assert set(flatten(full)) == set(flatten(smoke))
     assert smoke.train.steps <= 4 and smoke.train.batch_size <= 8
-    for _, overrides in rows(name):
-        assert resolved(name, overrides, 'smoke').train.steps == smoke.train.steps, 'a row that undoes smoke'
+    for row, _ in rows(name):
+        assert resolved(name, row, 'smoke').train.steps == smoke.train.steps, 'a row that undoes smoke'
     assert load.load(smoke.data).spec.shape == test_experiments.shape_only(full.data).spec.shape
 
 
 @pytest.mark.parametrize('name', NAMES)
 def test_steps_are_cut_evenly(name) -> None:
     for variant in ('', 'smoke'):
-        for row, overrides in rows(name):
-            train = resolved(name, overrides, variant).train
+        for row, _ in rows(name):
+            train = resolved(name, row, variant).train
             for key in ('steps', 'log_every', 'sample_every', 'checkpoint_every'):
                 assert train[key] % train.steps_per_call == 0, f'{row}: {key}'
-            assert resolved(name, overrides, variant).eval.every % train.steps_per_call == 0
+            assert resolved(name, row, variant).eval.every % train.steps_per_call == 0
 
 
 @pytest.mark.parametrize('name', NAMES)
-def test_every_row_is_built_and_every_structure_traced(name) -> None:
-    """With all floats of the config as tracers, as a population has them; what two sweeps share, in the first."""
-    for row, overrides in rows(name):
-        config = resolved(name, overrides)
-        source = test_experiments.shape_only(config.data)
+def test_every_row_is_built(name) -> None:
+    for row, _ in rows(name):
+        config = resolved(name, row)
+        spec = test_experiments.shape_only(config.data).spec
         wanted = 2 if 'extragradient' in (config.dynamics or '') else config.train.n_critic
-        assert repeats(build(config, source.spec, Compute())) == wanted, row
-        if structures()[structure(config)] == (name, row):
-            trace(config)
+        assert repeats(build(config, spec, Compute())) == wanted, row
+
+
+@pytest.mark.parametrize('name, row', traced())
+def test_every_choice_of_rows_is_traced(name, row) -> None:
+    """With all floats of the config as tracers, as a population has them."""
+    trace(resolved(name, row))
 
 
 def trace(config: ConfigDict) -> None:
     floats = [
         key for key, value in flatten(config).items() if isinstance(value, float) and key != 'data.on_device_max_mb'
     ]
-    spec = test_experiments.shape_only(config.data).spec
+    source = test_experiments.shape_only(config.data)
+    spec, fields = source.spec, feed.shapes(source, 3)
 
-    def step(numbers: dict[str, float], batch: dict[str, jax.Array]) -> tuple[TrainState, TrainState, dict, jax.Array]:
+    def step(numbers: dict[str, float], batch: Batch, few: Batch) -> tuple[TrainState, TrainState, dict, jax.Array]:
         own = ConfigDict(config.to_dict(), type_safe=False)
         own.update_from_flattened_dict(numbers)
         system = build(own, spec, Compute())
@@ -156,22 +164,22 @@ def trace(config: ConfigDict) -> None:
         after, metrics = make_train_step(system)(state, batch, tuple(update.name for update in system.updates))
         keys = example_keys(jax.random.key(0), jnp.arange(3))
         sampler = sampling.main_sampler(system)
-        return state, after, metrics, sampler.make(after, sampler.inputs({'label': jnp.arange(3)}, keys))
+        return state, after, metrics, sampler.make(after, sampler.inputs(few, keys))
 
-    lead = (repeats(build(config, spec, Compute())), config.train.batch_size)
-    real = jax.ShapeDtypeStruct((*lead, *spec.shape), 'float32')
-    batch = {'real': real, 'label': jax.ShapeDtypeStruct(lead, 'int32')}
+    system = build(config, spec, Compute())
+    lead = (repeats(system), config.train.batch_size)
+    batch = {name: jax.ShapeDtypeStruct((*lead, *x.shape[1:]), x.dtype) for name, x in fields.items()}
     numbers = {key: jax.ShapeDtypeStruct((), 'float32') for key in floats}
-    before, after, metrics, samples = jax.eval_shape(step, numbers, batch)
+    before, after, metrics, samples = jax.eval_shape(step, numbers, batch, fields)
     describe = lambda tree: {path: (leaf.shape, leaf.dtype) for path, leaf in leaves.by_path(tree).items()}
     assert describe(after) == describe(before)
     assert all(value.shape == () for value in metrics.values())
-    assert samples.shape == (3, *spec.shape)
+    assert samples.shape == (3, *source.fields[sampling.main_sampler(system).like].shape)
 
 
 def test_dcgan_tricks_share_programs() -> None:
     """Rows that differ in numbers alone are one structure: plain, two smoothings and two rates."""
-    kinds = [structure(resolved('dcgan_tricks', overrides)) for _, overrides in rows('dcgan_tricks')]
+    kinds = [structure(resolved('dcgan_tricks', row)) for row, _ in rows('dcgan_tricks')]
     assert len(set(kinds)) == 5
 
 
@@ -183,7 +191,7 @@ def test_crosses_are_grids() -> None:
     }  # fmt: skip
     found = {}
     for name in NAMES:
-        settings = [(row, overrides, flatten(resolved(name, overrides))) for row, overrides in rows(name)]
+        settings = [(row, overrides, flatten(resolved(name, row))) for row, overrides in rows(name)]
         found[name] = grid.find([results.Row(row, name, row, *of, '', ()) for row, *of in settings])
     sizes = {name: (len(each.lines.levels), len(each.heads.levels)) for name, each in found.items() if each}
     assert sizes == crosses
@@ -200,13 +208,38 @@ def test_all_games_are_there() -> None:
         assert {overrides['game'] for _, overrides in rows(name)} == set(GAMES) - {'boundary_seeking'}
 
 
-@pytest.mark.parametrize('name', NAMES)
-def test_smoke_of_a_row_trains(name, tmp_path, monkeypatch) -> None:
-    """The last row alone: how all rows are planned is tested above."""
-    path, row, load_all = FOLDER / f'{name}.py', rows(name)[-1][0], sweep_rows.load
+# The last row of each, tiny: some train, which run what no experiment's smoke variant does; the others are traced
+
+
+LAST = {name: resolved(name, rows(name)[-1][0], 'smoke') for name in NAMES}
+TRAINED = systems.cover(
+    {name: systems.ingredients(config) for name, config in LAST.items()}, set().union(*systems.of_smokes().values())
+)
+
+
+def only_last(name: str, monkeypatch: pytest.MonkeyPatch) -> tuple[Path, ConfigDict]:
+    """A sweep of that row alone: how all rows are planned is tested above."""
+    load_all = sweep_rows.load
     monkeypatch.setattr(sweep_rows, 'load', lambda *args: (s := load_all(*args))._replace(rows=s.rows[-1:]))
-    said = run.run(path, module(name).get_config('smoke'), tmp_path, 2, row, 'python launch.py')
+    return FOLDER / f'{name}.py', module(name).get_config('smoke')
+
+
+@pytest.mark.parametrize('name', TRAINED)
+def test_smoke_of_a_row_trains(name, tmp_path, monkeypatch) -> None:
+    path, config = only_last(name, monkeypatch)
+    row = rows(name)[-1][0]
+    said = run.run(path, config, tmp_path, 2, row, 'python launch.py')
     assert str(tmp_path / 'report' / 'report.html') in said
     for seed in (0, 1):
         summary = json.loads((tmp_path / 'rows' / row / f'seed_{seed}' / 'summary.json').read_text())
         assert 'stopped' not in summary and all(map(math.isfinite, summary['final'].values()))
+
+
+@pytest.mark.parametrize('name', sorted(set(NAMES) - set(TRAINED)))
+def test_smoke_of_a_row_is_traced(name, monkeypatch) -> None:
+    asked = only_last(name, monkeypatch)
+    sweep = sweep_rows.load(*asked)
+    (group,) = plan.plan(sweep.members(2), plan.Sources())
+    assert [(member.row, member.config.seed) for member in group.members] == [
+        (rows(name)[-1][0], seed) for seed in (0, 1)
+    ]

@@ -194,6 +194,9 @@ def test_translators_say_which_sizes_they_take() -> None:
         system = build(config, spec, Compute())
         sampler = sampling.main_sampler(system)
         assert sampler.multiple == multiple and sampler.target == 'real'
+    nothing = configs.override(config, {'pix2pix.l1': 0.0, 'pix2pix.adversarial': 0.0}, '')
+    with pytest.raises(UserError, match='leave nothing to learn from: set one of them'):
+        build(nothing, spec, Compute())
     like = lambda *shape: jax.ShapeDtypeStruct((1, *shape), jnp.float32)
     inputs = {'source': like(64, 96, 1), 'noise': jax.ShapeDtypeStruct((1, 2), jnp.uint32)}
     state = jax.eval_shape(lambda: init_state(system, jax.random.key(0)))

@@ -4,6 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+import systems
 from ml_collections import ConfigDict
 
 from experiments import common
@@ -11,7 +12,7 @@ from gans.core import Compute, Spec
 from gans.errors import UserError
 from gans.nets import build as nets
 from gans.ops.virtual import REFERENCE, VirtualBatchNorm
-from gans.step import init_state, make_train_step
+from gans.step import make_train_step
 from gans.systems import gan
 
 NETS = {
@@ -46,13 +47,15 @@ def test_an_example_does_not_depend_on_its_batch(name) -> None:
     apart = {}
     for kind in ('virtual', 'batch'):
         net = nets.generator({**options, 'norm': kind}, Spec(shape), 5, Compute(), DRAW)
-        params, stats = net.init(jax.random.key(0))
+        params, stats = jax.jit(net.init)(jax.random.key(0))
         z = jax.random.normal(jax.random.key(1), (6, 5))
-        apply = jax.jit(lambda z, p=params, s=stats, net=net: net.apply(p, s, z, train=True)[0])
+        apply = jax.jit(
+            lambda z, train=True, p=params, s=stats, net=net: net.apply(p, s, z, train=train)[0], static_argnums=1
+        )
         apart[kind] = np.abs(apply(z)[:2] - apply(z.at[2:].multiply(9.0))[:2]).max()
         if kind == 'virtual':
             assert apply(z).shape == (6, *shape)
-            trained, sampled = apply(z), net.apply(params, stats, z, train=False)[0]
+            trained, sampled = apply(z), apply(z, False)
             np.testing.assert_allclose(trained, sampled, atol=1e-5)  # nothing runs
     assert apart['virtual'] < 1e-5 < apart['batch']
 
@@ -63,7 +66,7 @@ def test_reference_is_drawn_with_the_weights_and_stays() -> None:
     config.generator = ConfigDict({'net': 'mlp', 'widths': (8,), 'norm': 'virtual', 'condition': 'concat'})
     config.critic = ConfigDict({'net': 'mlp', 'widths': (8,), 'condition': 'concat'})
     system = gan.build(config, Spec((2,), ('a', 'b')), Compute())
-    state, other = (init_state(system, jax.random.key(seed)) for seed in (0, 1))
+    state, other = (systems.first(system, seed) for seed in (0, 1))
     reference = lambda state: np.asarray(state.stats['generator']['batch_stats']['reference'])
     assert reference(state).shape == (REFERENCE, 5) and np.abs(reference(state)).max() <= 1
     assert (reference(state) < -0.5).any() and (reference(state) != reference(other)).all()

@@ -16,7 +16,7 @@ from gans.errors import UserError
 from gans.training import opening, program
 from gans.training.leaves import count, size_of
 from gans.training.program import Schedule
-from gans.training.setup import Experiment, Sources, passes, setup_stages
+from gans.training.setup import Experiment, Sources, passes, setup_stages, system_of
 
 
 def describe(config: ml_collections.ConfigDict) -> str:
@@ -119,9 +119,18 @@ def flops(experiment: Experiment, due: tuple[str, ...] | None = None) -> float:
     run. `due`: the names of the updates that run in it (default: all).
     """
     due = tuple(update.name for update in experiment.system.updates) if due is None else due
-    single = experiment._replace(axis_name=None, devices=1)
+    single = _alone(experiment)
     steps, raw = program.make_steps(single), program.abstract_raw(single)
     return count_flops(jax.make_jaxpr(lambda state, raw: steps(state, raw, ((due, 1),)))(single.abstract(), raw))
+
+
+def _alone(experiment: Experiment) -> Experiment:
+    """The same on one device, where nothing is gathered from others."""
+    if experiment.axis_name is None:
+        return experiment
+    compute = experiment.compute._replace(axis_name=None, device_axis=None)
+    system = system_of(experiment.config, experiment.source.spec, compute)
+    return experiment._replace(compute=compute, system=system, devices=1, axis_name=None)
 
 
 def mean_flops(experiment: Experiment) -> float:

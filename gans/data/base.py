@@ -34,6 +34,8 @@ class Source(NamedTuple):
     augment: Callable[[Batch, Keys], Batch] | None = None
     # (batch or raw examples) -> the same: what all others see where training sees crops, the central ones; traced
     center: Callable[[Batch], Batch] | None = None
+    # batch -> batch with fields that are made of others, as all see them, after crops and flips; traced
+    derive: Callable[[Batch], Batch] | None = None
     size: int | None = None  # examples; None: drawn without end. Of a joined set, those of its largest part
     arrays: dict[str, np.ndarray] | None = None  # leaves [size, ...]
     read: Callable[[np.ndarray], dict[str, np.ndarray]] | None = None  # host, threads: indices [M] -> leaves [M, ...]

@@ -121,7 +121,7 @@ def shapes(source: Source, num: int) -> dict[str, jax.ShapeDtypeStruct]:
         return merge({name: shapes(part, num) for name, part in source.parts.items()})
     raw = {name: jax.ShapeDtypeStruct((num, *one.shape), one.dtype) for name, one in stored_shapes(source).items()}
     places = jax.ShapeDtypeStruct((num,), np.uint32)
-    return jax.eval_shape(_finisher(source.finish, source.center), raw, fixed_key(), places)
+    return jax.eval_shape(_finisher(source), raw, fixed_key(), places)
 
 
 def fetch(
@@ -160,6 +160,8 @@ def fetch(
     finished = source.finish(raw, example_keys(jax.random.fold_in(key, 1), places))
     if source.augment is not None:
         finished = source.augment(finished, example_keys(jax.random.fold_in(key, 2), places))
+    if source.derive is not None:
+        finished = source.derive(finished)
     return {name: array.reshape(*lead, *array.shape[1:]) for name, array in finished.items()}
 
 
@@ -244,7 +246,7 @@ def chunks(source: Source, num: int, key: Array) -> Iterator[dict[str, np.ndarra
         parts = {name: chunks(part, num, part_key(key, name)) for name, part in source.parts.items()}
         yield from (merge(dict(zip(parts, found, strict=True))) for found in zip(*parts.values(), strict=True))
         return
-    seed, finish = np.asarray(shuffle_seed(key)), _finisher(source.finish, source.center)
+    seed, finish = np.asarray(shuffle_seed(key)), _finisher(source)
     chunk = min(num, 1024)
     for start in range(0, num, chunk):  # all of one shape, so that one program is compiled
         places, raw = np.arange(start, start + chunk, dtype=np.uint32), {}
@@ -256,13 +258,19 @@ def chunks(source: Source, num: int, key: Array) -> Iterator[dict[str, np.ndarra
         yield {name: array[: num - start] for name, array in finished.items()}
 
 
+def _finisher(source: Source) -> Callable:
+    return _compiled_finisher(source.finish, source.center, source.derive)
+
+
 @cache
-def _finisher(finish: Callable, center: Callable | None) -> Callable:
+def _compiled_finisher(finish: Callable, center: Callable | None, derive: Callable | None) -> Callable:
     """Compiled once for all keys that ask a set for examples."""
 
     @jax.jit
     def finished(raw: dict[str, Array], key: Array, places: Array) -> Batch:
         batch = finish(raw, example_keys(jax.random.fold_in(key, 1), places))
-        return batch if center is None else center(batch)
+        for then in (center, derive):
+            batch = batch if then is None else then(batch)
+        return batch
 
     return finished

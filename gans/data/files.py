@@ -18,8 +18,16 @@ NO_PICTURES = ('BUFR', 'EPS', 'FITS', 'GRIB', 'HDF5', 'IPTC', 'MPEG', 'PDF', 'WM
 # The folders of runs and sweeps are known by these files, which are there from the beginning, and keys of them.
 RUNS = {'config.json': {'system', 'data', 'train'}, 'sweep.json': {'name', 'seeds', 'rows'}}
 # What they write in their folders, beside files that are no pictures.
-OF_RUNS = ('samples', 'evaluation', 'checkpoints', 'tensorboard', 'rows', 'report', 'translated')
-OF_RUNS += ('curves.png', 'reals.png', 'strip.png', 'progress.webp', 'anomaly_step_*.png', '*_seed[0-9]*.png')
+OF_RUNS = ('samples', 'evaluation', 'checkpoints', 'tensorboard', 'rows', 'report', 'translated', 'projected')
+OF_RUNS += (
+    'directions_*.png',
+    'curves.png',
+    'reals.png',
+    'strip.png',
+    'progress.webp',
+    'anomaly_step_*.png',
+    '*_seed[0-9]*.png',
+)
 KINDS = 10  # of files that are left out, in a line
 
 

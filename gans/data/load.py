@@ -14,7 +14,7 @@ from gans.data.base import Source, digest_of, stored_shapes
 from gans.data.images import whole
 from gans.data.joined import joined
 from gans.data.part import say_empty, take, take_split
-from gans.data.transforms import flip, random_crop
+from gans.data.transforms import flip, random_crop, shrink
 from gans.errors import UserError, unknown
 
 SETS: dict[str, Callable[..., Source]] = {
@@ -38,7 +38,7 @@ FAMILIES: dict[str, Callable[..., Source]] = {  # of 'tfds:NAME' and so on
     'unpaired': pairs.unpaired,
 }
 OF_PATHS = ('folder', 'paired', 'unpaired')  # families whose names are folders
-SEEN = ('flip', 'random_crop')  # keys of any set: how training sees it
+SEEN = ('flip', 'random_crop', 'shrink', 'shrink_kernel')  # keys of any set: what is seen of its examples
 
 
 def load(config: Mapping[str, Any], outlined: bool = False) -> Source:
@@ -50,6 +50,8 @@ def load(config: Mapping[str, Any], outlined: bool = False) -> Source:
                 'FILE.py:NAME';
             flip: mirror half of the examples that training sees (default False), all fields of an example together;
             random_crop: training sees random squares of that side, in pixels of 'real', all others the central ones;
+            shrink: gives examples a 'source', 'real' so many times smaller (bicubic, antialiased, 8 bits);
+            shrink_kernel: 'pillow' (default), or 'matlab', which mirrors images at their edges;
             split: 'train', 'test' or 'all', as far as the set's own function does not say otherwise;
             num: only so many of its examples, a random part in which classes keep their shares;
             on_device_max_mb: a set of at most so many MB (10^6 bytes, all fields as they are stored) lies on the
@@ -215,7 +217,12 @@ def _prepare(source: Source, options: Mapping[str, Any], held: bool) -> Source:
         say_empty(options['name'], source.arrays['label'], source.spec.classes)
     if 'random_crop' in options:
         source = random_crop(source, options['random_crop'])
-    return flip(source) if options.get('flip') else source
+    source = flip(source) if options.get('flip') else source
+    if 'shrink' in options:
+        return shrink(source, options['shrink'], options.get('shrink_kernel', 'pillow'))
+    if 'shrink_kernel' in options:
+        raise UserError(f"data.shrink_kernel='{options['shrink_kernel']}' has no meaning without data.shrink")
+    return source
 
 
 def _size_in_bytes(source: Source) -> int:

@@ -16,7 +16,7 @@ from gans.errors import UserError, unknown
 
 STYLES = ('color', 'line')
 SPLITS = ('all', 'train', 'test')
-SIZES = (16, 32, 64)
+SIZES = (4, 8, 16, 32, 64)
 
 
 def openmoji(
@@ -31,7 +31,7 @@ def openmoji(
     """Emoji on white; the labels are the 8 groups ('smileys-emotion', 'animals-nature', ...).
 
     Args:
-        size: pixels of a side: 64, or 32 or 16 by the mean of each block of pixels.
+        size: pixels of a side: 64, or 32, 16, 8 or 4 by the mean of each block of pixels.
         style: 'color' [size, size, 3] or 'line' [size, size, 1], grey.
         split: 'all', or 'test' for every eighth of the list and 'train' for the others.
         drop_duplicates: leave out images that come again (at 64 pixels, exactly) and blank ones, which leaves 1,618 of
@@ -45,7 +45,7 @@ def openmoji(
         UserError: a wrong argument.
     """
     if size not in SIZES:
-        raise UserError(f'data.size is {size!r}; openmoji comes in 16, 32 and 64 pixels')
+        raise UserError(f'data.size is {size!r}; openmoji comes in 4, 8, 16, 32 and 64 pixels')
     if split not in SPLITS:
         raise unknown('data.split', split, SPLITS)
     if source == style:

@@ -1,4 +1,5 @@
-"""What training sees of each example in place of the example itself: flips and random crops.
+"""What is seen of each example in place of the example itself: flips and random crops by training, and by all who look
+at it what is made of it, as small versions are.
 
 All fields of an example move together: the coin and the place are the example's own.
 """
@@ -6,6 +7,7 @@ All fields of an example move together: the coin and the place are the example's
 import math
 from collections.abc import Callable
 from fractions import Fraction
+from functools import cache
 
 import jax.numpy as jnp
 
@@ -13,7 +15,8 @@ from gans import kinds
 from gans.core import Array, Batch, Keys
 from gans.data.base import Source
 from gans.data.images import pixels
-from gans.errors import UserError
+from gans.errors import UserError, unknown
+from gans.ops import bicubic
 from gans.ops.random import fold, integers, split, uniform
 
 Transform = Callable[[Batch, Keys], Batch]
@@ -73,6 +76,40 @@ def random_crop(source: Source, side: int) -> Source:
     fields |= {name: fields[name]._replace(shape=square(name, fields[name].shape)) for name in crops}
     spec = fields.pop('real')._replace(fields=fields)
     return source._replace(spec=spec, augment=_after(source.augment, augment), center=center)
+
+
+def shrink(source: Source, factor: int, kernel: str = 'pillow') -> Source:
+    """The set whose examples have a field 'source': 'real' that many times smaller, rounded to 8 bits as files are.
+
+    It is made of what is left after crops and flips, as codes of super-resolution do.
+
+    Args:
+        factor: pixels of 'real' per pixel of 'source', along both sides.
+        kernel: of `gans.ops.bicubic.KERNELS`.
+
+    Raises:
+        UserError: no images, images of no multiple of so many pixels, or they have a source already.
+    """
+    if not kinds.is_image(source.spec) or source.parts:
+        raise UserError(f'data.shrink={factor} is set, but this is no set of images; leave it off')
+    if 'source' in source.spec.fields:
+        raise UserError(f"data.shrink={factor} would make a 'source', which the examples have already: leave one off")
+    if kernel not in bicubic.KERNELS:
+        raise unknown('data.shrink_kernel', kernel, bicubic.KERNELS)
+    *size, channels = source.spec.shape
+    if any(side % pixels(factor, 'shrink') for side in size):
+        raise UserError(
+            f'data.shrink={factor} does not divide images of {size[0]} x {size[1]}: take a multiple of it for data.size'
+            ' or data.random_crop'
+        )
+    small = source.spec._replace(shape=(*(side // factor for side in size), channels), classes=(), fields={})
+    spec = source.spec._replace(fields={**source.spec.fields, 'source': small})
+    return source._replace(spec=spec, derive=_shrinker(*small.shape[:2], kernel))
+
+
+@cache  # equal functions are compiled once
+def _shrinker(height: int, width: int, kernel: str) -> Callable[[Batch], Batch]:
+    return lambda batch: {**batch, 'source': bicubic.resize(batch['real'], height, width, kernel)}
 
 
 def _scale(name: str, size: tuple[int, ...], real: tuple[int, ...], side: int) -> Fraction:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from gans import pictures, plots
-from gans.metrics.protocol import Result, differences
+from gans.metrics.protocol import Result
 from gans.metrics.score import better
 from gans.metrics.spectrum import spectrum
 from gans.training import lock, logs, workdir
@@ -36,7 +36,8 @@ def table(title: str, results: Sequence[Result]) -> str:
     console = Console(file=io.StringIO(), width=120)
     console.print(found)
     own = [result.protocol for result in results if '/' not in result.metric]
-    common = {key: value for key, value in own[0].items() if key not in differences(own)}
+    shared = lambda key: all(stamp[key] == own[0][key] for stamp in own if key in stamp)
+    common = {key: value for key, value in own[0].items() if shared(key)}
     said = ', '.join(f'{key} {value}' for key, value in common.items() if value not in ('', 'none'))
     halves = [result.protocol for result in results if result.metric.endswith('/real') and 'fake' in result.protocol]
     if halves:

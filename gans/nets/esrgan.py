@@ -58,6 +58,8 @@ class Upscaler(nn.Module):
     blocks: int = 23
     growth: int = 32
 
+    multiple = 1  # what the sides of images must be multiples of, in pixels
+
     @nn.compact
     def __call__(self, x: Array, train: bool = True) -> Array:
         act = activation('leaky_relu')

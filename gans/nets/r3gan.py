@@ -19,6 +19,7 @@ import jax.numpy as jnp
 
 from gans.core import Array, Compute
 from gans.errors import UserError
+from gans.ops.fir import downsample, upsample
 from gans.ops.layers import Conv, Dense, Initializer, Score, activation
 
 LINEAR = nn.initializers.variance_scaling(1.0, 'fan_in', 'normal')
@@ -93,7 +94,7 @@ class Generator(nn.Module):
             if x.shape[-1] != width:
                 x = Conv(width, compute, False, kernel_init=LINEAR, kernel=1, name=f'to_{size[0]}')(x, train)
             if size != sizes[0]:
-                x = upsample(x.astype(compute.dtype))
+                x = upsample(x)
             for i in range(self.blocks):
                 x = Block(compute, self.group, init, name=f'block_{size[0]}_{i + 1}')(x, train)
         out = Conv(self.shape[2], self.compute, False, kernel_init=LINEAR, kernel=1, name='out')(x, train)
@@ -123,7 +124,7 @@ class Critic(nn.Module):
             compute = exact if size == sizes[0] else self.compute
             name = 'in' if size == sizes[-1] else f'to_{size[0]}'
             if size != sizes[-1]:
-                x = downsample(x.astype(compute.dtype))
+                x = downsample(x)
             if x.shape[-1] != width or name == 'in':
                 x = Conv(width, compute, False, kernel_init=LINEAR, kernel=1, name=name)(x, train)
             for i in range(self.blocks):
@@ -140,28 +141,3 @@ class Critic(nn.Module):
 def _vectors(size: int) -> Initializer:
     """Of the classes' vectors, of one-hot labels: N(0, 1 / (size x classes))."""
     return nn.initializers.variance_scaling(1 / size, 'fan_in', 'normal')
-
-
-def upsample(x: Array) -> Array:
-    """Twice as large, by the filter 1 3 3 1 with zeros around the image: [B, H, W, C] -> [B, 2H, 2W, C]."""
-    for axis in (1, 2):
-        before, after = _neighbors(x, axis)
-        pairs = jnp.stack([0.25 * before + 0.75 * x, 0.75 * x + 0.25 * after], axis + 1)
-        x = pairs.reshape(*x.shape[:axis], -1, *x.shape[axis + 1 :])
-    return x
-
-
-def downsample(x: Array) -> Array:
-    """Half as large, by the same filter: [B, H, W, C] -> [B, H/2, W/2, C]."""
-    for axis in (1, 2):
-        pairs = x.reshape(*x.shape[:axis], -1, 2, *x.shape[axis + 1 :])
-        even, odd = (jnp.take(pairs, i, axis + 1) for i in (0, 1))
-        x = 0.375 * (even + odd) + 0.125 * (_neighbors(odd, axis)[0] + _neighbors(even, axis)[1])
-    return x
-
-
-def _neighbors(x: Array, axis: int) -> tuple[Array, Array]:
-    """Those before and after each pixel along an axis; 0 outside."""
-    zero, n = jnp.zeros_like(jnp.take(x, jnp.arange(1), axis)), x.shape[axis]
-    cut = lambda a, b: jnp.take(x, jnp.arange(a, b), axis)
-    return jnp.concatenate([zero, cut(0, n - 1)], axis), jnp.concatenate([cut(1, n), zero], axis)

@@ -62,6 +62,8 @@ class Upscaler(nn.Module):
     blocks: int = 16
     norm: str = 'batch'
 
+    multiple = 1  # what the sides of images must be multiples of, in pixels
+
     @nn.compact
     def __call__(self, x: Array, train: bool = True) -> Array:
         check_norm(self.norm)

@@ -14,7 +14,7 @@ import numpy as np
 from jax import lax
 from jax.ad_checkpoint import checkpoint_name
 
-from gans.core import Array, Compute
+from gans.core import Array, Compute, Tree
 from gans.errors import unknown
 from gans.ops import fir, random
 from gans.ops.dropout import noise_keys
@@ -35,6 +35,13 @@ def layers(shape: tuple[int, ...]) -> int:
     image with the first convolution of the next size, which share one: 2 log2(size) - 2.
     """
     return 2 * len(sizes(shape, 'stylegan2', 8)) + 2
+
+
+def style_kernels(params: Tree, shape: tuple[int, ...]) -> tuple[Array, ...]:
+    """Of each layer the kernel [d, channels] that makes its style of w: of the convolutions, and of the last image."""
+    rest = sizes(shape, 'stylegan2', 8)
+    names = ['conv_4', *(f'{kind}_{size}' for size in rest for kind in ('up', 'conv')), f'to_rgb_{rest[-1]}']
+    return tuple(params[name]['style']['kernel'] for name in names)
 
 
 class Mapping(nn.Module):

@@ -24,7 +24,7 @@ def minibatch(kind: str | None, x: Array) -> Array:
     return flat
 
 
-def with_std(x: Array, group: int | None = None, planes: int = 1, role: str = 'critic') -> Array:
+def with_std(x: Array, group: int | None = None, planes: int = 1, exact: bool = True) -> Array:
     """Appends standard deviations over groups of the batch, averaged over everything else, as channels, the last ones
     (Karras 2018, 1710.10196, section 3): x [B, ..., C] -> [B, ..., C + planes].
 
@@ -32,20 +32,22 @@ def with_std(x: Array, group: int | None = None, planes: int = 1, role: str = 'c
       group: examples in a group, at most B. With M = B / group, example i is in the group of i + M, i + 2 M, ..., as in
         the authors' code; None: all are in one.
       planes: channels to append, each of which averages over so many equal parts of the channels.
-      role: of the net, for errors.
+      exact: groups must divide the batch; False, as for scores after training: the largest that do are taken.
 
     Raises:
       UserError: groups that do not divide the batch, which is the micro-batch of one device; or planes the channels.
     """
     batch, channels = len(x), x.shape[-1]
     group = batch if group is None else min(group, batch)
+    if not exact:
+        group = next(size for size in range(group, 0, -1) if batch % size == 0)
     if batch % group:
         raise UserError(
-            f'{role}.group={group} cannot divide the {batch} examples of a micro-batch on a device: choose a divisor,'
+            f'critic.group={group} cannot divide the {batch} examples of a micro-batch on a device: choose a divisor,'
             ' or another train.batch_size'
         )
     if channels % planes:
-        raise UserError(f'{role}: {channels} channels cannot be cut in {planes} parts for as many deviations')
+        raise UserError(f'{channels} channels cannot be cut in {planes} parts for as many deviations: choose a divisor')
     grouped = x.astype(jnp.float32).reshape(group, batch // group, -1, planes, channels // planes)
     std = jnp.sqrt(grouped.var(0) + 1e-8).mean((1, 3))  # [B / group, planes]
     std = jnp.tile(std, (group, 1)).reshape(batch, *[1] * (x.ndim - 2), planes)

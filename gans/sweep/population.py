@@ -22,7 +22,7 @@ from gans.core import Array, TrainState, Tree
 from gans.data import feed, load
 from gans.step import init_state
 from gans.training import program, sampling
-from gans.training.graft import Start, pass_on, start_from
+from gans.training.graft import Start, pass_on, pretrained, start_from
 from gans.training.program import Program, Schedule
 from gans.training.sampling import CHUNK
 from gans.training.setup import Experiment, system_of, unoptimized
@@ -100,8 +100,11 @@ def population(members: Sequence[Experiment], numbers: dict[str, np.ndarray]) ->
         return place(made(keys, numbers, first.start))
 
     def follow(old: TrainState) -> TrainState:
-        passed = jax.vmap(lambda old, numbers: pass_on(old, overlay(first, numbers).system))
-        return place(jax.jit(passed, compiler_options=unoptimized())(old, numbers))
+        def make(old: TrainState, numbers: Numbers, start: Start) -> TrainState:
+            return pass_on(first.kept(old), overlay(first, numbers).system, start)
+
+        passed = jax.jit(jax.vmap(make, (0, 0, None)), compiler_options=unoptimized())
+        return place(passed(old, numbers, pretrained(first.system, old)))
 
     @partial(pmap, in_axes=(0, 0, 0, None), static_broadcasted_argnums=4, donate_argnums=0)
     def call(

@@ -27,7 +27,7 @@ from gans.training import graft, lock, opening, workdir
 from gans.training.checkpoints import Checkpoints, Restored
 from gans.training.loop import drive, raise_if_stopped
 from gans.training.report import NotFinite, Reporter
-from gans.training.setup import Experiment, all_data, looks, passes
+from gans.training.setup import Experiment, all_data, check_files, looks, passes
 from gans.training.signals import Signals
 from gans.training.stages import at, stages
 
@@ -154,9 +154,10 @@ def _train_stage(
 
 def _check_start(member: Member, sources: Sources) -> None:
     """What a run begins from must be there before any run is trained; UserError names the row."""
-    experiment, *_ = experiments_of(member, sources)
+    experiments = experiments_of(member, sources)
     try:
-        graft.read(experiment.config.finetune, experiment.system)
+        graft.read(experiments[0].config.finetune, experiments[0].system)
+        check_files(experiments, experiments)
     except UserError as error:
         raise UserError(f"row '{member.row}': {error}") from error
 

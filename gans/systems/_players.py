@@ -86,10 +86,7 @@ def two_players(
             name = role if together else group[0].qualify(role)
             lazy = [(pair, term) for pair in group for term, each in _terms(pair, role).items() if each.every > 1]
             every = [_terms(pair, role)[term].every for pair, term in lazy]
-            nets_owned = (*(pair.qualify(role) for pair in group), *more)
-            rate = optimizers.rate(config.optimizer[role], role)
-            rates = {} if rate is None else dict.fromkeys(nets_owned, rate)
-            players[name] = Player(nets_owned, optimizers.build(config.optimizer[role], role, every), rates)
+            players[name] = player(config, role, (*(pair.qualify(role) for pair in group), *more), every)
             make = _critic_loss if role == 'critic' else _generator_loss
             loss = _sum({pair.name: make(config, pair, getattr(game, role)) for pair in group})
             repeats = config.train.n_critic if role == 'critic' else 1
@@ -106,8 +103,15 @@ def two_players(
         memory |= {} if pair.replay is None else pair.replay.memory
         for term in (*pair.critic_terms.values(), *pair.generator_terms.values()):
             memory |= term.memory
-    critic = pairs[0].judge() if len(pairs) == 1 else None
-    return System(nets=dict(nets), players=players, updates=tuple(updates), memory=memory, critic=critic, **given)
+    given.setdefault('critic', pairs[0].judge() if len(pairs) == 1 else None)
+    return System(nets=dict(nets), players=players, updates=tuple(updates), memory=memory, **given)
+
+
+def player(config: ml_collections.ConfigDict, role: str, nets: tuple[str, ...], every: Sequence[int] = ()) -> Player:
+    """The player of a role, with the optimizer of the config. every: of its lazy updates."""
+    rate = optimizers.rate(config.optimizer[role], role)
+    rates = {} if rate is None else dict.fromkeys(nets, rate)
+    return Player(nets, optimizers.build(config.optimizer[role], role, every), rates)
 
 
 def _terms(pair: Pair, role: str) -> Mapping[str, Term]:
@@ -147,11 +151,11 @@ def _equip(config: ml_collections.ConfigDict, pair: Pair) -> Pair:
 
 def _critic_loss(config: ml_collections.ConfigDict, pair: Pair, game: Term) -> Loss:
     now = {name: term for name, term in pair.critic_terms.items() if term.every == 1}
-    features = any(term.features for term in now.values())
+    read = {each: any(getattr(term, each) for term in now.values()) for each in ('features', 'slopes')}
 
     def loss(params: Params, state: TrainState, batch: Batch, keys: Keys) -> tuple[Array, Aux]:
         k_scene, k_flip, k_terms = random.split(keys, 3)
-        scene, stats, _ = pair.scene(params, state, batch, k_scene, past=True, features=features)
+        scene, stats, _ = pair.scene(params, state, batch, k_scene, past=True, **read)
         aux = Aux({'real_score': scene.real_scores.mean(), 'fake_score': scene.fake_scores.mean()})
         played = scene
         if config.flip_targets is not None:
@@ -194,7 +198,7 @@ def _lazy_loss(pair: Pair, role: str, name: str) -> Loss:
 
     def loss(params: Params, state: TrainState, batch: Batch, keys: Keys) -> tuple[Array, Aux]:
         k_scene, k_term = random.split(keys, 2)
-        scene, _, _ = pair.scene(params, state, batch, k_scene, past=past, features=term.features)
+        scene, _, _ = pair.scene(params, state, batch, k_scene, past=past, features=term.features, slopes=term.slopes)
         value, aux = term.value(scene, k_term[:: pair.pack])
         return term.weight * term.every * scene.average(value), aux
 

@@ -5,17 +5,18 @@ what is coarse, the critic to what is sharp. The critic sees y or G(x, z) beside
 net can be one; PatchGAN (net 'patchgan') is the paper's. The noise z is dropout alone (section 3.2.1), in sampling too.
 """
 
+import jax
 import jax.numpy as jnp
 import ml_collections
 
 from gans import kinds
-from gans.core import Array, Aux, Batch, Compute, Keys, Net, Spec, System, Tree
+from gans.core import Array, Aux, Compute, Keys, Net, Spec, System, Tree
 from gans.errors import UserError
 from gans.nets import build as nets
-from gans.ops.dropout import noise_words
 from gans.optimizers import ema
 from gans.parts import Pair, Scene, Term
-from gans.systems._players import make_generate, refuse, two_players
+from gans.systems._players import refuse, two_players
+from gans.systems._sources import from_source
 
 
 def build(
@@ -35,27 +36,25 @@ def build(
       conditional: whether the critic sees the source (False: 'GAN' and 'L1 + GAN').
 
     Raises:
-      UserError: examples without a source of the same size, labels, packs.
+      UserError: examples without a source of the same size, labels, packs; both weights are 0.
     """
+    if not any(isinstance(weight, jax.core.Tracer) or weight for weight in (l1, adversarial)):
+        raise UserError('pix2pix.l1=0 and pix2pix.adversarial=0 leave nothing to learn from: set one of them')
     refuse(config, 'pack', 'each example has a source of its own')
     refuse(config, 'critic.condition', 'the critic is told the source, not labels')
     source = _source(spec)
-    generator = nets.translator(config.generator, source, spec, compute)
-    noisy = len(generator.inputs) > 1
+    made = from_source(config, spec, compute)
     beside = source.shape[-1] if conditional else 0
     critic = nets.critic(config.critic, spec._replace(shape=(*spec.shape[:2], spec.shape[2] + beside)), compute)
-
-    def inputs(batch: Batch, keys: Keys) -> Tree:
-        return {'source': batch['source']} | ({'noise': noise_words(keys)} if noisy else {})
 
     def absolute_error(scene: Scene, keys: Keys) -> tuple[Array, Aux]:
         return jnp.abs(scene.real - scene.fake).mean((1, 2, 3)), Aux()
 
     pair = Pair(
         spec,
-        make_generate(generator, lambda inputs: tuple(inputs[name] for name in ('source', 'noise') if name in inputs)),
+        made.generate,
         _stack(critic) if conditional else critic,
-        inputs=inputs,
+        inputs=made.inputs,
         conditions=lambda inputs, state: (inputs['source'],) if conditional else (),
         generator_terms={'l1': Term(absolute_error, l1)},
         replayable=False,
@@ -63,9 +62,9 @@ def build(
     return two_players(
         config,
         [pair],
-        {'generator': generator, 'critic': critic},
+        {'generator': made.net, 'critic': critic},
         weight=adversarial,
-        samplers={'samples': pair.sampler(target='real', multiple=getattr(generator.module, 'multiple', None))},
+        samplers={'samples': made.sampler()},
         ema=ema(config.ema),
     )
 

@@ -15,7 +15,7 @@ import jax.numpy as jnp
 import ml_collections
 from jax import lax
 
-from gans.core import Array, Aux, Batch, Compute, Keys, Params, Spec, System, TrainState, Tree
+from gans.core import Array, Aux, Batch, Compute, Keys, Params, Spec, Styles, System, TrainState, Tree
 from gans.latents import make_latents
 from gans.nets import build as nets
 from gans.nets import stylegan2
@@ -104,6 +104,10 @@ def build(
         fakes, stats = synthesis.apply(params['generator'], state.stats['generator'], ws, inputs['noise'], train=train)
         return fakes, {'generator': stats, 'mapping': after}
 
+    def make(state: TrainState, ws: Array, inputs: Tree) -> Array:
+        own = state.params['generator'], state.stats['generator']
+        return synthesis.apply(*own, ws, inputs['noise'], train=False)[0]
+
     def path_term(scene: Scene, keys: Keys) -> tuple[Array, Aux]:
         inputs, keys = jax.tree.map(lambda x: x[::path_shrink], (scene.inputs, keys))
         ws, _ = styles(scene.params, scene.state, inputs, True)
@@ -160,6 +164,12 @@ def build(
         with_generator=('mapping',),
         samplers=samplers,
         ema=ema(config.ema, ('generator', 'mapping')),
+        styles=Styles(
+            to_w=lambda state, inputs: styles(state.params, state, inputs, False)[0],
+            make=make,
+            mean=lambda state: state.stats['mapping']['batch_stats']['mean'],
+            kernels=lambda state: stylegan2.style_kernels(state.params['generator'], spec.shape),
+        ),
     )
 
 

@@ -1,6 +1,7 @@
 """Samples and interpolations from a run's checkpoint."""
 
 import math
+import re
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
@@ -14,8 +15,9 @@ from gans.core import TrainState, Tree
 from gans.data import feed
 from gans.data.base import class_number
 from gans.errors import UserError
+from gans.latent_tools import space
 from gans.metrics.score import PREFIX
-from gans.training import paths, sampling, save, workdir
+from gans.training import sampling, save, workdir
 from gans.training.checkpoints import Checkpoints
 from gans.training.leaves import size_of
 from gans.training.logs import read_metrics
@@ -34,6 +36,9 @@ def sample(
     out: str | None,
     label: str | None = None,
     direction: str | None = None,
+    truncation: str | None = None,
+    latents: str | None = None,
+    edit: str | None = None,
 ) -> str:
     """Draws `num` samples of fresh latents, and the system's other pictures; returns lines that say where they are.
 
@@ -41,11 +46,16 @@ def sample(
       num: by default as many as the kind's pictures show.
       label: the class of all samples, by name or number; by default all classes in turn.
       direction: of a system that has several, the only one, see `sampling.directed`; by default all of them.
+      truncation: PSI or PSI:LAYERS, of the styles of samples; the other pictures are left out.
+      latents: a file of w to make samples of, in place of fresh ones; likewise.
+      edit: NAME:STRENGTH, ... of the run's directions, by which w is moved; likewise.
     """
     if num is not None and num < 1:
         raise UserError(f'--num={num} must be at least 1')
     experiment, state, done = restored(config, folder, step, direction)
     shown = sampling.words(done, seed, {} if direction else scores_of(folder, done))
+    if truncation or latents or edit:
+        return _sample_styles(experiment, state, folder, num, seed, out, label, shown, truncation, latents, edit)
     lines = [_sample(experiment, state, folder, num, seed, out, label, shown)]
     _, *others = experiment.system.samplers.items()
     for name, sampler in others if not out else ():
@@ -64,6 +74,39 @@ def sample(
     return '\n'.join(lines)
 
 
+def _sample_styles(
+    experiment: Experiment,
+    state: TrainState,
+    folder: Path,
+    num: int | None,
+    seed: int,
+    out: str | None,
+    label: str | None,
+    shown: str,
+    truncation: str | None,
+    latents: str | None,
+    edit: str | None,
+) -> str:
+    """Samples of changed or given w, in a file of their own."""
+    changes, name = [], next(iter(experiment.system.samplers))
+    if truncation:
+        by = space.read_truncation(truncation)
+        changes.append(space.truncate(experiment, by))
+        name, shown = f'{name}_truncation{by}', f'{shown}, truncation {by}'
+    if edit:
+        changes.append(space.read_edits(edit, folder / space.DIRECTIONS, experiment))
+        name, shown = f'{name}_{edit}', f'{shown}, {edit}'
+    if latents:
+        w = space.read_w(latents, experiment)
+        num = min(num or len(w), len(w))
+        name, shown = f'{name}_{Path(latents).stem}', f'{shown}, w of {Path(latents).name}'
+        made = space.from_w(experiment, w, space.chain(*changes))
+    else:
+        made = space.changed(experiment, space.chain(*changes))
+    path = folder / f'{re.sub("[^-.,+0-9A-Za-z_]", "-", name)}_seed{seed}.png'
+    return _sample(made, state, folder, num, seed, out or str(path), label, shown)
+
+
 def _sample(
     experiment: Experiment,
     state: TrainState,
@@ -78,9 +121,9 @@ def _sample(
     chosen = None if label is None else number_of(label, experiment)
     spec, (name, main) = sampling.sampled_spec(experiment), next(iter(experiment.system.samplers.items()))
     num = num or kinds.kind_of(spec).shown
-    _check_memory(experiment, num)
+    check_memory(experiment, num)
     batch = sampling.batch_of(experiment, main, num, chosen)
-    samples = _apply(experiment, state, sampling.fixed_inputs(experiment, num, seed, batch))
+    samples = apply(experiment, state, sampling.fixed_inputs(experiment, num, seed, batch))
     labels = np.asarray(batch['label']) if sampling.asks_for_classes(experiment.system) else None
 
     def draw() -> pictures.Picture:
@@ -120,40 +163,6 @@ def number_of(label: str, experiment: Experiment) -> int:
     return class_number(label, experiment.source.spec.classes, 'label')
 
 
-def interpolate(
-    config: ml_collections.ConfigDict, folder: Path, num: int, seed: int, step: str, path: str, out: str | None
-) -> str:
-    """Draws 8 strips of `num` steps between two latents each; returns a line that says where they are."""
-    if num < 2:
-        raise UserError(f'--num={num} must be at least 2')
-    out = Path(out or folder / f'interpolation_{path}_seed{seed}.png')
-    if out.suffix != '.png':
-        raise UserError(f'--out={out}: an interpolation is a picture, name a FILE.png')
-    experiment, state, done = restored(config, folder, step)
-    spec = sampling.sampled_spec(experiment)
-    if not kinds.is_image(spec):
-        raise UserError(
-            f"there is nothing to see between {kinds.name_of(spec)}: '{experiment.config.data.name}' has no images"
-        )
-    _check_memory(experiment, STRIPS * num)
-    ends = sampling.fixed_inputs(experiment, 2 * STRIPS, seed)
-    between = jax.tree.map(partial(_between, num=num, path=path), ends)  # leaves [STRIPS * num, ...]
-    shown = sampling.words(done, seed, scores_of(folder, done))
-    title = f'{path} interpolations, {shown}: along each row from one latent to another'
-    picture = pictures.annotate(pictures.grid(_apply(experiment, state, between), num), pictures.Caption(title))
-    pictures.save(out, picture)
-    return f'{STRIPS} {path} interpolations of step {done:,}: {out}'
-
-
-def _between(ends: np.ndarray, num: int, path: str) -> np.ndarray:
-    """From the first half of latents to the second, in `num` steps each; classes stay those of the first."""
-    starts, ends = ends[:STRIPS], ends[STRIPS:]
-    if not np.issubdtype(starts.dtype, np.floating):
-        return np.repeat(starts, num, 0)
-    flat = lambda x: x.reshape(STRIPS, -1)
-    return paths.interpolations(flat(starts), flat(ends), num, path).reshape(-1, *starts.shape[1:])
-
-
 def restored(
     config: ml_collections.ConfigDict, folder: Path, which: str, direction: str | None = None
 ) -> tuple[Experiment, TrainState, int]:
@@ -182,7 +191,7 @@ def restore(
     return experiment, restored.state, restored.step
 
 
-def _check_memory(experiment: Experiment, num: int) -> None:
+def check_memory(experiment: Experiment, num: int) -> None:
     """Latents are held at once, samples twice: in pieces, and joined."""
     sampler, batch = sampling.main_sampler(experiment.system), feed.shapes(experiment.source, num)
     inputs = jax.eval_shape(lambda batch: sampling.inputs_of(sampler, batch, jax.random.key(0), num), batch)
@@ -190,5 +199,5 @@ def _check_memory(experiment: Experiment, num: int) -> None:
     memory.check(needed, f'to draw {num:,} samples', '--num', on_host=True)
 
 
-def _apply(experiment: Experiment, state: TrainState, inputs: Tree) -> np.ndarray:
+def apply(experiment: Experiment, state: TrainState, inputs: Tree) -> np.ndarray:
     return np.concatenate(memory.fetch(sampling.make_sampler(experiment)(state, inputs)))

@@ -95,14 +95,24 @@ def read(options: Mapping[str, Any], system: System) -> tuple[Start, str]:
     )
 
 
-def pass_on(old: TrainState, system: System) -> TrainState:
+def pretrained(system: System, old: TrainState | None = None) -> Start:
+    """What nets begin from that are trained already, but for those that are in a state, or its shapes, as a whole."""
+    there = {} if old is None else by_path(_nets(old))
+    shapes = {name: Weights(*jax.eval_shape(system.nets[name].init, jax.random.key(0))) for name in system.pretrained}
+    missing = [name for name, net in shapes.items() if not by_path({name: net}).keys() <= there.keys()]
+    return by_path({name: Weights(system.pretrained[name](), {}) for name in missing})
+
+
+def pass_on(old: TrainState, system: System, start: Mapping[str, Any] = {}) -> TrainState:
     """The state in which a system begins a stage, from the state in which another has ended the stage before; pure.
+
+    start: of nets that the stage before did not have.
 
     Step and key go on. Parameters, statistics and averages are carried over leaf by leaf; what is fresh is drawn as at
     step 0, and averages of it begin there. An optimizer's moments and their count belong together, as do a memory and
     what is in it: they are carried over whole, or are fresh.
     """
-    new = init_state(start_from(system, by_path(_nets(old))), old.rng)
+    new = init_state(start_from(system, {**start, **by_path(_nets(old))}), old.rng)
     ema, opt, memory = graft(old.ema, new.ema).tree, _whole(old.opt, new.opt), _whole(old.memory, new.memory)
     return new.replace(step=old.step, ema=ema, opt=opt, memory=memory)
 

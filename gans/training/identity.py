@@ -11,13 +11,16 @@ from gans.errors import UserError
 from gans.schema import COMMAND_LINE
 from gans.training import workdir
 
+OF_SAMPLES = ('generator.test_dropout',)  # how samples are made, whatever was trained: whoever reads a run may say it
+
 
 def own_config(config: ConfigDict, folder: Path, typed: Mapping[str, Any], named: bool) -> ConfigDict:
     """The config of the run in a folder. Keys that are newer than the run take the value of `config`.
 
     Args:
       config: of --config with what was typed, or the run's own with what was typed.
-      typed: keys that the command line sets; they must be as in the run, or they would be silently ignored.
+      typed: keys that the command line sets; they must be as in the run, or they would be silently ignored. Those of
+        `OF_SAMPLES` take effect.
       named: whether --config and --workdir were both given, which must fit each other then.
 
     Raises:
@@ -29,6 +32,8 @@ def own_config(config: ConfigDict, folder: Path, typed: Mapping[str, Any], named
     held, given = workdir.read_config(path), configs.flatten(config)
     if named:
         check_experiment(folder, held, config)
+    of_samples = {key: value for key, value in typed.items() if key in OF_SAMPLES}
+    typed = {key: value for key, value in typed.items() if key not in OF_SAMPLES}
     if typed:
         own = configs.apply_defaults(held, f'of {path}')
         agree(folder, own, configs.override(own, typed, COMMAND_LINE))
@@ -41,7 +46,8 @@ def own_config(config: ConfigDict, folder: Path, typed: Mapping[str, Any], named
     absent = [key for key in absent if configs.section_of(key, known) in there]
     if absent:
         workdir.say(f'{folder} is older than {", ".join(f"{key} (taken as {given[key]})" for key in absent)}')
-    return configs.add_missing(held, {key: given[key] for key in absent})
+    complete = configs.add_missing(held, {key: given[key] for key in absent})
+    return configs.override(complete, of_samples, COMMAND_LINE) if of_samples else complete
 
 
 def agree(folder: Path, own: ConfigDict, wanted: ConfigDict) -> None:

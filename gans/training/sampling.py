@@ -119,7 +119,7 @@ def truth(experiment: Experiment) -> Truth:
     source = experiment.held_out() if split else experiment.source
     data, read = experiment.config.data, fields_read(main_sampler(experiment.system), source)
     if like in source.parts:
-        return Truth(source.parts[like], 'real', split, data[like], field_name(like, 'label') in read)
+        return Truth(source.parts[like], 'real', split, load.sections(data)[like], field_name(like, 'label') in read)
     spec = sampled_spec(experiment)
     return Truth(source._replace(spec=spec), like, split, data, bool(spec.classes) and 'label' in read)
 

@@ -65,8 +65,11 @@ class Experiment(NamedTuple):
         return (self.sources or Sources()).of(self.config, 'test')
 
     def begin(self) -> 'Experiment':
-        """To be trained from step 0: its nets begin where `config.finetune` says. Raises UserError if they cannot."""
+        """To be trained from step 0: its nets begin where `config.finetune` says, and from the files of those that are
+        trained already. Raises UserError if they cannot.
+        """
         start, said = graft.read(self.config.finetune, self.system)
+        start = {**graft.pretrained(self.system), **start}
         if said and jax.process_index() == 0:
             workdir.say(said)
         return self._replace(start=start)
@@ -79,8 +82,13 @@ class Experiment(NamedTuple):
 
     def pass_on(self, old: TrainState) -> TrainState:
         """The state in which this stage begins, from that in which the one before it ended."""
-        make = jax.jit(lambda old: graft.pass_on(old, self.system), compiler_options=unoptimized())
-        return memory.run(make, (old,), 'the state of the nets', SIZES)
+        make = lambda old, start: graft.pass_on(self.kept(old), self.system, start)
+        args = old, graft.pretrained(self.system, old)
+        return memory.run(jax.jit(make, compiler_options=unoptimized()), args, 'the state of the nets', SIZES)
+
+    def kept(self, old: TrainState) -> TrainState:
+        """What this stage is to know of the state in which the one before it ended."""
+        return old.replace(opt={}) if self.config.train.fresh_optimizers else old
 
     def abstract(self) -> TrainState:
         """Shapes and types of the state."""
@@ -121,11 +129,21 @@ def setup_stages(
 
 
 def check_later(experiments: Sequence[Experiment], done: int) -> None:
-    """Traces a step of each stage that begins after `done` steps: none may fail after days of the one before."""
-    for stage in experiments:
-        if stage.since > done:
-            with _name_stage(stage.stage):
-                _check_step(stage)
+    """Traces a step of each stage that begins after `done` steps, and looks for the files that it begins from: none may
+    fail after days of the one before.
+    """
+    later = [stage for stage in experiments if stage.since > done]
+    check_files(experiments, later)
+    for stage in later:
+        with _name_stage(stage.stage):
+            _check_step(stage)
+
+
+def check_files(experiments: Sequence[Experiment], stages: Sequence[Experiment]) -> None:
+    """Raises UserError where nets of some stages of a run, which the stages before do not have, cannot be read."""
+    for stage in stages:
+        with _name_stage(stage.stage):
+            graft.pretrained(stage.system, at(experiments, stage.since).abstract() if stage.since else None)
 
 
 @contextlib.contextmanager
@@ -139,7 +157,7 @@ def _name_stage(stage: str) -> Iterator[None]:
 
 def passes(experiments: Sequence[Experiment], stage: Experiment) -> str:
     """What a stage takes from the one before, in a line."""
-    said = graft.describe_passing(at(experiments, stage.since).abstract(), stage.abstract())
+    said = graft.describe_passing(stage.kept(at(experiments, stage.since).abstract()), stage.abstract())
     return f"stage '{stage.stage}' begins after step {stage.since:,}: {said}"
 
 

@@ -37,11 +37,20 @@ from benchmarks.peers.compare import compare
 from benchmarks.peers.train import Peer
 from ml_collections import ConfigDict
 
-from experiments import dcgan_celeba, gan_mlp_mnist, gan_ring8, pacgan_grid25, sngan_resnet_cifar10, wgan_gp_mnist
+from experiments import (
+    dcgan_celeba,
+    gan_mlp_mnist,
+    gan_ring8,
+    pacgan_grid25,
+    progan_openmoji32,
+    sngan_resnet_cifar10,
+    wgan_gp_mnist,
+)
 from gans.configs import apply_defaults
 from gans.devices import keep_memory
 from gans.training import program
 from gans.training.setup import Experiment, setup
+from gans.training.stages import stages
 
 PAUSE = 0.5  # seconds, before each measurement: the other side's threads spin for a while when they are done
 TOLERANCE = 1e-3
@@ -79,6 +88,11 @@ def sngan_resnet32() -> ConfigDict:
     return config
 
 
+def progan32() -> ConfigDict:
+    """Its last stage, where no layer fades in any more."""
+    return stages(apply_defaults(progan_openmoji32.get_config(), 'of progan32'))[-1].config
+
+
 def mlp784() -> ConfigDict:
     return _on_digits(gan_mlp_mnist.get_config())
 
@@ -106,6 +120,7 @@ CASES = {
     'dcgan64_wgan_gp': Case(dcgan64_wgan_gp, 0.8),
     'wgan_gp28': Case(wgan_gp28, 0.7),
     'sngan_resnet32': Case(sngan_resnet32, 0.9),
+    'progan32': Case(progan32, 1.0),
     'mlp784': Case(mlp784, 0.6),
     'pacgan_grid': Case(pacgan_grid, 0.4),
     'toy': Case(toy, 0.15),

@@ -48,11 +48,16 @@ def compare(config: ConfigDict, batch: int = 4, device: str = 'cpu', compiled: b
     for name, (loss, gradients) in ours.items():
         pairs = list(nets.paired(getattr(peer, name), gradients))
         flat = lambda tensors: torch.cat([x.detach().cpu().flatten() for x in tensors])
-        mine, peers = flat(value for _, value in pairs), flat(parameter.grad for parameter, _ in pairs)
+        mine, peers = flat(value for _, value in pairs), flat(_gradient(parameter) for parameter, _ in pairs)
         differences[f'{name} loss'] = abs(float(loss) - float(theirs[name].detach())) / max(1.0, abs(float(loss)))
         differences[f'{name} gradients'] = float((mine - peers).norm() / mine.norm())
         differences[f'{name} parameters'] = sum(p.numel() for p in peer.parameters[name]) - len(mine)
     return differences
+
+
+def _gradient(parameter: torch.nn.Parameter) -> torch.Tensor:
+    """Zeros of what no loss has reached: layers that are there for other sizes of images."""
+    return torch.zeros_like(parameter) if parameter.grad is None else parameter.grad
 
 
 def _settled(peer: Peer, stats: dict[str, Tree]) -> dict[str, Tree]:

@@ -12,13 +12,14 @@ from collections.abc import Iterator
 import jax
 import numpy as np
 import torch
+from benchmarks.peers import progan as peers
 from torch import Tensor, nn
 from torch.nn import functional
 from torch.nn.utils.parametrizations import spectral_norm
 from torch.nn.utils.parametrize import is_parametrized
 
 from gans.core import Net, Tree
-from gans.nets import dcgan, mlp, resnet
+from gans.nets import dcgan, mlp, progan, resnet
 
 ACTIVATIONS = {
     'identity': nn.Identity,
@@ -36,6 +37,8 @@ def of(net: Net) -> nn.Module:
         dcgan.Critic: dcgan_critic,
         resnet.Generator: resnet_generator,
         resnet.Critic: resnet_critic,
+        progan.Generator: peers.Generator,
+        progan.Critic: peers.Critic,
     }
     return makers[type(net.module)](net.module, net.inputs[0].shape[1:]).to(memory_format=torch.channels_last)
 

@@ -100,7 +100,10 @@ class Peer:
     def critic_loss(self, real: Tensor, fake: Tensor, mix: Tensor) -> Tensor:
         """Of examples that are constants."""
         config = self.config
-        loss = CRITIC_LOSSES[config.game](self.scores(real), self.scores(fake))
+        scores = self.scores(real)
+        loss = CRITIC_LOSSES[config.game](scores, self.scores(fake))
+        if 'drift' in config.terms:
+            loss = loss + config.terms.drift.weight * scores.square().mean()
         if 'wgan_gp' in config.terms:
             norm = (self.squared_gradient_norm(real + mix * (fake - real)) + 1e-12).sqrt()
             term = (norm - config.terms.wgan_gp.target).square().mean()

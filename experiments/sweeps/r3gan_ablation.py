@@ -1,0 +1,26 @@
+"""The non-saturating and the relativistic game x no penalty, R1, R1 and R2: modes of stacked Fashion-MNIST.
+
+Paper: Huang 2025 (2501.05441), table 1: on stacked MNIST only the relativistic game with both penalties finds all
+  modes with the fewest of them repeated; without R2 both games diverge.
+Command: python launch.py --sweep=experiments/sweeps/r3gan_ablation.py --seeds=3
+Hardware and cost: two CPU cores; see --dry-run.
+Expected: not run.
+Deviations: those of experiments/r3gan_stacked_fashion_mnist.py.
+"""
+
+from experiments.r3gan_stacked_fashion_mnist import get_config
+
+__all__ = ['get_config', 'sweep']
+
+GAMES = {'gan': 'non_saturating', 'rpgan': 'relativistic_pairing'}
+PENALTIES = {
+    '': {'terms.r1_r2': None},
+    '_r1': {'terms.r1_r2': None, 'terms.r1.weight': 1.0},
+    '_r1_r2': {'terms.r1_r2.weight': 1.0},
+}
+
+
+def sweep(add) -> None:
+    for name, game in GAMES.items():
+        for penalty, overrides in PENALTIES.items():
+            add(name + penalty, game=game, **overrides)
