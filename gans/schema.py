@@ -83,7 +83,7 @@ def unknown_key(config: ConfigDict, key: str, where: str) -> UserError:
     known = [f"'{each}'" for each in full_keys(config, key)]
     if known:
         return UserError(f"unknown key {where} '{key}'; did you mean {either(known)}?")
-    return unknown(f'key {where}', key, {*flatten(config), *flatten(whole()), *sections(config)}, LISTED)
+    return unknown(f'key {where}', key, {*config, *flatten(config), *flatten(whole()), *sections(config)}, LISTED)
 
 
 def convert(config: ConfigDict, key: str, value: Any, held: Any, where: str) -> Any:

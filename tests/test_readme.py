@@ -84,7 +84,7 @@ def test_a_file_of_ones_own_is_an_experiment(tmp_path: Path) -> None:
     (tmp_path / 'mine.py').write_text(code_of('mine.py'))
     config = config_file.read(str(tmp_path / 'mine.py'))
     experiment = setup.setup(config, devices=1)
-    assert experiment.source.spec.shape == (2,) and config.terms.drift.weight == 0.01
+    assert experiment.source.spec.shape == (2,) and config.terms.near_zero.weight == 0.01
     assert experiment.abstract().params['generator']['Dense_1']['bias'].shape == (128,)
 
 

@@ -164,7 +164,7 @@ def test_crosses_are_grids() -> None:
     """A report finds them in the configs; and no grid in rows that are none."""
     crosses = {
         'losses_ring8': (9, 6), 'losses_grid25': (9, 6), 'wgan_gp_ncritic_lambda': (4, 3), 'dirac': (9, 3),
-        'game_dynamics': (6, 2),
+        'game_dynamics': (6, 2), 'r3gan_ablation': (3, 2),
     }  # fmt: skip
     found = {}
     for name in NAMES:
