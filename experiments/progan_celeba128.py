@@ -8,6 +8,8 @@ Deviations: each size is resampled from squares of 140 pixels of the aligned fac
   largest; alpha changes with every step, theirs with every fourth; averages follow the generator's steps.
 """
 
+from typing import Any
+
 from ml_collections import ConfigDict
 
 from experiments import common
@@ -21,9 +23,15 @@ SCHEDULE = (
 
 
 def get_config(variant: str = '') -> ConfigDict:
+    config = of_authors()
+    config.data.name = 'celeb_a'
+    return finish(config, variant, __file__, SCHEDULE, {'data.name': common.FOLDER})
+
+
+def of_authors() -> ConfigDict:
+    """What does not depend on the data and their size."""
     config = common.get_config()
     config.system = 'progan'
-    config.data.name = 'celeb_a'
     config.data.flip = True
     config.latents.size = 512
     config.generator = ConfigDict({'net': 'progan', 'fmap_base': 8192, 'fmap_max': 512})
@@ -36,7 +44,12 @@ def get_config(variant: str = '') -> ConfigDict:
     config.ema.update(decay=0.999, warmup=1.0)
     common.every(config, 10_000)
     config.eval.samples = 10_000
-    smoke = {'data.name': common.FOLDER, 'generator.fmap_max': 4, 'critic.fmap_max': 4}
-    config = common.finish(config, variant, __file__, smoke)
-    common.grow(config, *(common.GROWTH if variant else SCHEDULE))
+    return config
+
+
+def finish(config: ConfigDict, variant: str, file: str, schedule: tuple, smoke: dict[str, Any]) -> ConfigDict:
+    """The variant, whose images grow by the schedule, arguments of `common.grow`; of a smoke by a tiny one."""
+    smoke = {**smoke, 'generator.fmap_max': 4, 'critic.fmap_max': 4}
+    config = common.finish(config, variant, file, smoke)
+    common.grow(config, *(common.GROWTH if variant else schedule))
     return config

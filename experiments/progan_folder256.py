@@ -10,7 +10,7 @@ Deviations: each size is resampled from the images (Lanczos), not by means of 2 
 
 from ml_collections import ConfigDict
 
-from experiments import common
+from experiments import common, progan_celeba128
 
 SCHEDULE = (
     {4: 128, 8: 128, 16: 128, 32: 64, 64: 32, 128: 16, 256: 8},
@@ -21,23 +21,7 @@ SCHEDULE = (
 
 
 def get_config(variant: str = '') -> ConfigDict:
-    config = common.get_config()
-    config.system = 'progan'
+    config = progan_celeba128.of_authors()
     config.data.name = 'folder:PATH'
     config.data.channels = 3
-    config.data.flip = True
-    config.latents.size = 512
-    config.generator = ConfigDict({'net': 'progan', 'fmap_base': 8192, 'fmap_max': 512})
-    config.critic = ConfigDict({'net': 'progan', 'fmap_base': 8192, 'fmap_max': 512, 'group': 4})
-    config.game = 'wasserstein'
-    config.terms.wgan_gp = {'weight': 10.0}
-    config.terms.drift = {'weight': 0.001}
-    config.optimizer.generator = common.adam(1e-3, b1=0.0, b2=0.99)
-    config.optimizer.critic = common.adam(1e-3, b1=0.0, b2=0.99)
-    config.ema.update(decay=0.999, warmup=1.0)
-    common.every(config, 10_000)
-    config.eval.samples = 10_000
-    smoke = {'data.name': common.FOLDER, 'generator.fmap_max': 4, 'critic.fmap_max': 4}
-    config = common.finish(config, variant, __file__, smoke)
-    common.grow(config, *(common.GROWTH if variant else SCHEDULE))
-    return config
+    return progan_celeba128.finish(config, variant, __file__, SCHEDULE, {'data.name': common.FOLDER})

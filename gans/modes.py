@@ -80,54 +80,49 @@ def _format_score(summary: dict[str, Any], name: str) -> str:
     return f'{name.rpartition("/")[2]} {summary["final"][name]:.4g}{references}'
 
 
+def _chosen(kind: type, options: Options) -> Any:
+    """The options of one mode, a NamedTuple, as the flags of those names say; what is not given is at its default."""
+    given = {name: getattr(options, name, None) for name in kind._fields}
+    return kind(**{name: value for name, value in given.items() if value is not None})
+
+
 def sample(config: ConfigDict, folder: Path, options: Options) -> None:
-    own = read_run_config(config, folder, options)
-    chosen = options.num, options.seed, options.step, options.out, options.label, options.direction
-    if options.input:
-        from gans.training.translate import translate
+    from gans.training import draw, translate
 
-        print(translate(own, folder, options.input, *chosen))
-    else:
-        from gans.training import draw
-
-        print(draw.sample(own, folder, *chosen, options.truncation, options.latents, options.edit))
+    own, chosen = read_run_config(config, folder, options), _chosen(draw.Options, options)
+    print(
+        translate.translate(own, folder, options.input, chosen) if options.input else draw.sample(own, folder, chosen)
+    )
 
 
 def interpolate(config: ConfigDict, folder: Path, options: Options) -> None:
     from gans.latent_tools import interpolate as tool
 
-    chosen = {name: getattr(options, name) for name in tool.Options._fields}
-    print(tool.interpolate(read_run_config(config, folder, options), folder, tool.Options(**chosen)))
+    print(tool.interpolate(read_run_config(config, folder, options), folder, _chosen(tool.Options, options)))
 
 
 def project(config: ConfigDict, folder: Path, options: Options) -> None:
     from gans.latent_tools import project as tool
 
-    chosen = {name: getattr(options, name) for name in tool.Options._fields}
-    print(tool.project(read_run_config(config, folder, options), folder, tool.Options(**chosen)))
+    print(tool.project(read_run_config(config, folder, options), folder, _chosen(tool.Options, options)))
 
 
 def directions(config: ConfigDict, folder: Path, options: Options) -> None:
     from gans.latent_tools import directions as tool
 
-    chosen = {name: getattr(options, name) for name in tool.Options._fields}
-    print(tool.find(read_run_config(config, folder, options), folder, tool.Options(**chosen)))
+    print(tool.find(read_run_config(config, folder, options), folder, _chosen(tool.Options, options)))
 
 
 def evaluate(config: ConfigDict, folder: Path, options: Options) -> None:
     from gans.evaluation import run
 
-    num = run.Options().num if options.num is None else options.num
-    chosen = run.Options(num, options.seed, options.step, options.features, options.weights, options.direction)
-    print(run.evaluate(read_run_config(config, folder, options), folder, chosen))
+    print(run.evaluate(read_run_config(config, folder, options), folder, _chosen(run.Options, options)))
 
 
 def anomaly(config: ConfigDict, folder: Path, options: Options) -> None:
     from gans.evaluation import anomaly
 
-    num = anomaly.Options().num if options.num is None else options.num
-    own = read_run_config(config, folder, options)
-    print(anomaly.anomaly(own, folder, anomaly.Options(num, options.seed, options.step)))
+    print(anomaly.anomaly(read_run_config(config, folder, options), folder, _chosen(anomaly.Options, options)))
 
 
 def describe(config: ConfigDict, folder: Path, options: Options) -> None:

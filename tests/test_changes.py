@@ -333,7 +333,7 @@ def test_data_that_changed_are_told_before_anything_is_trained(tmp_path: Path, c
             loop.train(config_on(data), folder)
         assert contents(folder) == before
         capsys.readouterr()
-        draw.sample(config_on(data), folder, 4, 0, 'latest', str(tmp_path / 'samples.npz'))
+        draw.sample(config_on(data), folder, draw.Options(4, 0, 'latest', str(tmp_path / 'samples.npz')))
         assert 'not the data this run began with' in capsys.readouterr().err
     # The same data elsewhere will do; and the summary is of the run that wrote it.
     summary = {'steps': 8, 'seconds': 1.0, 'final': {'eval/sliced_wasserstein': -1.0}}

@@ -271,19 +271,19 @@ def test_grid_has_a_column_a_class(digits_run) -> None:
 
 def test_samples_of_one_class_and_of_all(digits_run, tmp_path) -> None:
     config, folder = digits_run
-    draw.sample(config, folder, 25, 0, 'latest', str(tmp_path / 'all.npz'))
+    draw.sample(config, folder, draw.Options(25, 0, 'latest', str(tmp_path / 'all.npz')))
     with np.load(tmp_path / 'all.npz') as held:
         assert held['labels'].tolist() == [i % 10 for i in range(25)] and held['samples'].shape == (25, 8, 8, 1)
         every = held['samples']
-    draw.sample(config, folder, 25, 0, 'latest', str(tmp_path / 'one.npz'), label='3')
+    draw.sample(config, folder, draw.Options(25, 0, 'latest', str(tmp_path / 'one.npz'), label='3'))
     with np.load(tmp_path / 'one.npz') as held:
         assert held['labels'].tolist() == [3] * 25
         same = (held['samples'] == every).reshape(25, -1).all(1)
     assert same.tolist() == [i % 10 == 3 for i in range(25)]  # the same latents, so what was of that class stays
-    draw.sample(config, folder, 20, 0, 'latest', f'{tmp_path}/folder/')
+    draw.sample(config, folder, draw.Options(20, 0, 'latest', f'{tmp_path}/folder/'))
     assert sorted(path.name for path in (tmp_path / 'folder' / '3').iterdir()) == ['000003.png', '000013.png']
     with pytest.raises(UserError, match="unknown label 'x'"):
-        draw.sample(config, folder, 4, 0, 'latest', None, label='x')
+        draw.sample(config, folder, draw.Options(4, 0, 'latest', None, label='x'))
 
 
 def test_interpolation_stays_in_its_class(digits_run, tmp_path) -> None:

@@ -200,7 +200,7 @@ def test_toys(tmp_path) -> None:
     pixels = np.asarray(Image.open(tmp_path / 'samples' / 'step_00000004.png')).astype(int)
     assert (pixels[100:800, 200:800, 0] - pixels[100:800, 200:800, 2] > 20).mean() > 0.2  # the critic's surface
     # Thousands, with the truth.
-    said = draw.sample(config, tmp_path, None, 0, 'latest', str(tmp_path / 'x.svg'))
+    said = draw.sample(config, tmp_path, draw.Options(None, 0, 'latest', str(tmp_path / 'x.svg')))
     held = (tmp_path / 'x.svg').read_text()
     assert said.startswith('2000 samples of step 4') and "critic's score" in held and 'true density' in held
 

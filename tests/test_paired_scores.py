@@ -112,9 +112,9 @@ def test_each_direction_is_measured_and_told_by_itself(both, tmp_path: Path, mon
     assert values['l1', 'b_to_a'] == pytest.approx(wanted, abs=1e-3)
     for name in ('a_to_b', 'b_to_a'):
         assert (tmp_path / 'evaluation' / name / 'nearest_step_00000008.png').is_file()
-    draw.sample(both.config, tmp_path, 4, 0, 'latest', None)
+    draw.sample(both.config, tmp_path, draw.Options(4, 0, 'latest', None))
     assert {path.stem for path in tmp_path.glob('*.png')} == {'a_to_b_seed0', 'b_to_a_seed0', 'cycles_seed0'}
-    draw.sample(both.config, tmp_path, 4, 0, 'latest', str(tmp_path / 'x.npz'), None, 'b_to_a')
+    draw.sample(both.config, tmp_path, draw.Options(4, 0, 'latest', str(tmp_path / 'x.npz'), None, 'b_to_a'))
     drawn = sampling.fixed_inputs(sampling.directed(both, 'b_to_a'), 4, 0)[..., :1]
     np.testing.assert_array_equal(np.load(tmp_path / 'x.npz')['samples'], to_uint8(drawn))
     with pytest.raises(UserError, match=r"unknown --direction 'a_to_c'; .* known: a_to_b, b_to_a$"):

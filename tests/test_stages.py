@@ -354,7 +354,11 @@ def test_a_run_of_three_stages(straight: Path, config: ConfigDict) -> None:
 
 @pytest.mark.parametrize('step, size', [(4, 16), (BIG, 16), (BIG + 2, 32), (LAST, 32), (END, 32)])
 def test_samples_from_any_checkpoint(straight: Path, config: ConfigDict, tmp_path: Path, step: int, size: int) -> None:
-    draw.sample(workdir.read_config(straight / 'config.json'), straight, 3, 0, str(step), str(tmp_path / 'some.npz'))
+    draw.sample(
+        workdir.read_config(straight / 'config.json'),
+        straight,
+        draw.Options(3, 0, str(step), str(tmp_path / 'some.npz')),
+    )
     assert np.load(tmp_path / 'some.npz')['samples'].shape == (3, size, size, 3)
 
 

@@ -66,7 +66,7 @@ def test_truncated_samples_are_those_of_truncated_w(restored: Experiment, tmp_pa
     experiment, state = made()
 
     def run(name: str, **given: str) -> np.ndarray:
-        draw.sample(None, tmp_path, 4, 3, 'latest', f'{tmp_path}/{name}.npz', **given)
+        draw.sample(None, tmp_path, draw.Options(4, 3, 'latest', f'{tmp_path}/{name}.npz', **given))
         return samples_of(tmp_path / f'{name}.npz')
 
     w = space.map_to_w(experiment, state, sampling.fixed_inputs(experiment, 4, 3))
@@ -149,7 +149,7 @@ def test_w_that_does_not_fit(tmp_path: Path) -> None:
 @pytest.mark.usefixtures('restored')
 def test_projected_images_of_the_net_come_closer(tmp_path: Path) -> None:
     """By few steps, of images by pixels; and samples of w are what was projected, for the same seed."""
-    draw.sample(None, tmp_path, 3, 5, 'latest', f'{tmp_path}/images/')
+    draw.sample(None, tmp_path, draw.Options(3, 5, 'latest', f'{tmp_path}/images/'))
     options = project.Options(input=str(tmp_path / 'images'), out=str(tmp_path / 'out'), features='pixels', num=2)
     settings = project.Settings(steps=40, samples=200)
     said = project.project(None, tmp_path, options, settings)
@@ -161,7 +161,11 @@ def test_projected_images_of_the_net_come_closer(tmp_path: Path) -> None:
     assert Image.open(tmp_path / 'out' / 'sheet.png').width >= 4 * 66 - 2
     before, after = (float(x) for x in re.findall(r'\) (.*) at the mean of w, (.*) at the end', said)[0])
     assert after < 0.7 * before
-    draw.sample(None, tmp_path, None, 0, 'latest', f'{tmp_path}/again.npz', latents=str(tmp_path / 'out' / 'w.npz'))
+    draw.sample(
+        None,
+        tmp_path,
+        draw.Options(None, 0, 'latest', f'{tmp_path}/again.npz', latents=str(tmp_path / 'out' / 'w.npz')),
+    )
     targets = np.stack([np.asarray(Image.open(tmp_path / 'images' / f'00000{i}.png'))[..., None] for i in range(2)])
     again = ((samples_of(tmp_path / 'again.npz') - targets.astype(int)) ** 2).mean() / 127.5**2
     assert again == pytest.approx(after, rel=0.05)
@@ -240,7 +244,7 @@ def test_directions_are_found_and_applied(restored: Experiment, tmp_path: Path) 
     np.savez(tmp_path / 'moved.npz', w=w + 3 * sefa - pca)
     for name, given in (('a', {'latents': 'w', 'edit': 'sefa_1:3,pca_2:-1'}), ('b', {'latents': 'moved'})):
         given['latents'] = f'{tmp_path}/{given["latents"]}.npz'
-        draw.sample(None, tmp_path, None, 3, 'latest', f'{tmp_path}/{name}.npz', **given)
+        draw.sample(None, tmp_path, draw.Options(None, 3, 'latest', f'{tmp_path}/{name}.npz', **given))
     assert np.abs(samples_of(tmp_path / 'a.npz') - samples_of(tmp_path / 'b.npz')).max() <= 1
 
 

@@ -52,7 +52,9 @@ def test_every_member_has_a_run_folder(trained: Path) -> None:
 def test_members_can_be_sampled_as_any_run(trained: Path, tmp_path: Path) -> None:
     place = trained / 'rows' / 'heavy' / 'seed_1'
     for step in ('latest', 'best'):
-        said = draw.sample(read_config(place / 'config.json'), place, 8, 0, step, str(tmp_path / f'{step}.npz'))
+        said = draw.sample(
+            read_config(place / 'config.json'), place, draw.Options(8, 0, step, str(tmp_path / f'{step}.npz'))
+        )
         assert '8 samples of step' in said
     np.testing.assert_array_equal(api.load(place, 'best').sample(8), np.load(tmp_path / 'best.npz')['samples'])
     scores = read_metrics(place / 'metrics.csv')

@@ -71,7 +71,7 @@ def translated(experiment, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caps
         made = experiment._replace(system=experiment.system._replace(samplers={'samples': sampler}))
         monkeypatch.setattr(draw, 'restore', lambda *args: (made, None, 7))
         place = out or str(tmp_path / 'out')
-        told = translate.translate(experiment.config, tmp_path, str(root), num, 0, 'latest', place)
+        told = translate.translate(experiment.config, tmp_path, str(root), draw.Options(num, 0, 'latest', place))
         found = {str(path.relative_to(place)): np.asarray(Image.open(path)) for path in Path(place).rglob('*.png')}
         return told, capsys.readouterr().err, found
 

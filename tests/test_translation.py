@@ -101,12 +101,12 @@ def runs(folder: Path, data: dict) -> None:
     trained(folder / 'resumed', data, steps=5, checkpoint_every=5)
     trained(folder / 'resumed', streamed, checkpoint_every=5)
     run = config_of(data), folder / 'held'
-    draw.sample(*run, 6, 0, 'latest', str(folder / 'six.png'))
+    draw.sample(*run, draw.Options(6, 0, 'latest', str(folder / 'six.png')))
     for name in ('a.png', 'b.jpg', 'more/a.png'):
         (folder / 'mine' / name).parent.mkdir(parents=True, exist_ok=True)
         Image.new('RGB', (20, 12), 'red').save(folder / 'mine' / name)
     for out in ('painted', 'mine.png'):
-        translate.translate(*run, str(folder / 'mine'), None, 0, 'latest', str(folder / out))
+        translate.translate(*run, str(folder / 'mine'), draw.Options(None, 0, 'latest', str(folder / out)))
 
 
 def test_held_out_examples_are_read_once(monkeypatch: pytest.MonkeyPatch) -> None:

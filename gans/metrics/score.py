@@ -88,11 +88,12 @@ class Scorer:
         """The scores of samples [num, ...], by metric name; NaN samples score NaN."""
         bad = not np.isfinite(samples).all()
         found = {SLICED: float('nan') if bad else sliced_wasserstein(samples, self._real)}
+        pixels = to_uint8(samples) if (self._extractor or self._targets) and not bad else None
         if self._extractor:
-            features = None if bad else extract(self._extractor, to_uint8(samples)).features
+            features = None if bad else extract(self._extractor, pixels).features
             found[self._name] = float('nan') if bad else frechet(self._moments, moments(features))
         if self._targets:
-            values = dict.fromkeys(PAIRED, float('nan')) if bad else self._targets.score(to_uint8(samples), PAIRED)
+            values = dict.fromkeys(PAIRED, float('nan')) if bad else self._targets.score(pixels, PAIRED)
             found |= {PREFIX + name: value for name, value in values.items()}
         if not bad and self._source.spec.shape == (1,):
             found |= {PREFIX + name: value for name, value in mean_and_std(samples).items()}

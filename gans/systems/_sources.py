@@ -1,4 +1,4 @@
-"""Generators that are given the 'source' of an example: a net that enlarges it, or one that keeps its size."""
+"""Generators that are given an image of an example: a net that enlarges it, or one that keeps its size."""
 
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
@@ -14,21 +14,40 @@ from gans.nets import build as nets
 from gans.ops.dropout import noise_words
 from gans.systems._players import make_generate
 
-# Errors of pixels or features: of differences [B, ...] what is averaged.
-ERRORS: Mapping[str, Callable[[Array], Array]] = {'mse': jnp.square, 'l1': jnp.abs}
+
+def absolute_error(a: Array, b: Array) -> Array:
+    """The mean |a - b| of each example: two of [B, ...] -> [B]."""
+    return jnp.abs(a - b).mean(range(1, a.ndim))
+
+
+def squared_error(a: Array, b: Array) -> Array:
+    """The mean (a - b)^2 of each example: two of [B, ...] -> [B]."""
+    return jnp.square(a - b).mean(range(1, a.ndim))
+
+
+ERRORS: Mapping[str, Callable[[Array, Array], Array]] = {'mse': squared_error, 'l1': absolute_error}
 
 
 class FromSource(NamedTuple):
-    """A generator of images from sources, as `Pair` has it."""
+    """A generator of images from images, as `Pair` has it."""
 
     net: Net
-    inputs: Callable[[Batch, Keys], Tree]  # 'source', and 'noise' of a net with dropout
+    given: Callable[[Array, Keys], Tree]  # (images, keys) -> its inputs: 'source', and 'noise' of a net with dropout
     generate: Callable[[Params, TrainState, Tree, bool], tuple[Array, Params]]
+
+    def inputs(self, batch: Batch, keys: Keys) -> Tree:
+        """Its inputs, of the sources of examples."""
+        return self.given(batch['source'], keys)
+
+    @property
+    def multiple(self) -> int | None:
+        """As of `Sampler`."""
+        return getattr(self.net.module, 'multiple', None)
 
     def sampler(self) -> Sampler:
         """Its images, clipped to the range that images have."""
         make = lambda state, inputs: jnp.clip(self.generate(state.params, state, inputs, False)[0], -1, 1)
-        return Sampler(self.inputs, make, target='real', multiple=getattr(self.net.module, 'multiple', None))
+        return Sampler(self.inputs, make, target='real', multiple=self.multiple)
 
 
 def from_source(config: ml_collections.ConfigDict, spec: Spec, compute: Compute) -> FromSource:
@@ -47,14 +66,18 @@ def from_source(config: ml_collections.ConfigDict, spec: Spec, compute: Compute)
     if not kinds.is_image(spec) or not kinds.is_image(source):
         raise UserError(f"system '{config.system}' makes images of images, not {spec.shape} of {source.shape}")
     same = source.shape[:2] == spec.shape[:2]
-    net = (nets.translator if same else _upscaler)(config.generator, source, spec, compute)
+    return from_images((nets.translator if same else _upscaler)(config.generator, source, spec, compute))
+
+
+def from_images(net: Net, name: str = 'generator') -> FromSource:
+    """A net of images, and of noise words if it has dropout. name: of the net in the system."""
     noisy = len(net.inputs) > 1
 
-    def inputs(batch: Batch, keys: Keys) -> Tree:
-        return {'source': batch['source']} | ({'noise': noise_words(keys)} if noisy else {})
+    def given(images: Array, keys: Keys) -> Tree:
+        return {'source': images} | ({'noise': noise_words(keys)} if noisy else {})
 
     arguments = lambda inputs: tuple(inputs[name] for name in ('source', 'noise') if name in inputs)
-    return FromSource(net, inputs, make_generate(net, arguments))
+    return FromSource(net, given, make_generate(net, arguments, name))
 
 
 def _upscaler(config: Mapping[str, Any], source: Spec, made: Spec, compute: Compute) -> Net:
@@ -71,4 +94,4 @@ def error_of(name: str, key: str) -> Callable[[Array, Array], Array]:
     """The mean error of each example, ([B, ...], [B, ...]) -> [B]; UserError for a key that names none."""
     if name not in ERRORS:
         raise unknown(key, name, ERRORS)
-    return lambda a, b: ERRORS[name](a - b).mean(range(1, a.ndim))
+    return ERRORS[name]

@@ -9,23 +9,21 @@ Differences from the authors' code: a critic's fakes are those of the generators
 fakes are rounded to pixels, as the real images are.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 import jax.numpy as jnp
 import ml_collections
 
 from gans import kinds
-from gans.core import Array, Aux, Batch, Compute, Keys, Net, Params, Sampler, Spec, System, TrainState, Tree
+from gans.core import Array, Aux, Compute, Keys, Sampler, Spec, System, TrainState, Tree
 from gans.data.joined import field_name
 from gans.errors import UserError
 from gans.nets import build as nets
-from gans.ops.dropout import noise_words
 from gans.optimizers import ema
 from gans.parts import Pair, Scene, Term
-from gans.systems._players import make_generate, refuse, two_players
+from gans.systems._players import refuse, two_players
 from gans.systems._pool import image_pool
-
-Generate = Callable[[Params, TrainState, Tree, bool], tuple[Array, Params]]
+from gans.systems._sources import FromSource, absolute_error, from_images
 
 DIRECTIONS = {'a_to_b': ('a', 'b'), 'b_to_a': ('b', 'a')}  # from which field to which
 BACK = dict(zip(DIRECTIONS, reversed(DIRECTIONS), strict=True))
@@ -67,33 +65,29 @@ def build(
             f'of {domains["a"].shape[2]} and {domains["b"].shape[2]} channels: set it to None'
         )
     generators = {
-        name: nets.translator(config.generator, domains[source], domains[made], compute)
+        name: from_images(
+            nets.translator(config.generator, domains[source], domains[made], compute), f'generator_{name}'
+        )
         for name, (source, made) in DIRECTIONS.items()
     }
     critics = {name: nets.critic(config.critic, domains[made], compute) for name, (_, made) in DIRECTIONS.items()}
-    generates = _generates(generators)
-    noisy = len(generators['a_to_b'].inputs) > 1
-
-    def given(images: Array, keys: Keys) -> Tree:
-        """The inputs of a generator."""
-        return {'image': images} | ({'noise': noise_words(keys)} if noisy else {})
 
     def make_pair(name: str) -> Pair:
-        source, made = DIRECTIONS[name]
+        (source, made), own, back = DIRECTIONS[name], generators[name], generators[BACK[name]]
 
         def come_back(scene: Scene, keys: Keys) -> tuple[Array, Aux]:
-            again, _ = generates[BACK[name]](scene.params, scene.state, given(scene.fake, keys), True)
-            return jnp.abs(again - scene.batch[source]).mean((1, 2, 3)), Aux()
+            again, _ = back.generate(scene.params, scene.state, back.given(scene.fake, keys), True)
+            return absolute_error(again, scene.batch[source]), Aux()
 
         def stay(scene: Scene, keys: Keys) -> tuple[Array, Aux]:
-            same, _ = generates[name](scene.params, scene.state, given(scene.real, keys), True)
-            return jnp.abs(same - scene.real).mean((1, 2, 3)), Aux()
+            same, _ = own.generate(scene.params, scene.state, own.given(scene.real, keys), True)
+            return absolute_error(same, scene.real), Aux()
 
         pair = Pair(
             domains[made],
-            generates[name],
+            own.generate,
             critics[name],
-            inputs=lambda batch, keys: given(batch[source], keys),
+            inputs=lambda batch, keys: own.given(batch[source], keys),
             real=lambda batch, state: batch[made],
             name=name,
             generator_terms={'cycle': Term(come_back, cycle)}
@@ -111,16 +105,16 @@ def build(
         samplers[name] = pairs[name].sampler(
             like=made,
             target=partner if partner in spec.fields else None,
-            multiple=getattr(generators[name].module, 'multiple', None),
+            multiple=generators[name].multiple,
         )
     return two_players(
         config,
         [*pairs.values()],
-        {f'generator_{name}': net for name, net in generators.items()}
+        {f'generator_{name}': made.net for name, made in generators.items()}
         | {f'critic_{name}': net for name, net in critics.items()},
         weight=adversarial,
         together=True,
-        samplers=samplers | {'cycles': _cycles(generates, {name: pair.inputs for name, pair in pairs.items()})},
+        samplers=samplers | {'cycles': _cycles(generators)},
         headline=tuple(f'{name}_cycle' for name in DIRECTIONS),
         ema=ema(config.ema, tuple(f'generator_{name}' for name in DIRECTIONS)),
     )
@@ -140,26 +134,20 @@ def _domains(spec: Spec) -> dict[str, Spec]:
     return found
 
 
-def _generates(generators: Mapping[str, Net]) -> dict[str, Generate]:
-    """`Pair.generate` of both directions."""
-    arguments = lambda inputs: tuple(inputs[name] for name in ('image', 'noise') if name in inputs)
-    return {name: make_generate(net, arguments, f'generator_{name}') for name, net in generators.items()}
-
-
-def _cycles(generates: Mapping[str, Generate], inputs: Mapping[str, Callable[[Batch, Keys], Tree]]) -> Sampler:
+def _cycles(generators: Mapping[str, FromSource]) -> Sampler:
     """Rows of an image of each domain, what is made of it, and what comes back."""
 
     def make(state: TrainState, given: Tree) -> Array:
         shown = []
         for name, back in BACK.items():
-            made, _ = generates[name](state.params, state, given[name], False)
-            again, _ = generates[back](state.params, state, {**given[name], 'image': made}, False)
-            shown += [given[name]['image'], made, again]
+            made, _ = generators[name].generate(state.params, state, given[name], False)
+            again, _ = generators[back].generate(state.params, state, {**given[name], 'source': made}, False)
+            shown += [given[name]['source'], made, again]
         shape = jnp.broadcast_shapes(*(images.shape for images in shown))  # grey images among those in color
         return jnp.stack([jnp.broadcast_to(images, shape) for images in shown], 1).reshape(-1, *shape[1:])
 
     return Sampler(
-        lambda batch, keys: {name: of(batch, keys) for name, of in inputs.items()},
+        lambda batch, keys: {name: generators[name].given(batch[of], keys) for name, (of, _) in DIRECTIONS.items()},
         make,
         like='b',
         about='each row is an image of a, what is made of it, and what comes back; and likewise one of b',

@@ -16,7 +16,7 @@ from gans.nets import build as nets
 from gans.optimizers import ema
 from gans.parts import Pair, Scene, Term
 from gans.systems._players import refuse, two_players
-from gans.systems._sources import from_source
+from gans.systems._sources import absolute_error, from_source
 
 
 def build(
@@ -47,8 +47,8 @@ def build(
     beside = source.shape[-1] if conditional else 0
     critic = nets.critic(config.critic, spec._replace(shape=(*spec.shape[:2], spec.shape[2] + beside)), compute)
 
-    def absolute_error(scene: Scene, keys: Keys) -> tuple[Array, Aux]:
-        return jnp.abs(scene.real - scene.fake).mean((1, 2, 3)), Aux()
+    def error(scene: Scene, keys: Keys) -> tuple[Array, Aux]:
+        return absolute_error(scene.real, scene.fake), Aux()
 
     pair = Pair(
         spec,
@@ -56,7 +56,7 @@ def build(
         _stack(critic) if conditional else critic,
         inputs=made.inputs,
         conditions=lambda inputs, state: (inputs['source'],) if conditional else (),
-        generator_terms={'l1': Term(absolute_error, l1)},
+        generator_terms={'l1': Term(error, l1)},
         replayable=False,
     )
     return two_players(

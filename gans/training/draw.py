@@ -1,10 +1,11 @@
-"""Samples and interpolations from a run's checkpoint."""
+"""Samples from a run's checkpoint."""
 
 import math
 import re
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 import jax
 import ml_collections
@@ -27,43 +28,43 @@ from gans.training.stages import at
 STRIPS = 8  # of an interpolation, and rows or more of a system's own picture
 
 
-def sample(
-    config: ml_collections.ConfigDict,
-    folder: Path,
-    num: int | None,
-    seed: int,
-    step: str,
-    out: str | None,
-    label: str | None = None,
-    direction: str | None = None,
-    truncation: str | None = None,
-    latents: str | None = None,
-    edit: str | None = None,
-) -> str:
-    """Draws `num` samples of fresh latents, and the system's other pictures; returns lines that say where they are.
+class Options(NamedTuple):
+    """Which samples of a run are drawn."""
 
-    Args:
-      num: by default as many as the kind's pictures show.
-      label: the class of all samples, by name or number; by default all classes in turn.
-      direction: of a system that has several, the only one, see `sampling.directed`; by default all of them.
-      truncation: PSI or PSI:LAYERS, of the styles of samples; the other pictures are left out.
-      latents: a file of w to make samples of, in place of fresh ones; likewise.
-      edit: NAME:STRENGTH, ... of the run's directions, by which w is moved; likewise.
+    num: int | None = None  # by default as many as the kind's pictures show, or all images that are given
+    seed: int = 0  # of the latents
+    step: str = 'latest'
+    out: str | None = None
+    label: str | None = None  # the class of all samples, by name or number; by default all classes in turn
+    direction: str | None = None  # of a system that has several, the only one, see `sampling.directed`; None: all
+    truncation: str | None = None  # PSI or PSI:LAYERS, of the styles of samples
+    latents: str | None = None  # a file of w to make samples of, in place of fresh ones
+    edit: str | None = None  # NAME:STRENGTH, ... of the run's directions, by which w is moved
+
+    def check(self) -> None:
+        """Raises UserError for a number that is none."""
+        if self.num is not None and self.num < 1:
+            raise UserError(f'--num={self.num} must be at least 1')
+
+
+def sample(config: ml_collections.ConfigDict, folder: Path, options: Options) -> str:
+    """Draws samples of fresh latents, and the system's other pictures; or, with `truncation`, `latents` or `edit`,
+    samples of changed or given w alone. Returns lines that say where they are.
     """
-    if num is not None and num < 1:
-        raise UserError(f'--num={num} must be at least 1')
-    experiment, state, done = restored(config, folder, step, direction)
-    styled = bool(truncation or latents or edit)
-    shown = sampling.words(done, seed, {} if direction or styled else scores_of(folder, done))
+    options.check()
+    seed = options.seed
+    experiment, state, done = restored(config, folder, options.step, options.direction)
+    styled = bool(options.truncation or options.latents or options.edit)
+    shown = sampling.words(done, seed, {} if options.direction or styled else scores_of(folder, done))
     if styled:
-        return _sample_styles(experiment, state, folder, num, seed, out, label, shown, truncation, latents, edit)
-    lines = [_sample(experiment, state, folder, num, seed, out, label, shown)]
+        return _sample_styles(experiment, state, folder, options, shown)
+    lines = [_sample(experiment, state, folder, options, shown)]
     _, *others = experiment.system.samplers.items()
-    for name, sampler in others if not out else ():
+    for name, sampler in others if not options.out else ():
         if name in sampling.directions(experiment.system):
-            if not direction:
+            if not options.direction:
                 turned, shown = sampling.directed(experiment, name), sampling.words(done, seed)
-                lines.append(_sample(turned, state, folder, num, seed, out, label, shown))
+                lines.append(_sample(turned, state, folder, options, shown))
             continue
         path = folder / f'{name}_seed{seed}.png'
         inputs = sampling.fixed_inputs(experiment, STRIPS, seed, sampler=sampler)
@@ -75,58 +76,38 @@ def sample(
     return '\n'.join(lines)
 
 
-def _sample_styles(
-    experiment: Experiment,
-    state: TrainState,
-    folder: Path,
-    num: int | None,
-    seed: int,
-    out: str | None,
-    label: str | None,
-    shown: str,
-    truncation: str | None,
-    latents: str | None,
-    edit: str | None,
-) -> str:
+def _sample_styles(experiment: Experiment, state: TrainState, folder: Path, options: Options, shown: str) -> str:
     """Samples of changed or given w, in a file of their own."""
     changes, name = [], next(iter(experiment.system.samplers))
-    if truncation:
-        by = space.read_truncation(truncation)
+    if options.truncation:
+        by = space.read_truncation(options.truncation)
         changes.append(space.truncate(experiment, by))
         name, shown = f'{name}_truncation{by}', f'{shown}, truncation {by}'
-    if edit:
-        changes.append(space.read_edits(edit, folder / space.DIRECTIONS, experiment))
-        name, shown = f'{name}_{edit}', f'{shown}, {edit}'
-    if latents:
+    if options.edit:
+        changes.append(space.read_edits(options.edit, folder / space.DIRECTIONS, experiment))
+        name, shown = f'{name}_{options.edit}', f'{shown}, {options.edit}'
+    if options.latents:
+        latents, label = Path(options.latents), options.label
         if label is not None and experiment.system.styles:
             raise UserError(f'--label={label}: the w of --latents={latents} say the class; leave it out')
-        w = space.read_w(latents, experiment)
-        num = min(num or len(w), len(w))
-        name, shown = f'{name}_{Path(latents).stem}', f'{shown}, w of {Path(latents).name}'
+        w = space.read_w(options.latents, experiment)
+        options = options._replace(num=min(options.num or len(w), len(w)))
+        name, shown = f'{name}_{latents.stem}', f'{shown}, w of {latents.name}'
         made = space.from_w(experiment, w, space.chain(*changes))
     else:
         made = space.changed(experiment, space.chain(*changes))
-    path = folder / f'{re.sub("[^-.,+0-9A-Za-z_]", "-", name)}_seed{seed}.png'
-    return _sample(made, state, folder, num, seed, out or str(path), label, shown)
+    path = folder / f'{re.sub("[^-.,+0-9A-Za-z_]", "-", name)}_seed{options.seed}.png'
+    return _sample(made, state, folder, options._replace(out=options.out or str(path)), shown)
 
 
-def _sample(
-    experiment: Experiment,
-    state: TrainState,
-    folder: Path,
-    num: int | None,
-    seed: int,
-    out: str | None,
-    label: str | None,
-    shown: str,
-) -> str:
+def _sample(experiment: Experiment, state: TrainState, folder: Path, options: Options, shown: str) -> str:
     """The samples of the main sampler. shown: what they are of, in words."""
-    chosen = None if label is None else number_of(label, experiment)
+    chosen = None if options.label is None else number_of(options.label, experiment)
     spec, (name, main) = sampling.sampled_spec(experiment), next(iter(experiment.system.samplers.items()))
-    num = num or kinds.kind_of(spec).shown
+    num = options.num or kinds.kind_of(spec).shown
     check_memory(experiment, num)
     batch = sampling.batch_of(experiment, main, num, chosen)
-    samples = apply(experiment, state, sampling.fixed_inputs(experiment, num, seed, batch))
+    samples = apply(experiment, state, sampling.fixed_inputs(experiment, num, options.seed, batch))
     labels = np.asarray(batch['label']) if sampling.asks_for_classes(experiment.system) else None
 
     def draw() -> pictures.Picture:
@@ -136,7 +117,7 @@ def _sample(
         beside = _beside(experiment, state, num, paired=bool(batch.keys() - {'label'}))
         return sampling.picture(experiment, samples, beside, caption, batch)
 
-    said = save.save_samples(out or folder / f'{name}_seed{seed}.png', samples, spec, labels, draw)
+    said = save.save_samples(options.out or folder / f'{name}_seed{options.seed}.png', samples, spec, labels, draw)
     return f'{num} samples of step {int(state.step):,}: {said}'
 
 

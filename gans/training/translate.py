@@ -21,6 +21,7 @@ from gans.errors import UserError
 from gans.ops.pixels import to_float, to_uint8
 from gans.ops.random import example_keys
 from gans.training import draw, remembered, sampling, targets, tiles, workdir
+from gans.training.draw import Options
 from gans.training.setup import Experiment, setup_stages
 from gans.training.tiles import Plan
 
@@ -32,36 +33,26 @@ NAMED = 3  # files in a line
 Decode = Callable[[Path], np.ndarray]  # file -> uint8 [h, w, c]
 
 
-def translate(
-    config: ml_collections.ConfigDict,
-    folder: Path,
-    given: str,
-    num: int | None,
-    seed: int,
-    step: str,
-    out: str | None,
-    label: str | None = None,
-    direction: str | None = None,
-) -> str:
-    """Makes an image of each in the folder `given`, or of the first `num`: PNGs of the same names in the same
-    sub-folders of `out`, and a sheet of them, before and after. Returns a line that says where they are.
+def translate(config: ml_collections.ConfigDict, folder: Path, given: str, options: Options) -> str:
+    """Makes an image of each in the folder `given`, or of the first `options.num`: PNGs of the same names in the same
+    sub-folders of `options.out`, and a sheet of them, before and after. Returns a line that says where they are.
 
     A net that takes one size only is given the central square of each.
 
     Args:
-      out: a folder; or FILE.png, the sheet alone.
+      options: `out` is a folder, or FILE.png for the sheet alone; styles have no meaning here.
 
     Raises:
       UserError: samples are made from something else; no images; a place that will not do. Or some images cannot be
         read: the others are made first.
     """
-    if num is not None and num < 1:
-        raise UserError(f'--num={num} must be at least 1')
+    options.check()
+    num, seed, out, label = options.num, options.seed, options.out, options.label
     root, alone = Path(given).expanduser(), Path(out or '').suffix == '.png'
     place = Path(out or folder / PLACE)
     _check_place(place, root, alone)
     experiments = setup_stages(config, devices=1, sources=remembered.sources(folder, config))  # the data are not read
-    experiment, state, done = draw.restore(experiments, folder, step, direction)
+    experiment, state, done = draw.restore(experiments, folder, options.step, options.direction)
     sampler = sampling.main_sampler(experiment.system)
     decode, scale = _decoder(experiment, sampler, given)
     files = pictures_in(root).names
