@@ -32,7 +32,7 @@ def grow(
     fade: int,
     total: int = 0,
     rates: Mapping[int, float] = {},
-    half_life: int | None = None,
+    half_life: float | None = None,
 ) -> None:
     """Has images grow as in ProGAN: at each size a stage in which it fades in, but for the first, and one in which it
     is trained. Optimizers begin anew with each of them. Sets data.size, batch sizes, rates, and train.steps.

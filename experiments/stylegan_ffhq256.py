@@ -57,7 +57,10 @@ def finish(config: ConfigDict, variant: str, file: str, schedule: dict, smoke: d
     """The variant, whose images grow by the schedule, arguments of `common.grow`; of a smoke at its first two sizes."""
     smoke = {**smoke, 'generator.fmap_max': 4, 'critic.fmap_max': 4, 'stylegan.mapping': 1}
     config = common.finish(config, variant, file, smoke)
+    half_life = 10_000  # of averages, in images
     if variant:
-        schedule = {'batches': dict.fromkeys([*schedule['batches']][:2], 8), 'train': 16, 'fade': 16}
-    common.grow(config, **schedule, half_life=10_000)
+        first, second, *_ = schedule['batches']
+        half_life *= 8 / schedule['batches'][first]  # in as many steps
+        schedule = {'batches': {first: 8, second: 8}, 'train': 16, 'fade': 16}
+    common.grow(config, **schedule, half_life=half_life)
     return config

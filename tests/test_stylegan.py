@@ -10,7 +10,7 @@ from ml_collections import ConfigDict
 from systems import updates_of
 
 from experiments import common, stylegan_openmoji32
-from gans import configs
+from gans import arguments, configs
 from gans.core import Compute, Net, Spec, System, TrainState
 from gans.errors import UserError
 from gans.nets import stylegan as nets
@@ -152,6 +152,12 @@ def test_labels_are_normalized_with_latents() -> None:
     x /= np.sqrt((x**2).mean(1, keepdims=True))
     y = x @ np.asarray(params['dense_1']['kernel']) * 0.01 * np.sqrt(2 / (2 * D)) + 0.01 * params['dense_1']['bias']
     np.testing.assert_allclose(ours, np.where(y < 0, 0.2 * y, y), rtol=1e-4, atol=1e-6)
+
+
+def test_options_that_are_progans_are_known() -> None:
+    """Of classes whose bases stand in a file beside theirs, before jax is imported."""
+    assert arguments.taken('critic', 'stylegan') == arguments.taken('critic', 'progan')
+    assert arguments.taken('generator', 'stylegan') == {**arguments.taken('generator', 'progan'), 'noise': 'bool'}
 
 
 # The system
