@@ -23,7 +23,7 @@ from gans.modes import COMPARE
 flags.disclaim_key_flags()  # so that --help lists them under launch.py
 # Flags of styles, and the modes that have them.
 STYLES = {'latents': ('sample',), 'edit': ('sample',), 'layers': ('directions',), 'space': ('interpolate',)}
-STYLES |= {'truncation': ('sample', 'interpolate', 'directions')}
+STYLES |= {'truncation': ('sample', 'interpolate', 'directions', 'evaluate'), 'standing': ('sample', 'evaluate')}
 OVERRIDE = re.compile(r'--?(no)?config\.([^=\s]+)(?:=(.*))?', re.DOTALL)
 
 

@@ -117,6 +117,8 @@ class Sampler(NamedTuple):
     rows: tuple[str, ...] = ()
     # What of the inputs a metric may know, by its name there: {'label': 'labels'}, {'category': 'codes'}
     asked: Mapping[str, str] = {}
+    # (as `make`) -> statistics by net as making these in training leaves them; None: it takes more than its inputs
+    advance: Callable[['TrainState', Tree], Params] | None = None
 
 
 class Styles(NamedTuple):

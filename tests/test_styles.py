@@ -14,7 +14,7 @@ from experiments import common
 from gans import configs
 from gans.core import Spec
 from gans.errors import UserError
-from gans.latent_tools import directions, interpolate, project, space
+from gans.latent_tools import directions, interpolate, project, space, truncation
 from gans.step import init_state
 from gans.training import draw, sampling
 from gans.training.setup import Experiment, setup
@@ -119,14 +119,14 @@ def test_latents_are_the_space_of_other_systems() -> None:
     assert w.tolist() == [[[0, 0, 1, 1, 1]]] * 2
     codes, z, n = styles.make(state, w + jnp.arange(5), inputs)
     assert codes.tolist() == [[0, 1]] * 2 and z.tolist() == [[3, 4, 5]] * 2 and n.tolist() == [0, 1]
-    with pytest.raises(UserError, match=r'--truncation=0.5: this system has no mean of w'):
-        space.truncate(other, space.Truncation(0.5))
+    with pytest.raises(UserError, match=r'--truncation=psi:0.5: this system has no mean of w'):
+        truncation.truncate(other, truncation.Truncation(0.5, None, 'psi'))
 
 
 @pytest.mark.parametrize('text', ['x', '0.5:', '0.5:0', 'nan', '1:a'])
 def test_a_truncation_that_is_none(text: str) -> None:
     with pytest.raises(UserError, match=f'--truncation={text} is not PSI or PSI:LAYERS'):
-        space.read_truncation(text)
+        truncation.read(text)
 
 
 def test_w_that_does_not_fit(tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ from gans import files, kinds, pictures
 from gans.core import TrainState
 from gans.errors import UserError
 from gans.features import load
-from gans.latent_tools import space
+from gans.latent_tools import space, truncation
 from gans.metrics.extract import extract
 from gans.training import draw, sampling
 from gans.training.setup import Experiment
@@ -66,8 +66,8 @@ def find(config: ml_collections.ConfigDict, folder: Path, options: Options) -> s
     chosen = space.read_layers(options.layers, experiment)
     change, shown = space.chain(), sampling.words(done, options.seed)
     if options.truncation:
-        by = space.read_truncation(options.truncation)
-        change, shown = space.truncate(experiment, by), f'{shown}, truncation {by}'
+        by = truncation.read(options.truncation)
+        (experiment, change), shown = truncation.truncate(experiment, by), f'{shown}, truncation {by}'
     w, found, notes = space.sample_w(experiment, state, num, options.seed), {}, []
     if styles is not None and styles.kernels is not None:
         kernels = jax.jit(lambda state: styles.kernels(sampling.use_averages(state)))(state)

@@ -12,7 +12,7 @@ import numpy as np
 from gans import kinds, pictures
 from gans.core import TrainState, Tree
 from gans.errors import UserError
-from gans.latent_tools import space
+from gans.latent_tools import space, truncation
 from gans.training import draw, film, paths, sampling
 from gans.training.draw import STRIPS
 from gans.training.setup import Experiment
@@ -59,8 +59,8 @@ def interpolate(config: ml_collections.ConfigDict, folder: Path, options: Option
     scores = {} if options.truncation else draw.scores_of(folder, done)  # which are those of samples as they are
     change, shown = space.chain(), sampling.words(done, options.seed, scores)
     if options.truncation:
-        by = space.read_truncation(options.truncation)
-        change, shown = space.truncate(experiment, by), f'{shown}, truncation {by}'
+        by = truncation.read(options.truncation)
+        (experiment, change), shown = truncation.truncate(experiment, by), f'{shown}, truncation {by}'
     if looping:
         return _film(experiment, state, change, options, num, out)
     draw.check_memory(experiment, STRIPS * num)

@@ -4,7 +4,6 @@ import math
 import re
 from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -18,28 +17,6 @@ from gans.training.setup import Experiment
 DIRECTIONS = 'directions.npz'  # in a run's folder
 
 Change = Callable[[TrainState, Array], Array]  # (state, w [N, layers, d]) -> w
-
-
-class Truncation(NamedTuple):
-    """w is moved to the mean of w: mean + psi (w - mean), of the first `layers` alone if they are so many."""
-
-    psi: float
-    layers: int | None = None
-
-    def __str__(self) -> str:
-        return f'{self.psi:g}' if self.layers is None else f'{self.psi:g}:{self.layers}'
-
-
-def read_truncation(text: str) -> Truncation:
-    """PSI or PSI:LAYERS."""
-    psi, colon, layers = text.partition(':')
-    try:
-        found = Truncation(float(psi), int(layers) if colon else None)
-    except ValueError:
-        found = Truncation(math.nan)
-    if not math.isfinite(found.psi) or (found.layers is not None and found.layers < 1):
-        raise UserError(f'--truncation={text} is not PSI or PSI:LAYERS, such as 0.7, or 0.7:8 for the first 8 layers')
-    return found
 
 
 def styles_of(experiment: Experiment) -> Styles:
@@ -76,23 +53,6 @@ def is_latent(leaf: Array) -> bool:
     return leaf.ndim == 2 and jnp.issubdtype(leaf.dtype, jnp.floating)
 
 
-def truncate(experiment: Experiment, by: Truncation) -> Change:
-    """How w is truncated; UserError if the system tracks no mean of it, or has not so many layers."""
-    styles = experiment.system.styles
-    if styles is None or styles.mean is None:
-        raise UserError(f'--truncation={by}: this system has no mean of w, to which it is truncated: leave it off')
-    layers = shape_of_w(experiment)[0]
-    if by.layers is not None and by.layers > layers:
-        raise UserError(f'--truncation={by}: w has {layers} layers')
-
-    def change(state: TrainState, w: Array) -> Array:
-        mean = styles.mean(state)
-        moved = mean + by.psi * (w - mean)
-        return moved if by.layers is None else jnp.where(jnp.arange(layers)[:, None] < by.layers, moved, w)
-
-    return change
-
-
 def chain(*changes: Change) -> Change:
     """One after another."""
 
@@ -108,7 +68,7 @@ def changed(experiment: Experiment, change: Change) -> Experiment:
     """The experiment whose main sampler changes each w."""
     styles = styles_of(experiment)
     make = lambda state, inputs: styles.make(state, change(state, styles.to_w(state, inputs)), inputs)
-    return _with_main(experiment, sampling.main_sampler(experiment.system)._replace(make=make))
+    return with_main(experiment, sampling.main_sampler(experiment.system)._replace(make=make, advance=None))
 
 
 def from_w(experiment: Experiment, w: np.ndarray, change: Change) -> Experiment:
@@ -125,10 +85,11 @@ def from_w(experiment: Experiment, w: np.ndarray, change: Change) -> Experiment:
         return styles.make(state, change(state, w), given)
 
     asked = {} if experiment.system.styles else main.asked  # w says the class
-    return _with_main(experiment, main._replace(inputs=inputs, make=make, asked=asked))
+    return with_main(experiment, main._replace(inputs=inputs, make=make, advance=None, asked=asked))
 
 
-def _with_main(experiment: Experiment, sampler: Sampler) -> Experiment:
+def with_main(experiment: Experiment, sampler: Sampler) -> Experiment:
+    """The experiment with that sampler in place of its main one."""
     system = experiment.system
     name = next(iter(system.samplers))
     return experiment._replace(system=system._replace(samplers={**system.samplers, name: sampler}))
