@@ -103,6 +103,12 @@ CACHE = cli.define_path(
     'compilation_cache',
     'Folder in which compiled programs are kept for later launches (default: ~/.cache/gans); or off.',
 )
+PPL = flags.DEFINE_string(
+    'ppl',
+    None,
+    'evaluate: also perceptual path lengths, by auto, efficientnet_lite0[:LAYER], vgg19[:LAYER] or pixels; '
+    'as many ways as samples.',
+)
 DISTRIBUTED = flags.DEFINE_string(
     'distributed', None, "Several processes: 'auto' on a cluster that jax knows, else HOST:PORT,PROCESSES,PROCESS."
 )
@@ -141,6 +147,7 @@ def main(argv: list[str]) -> int:
             space=SPACE.value,
             truncation=TRUNCATION.value,
             standing=STANDING.value,
+            ppl=PPL.value,
             latents=LATENTS.value,
             edit=EDIT.value,
             layers=LAYERS.value,

@@ -29,6 +29,7 @@ class Options(NamedTuple):
     space: str = 'z'
     truncation: str | None = None
     standing: int | None = None
+    ppl: str | None = None
     latents: str | None = None
     edit: str | None = None
     layers: str | None = None

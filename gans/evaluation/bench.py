@@ -35,6 +35,7 @@ class Options(NamedTuple):
     weights: str | None = None  # a file, for Inception
     direction: str | None = None  # the name of a sampler, see `sampling.directed`; by default the first
     truncation: str | None = None  # of samples, see `gans.latent_tools.truncation`; several, and there is a curve
+    ppl: str | None = None  # the net of a distance in which path lengths are measured, see `path_length`
     standing: int | None = None  # batches that statistics are taken of, see `gans.training.standing`
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import ml_collections
 
 from gans import pictures, plots
+from gans.errors import UserError
 from gans.evaluation import write
 from gans.evaluation.bench import Bench, Options, set_up
 from gans.evaluation.judge import HALVES, evaluate_pairs
@@ -36,6 +37,8 @@ def measure(config: ml_collections.ConfigDict, folder: Path, options: Options) -
     Raises:
       UserError: as one evaluation does; a truncation that this system has not.
     """
+    if options.ppl:
+        raise UserError(f'--ppl={options.ppl} is of samples as they are: leave out --truncation={options.truncation}')
     amounts = truncation.read_several(options.truncation)
     bench = set_up(config, folder, options)
     amounts = [truncation.resolve(bench.experiment, by) for by in amounts]  # before the work

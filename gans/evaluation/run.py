@@ -6,11 +6,14 @@ import ml_collections
 import numpy as np
 
 from gans import kinds, pictures
+from gans.errors import UserError
 from gans.evaluation import codes, curve, write
 from gans.evaluation.bench import Options, set_up
 from gans.evaluation.cas import cas
 from gans.evaluation.judge import HALVES, UNTRAINED, evaluate_pairs
 from gans.evaluation.paired import paired_scores
+from gans.evaluation.path_length import path_lengths
+from gans.features import distance
 from gans.latent_tools import truncation
 from gans.metrics.extract import Extracted
 from gans.metrics.neighbors import nearest
@@ -39,6 +42,8 @@ def measure(config: ml_collections.ConfigDict, folder: Path, options: Options) -
       UserError: no such run, checkpoint, features or weights; samples that are not finite.
     """
     by = truncation.read(options.truncation) if options.truncation else None
+    if by is not None and options.ppl:
+        raise UserError(f'--ppl={options.ppl} is of samples as they are: leave out --truncation={by}')
     bench = set_up(config, folder, options)
     bench = bench.renew() if by is None else bench.truncate(by)
     experiment, compared, step = bench.experiment, bench.compared, bench.step
@@ -54,6 +59,9 @@ def measure(config: ml_collections.ConfigDict, folder: Path, options: Options) -
     if fake.codes is not None and not any(result.metric == 'code_error' for result in results):
         numbers = {'real': len(same.features), 'fake': len(fake.features)}
         results += codes.matched(compared.data, source, fake, common | numbers)
+    if options.ppl:
+        net = distance.default() if options.ppl == 'auto' else options.ppl
+        results += path_lengths(experiment, bench.state, net, num, options.seed, common)
     write.save(folder, step, results, direction)
     for warning in warnings:
         workdir.say(warning)

@@ -17,11 +17,12 @@ import optax
 from jax import lax
 
 from gans import files, kinds, memory, pictures
-from gans.core import Array, Compute, Keys, Spec, TrainState, Tree
+from gans.core import Array, Keys, Spec, TrainState, Tree
 from gans.data.decode import eight_bits
 from gans.data.files import pictures_in
 from gans.data.images import square
 from gans.errors import UserError
+from gans.features.distance import Distance, default, distance
 from gans.latent_tools import space
 from gans.ops import random
 from gans.ops.pixels import to_float
@@ -34,8 +35,6 @@ if TYPE_CHECKING:
 PLACE = 'projected'  # in the run's folder, unless --out says another
 SHOWN = 16  # images in the sheet, at most
 BATCH = 8  # images at a time
-SIDE = 256  # pixels in which images are compared, at most
-LAYERS = {'efficientnet_lite0': 'block_2', 'vgg19': 'relu3_4'}  # whose features are compared, unless --features says
 
 
 class Settings(NamedTuple):
@@ -52,9 +51,6 @@ class Settings(NamedTuple):
 
 
 OFFICIAL = Settings()
-
-# (weights, images [N, H, W, C], the same) -> [N], >= 0
-Distance = Callable[[Tree, Array, Array], Array]
 
 
 class Options(NamedTuple):
@@ -91,20 +87,19 @@ def project(config: ml_collections.ConfigDict, folder: Path, options: Options, s
     if not kinds.is_image(spec):
         raise UserError(f'--input={root}: this system makes {kinds.name_of(spec)}, and no images')
     space.styles_of(experiment)  # raises
-    named, distance, weights = make_distance(spec, options.features, options.weights)
+    between = make_distance(spec, options.features, options.weights)
     names, images, broken = _read(root, spec, options.num)
-    w, distances, steps = run(experiment, state, images, (distance, weights), options.seed, settings)
+    w, distances, steps = run(experiment, state, images, between, options.seed, settings)
     layers, _ = space.shape_of_w(experiment)
     arrays = {'w': np.repeat(w[-1][:, None], layers, 1), 'names': np.array([str(name) for name in names])}
     files.write(place / 'w.npz', lambda file: np.savez(file, **arrays))
     some = images[:SHOWN]
     made = _make(experiment, state, w[:, : len(some)], options.seed)
-    shown = f'{sampling.words(done, options.seed)}, distance: {named}'
+    shown = f'{sampling.words(done, options.seed)}, distance: {between.name}'
     pictures.save(place / 'sheet.png', _sheet(some, made, steps, distances, shown))
     said = f'{len(names)} images in w, of step {done:,}: {place / "w.npz"}, sheet {place / "sheet.png"}'
-    said += (
-        f'\nmean distance ({named}) {distances[0].mean():.4g} at the mean of w, {distances[-1].mean():.4g} at the end'
-    )
+    first, last = distances[0].mean(), distances[-1].mean()
+    said += f'\nmean distance ({between.name}) {first:.4g} at the mean of w, {last:.4g} at the end'
     if broken:
         raise UserError(f'{len(broken)} images cannot be read, the first is {broken[0]}; projected are {said}')
     return said
@@ -130,55 +125,23 @@ def _read(root: Path, spec: Spec, num: int | None) -> tuple[list[Path], np.ndarr
     return names, np.asarray(to_float(np.stack(images))), broken
 
 
-def make_distance(spec: Spec, features: str | None, weights: str | None) -> tuple[str, Distance, Tree]:
-    """The name of a distance of images, the distance, and the weights that it is given.
+def make_distance(spec: Spec, features: str | None, weights: str | None) -> Distance:
+    """The mean squared difference of pixels; and, unless features are 'pixels', plus that of a net's features.
 
-    It is the mean squared difference of pixels; and, unless features are 'pixels', plus that of a net's features, as
-    LPIPS (Zhang 2018, 1801.03924) without learned weights: of unit length at each place, summed over channels.
-
-    Args:
-      features: 'pixels', or a net as in `gans.features.perceptual`, with its layer or without; by default
-        EfficientNet-Lite0's if its weights are installed.
+    features: see `gans.features.distance`; None: the best that is installed.
     """
-    from gans.features import efficientnet
-
-    if features is None:
-        features = 'efficientnet_lite0' if efficientnet.is_installed() else 'pixels'
-    factor = max(1, spec.shape[0] // SIDE)
-
-    def shrink(x: Array) -> Array:
-        """Means of squares of pixels."""
-        n, height, width, channels = x.shape
-        return x.reshape(n, height // factor, factor, width // factor, factor, channels).mean((2, 4))
-
-    def of_pixels(_: Tree, a: Array, b: Array) -> Array:
-        return ((shrink(a) - shrink(b)) ** 2).mean((1, 2, 3))
-
-    if features == 'pixels':
-        if weights:
-            raise UserError(f"--weights={weights} are for vgg19; 'pixels' have none: leave them off")
-        return features, of_pixels, ()
-    from gans.features.perceptual import perceptual
-
-    name = features if ':' in features else f'{features}:{LAYERS.get(features, "")}'
-    small = spec._replace(shape=(spec.shape[0] // factor, spec.shape[1] // factor, spec.shape[2]))
-    found = perceptual(name, small, Compute(), weights)
-
-    def unit(params: Tree, x: Array) -> Array:
-        y, _ = found.net.apply(params, {}, shrink(x), train=False)
-        return y * lax.rsqrt((y**2).sum(-1, keepdims=True) + 1e-8)
-
-    def distance(params: Tree, a: Array, b: Array) -> Array:
-        return ((unit(params, a) - unit(params, b)) ** 2).sum(3).mean((1, 2)) + of_pixels((), a, b)
-
-    return name, distance, found.read()
+    found = distance(features or default(), spec, weights)
+    if found.name == 'pixels':
+        return found
+    pixels = distance('pixels', spec)
+    return found._replace(between=lambda weights, a, b: found.between(weights, a, b) + pixels.between((), a, b))
 
 
 def run(
     experiment: Experiment,
     state: TrainState,
     images: np.ndarray,
-    distance: tuple[Distance, Tree],
+    between: Distance,
     seed: int,
     settings: Settings = OFFICIAL,
 ) -> tuple[np.ndarray, np.ndarray, list[int]]:
@@ -192,12 +155,12 @@ def run(
     deviation = np.sqrt(((sample - mean) ** 2).sum(1).mean())
     inputs = sampling.fixed_inputs(experiment, len(images), seed)
     keys = random.example_keys(jax.random.fold_in(jax.random.key(seed), 1), jnp.arange(len(images)))
-    compiled = jax.jit(_projector(experiment, distance[0], settings))
+    compiled = jax.jit(_projector(experiment, between, settings))
     ways, distances, few = [], [], min(BATCH, len(images))
     for start in range(0, len(images), few):
         some = np.minimum(np.arange(start, start + few), len(images) - 1)  # shapes stay: the last image again
         given = jax.tree.map(lambda x, some=some: x[some], (inputs, keys, images))
-        way, found = memory.fetch(compiled(state, distance[1], *given, mean, deviation))
+        way, found = memory.fetch(compiled(state, between.weights, *given, mean, deviation))
         ways.append(way)
         distances.append(found)
     chosen = sorted({0, settings.steps // 10, settings.steps})
@@ -205,7 +168,7 @@ def run(
     return way[chosen], distances, chosen
 
 
-def _projector(experiment: Experiment, distance: Distance, settings: Settings) -> Callable:
+def _projector(experiment: Experiment, between: Distance, settings: Settings) -> Callable:
     """Makes (state, weights of the distance, inputs, keys [N], images [N, ...], mean [d], deviation []) -> w
     [steps + 1, N, d], from the mean on, and distances [steps, N].
     """
@@ -219,7 +182,7 @@ def _projector(experiment: Experiment, distance: Distance, settings: Settings) -
 
         def loss(w: Array, noise: Array) -> tuple[Array, Array]:
             made = styles.make(state, jnp.repeat((w + noise)[:, None], layers, 1), inputs)
-            found = distance(weights, made, images)
+            found = between.between(weights, made, images)
             return found.sum(), found  # a sum, so that images know nothing of each other
 
         def step(carry: Tree, number: Array) -> tuple[Tree, tuple[Array, Array]]:

@@ -95,6 +95,12 @@ def with_main(experiment: Experiment, sampler: Sampler) -> Experiment:
     return experiment._replace(system=system._replace(samplers={**system.samplers, name: sampler}))
 
 
+def classes_again(experiment: Experiment, num: int, times: int) -> dict[str, np.ndarray]:
+    """What the main sampler reads of `num` examples, so many times: a way in w begins and ends in one class."""
+    batch = sampling.batch_of(experiment, sampling.main_sampler(experiment.system), num)
+    return {name: np.concatenate([x] * times) for name, x in batch.items()}
+
+
 def map_to_w(experiment: Experiment, state: TrainState, inputs: Tree) -> np.ndarray:
     """w [N, layers, d] of inputs of the main sampler, on the host."""
     to_w = styles_of(experiment).to_w
