@@ -4,7 +4,7 @@ The names of nets ('generator', 'critic', ...) and of players are the keys that 
 statistics are dicts by net name, optimizer states are dicts by player name.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import flax.linen as nn
@@ -134,6 +134,8 @@ class Styles(NamedTuple):
     mean: Callable[['TrainState'], Array] | None = None
     # (state) -> of each layer the kernel [d, features] by which it reads its w
     kernels: Callable[['TrainState'], tuple[Array, ...]] | None = None
+    # (inputs) -> the noise of each layer [N, h, w, 1] that `make` draws, and takes as inputs['noise'] as well
+    maps: Callable[[Tree], Sequence[Array]] | None = None
 
 
 class System(NamedTuple):

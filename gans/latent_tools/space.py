@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import jax
@@ -17,6 +17,7 @@ from gans.training.setup import Experiment
 DIRECTIONS = 'directions.npz'  # in a run's folder
 
 Change = Callable[[TrainState, Array], Array]  # (state, w [N, layers, d]) -> w
+Maps = Sequence[Array]  # the noise of layers, [N, h, w, 1]
 
 
 def styles_of(experiment: Experiment) -> Styles:
@@ -71,14 +72,15 @@ def changed(experiment: Experiment, change: Change) -> Experiment:
     return with_main(experiment, sampling.main_sampler(experiment.system)._replace(make=make, advance=None))
 
 
-def from_w(experiment: Experiment, w: np.ndarray, change: Change) -> Experiment:
+def from_w(experiment: Experiment, w: np.ndarray, change: Change, maps: Maps = ()) -> Experiment:
     """The experiment whose main sampler makes its samples of these w [N, layers, d], changed, in their order; its
-    inputs are those that it had, and w.
+    inputs are those that it had, and w; and, if there are some, `maps` are the noise of its layers.
     """
     styles, main = styles_of(experiment), sampling.main_sampler(experiment.system)
 
     def inputs(batch: Batch, keys: Keys) -> Tree:
-        return main.inputs(batch, keys), jnp.asarray(w)[: len(keys)]
+        some = lambda x: jnp.asarray(x)[: len(keys)]
+        return with_maps(main.inputs(batch, keys), [some(x) for x in maps]), some(w)
 
     def make(state: TrainState, inputs: Tree) -> Array:
         given, w = inputs
@@ -86,6 +88,11 @@ def from_w(experiment: Experiment, w: np.ndarray, change: Change) -> Experiment:
 
     asked = {} if experiment.system.styles else main.asked  # w says the class
     return with_main(experiment, main._replace(inputs=inputs, make=make, advance=None, asked=asked))
+
+
+def with_maps(inputs: Tree, maps: Maps) -> Tree:
+    """The inputs with this noise of layers; no maps leave them as they are."""
+    return {**inputs, 'noise': list(maps)} if maps else inputs
 
 
 def with_main(experiment: Experiment, sampler: Sampler) -> Experiment:
@@ -120,21 +127,31 @@ def shape_of_w(experiment: Experiment) -> tuple[int, int]:
     return jax.eval_shape(styles_of(experiment).to_w, experiment.abstract(), inputs).shape[1:]
 
 
-def read_w(file: str, experiment: Experiment) -> np.ndarray:
-    """The array 'w' [N, layers, d] of a .npz file.
+def read_w(file: str, experiment: Experiment) -> tuple[np.ndarray, Maps]:
+    """Of a .npz file the array 'w' [N, layers, d], and the noise of layers, 'noise_0' and so on, or none.
 
     Raises:
       UserError: there is no such file or array, or the system has another space.
     """
-    wanted = shape_of_w(experiment)
-    w = read_arrays('--latents', Path(file)).get('w')
+    wanted, arrays = shape_of_w(experiment), read_arrays('--latents', Path(file))
+    w = arrays.get('w')
     if w is None:
         raise UserError(f"--latents={file} has no array 'w': name a w.npz, as --mode=project makes it")
     if w.ndim != 3 or w.shape[1:] != wanted or not len(w):
         raise UserError(
             f"--latents={file}: its array 'w' is {list(w.shape)}, but w of this system is [N, {wanted[0]}, {wanted[1]}]"
         )
-    return w.astype(np.float32)
+    maps = [arrays[f'noise_{i}'].astype(np.float32) for i in range(len(arrays)) if f'noise_{i}' in arrays]
+    if maps and [x.shape for x in maps] != [(len(w), *x.shape[1:]) for x in shapes_of_maps(experiment)]:
+        raise UserError(f'--latents={file}: its noise is {[x.shape for x in maps]}, not that of this net')
+    return w.astype(np.float32), maps
+
+
+def shapes_of_maps(experiment: Experiment) -> list[jax.ShapeDtypeStruct]:
+    """Of the noise of its layers [N, h, w, 1], if it has some."""
+    maps = experiment.system.styles and experiment.system.styles.maps
+    inputs = targets.inputs_like(sampling.main_sampler(experiment.system), experiment.source)
+    return jax.eval_shape(maps, inputs) if maps else []
 
 
 def read_layers(text: str | None, experiment: Experiment) -> slice:

@@ -16,7 +16,7 @@ from gans.core import TrainState, Tree
 from gans.data import feed
 from gans.data.base import class_number
 from gans.errors import UserError
-from gans.latent_tools import space, truncation
+from gans.latent_tools import noise, space, truncation
 from gans.metrics.score import PREFIX
 from gans.training import sampling, save, standing, workdir
 from gans.training.checkpoints import Checkpoints
@@ -74,6 +74,9 @@ def sample(config: ml_collections.ConfigDict, folder: Path, options: Options) ->
         drawn = kinds.kind_of(sampling.sampled_spec(experiment)).draw
         pictures.save(path, drawn(memory.fetch(make(state, inputs)), caption, plots.NOTHING))
         lines.append(f'{name}: {path}')
+    if not options.out and experiment.system.styles and experiment.system.styles.maps:
+        noise.draw_sheet(experiment, state, seed, shown, folder / f'noise_seed{seed}.png')
+        lines.append(f'noise: {folder / f"noise_seed{seed}.png"}')
     return '\n'.join(lines)
 
 
@@ -97,10 +100,10 @@ def _sample_styles(experiment: Experiment, state: TrainState, folder: Path, opti
         latents, label = Path(options.latents), options.label
         if label is not None and experiment.system.styles:
             raise UserError(f'--label={label}: the w of --latents={latents} say the class; leave it out')
-        w = space.read_w(options.latents, experiment)
+        w, maps = space.read_w(options.latents, experiment)
         options = options._replace(num=min(options.num or len(w), len(w)))
         name, shown = f'{name}_{latents.stem}', f'{shown}, w of {latents.name}'
-        made = space.from_w(experiment, w, space.chain(*changes))
+        made = space.from_w(experiment, w, space.chain(*changes), maps)
     else:
         made = space.changed(experiment, space.chain(*changes))
     path = folder / f'{re.sub("[^-.,+0-9A-Za-z_]", "-", name)}_seed{options.seed}.png'
