@@ -276,6 +276,23 @@ def test_a_class_is_separated_along_its_normal() -> None:
     assert abs(directions.separate(w, noise)[1] - 0.5) < 0.25
 
 
+def test_a_conditional_edit_leaves_other_attributes() -> None:
+    """Of two normals n1 - (n1 . n2) n2, as in the paper; of several it is orthogonal to all, and of none the normal."""
+    n = np.linalg.qr(np.random.default_rng(0).normal(size=(6, 6)))[0]
+    first, second = n[0], 0.6 * n[0] + 0.8 * n[1]
+    wanted = first - (first @ second) * second
+    found = directions.conditional(first, second[None])
+    np.testing.assert_allclose(found, wanted / np.linalg.norm(wanted), atol=1e-12)
+    others = np.stack([second, 0.3 * n[0] + n[2], second + 0.3 * n[0] + n[2]])  # of rank 2
+    found = directions.conditional(first, others)
+    np.testing.assert_allclose(others @ found, 0, atol=1e-12)
+    np.testing.assert_allclose(directions.conditional(first, others[:0]), first)
+    assert directions.conditional(first, n[:3]) is None
+    named = {'class_a': first, 'class_b': second, 'class_c': n[2]}
+    assert {*directions.without_others(named)} == {'only_a', 'only_b', 'only_c'}
+    assert not directions.without_others({'class_a': first, 'class_b': -first})
+
+
 def test_directions_are_found_and_applied(restored: Experiment, tmp_path: Path) -> None:
     experiment, state = made()
     options = directions.Options(num=200, seed=2, layers='1-2', truncation='0.7')
