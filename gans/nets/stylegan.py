@@ -65,8 +65,8 @@ class Block(nn.Module):
 
 
 class Synthesis(progan.Growing):
-    """One w for each layer [B, layers, d], noise words uint32 [B, 2], and alpha [B], or none -> images [B, H, W, C],
-    without bounds.
+    """One w for each layer [B, layers, d], noise words uint32 [B, 2], or maps as `noise_maps` draws of them, and alpha
+    [B], or none -> images [B, H, W, C], without bounds.
 
     noise: turns it off.
     """
@@ -78,6 +78,11 @@ class Synthesis(progan.Growing):
         """How many take a w, two at each size: 2 log2(size) - 2."""
         return 2 * len(sizes(self.shape, 'stylegan'))
 
+    @property
+    def noise_sides(self) -> tuple[int, ...]:
+        """Of the maps, in pixels."""
+        return tuple(size for size in sizes(self.shape, 'stylegan') for _ in range(2)) if self.noise else ()
+
     def style_kernels(self, params: Tree) -> tuple[Array, ...]:
         """Of each layer the kernel [d, 2 channels] that makes its style, scales and then shifts, of w."""
         every = [params[f'block_{size}'][f'epilogue_{i}'] for size in sizes(self.shape, 'stylegan') for i in (1, 2)]
@@ -85,12 +90,11 @@ class Synthesis(progan.Growing):
 
     @nn.compact
     def __call__(self, ws: Array, words: Array, alpha: Array | None = None, train: bool = True) -> Array:
-        every = sizes(self.shape, 'stylegan')
-        noise = noise_maps(words, [size for size in every for _ in range(2)]) if self.noise else []
+        noise = noise_maps(words, self.noise_sides) if self.noise else []
 
         def features() -> Iterator[Array]:
             x = None
-            for i, size in enumerate(every):
+            for i, size in enumerate(sizes(self.shape, 'stylegan')):
                 own = slice(2 * i, 2 * i + 2)
                 x = Block(self.maps(size), self.compute, name=f'block_{size}')(x, ws[:, own], noise[own])
                 yield x

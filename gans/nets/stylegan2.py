@@ -109,7 +109,8 @@ class Resampled(Equalized):
 
 
 class Synthesis(nn.Module):
-    """One w for each layer, [B, layers, d], and noise words uint32 [B, 2] -> images [B, H, W, C], without bounds.
+    """One w for each layer, [B, layers, d], and noise words uint32 [B, 2], or maps as `noise_maps` draws of them ->
+    images [B, H, W, C], without bounds.
 
     architecture: 'skip', the sum of an image of each resolution; 'resnet'; or 'orig', without either. noise,
     demodulate: turn these parts off.
@@ -136,12 +137,17 @@ class Synthesis(nn.Module):
         names = ['conv_4', *(f'{kind}_{size}' for size in rest for kind in ('up', 'conv')), f'to_rgb_{rest[-1]}']
         return tuple(params[name]['style']['kernel'] for name in names)
 
+    @property
+    def noise_sides(self) -> tuple[int, ...]:
+        """Of the maps, in pixels."""
+        return (4, *(size for size in sizes(self.shape, 'stylegan2', 8) for _ in range(2))) if self.noise else ()
+
     @nn.compact
     def __call__(self, ws: Array, words: Array, train: bool = True) -> Array:
         if self.architecture not in GENERATORS:
             raise unknown('generator.architecture', self.architecture, GENERATORS)
         rest = sizes(self.shape, 'stylegan2', 8)
-        noise = iter(noise_maps(words, [4, *(size for size in rest for _ in range(2))]) if self.noise else ())
+        noise = iter(noise_maps(words, self.noise_sides) if self.noise else ())
 
         def conv(name: str, x: Array, w: Array, up: bool = False) -> Array:
             features = feature_maps(int(name.rpartition('_')[2]), self.base, self.width)

@@ -31,9 +31,13 @@ def latent_keys(z: Array, num: int) -> tuple[Keys, ...]:
     return random.split(jax.random.wrap_key_data(words, impl='threefry2x32'), num)
 
 
-def noise_maps(words: Array, sides: Sequence[int]) -> list[Array]:
-    """N(0, 1) for each layer [B, side, side, 1], drawn at once: noise words uint32 [B, 2]."""
-    (keys,) = noise_keys(words, 1)
+def noise_maps(noise: Array | Sequence[Array], sides: Sequence[int]) -> list[Array]:
+    """N(0, 1) for each layer [B, side, side, 1], drawn at once from noise words uint32 [B, 2]; or the maps that are
+    given in place of the words.
+    """
+    if isinstance(noise, list | tuple):
+        return list(noise)
+    (keys,) = noise_keys(noise, 1)
     ends = np.cumsum([side * side for side in sides])
     drawn = jnp.split(random.normal(keys, (int(ends[-1]),)), ends[:-1], 1)
     return [x.reshape(-1, side, side, 1) for x, side in zip(drawn, sides, strict=True)]

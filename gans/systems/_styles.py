@@ -17,6 +17,7 @@ from gans.nets import build as nets
 from gans.nets import stylegan2
 from gans.ops import random
 from gans.ops.dropout import noise_shape, noise_words
+from gans.ops.noise import noise_maps
 from gans.optimizers import ema
 from gans.parts import Pair, Term
 from gans.systems._fades import Fade
@@ -88,12 +89,13 @@ class StyleGenerator(NamedTuple):
 
     def space(self) -> Styles:
         """In which tools move."""
-        read = getattr(self.synthesis.module, 'style_kernels', None)
+        read, sides = (getattr(self.synthesis.module, name, None) for name in ('style_kernels', 'noise_sides'))
         return Styles(
             to_w=lambda state, inputs: self.styles(state.params, state, inputs, False)[0],
             make=lambda state, ws, inputs: self.show(state.params, state, ws, inputs, False)[0],
             mean=self.mean,
             kernels=None if read is None else lambda state: read(state.params['generator']),
+            maps=(lambda inputs: noise_maps(inputs['noise'], sides)) if sides else None,
         )
 
     def samplers(self, pair: Pair) -> dict[str, Sampler]:
