@@ -61,11 +61,14 @@ def measure(config: ml_collections.ConfigDict, folder: Path, options: Options) -
         results += codes.matched(compared.data, source, fake, common | numbers)
     if options.ppl:
         net = distance.default() if options.ppl == 'auto' else options.ppl
-        results += path_lengths(experiment, bench.state, net, num, options.seed, common)
+        lengths = path_lengths(experiment, bench.state, net, num, options.seed, common)
+        results += lengths
     write.save(folder, step, results, direction)
     for warning in warnings:
         workdir.say(warning)
     said = f'all in {folder / "evaluation.json"}'
+    if options.ppl:
+        said = f'path lengths of {num:,} ways, {lengths[0].protocol["distance"]}\n{said}'
     if kinds.is_image(source.spec):
         place, scores = folder / 'evaluation' / direction, {PREFIX + result.metric: result.value for result in results}
         truncated = ''.join(f'{name} {value}' for name, value in bench.cut.items())
