@@ -78,24 +78,23 @@ class Synthesis(progan.Growing):
         """How many take a w, two at each size: 2 log2(size) - 2."""
         return 2 * len(sizes(self.shape, 'stylegan'))
 
-    def style_kernels(self, params: Tree) -> tuple[Array, ...]:
-        """Of each layer the kernel [d, 2 channels] that makes its style, scales and then shifts, of w."""
-        every = [params[f'block_{size}'][f'epilogue_{i}'] for size in sizes(self.shape, 'stylegan') for i in (1, 2)]
-        return tuple(epilogue['style']['kernel'] for epilogue in every)
-
     @property
     def noise_sides(self) -> tuple[int, ...]:
         """Of the maps, in pixels."""
         return tuple(size for size in sizes(self.shape, 'stylegan') for _ in range(2)) if self.noise else ()
 
+    def style_kernels(self, params: Tree) -> tuple[Array, ...]:
+        """Of each layer the kernel [d, 2 channels] that makes its style, scales and then shifts, of w."""
+        every = [params[f'block_{size}'][f'epilogue_{i}'] for size in sizes(self.shape, 'stylegan') for i in (1, 2)]
+        return tuple(epilogue['style']['kernel'] for epilogue in every)
+
     @nn.compact
     def __call__(self, ws: Array, words: Array, alpha: Array | None = None, train: bool = True) -> Array:
-        every = sizes(self.shape, 'stylegan')
         noise = noise_maps(words, self.noise_sides) if self.noise else []
 
         def features() -> Iterator[Array]:
             x = None
-            for i, size in enumerate(every):
+            for i, size in enumerate(sizes(self.shape, 'stylegan')):
                 own = slice(2 * i, 2 * i + 2)
                 x = Block(self.maps(size), self.compute, name=f'block_{size}')(x, ws[:, own], noise[own])
                 yield x

@@ -125,11 +125,6 @@ class Synthesis(nn.Module):
     demodulate: bool = True
 
     @property
-    def noise_sides(self) -> tuple[int, ...]:
-        """Of the maps, in pixels."""
-        return (4, *(size for size in sizes(self.shape, 'stylegan2', 8) for _ in range(2))) if self.noise else ()
-
-    @property
     def layers(self) -> int:
         """How many take a w: at 4 x 4 the convolution and the image, from 8 x 8 two convolutions, and the image with
         the first convolution of the next size, which share one: 2 log2(size) - 2.
@@ -141,6 +136,11 @@ class Synthesis(nn.Module):
         rest = sizes(self.shape, 'stylegan2', 8)
         names = ['conv_4', *(f'{kind}_{size}' for size in rest for kind in ('up', 'conv')), f'to_rgb_{rest[-1]}']
         return tuple(params[name]['style']['kernel'] for name in names)
+
+    @property
+    def noise_sides(self) -> tuple[int, ...]:
+        """Of the maps, in pixels."""
+        return (4, *(size for size in sizes(self.shape, 'stylegan2', 8) for _ in range(2))) if self.noise else ()
 
     @nn.compact
     def __call__(self, ws: Array, words: Array, train: bool = True) -> Array:

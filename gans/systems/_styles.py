@@ -89,8 +89,7 @@ class StyleGenerator(NamedTuple):
 
     def space(self) -> Styles:
         """In which tools move."""
-        module = self.synthesis.module
-        read, sides = (getattr(module, name, None) for name in ('style_kernels', 'noise_sides'))
+        read, sides = (getattr(self.synthesis.module, name, None) for name in ('style_kernels', 'noise_sides'))
         return Styles(
             to_w=lambda state, inputs: self.styles(state.params, state, inputs, False)[0],
             make=lambda state, ws, inputs: self.show(state.params, state, ws, inputs, False)[0],
