@@ -12,7 +12,7 @@ from gans.core import TrainState, Tree
 from gans.data import feed
 from gans.data.base import Source
 from gans.errors import UserError
-from gans.evaluation import codes, write
+from gans.evaluation import classes, codes, write
 from gans.evaluation.cas import cas
 from gans.evaluation.judge import HALVES, UNTRAINED, evaluate_pairs
 from gans.evaluation.paired import paired_scores
@@ -65,7 +65,8 @@ def measure(config: ml_collections.ConfigDict, folder: Path, options: Options) -
     extractor = load.load(features, source.spec, compared.data, options.weights)
     write.read_results(folder)  # a damaged file is told of before the work
     inputs = sampling.fixed_inputs(experiment, num, options.seed)  # first: there may not be the memory for so many
-    truth = real_examples(source, 2 * num, compared.like)
+    examples = real_fields(source, 2 * num, compared.like, *(('label',) if compared.labeled else ()))
+    truth = examples[compared.like]
     if len(truth) < 2:
         raise UserError(f"'{config.data.name}' has one example only: at least two are needed")
     against = f'{min(num, len(truth)):,} {"held-out" if compared.split else "real"} examples'
@@ -85,13 +86,21 @@ def measure(config: ml_collections.ConfigDict, folder: Path, options: Options) -
     results += paired_scores(experiment, inputs, fake.examples, untrained.examples, common)
     if fake.labels is not None and compared.labeled and 'classifier' in kinds.kind_of(source.spec).features:
         results += cas(compared.data, fake.examples, fake.labels, common)
+    lines, by_class = [], []
+    if fake.labels is not None and compared.labeled:
+        known, names = extractor.name.startswith('classifier'), source.spec.classes
+        by_class = classes.by_class(same, examples['label'][:num], fake, names, known)
+        results += classes.intra_class(by_class, extractor, common)
+        lines = classes.extremes(by_class)
     if fake.codes is not None and not any(result.metric == 'code_error' for result in results):
         numbers = {'real': len(same.features), 'fake': len(fake.features)}
         results += codes.matched(compared.data, source, fake, common | numbers)
     write.save(folder, step, results, direction)
     for warning in warnings:
         workdir.say(warning)
-    said = f'all in {folder / "evaluation.json"}'
+    said = '\n'.join([*lines, f'all in {folder / "evaluation.json"}'])
+    if lines:
+        write.save_classes(folder / 'evaluation' / direction / f'classes_step_{step:08d}.csv', by_class)
     if kinds.is_image(source.spec):
         place, scores = folder / 'evaluation' / direction, {PREFIX + result.metric: result.value for result in results}
         shown = sampling.words(step, options.seed, scores)
@@ -104,9 +113,17 @@ def measure(config: ml_collections.ConfigDict, folder: Path, options: Options) -
 
 def real_examples(source: Source, num: int, like: str = 'real') -> np.ndarray:
     """The first `num` real examples in a fixed order, or all, of one field: as they are stored."""
+    return real_fields(source, num, like)[like]
+
+
+def real_fields(source: Source, num: int, like: str, *others: str) -> dict[str, np.ndarray]:
+    """The same, and beside it other fields as they are."""
     num = num if source.size is None else min(num, source.size)
-    found = feed.chunks(source, num, feed.fixed_key())
-    return np.concatenate([kinds.kind_of(source.spec).store(some[like]) for some in found])
+    store, found = kinds.kind_of(source.spec).store, {name: [] for name in (like, *others)}
+    for some in feed.chunks(source, num, feed.fixed_key()):
+        for name, parts in found.items():
+            parts.append(store(some[name]) if name == like else some[name])
+    return {name: np.concatenate(parts) for name, parts in found.items()}
 
 
 def samples(experiment: Experiment, state: TrainState, inputs: Tree, step: int) -> np.ndarray:

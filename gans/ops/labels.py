@@ -15,7 +15,7 @@ IN_NET = ('norm', 'embedding', 'projection')
 
 
 class Labeled(nn.Module):
-    """(x [B, ...], label int32 [B]) -> output of `net`.
+    """(x [B, ...], label int32 [B], or a mixture of classes, float [B, K]) -> output of `net`.
 
     condition: how the label enters the net, as a one-hot vector or as an `embedding` of that many dimensions:
       'concat': concatenated to the latents, or to the flattened example (Mirza & Osindero 2014, 1411.1784);
@@ -40,7 +40,7 @@ class Labeled(nn.Module):
 
     @nn.compact
     def __call__(self, x: Array, label: Array, train: bool = True) -> Array:
-        vector = jax.nn.one_hot(label, self.classes)  # [B, K]
+        vector = one_hot(label, self.classes)  # [B, K]
         if self.condition in IN_NET:
             return self.net(x, vector, train=train)
         if self.embedding is not None:
@@ -51,6 +51,11 @@ class Labeled(nn.Module):
         else:
             x = x.reshape(len(x), -1)
         return self.net(jnp.concatenate([x, vector.astype(x.dtype)], -1), train=train)
+
+
+def one_hot(label: Array, classes: int) -> Array:
+    """Classes int [B] -> [B, classes]; mixtures of classes, float [B, classes], are returned as they are."""
+    return label if label.ndim == 2 else jax.nn.one_hot(label, classes)
 
 
 def input_shape(shape: tuple[int, ...], condition: str | None, numbers: int) -> tuple[int, ...]:
