@@ -7,10 +7,14 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from ml_collections import ConfigDict
 
-from gans.core import Compute, Spec
+from gans.core import Compute, Spec, TrainState
+from gans.defaults import get_config
 from gans.errors import UserError
 from gans.nets import _residual, biggan, biggan_deep, build
+from gans.ops import random
+from gans.systems.build import build as build_system
 
 CLASSES = tuple(map(str, range(1000)))
 
@@ -35,10 +39,11 @@ def count(net):
 
 
 def drawn(net):
-    """(params, stats) of numpy's making: nothing to compile."""
+    """(params, stats) of numpy's making, but for the variances, 1: nothing to compile."""
     rng = np.random.default_rng(0)
-    params = jax.tree.map(lambda leaf: rng.normal(0, 0.3, leaf.shape).astype(np.float32), shapes(net)[0])
-    return params, jax.tree.map(lambda leaf: np.ones(leaf.shape, np.float32), shapes(net)[1])
+    draw = lambda leaf: rng.normal(0, 0.3, leaf.shape).astype(np.float32)
+    own = lambda path, leaf: np.ones(leaf.shape, np.float32) if path[-1].key == 'var' else draw(leaf)
+    return jax.tree.map(draw, shapes(net)[0]), jax.tree_util.tree_map_with_path(own, shapes(net)[1])
 
 
 SAGAN = {'label_size': None, 'hierarchical': False}
@@ -65,20 +70,23 @@ def test_counts_of_the_deep_nets():
     assert (count(generator(128, 128, **options)), count(critic(128, **options))) == (50_244_484, 34_590_210)
 
 
-@pytest.mark.parametrize('net, plans', [('biggan', biggan.PLANS), ('biggan_deep', biggan_deep.PLANS)])
-@pytest.mark.parametrize('dtype', [jnp.float32, jnp.bfloat16])
-def test_every_size_makes_and_scores_images(net, plans, dtype):
-    for size in plans:
-        for classes in (CLASSES[:3], ()):
-            of = {'net': net, 'classes': classes, 'compute': Compute(dtype), 'width': 2}
-            made, judge = generator(size, 24 * 35, **of), critic(size, **of)
-            labels = (jax.ShapeDtypeStruct((5,), jnp.int32),) if classes else ()
-            run = lambda net, *inputs: net.apply(*net.init(jax.random.key(0)), *inputs, train=True)[0]
-            z = jax.ShapeDtypeStruct((5, 24 * 35), jnp.float32)
-            images = jax.eval_shape(functools.partial(run, made), z, *labels)
-            scores = jax.eval_shape(functools.partial(run, judge), images, *labels)
-            assert (images.shape, images.dtype) == ((5, size, size, 3), jnp.float32)
-            assert (scores.shape, scores.dtype) == ((5,), jnp.float32)
+def test_plans_end_at_their_size():
+    """Each block doubles images, each second one of the deep nets; critics end at 4 pixels, those for 32 at 8 or 2."""
+    for size, plan in biggan.PLANS.items():
+        assert biggan.BASE << len(plan.generator) - 1 == size and size >> plan.halvings == (8 if size == 32 else 4)
+    for size, plan in biggan_deep.PLANS.items():
+        assert biggan.BASE << (len(plan.generator) - 1) // 2 == size
+        assert size >> len(plan.critic) // 2 == (2 if size == 32 else 4)
+
+
+@pytest.mark.parametrize('net', ['biggan', 'biggan_deep'])
+def test_images_and_scores_without_labels_in_half_precision(net):
+    of = {'net': net, 'classes': (), 'compute': Compute(jnp.bfloat16), 'width': 2}
+    run = lambda net, x: net.module.init_with_output(jax.random.key(0), x, train=True)[0]
+    images = jax.eval_shape(functools.partial(run, generator(**of)), jnp.zeros((5, 8)))
+    scores = jax.eval_shape(functools.partial(run, critic(**of)), images)
+    assert (images.shape, images.dtype) == ((5, 32, 32, 3), jnp.float32)
+    assert (scores.shape, scores.dtype) == ((5,), jnp.float32)
 
 
 def test_every_kernel_but_the_embedding_is_normalized():
@@ -93,10 +101,6 @@ def test_every_kernel_but_the_embedding_is_normalized():
     params, stats = shapes(generator(label_size=None, hierarchical=False))
     tables = {path for path in paths(params, 'kernel') if path[-1].key.endswith(('scales', 'shifts'))}
     assert len(tables) == 12 and not tables & paths(stats['batch_stats'], 'u')
-
-
-def outputs(net, params, stats, z, *label):
-    return np.asarray(net.apply(params, stats, z, *label, train=False)[0])
 
 
 def test_each_block_has_its_own_share_of_the_latents():
@@ -123,11 +127,12 @@ def test_conditional_norm_against_numpy():
     x, c = rng.normal(size=(4, 2, 2, 3)).astype(np.float32), rng.normal(size=(4, 5)).astype(np.float32)
 
     class Layer(_residual.nn.Module):
-        init: _residual.Initializer | None
+        kernel_init: _residual.Initializer | None
 
         @_residual.nn.compact
         def __call__(self, x, c):
-            return _residual.conditional_norm(x, c, True, name='norm', compute=Compute(), kernel_init=self.init)
+            own = {'compute': Compute(), 'kernel_init': self.kernel_init}
+            return _residual.conditional_norm(x, c, True, name='norm', **own)
 
     normal = (x - x.mean((0, 1, 2))) / np.sqrt(x.var((0, 1, 2)) + 1e-5)
     layer = Layer(_residual.INITS['normal'])
@@ -155,13 +160,13 @@ def test_kernels_are_orthogonal_if_they_are_to_be():
 
 
 def test_mixtures_of_classes_lie_between_them():
-    """All of class 1 is class 1; halves of two classes are neither."""
-    net = generator(width=1)
-    weights, z = drawn(net), np.ones((1, 8), np.float32)
-    one, two = (outputs(net, *weights, z, np.array([i])) for i in (1, 2))
-    np.testing.assert_array_equal(outputs(net, *weights, z, np.float32([[0, 1, 0]])), one)
-    half = outputs(net, *weights, z, np.float32([[0, 0.5, 0.5]]))
-    assert np.abs(half - one).max() > 1e-3 and np.abs(half - two).max() > 1e-3
+    """All of class 1 is class 1, in a net that is linear half of each of two is their mean."""
+    config = {'net': 'mlp', 'widths': (4,), 'activation': 'identity', 'condition': 'concat', 'embedding': 2}
+    net = build.generator(config, Spec((2,), CLASSES[:3]), 3, Compute())
+    weights, z = drawn(net), np.ones((1, 3), np.float32)
+    make = lambda label: net.apply(*weights, z, np.array(label), train=False)[0]
+    np.testing.assert_array_equal(make(np.float32([[0, 1, 0]])), make([1]))
+    np.testing.assert_allclose(make(np.float32([[0, 0.5, 0.5]])), (make([1]) + make([2])) / 2, rtol=1e-5)
 
 
 @pytest.mark.parametrize('make, line', [
@@ -170,9 +175,40 @@ def test_mixtures_of_classes_lie_between_them():
     (lambda: generator(latents=10), 'latents.size=10 does not fall into 4 equal shares'),
     (lambda: generator(attention=(64,)), 'generator.attention=(64,): no block ends at 64 pixels, they end at 8'),
     (lambda: critic(attention=(32,)), 'critic.attention=(32,): no block ends at 32 pixels, they end at 16, 8'),
-    (lambda: critic(init='orthogonl'), "unknown critic.init 'orthogonl'; did you mean 'orthogonal'"),
+    (lambda: critic(kernel_init='orthogonl'), "unknown critic.kernel_init 'orthogonl'; did you mean 'orthogonal'"),
 ])  # fmt: skip
 def test_mistakes_are_told(make, line):
     with pytest.raises(UserError) as error:
         shapes(make())
     assert line in str(error.value)
+
+
+def test_four_devices_with_common_statistics_equal_one():
+    """The generator's gradients and statistics, with a critic that attends: of two examples each, as of eight."""
+    config = get_config()
+    config.latents.size, config.game = 8, 'hinge'
+    config.generator = ConfigDict({'net': 'biggan', 'width': 1, 'condition': 'norm'})
+    config.critic = ConfigDict({'net': 'biggan', 'width': 1, 'attention': (8,), 'condition': 'projection'})
+    spec = Spec((32, 32, 3), CLASSES[:3])
+    one, four = (build_system(config, spec, Compute(axis_name=axis)) for axis in (None, 'devices'))
+    weights = {name: drawn(net) for name, net in one.nets.items()}
+    params, stats = ({name: each[i] for name, each in weights.items()} for i in (0, 1))
+    state = TrainState(jnp.int32(0), params, stats, {}, {}, {}, jax.random.key(0))
+    real = np.random.default_rng(2).uniform(-1, 1, (8, *spec.shape)).astype(np.float32)
+    batch = {'real': real, 'label': np.arange(8, dtype=np.int32) % 3}
+
+    def gradients(system, own, batch, keys):
+        loss = lambda own: system.updates[1].loss({**params, 'generator': own}, state, batch, keys)
+        grads, aux = jax.grad(loss, has_aux=True)(own)
+        return grads, aux.stats['generator']
+
+    def shared(own, batch, keys):
+        return jax.tree.map(lambda x: jax.lax.pmean(x, 'devices'), gradients(four, own, batch, keys))
+
+    keys = random.example_keys(jax.random.key(0), jnp.arange(8))
+    split = lambda x: x.reshape(4, 2, *x.shape[1:])
+    wanted = jax.jit(functools.partial(gradients, one))(params['generator'], batch, keys)
+    found = jax.pmap(shared, 'devices', in_axes=(None, 0, 0))(params['generator'], *jax.tree.map(split, (batch, keys)))
+    scale = max(float(abs(x).max()) for x in jax.tree.leaves(wanted[0]))
+    for (path, ours), theirs in zip(jax.tree.leaves_with_path(found), jax.tree.leaves(wanted), strict=True):
+        np.testing.assert_allclose(ours[0], theirs, rtol=1e-3, atol=1e-5 * scale, err_msg=jax.tree_util.keystr(path))

@@ -18,7 +18,11 @@ MICRO = 32  # examples
 PARTS = {
     'shared': {'generator.label_size': 32},
     'hierarchical': {'generator.hierarchical': True},
-    'orthogonal': {'generator.init': 'orthogonal', 'critic.init': 'orthogonal', 'terms.orthogonal.weight': 1e-4},
+    'orthogonal': {
+        'generator.kernel_init': 'orthogonal',
+        'critic.kernel_init': 'orthogonal',
+        'terms.orthogonal.weight': 1e-4,
+    },
     'attention': {'generator.attention': (16,), 'critic.attention': (16,)},
     **{f'batch_{size}': {'train.batch_size': size, 'train.micro': size // MICRO} for size in (128, 512)},
 }
@@ -26,8 +30,8 @@ PARTS = {
 
 def get_config(variant: str = '') -> ConfigDict:
     config = biggan_fashion_mnist.get_config(variant)
-    config.generator.update(width=4, label_size=None, hierarchical=False, attention=(), init='xavier')
-    config.critic.update(width=4, attention=(), init='xavier')
+    config.generator.update(width=4, label_size=None, hierarchical=False, attention=(), kernel_init='xavier')
+    config.critic.update(width=4, attention=(), kernel_init='xavier')
     if not variant:
         config.train.steps = 1_000
         config.train.batch_size = MICRO

@@ -25,7 +25,7 @@ INITS: dict[str, Initializer] = {
 def initializer(name: str, role: str) -> Initializer:
     """Of the kernels of a net: orthogonal (Saxe 2014, 1312.6120), Xavier's uniform or N(0, 0.02^2)."""
     if name not in INITS:
-        raise unknown(f'{role}.init', name, INITS)
+        raise unknown(f'{role}.kernel_init', name, INITS)
     return INITS[name]
 
 

@@ -2,7 +2,7 @@
 
 `width` is the unit of all channels, 96 in the paper. Parts that a field turns off: one embedding of the class for all
 layers (`label_size`), latents for every block (`hierarchical`), attention at some resolutions, orthogonal kernels
-(`init`). What the paper leaves open follows the authors' code in PyTorch: hidden channels are those of a block's
+(`kernel_init`). What the paper leaves open follows the authors' code in PyTorch: hidden channels are those of a block's
 output; all kernels but the class's embedding are spectrally normalized, in the generator as well; scales of batch norm
 are 1 + A c and shifts B c, without biases, c being the class's embedding and the block's share of the latents; a
 critic's block that halves the image has a convolution in its shortcut even where channels stay. Nets for 32 pixels are
@@ -16,7 +16,7 @@ those of that code for CIFAR-10, where the paper has none.
     512    160 (8)     64, 64
 
 SAGAN (Zhang 2019, 1805.08318) for 128 pixels is this net with width 64, attention at 32, label_size None, hierarchical
-False and init 'xavier': with label_size None, classes have tables of scales and shifts that are not normalized.
+False and kernel_init 'xavier': with label_size None, classes have tables of scales and shifts that are not normalized.
 """
 
 from functools import partial
@@ -74,7 +74,7 @@ class Generator(nn.Module):
     hierarchical: latents are cut into equal shares, of which each block gets one beside the class, and the first layer
       the first; else that gets all.
     attention: the resolutions, of blocks' outputs, that are followed by self-attention.
-    init: of kernels, see `_residual.initializer`.
+    kernel_init: see `_residual.initializer`.
     """
 
     shape: tuple[int, ...]
@@ -83,7 +83,7 @@ class Generator(nn.Module):
     label_size: int | None = 128
     hierarchical: bool = True
     attention: tuple[int, ...] = ()
-    init: str = 'orthogonal'
+    kernel_init: str = 'orthogonal'
 
     conditions = ('norm',)
 
@@ -92,7 +92,7 @@ class Generator(nn.Module):
         stem, *blocks = (self.width * times for times in plan(self.shape).generator)
         sizes = [BASE * 2 ** (i + 1) for i in range(len(blocks))]
         check_attention('generator', self.attention, sizes)
-        options: dict[str, Any] = {'compute': self.compute, 'kernel_init': initializer(self.init, 'generator')}
+        options: dict[str, Any] = {'compute': self.compute, 'kernel_init': initializer(self.kernel_init, 'generator')}
         conv = partial(Conv, spectral=True, **options)
         z, shares = self._shares(z, len(blocks))
         tables = label is not None and self.label_size is None
@@ -135,7 +135,7 @@ class Critic(nn.Module):
     compute: Compute
     width: int = 96
     attention: tuple[int, ...] = ()
-    init: str = 'orthogonal'
+    kernel_init: str = 'orthogonal'
 
     conditions = ('projection',)
     batchwise = False
@@ -143,7 +143,7 @@ class Critic(nn.Module):
     @nn.compact
     def __call__(self, x: Array, label: Array | None = None, train: bool = True) -> Array:
         _, blocks, halvings = plan(self.shape)
-        options: dict[str, Any] = {'compute': self.compute, 'kernel_init': initializer(self.init, 'critic')}
+        options: dict[str, Any] = {'compute': self.compute, 'kernel_init': initializer(self.kernel_init, 'critic')}
         check_attention('critic', self.attention, [self.shape[0] >> (i + 1) for i in range(halvings)])
         conv = partial(Conv, spectral=True, **options)
         for i, name in enumerate(block_names(self.shape, halvings, len(blocks))):

@@ -59,7 +59,7 @@ class Block(nn.Module):
 
     @nn.compact
     def __call__(self, x: Array, norm: Norm = lambda x, name: x, train: bool = True) -> Array:
-        narrow = max(x.shape[-1], self.channels) // 4
+        narrow = max(1, max(x.shape[-1], self.channels) // 4)
         enlarge = upsample if self.scale == 'up' else lambda x: x
         shrink = pool if self.scale == 'down' else lambda x: x
 
@@ -80,7 +80,7 @@ class Block(nn.Module):
 class Generator(nn.Module):
     """Latents [B, d], and one-hot classes [B, K] if there are some -> images [B, H, W, C] in (-1, 1).
 
-    label_size: of the class's embedding. attention, init: as BigGAN's.
+    label_size: of the class's embedding. attention, kernel_init: as BigGAN's.
     """
 
     shape: tuple[int, ...]
@@ -88,7 +88,7 @@ class Generator(nn.Module):
     width: int = 128
     label_size: int = 128
     attention: tuple[int, ...] = ()
-    init: str = 'orthogonal'
+    kernel_init: str = 'orthogonal'
 
     conditions = ('norm',)
 
@@ -96,7 +96,7 @@ class Generator(nn.Module):
     def __call__(self, z: Array, label: Array | None = None, train: bool = True) -> Array:
         stem, *blocks = (self.width * times for times in plan(self.shape).generator)
         check_attention('generator', self.attention, [BASE << ((i + 1) // 2) for i in range(1, len(blocks), 2)])
-        options: dict[str, Any] = {'compute': self.compute, 'kernel_init': initializer(self.init, 'generator')}
+        options: dict[str, Any] = {'compute': self.compute, 'kernel_init': initializer(self.kernel_init, 'generator')}
         conv = partial(Conv, spectral=True, **options)
         if label is not None:
             embedding = Dense(self.label_size, use_bias=False, name='embedding', **options)(label, train)
@@ -123,7 +123,7 @@ class Critic(nn.Module):
     compute: Compute
     width: int = 128
     attention: tuple[int, ...] = ()
-    init: str = 'orthogonal'
+    kernel_init: str = 'orthogonal'
 
     conditions = ('projection',)
     batchwise = False
@@ -132,7 +132,7 @@ class Critic(nn.Module):
     def __call__(self, x: Array, label: Array | None = None, train: bool = True) -> Array:
         stem, *blocks = (self.width * times for times in plan(self.shape).critic)
         check_attention('critic', self.attention, [self.shape[0] >> ((i + 1) // 2) for i in range(1, len(blocks), 2)])
-        options: dict[str, Any] = {'compute': self.compute, 'kernel_init': initializer(self.init, 'critic')}
+        options: dict[str, Any] = {'compute': self.compute, 'kernel_init': initializer(self.kernel_init, 'critic')}
         conv = partial(Conv, spectral=True, **options)
         x = conv(stem, name='in')(x, train)
         for i, channels in enumerate(blocks):
