@@ -21,7 +21,7 @@ def get_config(variant: str = '') -> ConfigDict:
     config.data.flip = True
     config.latents.size = 128
     net = {'net': 'biggan', 'width': 64, 'kernel_init': 'normal'}
-    config.generator = ConfigDict(net | {'label_size': None, 'hierarchical': False, 'condition': 'norm'})
+    config.generator = ConfigDict(net | {'condition': 'norm'})
     config.critic = ConfigDict(net | {'condition': 'projection'})
     config.game = 'hinge'
     config.optimizer.generator = common.adam(2e-4, b1=0.0)

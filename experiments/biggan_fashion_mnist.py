@@ -20,7 +20,7 @@ def get_config(variant: str = '') -> ConfigDict:
     config.data.size = 32
     config.latents.size = 80  # 20 for the first layer and for each block
     net = {'net': 'biggan', 'width': 8, 'attention': (16,)}
-    config.generator = ConfigDict(net | {'label_size': 32, 'condition': 'norm'})
+    config.generator = ConfigDict(net | {'label_size': 32, 'hierarchical': True, 'condition': 'norm'})
     config.critic = ConfigDict(net | {'condition': 'projection'})
     config.game = 'hinge'
     config.optimizer.generator = common.adam(1e-4, b1=0.0)
@@ -29,5 +29,6 @@ def get_config(variant: str = '') -> ConfigDict:
     config.ema.begin = 1_000
     config.train.steps = 6_000
     config.train.batch_size = 64
+    config.train.sync_batch_norm = True
     config.eval.features = 'classifier'
     return common.finish(config, variant, __file__, {'data.name': 'digits', 'eval.features': 'pixels'})

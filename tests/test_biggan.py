@@ -19,9 +19,12 @@ from gans.systems.build import build as build_system
 CLASSES = tuple(map(str, range(1000)))
 
 
+PARTS = {'label_size': 128, 'hierarchical': True}
+
+
 def generator(size=32, latents=8, net='biggan', classes=CLASSES[:3], compute=Compute(), **options):
-    condition = {'condition': 'norm'} if classes else {}
-    return build.generator({'net': net, **condition, **options}, Spec((size, size, 3), classes), latents, compute)
+    own = {**({'condition': 'norm'} if classes else {}), **(PARTS if net == 'biggan' else {})}
+    return build.generator({'net': net, **own, **options}, Spec((size, size, 3), classes), latents, compute)
 
 
 def critic(size=32, net='biggan', classes=CLASSES[:3], compute=Compute(), **options):
@@ -187,7 +190,7 @@ def test_four_devices_with_common_statistics_equal_one():
     """The generator's gradients and statistics, with a critic that attends: of two examples each, as of eight."""
     config = get_config()
     config.latents.size, config.game = 8, 'hinge'
-    config.generator = ConfigDict({'net': 'biggan', 'width': 1, 'condition': 'norm'})
+    config.generator = ConfigDict({'net': 'biggan', 'width': 1, 'condition': 'norm', **PARTS})
     config.critic = ConfigDict({'net': 'biggan', 'width': 1, 'attention': (8,), 'condition': 'projection'})
     spec = Spec((32, 32, 3), CLASSES[:3])
     one, four = (build_system(config, spec, Compute(axis_name=axis)) for axis in (None, 'devices'))

@@ -1,7 +1,7 @@
 """BigGAN's nets (Brock 2019, 1809.11096, appendix B) for images of 32 to 512 pixels, and SAGAN's, which they grew from.
 
-`width` is the unit of all channels, 96 in the paper. Parts that a field turns off: one embedding of the class for all
-layers (`label_size`), latents for every block (`hierarchical`), attention at some resolutions, orthogonal kernels
+`width` is the unit of all channels, 96 in the paper. Parts that a field turns on: one embedding of the class for all
+layers (`label_size`, 128), latents for every block (`hierarchical`), attention at some resolutions, orthogonal kernels
 (`kernel_init`). What the paper leaves open follows the authors' code in PyTorch: hidden channels are those of a block's
 output; all kernels but the class's embedding are spectrally normalized, in the generator as well; scales of batch norm
 are 1 + A c and shifts B c, without biases, c being the class's embedding and the block's share of the latents; a
@@ -15,8 +15,8 @@ those of that code for CIFAR-10, where the paper has none.
     256    140 (7)     128, 64
     512    160 (8)     64, 64
 
-SAGAN (Zhang 2019, 1805.08318) for 128 pixels is this net with width 64, attention at 32, label_size None, hierarchical
-False and kernel_init 'xavier': with label_size None, classes have tables of scales and shifts that are not normalized.
+SAGAN (Zhang 2019, 1805.08318) for 128 pixels is this net without these parts, but with attention at 32, width 64 and
+kernel_init 'xavier': each layer has a table of scales and shifts of the classes, which is not normalized.
 """
 
 from functools import partial
@@ -80,8 +80,8 @@ class Generator(nn.Module):
     shape: tuple[int, ...]
     compute: Compute
     width: int = 96
-    label_size: int | None = 128
-    hierarchical: bool = True
+    label_size: int | None = None
+    hierarchical: bool = False
     attention: tuple[int, ...] = ()
     kernel_init: str = 'orthogonal'
 

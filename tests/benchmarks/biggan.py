@@ -38,6 +38,7 @@ from gans.training.setup import unoptimized
 
 LATENTS, BATCH, SIZE, CLASSES = 80, 32, 32, 10
 RATES = {'critic': 4e-4, 'generator': 1e-4}
+PARTS = {'label_size': 128, 'hierarchical': True}
 FULL, NARROW = {'width': 32}, {'width': 2, 'attention': (16,)}
 TOLERANCE = 1e-3
 
@@ -48,7 +49,7 @@ class Ours:
     def __init__(self, **options: object) -> None:
         config = get_config()
         config.latents.size, config.game = LATENTS, 'hinge'
-        config.generator = ConfigDict({'net': 'biggan', 'condition': 'norm', **options})
+        config.generator = ConfigDict({'net': 'biggan', 'condition': 'norm', **PARTS, **options})
         config.critic = ConfigDict({'net': 'biggan', 'condition': 'projection', **options})
         for role, rate in RATES.items():
             config.optimizer[role] = adam(rate, b1=0.0)
