@@ -1,5 +1,5 @@
-"""From SAGAN to BigGAN, a part at a time: one embedding of the class, latents for every block, orthogonal kernels and
-their regularization, attention; then larger batches, in micro-batches of 32.
+"""From SAGAN to BigGAN: larger batches by themselves, in micro-batches of 32; then a part at a time, one embedding of
+the class, latents for every block, orthogonal kernels and their regularization, attention.
 
 Paper: Brock 2019 (1809.11096), table 1: of the parts the batch matters most, then channels, the shared embedding, and
   latents for every block.
@@ -15,6 +15,7 @@ from ml_collections import ConfigDict
 from experiments import biggan_fashion_mnist
 
 MICRO = 32  # examples
+BATCHES = (128, 512)
 PARTS = {
     'shared': {'generator.label_size': 32},
     'hierarchical': {'generator.hierarchical': True},
@@ -24,14 +25,14 @@ PARTS = {
         'terms.orthogonal.weight': 1e-4,
     },
     'attention': {'generator.attention': (16,), 'critic.attention': (16,)},
-    **{f'batch_{size}': {'train.batch_size': size, 'train.micro': size // MICRO} for size in (128, 512)},
 }
 
 
 def get_config(variant: str = '') -> ConfigDict:
     config = biggan_fashion_mnist.get_config(variant)
-    config.generator.update(width=4, label_size=None, hierarchical=False, attention=(), kernel_init='xavier')
-    config.critic.update(width=4, attention=(), kernel_init='xavier')
+    config.generator.label_size, config.generator.hierarchical = None, False
+    for net in (config.generator, config.critic):
+        net.width, net.attention, net.kernel_init = 4, (), 'xavier'
     if not variant:
         config.train.steps = 1_000
         config.train.batch_size = MICRO
@@ -40,8 +41,10 @@ def get_config(variant: str = '') -> ConfigDict:
 
 
 def sweep(add) -> None:
+    add('sagan')
+    for size in BATCHES:
+        add(f'batch_{size}', **{'train.batch_size': size, 'train.micro': size // MICRO})
     overrides = {}
-    add('sagan', **overrides)
     for name, part in PARTS.items():
         overrides |= part
         add(name, **overrides)
