@@ -66,14 +66,16 @@ def measure(config: ml_collections.ConfigDict, folder: Path, options: Options) -
         results += codes.matched(compared.data, source, fake, common | numbers)
     if options.ppl:
         net = distance.default() if options.ppl == 'auto' else options.ppl
-        results += path_lengths(experiment, bench.state, net, num, options.seed, common)
+        lengths = path_lengths(experiment, bench.state, net, num, options.seed, common)
+        results += lengths
     write.save(folder, step, results, direction)
     for warning in warnings:
         workdir.say(warning)
     place, scores = folder / 'evaluation' / direction, {PREFIX + result.metric: result.value for result in results}
     truncated = ''.join(f'{name} {value}' for name, value in bench.cut.items())
     end = f'step_{step:08d}{"_" * bool(truncated)}{truncated.replace(" ", "_")}'
-    said = '\n'.join([*classes.extremes(by_class), f'all in {folder / "evaluation.json"}'])
+    told = [f'path lengths of {num:,} ways, {lengths[0].protocol["distance"]}'] if options.ppl else []
+    said = '\n'.join([*told, *classes.extremes(by_class), f'all in {folder / "evaluation.json"}'])
     if by_class:
         write.save_classes(place / f'classes_{end}.csv', by_class)
         said += f', classes in {place}'
