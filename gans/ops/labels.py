@@ -15,8 +15,8 @@ IN_NET = ('norm', 'embedding', 'projection')
 
 
 class Labeled(nn.Module):
-    """(x [B, ...], label int32 [B], or a mixture of classes, float [B, K], and what the net is told beside) -> output of
-    `net`.
+    """(x [B, ...], label int32 [B] or, of mixtures of classes, float [B, K], and what the net is told beside) -> output
+    of `net`.
 
     condition: how the label enters the net, as a one-hot vector or as an `embedding` of that many dimensions:
       'concat': concatenated to the latents, or to the flattened example (Mirza & Osindero 2014, 1411.1784);
