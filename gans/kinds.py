@@ -1,19 +1,19 @@
 """Kinds of examples: all that the data pipeline, the pictures and the metrics must know of each.
 
-Another kind (volumes, clips, captions) is a line of `KINDS`; a field of an example that is of no kind (a label) is kept
+Another kind (clips, captions) is a line of `KINDS`; a field of an example that is of no kind (a label) is kept
 as it is, and nobody mirrors or draws it.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from gans import pictures, plots
+from gans import binvox, files, pictures, plots, rendering, surfaces
 from gans.core import Array, Spec
 from gans.errors import unknown
-from gans.ops import pixels
+from gans.ops import pixels, voxels
 
 
 class Kind(NamedTuple):
@@ -30,6 +30,8 @@ class Kind(NamedTuple):
     mirror: Callable[[Array, Array], Array] | None = None  # ([B, ...], bool [B]) -> [B, ...], left to right
     crop: Callable[[Array, Array, int], Array] | None = None  # ([B, ...], corners int32 [B, 2], side) -> [B, ...]
     save: Callable[[Path, np.ndarray], None] | None = None  # (file without suffix, one stored example)
+    # by the ending of a file that holds one example: (that file, one stored example)
+    formats: Mapping[str, Callable[[Path, np.ndarray], None]] = {}
 
 
 def _save_image(path: Path, image: np.ndarray) -> None:
@@ -39,6 +41,22 @@ def _save_image(path: Path, image: np.ndarray) -> None:
 def _draw_images(images: np.ndarray, caption: pictures.Caption, beside: plots.Beside) -> np.ndarray:
     shown = images if len(images) else beside.real
     return pictures.annotate(pictures.grid(shown, len(caption.columns) or None), caption)
+
+
+def _draw_volumes(volumes: np.ndarray, caption: pictures.Caption, beside: plots.Beside) -> np.ndarray:
+    return _draw_images(rendering.render(volumes if len(volumes) else beside.real), caption, beside)
+
+
+def _occupied(volume: np.ndarray) -> np.ndarray:
+    return volume[..., 0] >= voxels.OCCUPIED
+
+
+FORMATS = {  # of a stored volume, [D, H, W, 1]
+    '.binvox': lambda path, volume: binvox.save_binvox(path, _occupied(volume)),
+    '.npy': lambda path, volume: files.write(path, lambda file: np.save(file, volume[..., 0])),
+    '.obj': lambda path, volume: surfaces.save_obj(path, voxels.to_float(volume[..., 0])),
+    '.ply': lambda path, volume: surfaces.save_ply(path, voxels.to_float(volume[..., 0])),
+}
 
 
 def _same(x: Array) -> Array:
@@ -70,6 +88,18 @@ KINDS = {
         mirror=pixels.mirror,
         crop=pixels.crop,
         save=_save_image,
+    ),
+    'volumes': Kind(
+        dtype=np.uint8,
+        finish=voxels.to_float,
+        keep=voxels.to_voxels,
+        store=voxels.to_uint8,
+        draw=_draw_volumes,
+        shown=16,
+        features=('voxels',),
+        mirror=voxels.mirror,
+        save=lambda path, volume: FORMATS['.binvox'](path.with_name(f'{path.name}.binvox'), volume),
+        formats=FORMATS,
     ),
 }
 BY_RANK = {1: 'points', 3: 'images'}  # of a spec that names no kind

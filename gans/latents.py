@@ -11,6 +11,7 @@ from gans.ops import random
 LATENTS = {
     'normal': random.normal,
     'uniform': lambda keys, shape: random.uniform(keys, shape, -1.0, 1.0),
+    'unit': lambda keys, shape: random.uniform(keys, shape, 0.0, 1.0),
 }
 
 
