@@ -22,7 +22,7 @@ def get_config(variant: str = '') -> ConfigDict:
     config.data.flip = True
     play(config, width=32, critic_rate=5e-5)
     config.ema.decay = 0.995
-    config.train.steps = 4_000
+    config.train.steps = 3_000
     config.train.batch_size = 32
     common.every(config, 500)
     config.eval.samples = 500

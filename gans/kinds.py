@@ -27,6 +27,8 @@ class Kind(NamedTuple):
     draw: Callable[[np.ndarray, pictures.Caption, plots.Beside], pictures.Picture]
     shown: int  # examples in a picture
     features: tuple[str, ...]  # the extractors of gans/features/ that see them; the first is always there
+    # examples as nets have them -> images [N, h, w, 1 or 3] in [-1, 1] of them; None: they are seen together alone
+    look: Callable[[np.ndarray], np.ndarray] | None = None
     mirror: Callable[[Array, Array], Array] | None = None  # ([B, ...], bool [B]) -> [B, ...], left to right
     crop: Callable[[Array, Array, int], Array] | None = None  # ([B, ...], corners int32 [B, 2], side) -> [B, ...]
     save: Callable[[Path, np.ndarray], None] | None = None  # (file without suffix, one stored example)
@@ -38,13 +40,12 @@ def _save_image(path: Path, image: np.ndarray) -> None:
     pictures.save_png(path.with_name(f'{path.name}.png'), image[..., 0] if image.shape[-1] == 1 else image)
 
 
-def _draw_images(images: np.ndarray, caption: pictures.Caption, beside: plots.Beside) -> np.ndarray:
-    shown = images if len(images) else beside.real
-    return pictures.annotate(pictures.grid(shown, len(caption.columns) or None), caption)
+def _draw_grid(look: Callable[[np.ndarray], np.ndarray]) -> Callable[..., pictures.Picture]:
+    def draw(samples: np.ndarray, caption: pictures.Caption, beside: plots.Beside) -> np.ndarray:
+        images = look(samples if len(samples) else beside.real)
+        return pictures.annotate(pictures.grid(images, len(caption.columns) or None), caption)
 
-
-def _draw_volumes(volumes: np.ndarray, caption: pictures.Caption, beside: plots.Beside) -> np.ndarray:
-    return _draw_images(rendering.render(volumes if len(volumes) else beside.real), caption, beside)
+    return draw
 
 
 def _occupied(volume: np.ndarray) -> np.ndarray:
@@ -82,9 +83,10 @@ KINDS = {
         finish=pixels.to_float,
         keep=pixels.to_pixels,
         store=pixels.to_uint8,
-        draw=_draw_images,
+        draw=_draw_grid(_same),
         shown=64,
         features=('pixels', 'inception_v3', 'efficientnet_lite0', 'classifier'),
+        look=_same,
         mirror=pixels.mirror,
         crop=pixels.crop,
         save=_save_image,
@@ -94,9 +96,10 @@ KINDS = {
         finish=voxels.to_float,
         keep=voxels.to_voxels,
         store=voxels.to_uint8,
-        draw=_draw_volumes,
+        draw=_draw_grid(rendering.render),
         shown=16,
         features=('voxels',),
+        look=rendering.render,
         mirror=voxels.mirror,
         save=lambda path, volume: FORMATS['.binvox'](path.with_name(f'{path.name}.binvox'), volume),
         formats=FORMATS,

@@ -12,7 +12,9 @@ from gans.data import load, meshes, voxelize
 from gans.data import volumes as readers
 from gans.data.furniture import furniture, models
 from gans.errors import UserError
+from gans.evaluation.run import neighbors
 from gans.metrics import volumes as metrics
+from gans.metrics.extract import Extracted
 from gans.training.save import save_samples
 
 KIND = kinds.KINDS['volumes']
@@ -234,16 +236,19 @@ def test_a_folder_of_all_formats(tmp_path, caplog):
     np.save(tmp_path / 'chair/30/test/b.npy', np.ones((32, 32, 32, 1), np.float32))
     (tmp_path / 'desk/train/c.off').write_text('OFF' + PYRAMID.format('5 0'))
     (tmp_path / 'desk/train/d.binvox').write_bytes(b'#binvox 1\ndim 4 4 4\ndata\n\x00\x10')
+    np.save(tmp_path / 'desk/train/e.npy', np.full((4, 4, 4), 0.4))
     options = {'name': f'volumes:{tmp_path}', 'size': 32, 'up': 'z', 'cache': str(tmp_path / 'cache')}
     with caplog.at_level(logging.WARNING):
         source = load.load({**options, 'split': 'train'})
+    assert 'it is empty: no value is 0.5 or more' in caplog.text
     assert 'd.binvox' in caplog.text and 'it holds 16 voxels of 64: it is cut off, or damaged' in caplog.text
     assert source.spec == Spec((32, 32, 32, 1), ('chair', 'desk'), 'volumes')
     real = np.asarray(source.arrays['real'])
     assert len(real) == 2 and source.arrays['label'].tolist() == [0, 1]
     # x 0 + 1, y 10, z 20 of the file, whose z points up: height 21, depth 32 - 1 - 11
     assert np.argwhere(real[0]).tolist() == [[20, 21, 1, 0]] and real[0].max() == 255
-    assert len(load.load({**options, 'split': 'test'}).arrays['real']) == 1
+    held_out = load.load({**options, 'split': 'test'})
+    assert held_out.size == 1 and held_out.spec == source.spec
     with pytest.raises(UserError, match=r'd\.binvox'):
         load.load({**options, 'strict': True})
     with pytest.raises(UserError, match='there is no folder'):
@@ -277,4 +282,6 @@ def test_metrics_of_known_volumes():
     assert found['iou_mmd'] == pytest.approx(1 - (1 + 1 / 2 + 0) / 3)
     assert metrics.matching(real, real) == {'iou_nearest': 1, 'iou_coverage': 1, 'iou_mmd': 0}
     assert metrics.statistics(fake) == {'occupancy': pytest.approx(5 / 81), 'components': pytest.approx(4 / 3)}
+    seen = [Extracted(some, np.eye(3), None) for some in (real, fake)]
+    assert neighbors(*seen, 'step 0', KIND).shape[1] >= 4 * 80
     assert metrics.statistics(np.zeros_like(fake)) == {'occupancy': 0, 'components': 0}

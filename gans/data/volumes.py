@@ -1,7 +1,6 @@
 """Volumes of files: voxels (.binvox, .npy, .mat) and meshes (.obj, .off, .stl, .ply), which are voxelised, solid."""
 
 import io
-import logging
 from pathlib import Path
 
 import numpy as np
@@ -48,7 +47,8 @@ def volumes(
             .npy are [D, H, W] or [D, H, W, 1], as we write them; .mat have an array [X, Y, Z], 'instance' or any.
         split: 'all', 'train' or 'test': the files in folders of that name, or, where there is none, 'test' is a random
             eighth.
-        strict: whether a file that cannot be read is an error; otherwise it is named in the log and left out.
+        strict: whether a file that cannot be read, or is empty, is an error; otherwise it is named in the log and left
+            out.
         cache: as of `folder`.
 
     Raises:
@@ -65,6 +65,7 @@ def volumes(
         return blank._replace(absent=f"there is no folder '{path}'; give data.name as volumes:PATH", digest='')
     suffixes = (*READERS, *meshes.READERS)
     names = sorted(p.relative_to(root) for p in root.rglob('[!.]*') if p.suffix.lower() in suffixes and p.is_file())
+    classes = tuple(sorted(set(map(class_of, names))))  # the same for all splits
     own = any(set(FOLDERS) & set(name.parts[:-1]) for name in names)
     if own and split != 'all':
         names = [name for name in names if split in name.parts[:-1]]
@@ -77,19 +78,17 @@ def volumes(
 
     options = ['volumes', DECODING, size, up, float(threshold)]
     found, kept, report = load_or_decode(root, names, names, (size,) * 3, options, lambda: decode, strict, cache)
-    empty = int(np.sum([not volume.any() for volume in found]))
-    if empty:
-        logging.warning("%s of %s volumes in '%s' are empty: see data.threshold", empty, len(kept), root)
-    groups = [
-        next((part for part in name.parts[:-1] if part not in FOLDERS and not part.isdecimal()), '') for name in kept
-    ]
-    classes = tuple(sorted(set(groups)))
     if len(classes) > 1 and '' not in classes:
-        source = volume_set(found, np.array([classes.index(group) for group in groups]), classes)
+        source = volume_set(found, np.array([classes.index(class_of(name)) for name in kept]), classes)
     else:
         source = volume_set(found)
     source = source._replace(digest=digest_of(source.arrays, {'real': report.sha256}))
     return source if own else take_split(source, split)
+
+
+def class_of(name: Path) -> str:
+    """The first folder of a file's path that is the name of no split, and no number; '' if there is none."""
+    return next((part for part in name.parts[:-1] if part not in FOLDERS and not part.isdecimal()), '')
 
 
 def volume_set(voxels: np.ndarray, labels: np.ndarray | None = None, classes: tuple[str, ...] = ()) -> Source:
@@ -113,7 +112,10 @@ def read_voxels(path: Path, size: int, threshold: float = 0.5) -> np.ndarray:
     found = READERS[suffix](path.read_bytes())
     if found.dtype == np.uint8 and found.max(initial=0) > 1:
         found = found / 255
-    return fit(found >= threshold, size)
+    occupied = found >= threshold
+    if not occupied.any():
+        raise ValueError(f'it is empty: no value is {threshold} or more, see data.threshold')
+    return fit(occupied, size)
 
 
 def fit(voxels: np.ndarray, size: int) -> np.ndarray:
