@@ -21,9 +21,10 @@ from gans.errors import UserError, either
 from gans.modes import COMPARE
 
 flags.disclaim_key_flags()  # so that --help lists them under launch.py
-# Flags of styles, and the modes that have them.
+# Flags of some modes alone, most of them of styles, and the modes that have them.
 STYLES = {'latents': ('sample',), 'edit': ('sample',), 'layers': ('directions',), 'space': ('interpolate',)}
-STYLES |= {'truncation': ('sample', 'interpolate', 'directions')}
+STYLES |= {'truncation': ('sample', 'interpolate', 'directions', 'evaluate')}
+STYLES |= {'standing': ('sample', 'evaluate'), 'ppl': ('evaluate',)}
 OVERRIDE = re.compile(r'--?(no)?config\.([^=\s]+)(?:=(.*))?', re.DOTALL)
 
 

@@ -5,23 +5,21 @@ resolution are `feature_maps(size, base, width)`: base 16384 is the paper's conf
 """
 
 import math
-from collections.abc import Sequence
 
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jax import lax
 from jax.ad_checkpoint import checkpoint_name
 
 from gans.core import Array, Compute, Tree
 from gans.errors import unknown
-from gans.ops import fir, random
-from gans.ops.dropout import noise_keys
+from gans.ops import fir
 from gans.ops.equalized import SQRT2, Equalized, EqualizedConv, EqualizedDense, feature_maps, lrelu, pixel_norm, sizes
 from gans.ops.layers import PRODUCT
 from gans.ops.minibatch import with_std
 from gans.ops.modulated import modulated_conv
+from gans.ops.noise import noise_maps
 
 GENERATORS = ('skip', 'resnet', 'orig')
 CRITICS = ('resnet', 'skip', 'orig')
@@ -120,7 +118,8 @@ class Resampled(Equalized):
 
 
 class Synthesis(nn.Module):
-    """One w for each layer, [B, layers, d], and noise words uint32 [B, 2] -> images [B, H, W, C], without bounds.
+    """One w for each layer, [B, layers, d], and noise words uint32 [B, 2], or maps as `noise_maps` draws of them ->
+    images [B, H, W, C], without bounds.
 
     architecture: 'skip', the sum of an image of each resolution; 'resnet'; or 'orig', without either. noise,
     demodulate: turn these parts off.
@@ -134,12 +133,17 @@ class Synthesis(nn.Module):
     noise: bool = True
     demodulate: bool = True
 
+    @property
+    def noise_sides(self) -> tuple[int, ...]:
+        """Of the maps, in pixels."""
+        return (4, *(size for size in sizes(self.shape, 'stylegan2', 8) for _ in range(2))) if self.noise else ()
+
     @nn.compact
     def __call__(self, ws: Array, words: Array, train: bool = True) -> Array:
         if self.architecture not in GENERATORS:
             raise unknown('generator.architecture', self.architecture, GENERATORS)
         rest = sizes(self.shape, 'stylegan2', 8)
-        noise = iter(_noise(words, [4, *(size for size in rest for _ in range(2))]) if self.noise else ())
+        noise = iter(noise_maps(words, self.noise_sides) if self.noise else ())
 
         def conv(name: str, x: Array, w: Array, up: bool = False) -> Array:
             features = feature_maps(int(name.rpartition('_')[2]), self.base, self.width)
@@ -163,14 +167,6 @@ class Synthesis(nn.Module):
             if self.architecture == 'skip':
                 rgb = fir.upsample(rgb) + image(size, x, ws[:, 2 * i + 3])
         return image(rest[-1], x, ws[:, -1]) if rgb is None else rgb
-
-
-def _noise(words: Array, sides: Sequence[int]) -> list[Array]:
-    """N(0, 1) for each layer [B, side, side, 1], drawn at once: noise words uint32 [B, 2]."""
-    (keys,) = noise_keys(words, 1)
-    ends = np.cumsum([side * side for side in sides])
-    drawn = jnp.split(random.normal(keys, (int(ends[-1]),)), ends[:-1], 1)
-    return [x.reshape(-1, side, side, 1) for x, side in zip(drawn, sides, strict=True)]
 
 
 class Critic(nn.Module):

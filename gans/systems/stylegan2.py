@@ -21,6 +21,7 @@ from gans.nets import build as nets
 from gans.nets import stylegan2
 from gans.ops import random
 from gans.ops.dropout import noise_shape, noise_words
+from gans.ops.noise import noise_maps
 from gans.optimizers import ema
 from gans.parts import Pair, Scene, Term
 from gans.systems._players import refuse, repeat_rows, two_players
@@ -72,6 +73,8 @@ def build(
         shape(layers, size),
         noise_shape(),
     )
+
+    sides = synthesis.module.noise_sides
 
     def draw(batch: Batch, keys: Keys) -> Tree:
         """One style for each example."""
@@ -169,6 +172,7 @@ def build(
             make=make,
             mean=lambda state: state.stats['mapping']['batch_stats']['mean'],
             kernels=lambda state: stylegan2.style_kernels(state.params['generator'], spec.shape),
+            maps=(lambda inputs: noise_maps(inputs['noise'], sides)) if sides else None,
         ),
     )
 
