@@ -86,7 +86,7 @@ OUT = cli.define_path(
     'sample: FILE.png (a picture; of points FILE.svg or .pdf, too), FILE.npz (one array) or FOLDER/ (single PNGs); of '
     'volumes also FILE.binvox, .npy, .obj or .ply, and FOLDER/ of .binvox; '
     'with --input FOLDER, or FILE.png for a sheet of it; interpolate: FILE.png, or FILE.gif or .webp, a looping film; '
-    'project, directions: FOLDER; '
+    'project: FOLDER, or FILE.gif or .webp for a film of the course, too; directions: FOLDER; '
     'report: its folder; compare: FILE.json.',
 )
 FEATURES = cli.define_path(

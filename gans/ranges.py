@@ -79,7 +79,7 @@ OPTIMIZER = {
 TERM = {'weight': NOT_NEGATIVE, 'every': count(), 'target': NOT_NEGATIVE, 'decay': FACTOR}
 SCHEDULE = {'to': ANY, 'begin': count(0), 'end': count()}  # where a number arrives: gans/schedules.py looks closer
 # Integers of nets are checked with their other options: gans/nets/build.py.
-NET = {'init_std': POSITIVE, 'start': ANY, 'embedding': count(), 'dropout': FACTOR}
+NET = {'init_std': POSITIVE, 'start': ANY, 'embedding': count(), 'dropout': FACTOR, 'occupancy': Range(0, 1, '()')}
 RANGES = {
     'begin': count(),  # of a stage
     'seed': SEED,
@@ -140,13 +140,13 @@ RANGES = {
     'lookahead.alpha': POSITIVE_SHARE,
     'pix2pix.l1': NOT_NEGATIVE,
     'pix2pix.adversarial': NOT_NEGATIVE,
-    'progan.fade_begin': count(0),
-    'progan.fade_steps': count(0),
+    'progan.class_weight': NOT_NEGATIVE,
+    **{f'{system}.{key}': count(0) for system in ('progan', 'stylegan') for key in ('fade_begin', 'fade_steps')},
     'srgan.pixel': NOT_NEGATIVE,
     'srgan.content': NOT_NEGATIVE,
     'srgan.adversarial': NOT_NEGATIVE,
-    'stylegan2.mapping': count(0),
-    'stylegan2.mixing': SHARE,
+    **{f'{system}.mapping': count(0) for system in ('stylegan', 'stylegan2')},
+    **{f'{system}.mixing': SHARE for system in ('stylegan', 'stylegan2')},
     'stylegan2.path_length': NOT_NEGATIVE,
     'stylegan2.path_every': count(),
     'stylegan2.path_shrink': count(),

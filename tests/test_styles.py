@@ -197,7 +197,7 @@ def test_a_sheet_of_noise(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
     shade = np.clip(4 * 127.5 * np.clip(redrawn, -1, 1).std(1), 0, 255) / 127.5 - 1
     np.testing.assert_allclose(cells[:, 5], shade, atol=1e-4)
     assert np.ptp(cells[:, 2:5], 1).max() > 0.05
-    noise.draw_sheet(experiment, state, 1, 'step 7', tmp_path / 'noise.png')
+    noise.draw_sheet(cells, 'step 7', tmp_path / 'noise.png')
     assert Image.open(tmp_path / 'noise.png').width == 6 * 66 - 2
 
 

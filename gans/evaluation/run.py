@@ -60,11 +60,14 @@ def measure(config: ml_collections.ConfigDict, folder: Path, options: Options) -
         results += codes.matched(compared.data, source, fake, common | numbers)
     if options.ppl:
         net = distance.default() if options.ppl == 'auto' else options.ppl
-        results += path_lengths(experiment, bench.state, net, num, options.seed, common)
+        lengths = path_lengths(experiment, bench.state, net, num, options.seed, common)
+        results += lengths
     write.save(folder, step, results, direction)
     for warning in warnings:
         workdir.say(warning)
     said = f'all in {folder / "evaluation.json"}'
+    if options.ppl:
+        said = f'path lengths of {num:,} ways, {lengths[0].protocol["distance"]}\n{said}'
     kind = kinds.kind_of(source.spec)
     if kind.look:
         place, scores = folder / 'evaluation' / direction, {PREFIX + result.metric: result.value for result in results}

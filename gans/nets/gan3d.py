@@ -32,7 +32,8 @@ def sizes(shape: tuple[int, ...], base: int) -> list[int]:
 class Generator(nn.Module):
     """Latents [B, z] -> volumes [B, D, H, W, C] in (0, 1).
 
-    width: channels of the last hidden block. base: voxels of the first block's sides.
+    width: channels of the last hidden block. base: voxels of the first block's sides. occupancy: of the first samples,
+    by a bias of the last layer, for data that are mostly empty; None: there is no bias, and it is 1/2.
     """
 
     shape: tuple[int, ...]
@@ -42,6 +43,7 @@ class Generator(nn.Module):
     norm: str = 'batch'
     activation: str = 'relu'
     init_std: float | None = 0.02
+    occupancy: float | None = None
 
     @nn.compact
     def __call__(self, z: Array, train: bool = True) -> Array:
@@ -62,7 +64,11 @@ class Generator(nn.Module):
             x = finish(x, size)
         last = f'block_{steps[-1]}'
         x = ConvTranspose3d(self.shape[-1], self.compute, False, kernel_init=init, name=last)(x, train)
-        return jax.nn.sigmoid(x.astype(jnp.float32))
+        x = x.astype(jnp.float32)
+        if self.occupancy is not None:
+            logit = jnp.log(self.occupancy) - jnp.log1p(-self.occupancy)
+            x += self.param('bias', lambda rng, shape: jnp.full(shape, logit), self.shape[-1:])
+        return jax.nn.sigmoid(x)
 
 
 class Critic(nn.Module):

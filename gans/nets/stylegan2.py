@@ -28,20 +28,6 @@ CLASS_LAYERS = 8  # of the mapping of a critic's classes, whatever that of laten
 HALF = math.sqrt(0.5)
 
 
-def layers(shape: tuple[int, ...]) -> int:
-    """The number of layers that take a w: at 4 x 4 the convolution and the image, from 8 x 8 two convolutions, and the
-    image with the first convolution of the next size, which share one: 2 log2(size) - 2.
-    """
-    return 2 * len(sizes(shape, 'stylegan2', 8)) + 2
-
-
-def style_kernels(params: Tree, shape: tuple[int, ...]) -> tuple[Array, ...]:
-    """Of each layer the kernel [d, channels] that makes its style of w: of the convolutions, and of the last image."""
-    rest = sizes(shape, 'stylegan2', 8)
-    names = ['conv_4', *(f'{kind}_{size}' for size in rest for kind in ('up', 'conv')), f'to_rgb_{rest[-1]}']
-    return tuple(params[name]['style']['kernel'] for name in names)
-
-
 class Mapping(nn.Module):
     """Latents z [B, size], and labels int32 [B] if there are `classes` -> w [B, size]; all in float32.
 
@@ -55,25 +41,30 @@ class Mapping(nn.Module):
     classes: int = 0
 
     MOVE = 0.005
+    GAIN = 1.0  # of kernels; activations have the rest of sqrt(2)
     batchwise = False
+
+    def normalize(self, z: Array, label: Array | None) -> Array:
+        """What the first layer is given."""
+        x = pixel_norm(z)
+        if label is None:
+            return x
+        embedded = EqualizedDense(self.size, gain=1.0, name='embedding')(jax.nn.one_hot(label, self.classes))
+        return jnp.concatenate([x, pixel_norm(embedded)], -1)
 
     @nn.compact
     def __call__(self, z: Array, label: Array | None = None, train: bool = True) -> Array:
-        x = pixel_norm(z)
-        if label is not None:
-            embedded = EqualizedDense(self.size, gain=1.0, name='embedding')(jax.nn.one_hot(label, self.classes))
-            x = jnp.concatenate([x, pixel_norm(embedded)], -1)
-        w = _dense_layers(x, self.size, self.depth)
+        w = _dense_layers(self.normalize(z, label), self.size, self.depth, self.GAIN)
         mean = self.variable('batch_stats', 'mean', jnp.zeros, (self.size,))
         if train:
             mean.value += self.MOVE * (lax.stop_gradient(w.mean(0)) - mean.value)
         return w
 
 
-def _dense_layers(x: Array, size: int, depth: int) -> Array:
+def _dense_layers(x: Array, size: int, depth: int, gain: float = 1.0) -> Array:
     """The layers of a mapping net, in the calling module: [B, d] -> [B, size]."""
     for i in range(depth):
-        x = lrelu(EqualizedDense(size, gain=1.0, lrmul=LRMUL, name=f'dense_{i + 1}')(x), SQRT2)
+        x = lrelu(EqualizedDense(size, gain=gain, lrmul=LRMUL, name=f'dense_{i + 1}')(x), SQRT2 / gain)
     return x
 
 
@@ -132,6 +123,19 @@ class Synthesis(nn.Module):
     architecture: str = 'skip'
     noise: bool = True
     demodulate: bool = True
+
+    @property
+    def layers(self) -> int:
+        """How many take a w: at 4 x 4 the convolution and the image, from 8 x 8 two convolutions, and the image with
+        the first convolution of the next size, which share one: 2 log2(size) - 2.
+        """
+        return 2 * len(sizes(self.shape, 'stylegan2', 8)) + 2
+
+    def style_kernels(self, params: Tree) -> tuple[Array, ...]:
+        """Of each layer the kernel [d, channels] that makes its style of w: of the convolutions, and the last image."""
+        rest = sizes(self.shape, 'stylegan2', 8)
+        names = ['conv_4', *(f'{kind}_{size}' for size in rest for kind in ('up', 'conv')), f'to_rgb_{rest[-1]}']
+        return tuple(params[name]['style']['kernel'] for name in names)
 
     @property
     def noise_sides(self) -> tuple[int, ...]:
