@@ -68,7 +68,11 @@ TRUNCATION = flags.DEFINE_string(
     'truncation',
     None,
     'sample, interpolate, directions: PSI, as 0.7, by which styles are moved to their mean; PSI:LAYERS of the first '
-    'layers alone.',
+    'layers alone; of systems without styles T, by which latents within [-2, 2] are multiplied, or z_var:T. '
+    'evaluate: the same, or several for a curve: 1,0.7,0.5.',
+)
+STANDING = cli.define_whole(
+    'standing', None, 'sample, evaluate: batches of which statistics of batch norms are taken anew, such as 16.'
 )
 LATENTS = cli.define_path(
     'latents', 'sample: w.npz of --mode=project; samples are made of it, with the noise of --seed.'
@@ -81,7 +85,7 @@ OUT = cli.define_path(
     'out',
     'sample: FILE.png (a picture; of points FILE.svg or .pdf, too), FILE.npz (one array) or FOLDER/ (single PNGs); '
     'with --input FOLDER, or FILE.png for a sheet of it; interpolate: FILE.png, or FILE.gif or .webp, a looping film; '
-    'project, directions: FOLDER; '
+    'project: FOLDER, or FILE.gif or .webp for a film of the course, too; directions: FOLDER; '
     'report: its folder; compare: FILE.json.',
 )
 FEATURES = cli.define_path(
@@ -98,6 +102,12 @@ PROFILE = flags.DEFINE_bool('profile', False, 'benchmark: also write a trace for
 CACHE = cli.define_path(
     'compilation_cache',
     'Folder in which compiled programs are kept for later launches (default: ~/.cache/gans); or off.',
+)
+PPL = flags.DEFINE_string(
+    'ppl',
+    None,
+    'evaluate: also perceptual path lengths, by auto, efficientnet_lite0[:LAYER], vgg19[:LAYER] or pixels; '
+    'as many ways as samples.',
 )
 DISTRIBUTED = flags.DEFINE_string(
     'distributed', None, "Several processes: 'auto' on a cluster that jax knows, else HOST:PORT,PROCESSES,PROCESS."
@@ -136,6 +146,8 @@ def main(argv: list[str]) -> int:
             direction=DIRECTION.value,
             space=SPACE.value,
             truncation=TRUNCATION.value,
+            standing=STANDING.value,
+            ppl=PPL.value,
             latents=LATENTS.value,
             edit=EDIT.value,
             layers=LAYERS.value,

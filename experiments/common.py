@@ -32,16 +32,18 @@ def grow(
     fade: int,
     total: int = 0,
     rates: Mapping[int, float] = {},
+    half_life: float | None = None,
 ) -> None:
     """Has images grow as in ProGAN: at each size a stage in which it fades in, but for the first, and one in which it
     is trained. Optimizers begin anew with each of them. Sets data.size, batch sizes, rates, and train.steps.
 
     Args:
-      config: of system 'progan'; its train.steps_per_call will divide every stage.
+      config: of system 'progan' or 'stylegan'; its train.steps_per_call will divide every stage.
       batches: by size in pixels, each twice the one before, the examples of a batch.
       train, fade: real images that the critic sees in a stage.
       total: real images of the whole run; what the stages leave of it is trained at the last size.
       rates: learning rates of both players at some sizes, in place of the config's.
+      half_life: of averages, in images; None: that of the config, in steps.
     """
     unit = config.train.steps_per_call
     phases = [(size, phase) for size in batches for phase in ('fade', 'train')][1:]
@@ -52,13 +54,17 @@ def grow(
         steps = math.ceil(seen / (batches[size] * unit)) * unit
         if begin == 0:
             config.data.size, config.train.batch_size = size, batches[size]
+            if half_life is not None:
+                config.ema.half_life = half_life / batches[size]
         else:
             stage: dict[str, Any] = {'begin': begin, 'data': {'size': size}}
             stage['train'] = {'batch_size': batches[size], 'fresh_optimizers': True}
             if size in rates:
                 stage['optimizer'] = {role: {'learning_rate': rates[size]} for role in ('generator', 'critic')}
+            if half_life is not None:
+                stage['ema'] = {'half_life': half_life / batches[size]}
             if phase == 'fade':
-                stage['progan'] = {'fade_begin': begin, 'fade_steps': steps}
+                stage[config.system] = {'fade_begin': begin, 'fade_steps': steps}
             config.stages[f'{phase}_{size}'] = stage
         begin += steps
     config.train.steps = begin

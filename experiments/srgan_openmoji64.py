@@ -42,9 +42,15 @@ def get_config(variant: str = '') -> ConfigDict:
         'begin': PRETRAINED,
         'system': 'srgan',
         'train': {'fresh_optimizers': True},
-        'srgan': {'perceptual': 'efficientnet_lite0:block_2', 'content': 1e-3, 'pixel': 1.0, 'adversarial': 1e-2},
+        'srgan': {
+            'perceptual': 'efficientnet_lite0:block_2',
+            'error': 'l1',
+            'content': 1e-2,
+            'pixel': 1.0,
+            'adversarial': 3e-2,
+        },
         'game': 'relativistic_average',
-        'terms': {'r1': {'weight': 3.0}},
+        'terms': {'r1': {'weight': 1.0}},
         'critic': {'net': 'patchgan', 'width': 32, 'patch': 16},
         'optimizer': {
             'generator': {

@@ -4,7 +4,7 @@ The names of nets ('generator', 'critic', ...) and of players are the keys that 
 statistics are dicts by net name, optimizer states are dicts by player name.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import flax.linen as nn
@@ -117,6 +117,8 @@ class Sampler(NamedTuple):
     rows: tuple[str, ...] = ()
     # What of the inputs a metric may know, by its name there: {'label': 'labels'}, {'category': 'codes'}
     asked: Mapping[str, str] = {}
+    # (as `make`) -> statistics by net as making these in training leaves them; None: it takes more than its inputs
+    advance: Callable[['TrainState', Tree], Params] | None = None
 
 
 class Styles(NamedTuple):
@@ -132,6 +134,8 @@ class Styles(NamedTuple):
     mean: Callable[['TrainState'], Array] | None = None
     # (state) -> of each layer the kernel [d, features] by which it reads its w
     kernels: Callable[['TrainState'], tuple[Array, ...]] | None = None
+    # (inputs) -> the noise of each layer [N, h, w, 1] that `make` draws, and takes as inputs['noise'] as well
+    maps: Callable[[Tree], Sequence[Array]] | None = None
 
 
 class System(NamedTuple):

@@ -1,15 +1,28 @@
 """Latents: the random inputs of generators."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import ml_collections
+from jax.scipy.special import ndtr, ndtri
 
 from gans.core import Array, Batch, Keys
 from gans.errors import unknown
 from gans.ops import random
 
+CUT = 2.0  # where truncated normal latents end
+
+
+def truncated_normal(keys: Keys, shape: Sequence[int]) -> Array:
+    """N(0, 1) within [-CUT, CUT], as if numbers outside were drawn again (BigGAN, Brock 2019, 1809.11096, section 3.1):
+    at the same quantiles as the numbers of `random.normal`, so that both are alike for the same keys.
+    """
+    low, high = ndtr(-CUT), ndtr(CUT)
+    return ndtri(low + (high - low) * ndtr(random.normal(keys, shape)))
+
+
 LATENTS = {
     'normal': random.normal,
+    'truncated_normal': truncated_normal,
     'uniform': lambda keys, shape: random.uniform(keys, shape, -1.0, 1.0),
 }
 

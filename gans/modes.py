@@ -28,6 +28,8 @@ class Options(NamedTuple):
     direction: str | None = None
     space: str = 'z'
     truncation: str | None = None
+    standing: int | None = None
+    ppl: str | None = None
     latents: str | None = None
     edit: str | None = None
     layers: str | None = None

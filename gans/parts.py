@@ -122,7 +122,8 @@ class Pair(NamedTuple):
     def sampler(self, **given: Any) -> Sampler:
         """A sampler of this pair's generator, with the inputs of training. given: other fields of `Sampler`."""
         make = lambda state, inputs: self.generate(state.params, state, inputs, False)[0]
-        return Sampler(self.inputs, make, **given)
+        advance = lambda state, inputs: self.generate(state.params, state, inputs, True)[1]
+        return Sampler(self.inputs, make, advance=advance, **given)
 
     def judge(self) -> Callable[..., Any] | None:
         """`System.critic` of this pair alone; None if its critic wants packs, is told more than labels, or does not say

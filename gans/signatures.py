@@ -42,7 +42,8 @@ def names(path: Path) -> tuple[str, ...]:
 
 def annotations(path: Path, name: str) -> dict[str, str] | None:
     """What a config may set of the top-level function or class of that name, as annotated: keyword-only arguments, or
-    fields, with those of bases in the same file. None if there is none, or if it has bases elsewhere.
+    fields, with those of bases in the same file, or MODULE.NAME in one beside it. None if there is none, or if it has
+    bases elsewhere.
     """
     node = _nodes(path).get(name)
     if isinstance(node, ast.FunctionDef):
@@ -51,7 +52,12 @@ def annotations(path: Path, name: str) -> dict[str, str] | None:
         return None
     found: dict[str, str] = {}
     for base in map(ast.unparse, node.bases):
-        inherited = {} if base in ('nn.Module', 'Module') else annotations(path, base)
+        module, _, own = base.rpartition('.')
+        place = path.with_name(f'{module}.py') if module else path
+        if base in ('nn.Module', 'Module'):
+            inherited = {}
+        else:
+            inherited = annotations(place, own) if place.is_file() else None
         if inherited is None:
             return None
         found |= inherited

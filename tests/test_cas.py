@@ -11,7 +11,7 @@ from gans import configs, defaults
 from gans.core import Compute, Sampler, System, TrainState
 from gans.data import load
 from gans.data.images import hold
-from gans.evaluation import run
+from gans.evaluation import bench, run
 from gans.evaluation.cas import cas, first
 from gans.features import classifier
 from gans.metrics.protocol import Result
@@ -62,7 +62,7 @@ def test_a_generator_of_real_images_of_the_class_asked_for(train) -> None:
     experiment = Experiment(defaults.get_config(), train, Compute(), system, 1, None)
     state = TrainState(0, {}, {}, {}, {}, {}, jax.random.key(0))
     drawn = sampling.fixed_inputs(experiment, 800, 0)
-    values = found(run.samples(experiment, state, drawn, 0), drawn['label'])
+    values = found(bench.samples(experiment, state, drawn, 0), drawn['label'])
     assert values['cas/real'] > 0.9 and abs(values['cas'] - values['cas/real']) < 0.05
 
 
@@ -77,7 +77,7 @@ def test_of_a_joined_set_it_is_that_of_the_part(like: str, tmp_path, monkeypatch
     monkeypatch.setattr(setup, 'build', lambda *_: System({}, {}, (), {'samples': sampler}))
     monkeypatch.setattr(setup, 'repeats', lambda system: 1)
     experiment = setup.setup(config, devices=1)
-    monkeypatch.setattr(run.draw, 'restored', lambda *_: (experiment, experiment.init(), 0))
+    monkeypatch.setattr('gans.training.draw.restored', lambda *_: (experiment, experiment.init(), 0))
     monkeypatch.setattr(run, 'evaluate_pairs', lambda *_: ([Result('other', 0.0, {})], []))
     run.evaluate(config, tmp_path, run.Options(num=200, features='pixels'))
     found = {entry['metric']: entry['value'] for entry in json.loads((tmp_path / 'evaluation.json').read_text())}

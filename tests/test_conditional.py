@@ -307,7 +307,7 @@ def test_evaluation_knows_what_was_asked_for(digits_run, monkeypatch) -> None:
     truth = jnp.asarray(images[first], jnp.float32) / 127.5 - 1
     sampler = sampling.main_sampler(experiment.system)._replace(make=lambda state, inputs: truth[inputs['label']])
     faithful = experiment.system._replace(samplers={'samples': sampler})
-    monkeypatch.setattr('gans.evaluation.run.draw.restored', lambda *args: (
+    monkeypatch.setattr('gans.training.draw.restored', lambda *args: (
         experiment._replace(system=faithful), experiment.init(), 4))  # fmt: skip
     table = evaluate(config, folder, Options(num=40, features='classifier'))
     extractor = features.load('classifier', experiment.source.spec, config.data)

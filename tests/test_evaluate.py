@@ -17,7 +17,7 @@ from gans.data import load as data
 from gans.data.base import Source
 from gans.data.images import image_set
 from gans.errors import UserError
-from gans.evaluation import run
+from gans.evaluation import bench, run
 from gans.evaluation.judge import HALVES, evaluate_pairs
 from gans.features import pixels
 from gans.metrics import protocol
@@ -289,7 +289,7 @@ def test_what_a_part_of_the_set_leaves_out_is_said(evaluated, capsys) -> None:
 def test_a_damaged_evaluation_is_told_before_the_work(evaluated, monkeypatch, text: str) -> None:
     config, folder = evaluated
     (folder / 'evaluation.json').write_text(text)
-    monkeypatch.setattr(run, 'samples', lambda *args: pytest.fail('worked in vain'))
+    monkeypatch.setattr(bench, 'samples', lambda *args: pytest.fail('worked in vain'))
     with pytest.raises(UserError, match=r'evaluation\.json (is no|does not hold) '):
         run.evaluate(config, folder, run.Options(num=NUM))
     assert (folder / 'evaluation.json').read_text() == text

@@ -122,7 +122,7 @@ def test_stages_by_the_schedule() -> None:
     assert found[-1].end == 23_439 + 1_600_000 // 64
     assert [dict(each.config.get('progan', {})) for each in found[2:4]] == [
         {},
-        {'fade_begin': 14_064, 'fade_steps': 9_375},
+        {'class_weight': 1.0, 'fade_begin': 14_064, 'fade_steps': 9_375},
     ]
     rates = [each.config.optimizer.critic.learning_rate for each in found]
     assert rates == [2e-4] * 3 + [2e-3] * 2
@@ -151,6 +151,39 @@ def test_real_images_fade_and_everything_has_the_alpha_of_its_step() -> None:
     np.testing.assert_allclose(images[FADE + 2], wanted, rtol=1e-4, atol=1e-5)
 
 
+def test_classes_as_in_ac_gan() -> None:
+    """The generator is given one-hot labels beside its latents; the critic's last layer classifies both, while a size
+    fades in; the cross entropies are added to both losses.
+    """
+    changes = {'generator.condition': 'concat', 'terms.wgan_gp': None, 'progan.class_weight': 0.5}
+    config = stages(config_of(**changes))[1].config
+    system = build(config, Spec((8, 8, 3), ('a', 'b', 'c')), Compute(conv='lax'))
+    state = jax.jit(lambda: init_state(system, jax.random.key(0)))().replace(step=jnp.int32(FADE + 2))
+    x, label = RNG.uniform(-1, 1, (4, 8, 8, 3)).astype(np.float32), np.array([2, 0, 1, 1], np.int32)
+    keys = example_keys(jax.random.key(1), np.arange(4))
+
+    @jax.jit
+    def run() -> tuple:
+        batch = {'real': x, 'label': label}
+        found = [update.loss(state.params, state, batch, keys) for update in system.updates]
+        real = 0.75 * x.reshape(4, 4, 2, 4, 2, 3).mean((2, 4)).repeat(2, 1).repeat(2, 2) + 0.25 * x
+        params, told = state.params, jnp.full(4, 0.25)
+        (_, features), _ = system.nets['critic'].apply(params['critic'], {}, real, told, train=True, features=True)
+        logits, _ = system.nets['classifier'].apply(params['classifier'], {}, features, train=True)
+        return found, jax.nn.log_softmax(logits)
+
+    ((critic, of_critic), (generator, of_generator)), logs = run()
+    of_critic, of_generator = of_critic.metrics, of_generator.metrics
+    np.testing.assert_allclose(of_critic['real_class_loss'], -logs[np.arange(4), label].mean(), rtol=1e-4)
+    both = of_critic['real_class_loss'] + of_critic['fake_class_loss']
+    game = of_critic['fake_score'] - of_critic['real_score']
+    np.testing.assert_allclose(critic, game + 0.001 * of_critic['drift'] + 0.5 * both, rtol=1e-4)
+    np.testing.assert_allclose(generator, of_generator['game'] + 0.5 * of_generator['class_loss'], rtol=1e-4)
+    assert system.players['critic'].nets == ('critic', 'classifier')
+    assert system.samplers['samples'].asked == {'label': 'labels'}
+    assert state.params['generator']['net']['block_4']['dense']['kernel'].shape == (5 + 3, 16 * SMALL['fmap_max'])
+
+
 @pytest.mark.parametrize(
     'shape, changes, said',
     [
@@ -159,6 +192,7 @@ def test_real_images_fade_and_everything_has_the_alpha_of_its_step() -> None:
         ((8, 8, 3), {'stages.fade_8.progan.fade_begin': 5}, 'the fade ends after step 13 (progan.fade_begin + '),
         ((8, 8, 3), {'generator': {'net': 'dcgan'}}, "generator.net='dcgan' does not fade in"),
         ((8, 8, 3), {'critic.condition': 'projection'}, "critic.condition='projection' has no meaning"),
+        ((8, 8, 3), {'generator.condition': 'embedding'}, "condition='embedding' is not supported by the net 'progan'"),
         ((8, 8, 3), {'pack': 2}, "pack=2 has no meaning in system 'progan'"),
     ],
 )

@@ -73,6 +73,7 @@ def test_evaluations_are_columns_of_their_own(tmp_path) -> None:
                 {'metric': 'fid', 'value': value, 'step': STEPS[-1], 'protocol': {'fake': 50_000}},
                 {'metric': 'fid', 'value': 99.0, 'step': STEPS[0] - 1, 'protocol': {'fake': 50_000}},  # not of the end
                 {'metric': 'fid/real', 'value': 1.0, 'step': STEPS[-1], 'protocol': {'fake': 50_000}},
+                {'metric': 'fid', 'value': 7.0, 'step': STEPS[-1], 'protocol': {'truncation': 'psi 0.5'}},  # not ranked
                 {'metric': 'kid', 'value': None, 'step': STEPS[-1], 'protocol': {}},
             ]
             (folder / 'rows' / row / f'seed_{seed}' / 'evaluation.json').write_text(json.dumps(entries))

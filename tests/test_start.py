@@ -12,6 +12,7 @@ import gan_ring8
 import jax
 import numpy as np
 import pytest
+import stylegan2_openmoji32
 
 from gans import devices, modes
 from gans.core import Spec
@@ -106,6 +107,23 @@ def test_stages_and_warnings_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
     said = opening.describe([stage('', 10), stage('big', 1600)], 10)
     assert said[1] == 'warning: the CPU computes'
     assert said[-1] == 'stages   first to step 10, big to step 1,600; now big'
+
+
+def test_a_gamma_of_another_resolution_is_warned_of() -> None:
+    """That of StyleGAN2's faces at 1,024 pixels, at 32; not the experiments' own, nor where images grow."""
+
+    def said(gamma: float, *sizes: int, net: str = 'stylegan2') -> list[str]:
+        config = stylegan2_openmoji32.get_config()
+        config.critic.net, config.terms.r1.weight = net, gamma
+        at = [SimpleNamespace(config=config, source=SimpleNamespace(spec=Spec((size, size, 3)))) for size in sizes]
+        return opening.doubt_gamma(at, at[-1])
+
+    assert said(10.0, 32) == [
+        'warning: terms.r1.weight=10 is 781 times the usual 0.013 (.0002 size^2 / batch) for data.size=32 and'
+        ' train.batch_size=16'
+    ]
+    assert len(said(0.1, 1024)) == len(said(10.0, 32, 32, net='stylegan')) == 1
+    assert said(0.1, 32) == said(0.0, 32) == said(10.0, 16, 32) == said(10.0, 32, net='dcgan') == []
 
 
 def test_the_end_names_scores_bounds_and_what_comes_next(

@@ -18,7 +18,7 @@ from gans.nets.build import from_linen
 from gans.ops.dropout import noise_shape, noise_words
 from gans.ops.random import example_keys
 from gans.step import init_state
-from gans.systems import stylegan2
+from gans.systems import _styles, stylegan2
 from gans.systems.build import build
 
 SHAPE, B = (8, 8, 3), 4
@@ -32,7 +32,7 @@ def shape(*sides: int, dtype: type = jnp.float32) -> jax.ShapeDtypeStruct:
 
 def synthesis(side: int = 8, size: int = 512, **options: object) -> Net:
     module = nets.Synthesis((side, side, 3), PLAIN, **options)
-    return from_linen(module, shape(nets.layers(module.shape), size), noise_shape())
+    return from_linen(module, shape(module.layers, size), noise_shape())
 
 
 def mapping(size: int = 512, **options: object) -> Net:
@@ -168,7 +168,7 @@ def test_mean_of_w_follows_first_styles_alone(monkeypatch: pytest.MonkeyPatch) -
 
 def test_styles_are_mixed_from_a_layer_on() -> None:
     """Nine in ten, from layer 1, 2 or 3 of 4."""
-    second = np.asarray(stylegan2.mix(example_keys(jax.random.key(0), jnp.arange(4000)), 4, 0.9))
+    second = np.asarray(_styles.mix(example_keys(jax.random.key(0), jnp.arange(4000)), 4, 0.9))
     assert (np.diff(second.astype(int), axis=1) >= 0).all() and not second[:, 0].any()
     np.testing.assert_allclose(np.bincount(second.sum(1), minlength=4) / 4000, [0.1, 0.3, 0.3, 0.3], atol=0.03)
 
@@ -181,9 +181,9 @@ def test_sheets_agree_with_samples() -> None:
     make = {name: jax.jit(functools.partial(sampler.make, state)) for name, sampler in system.samplers.items()}
     inputs = {name: sampler.inputs({}, KEYS) for name, sampler in system.samplers.items()}
     samples = np.asarray(make['samples'](inputs['samples']))
-    sheet = np.asarray(make['truncation'](inputs['truncation'])).reshape(B, len(stylegan2.PSIS), *SHAPE)
+    sheet = np.asarray(make['truncation'](inputs['truncation'])).reshape(B, len(_styles.PSIS), *SHAPE)
     np.testing.assert_allclose(sheet[:, 0], samples, atol=1e-5)
-    assert stylegan2.PSIS[3] == 0 and np.ptp(sheet[:, 3], 0).max() < 1e-5 < np.ptp(sheet[:, 0], 0).max()
+    assert _styles.PSIS[3] == 0 and np.ptp(sheet[:, 3], 0).max() < 1e-5 < np.ptp(sheet[:, 0], 0).max()
     columns = system.samplers['mixing'].columns
     assert columns == ('A', 'coarse of B', 'B')  # of 4 layers
     mixed = np.asarray(make['mixing'](inputs['mixing'])).reshape(B, len(columns), *SHAPE)

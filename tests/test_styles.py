@@ -14,7 +14,7 @@ from experiments import common
 from gans import configs
 from gans.core import Spec
 from gans.errors import UserError
-from gans.latent_tools import directions, interpolate, project, space
+from gans.latent_tools import directions, interpolate, noise, project, projector, space, truncation
 from gans.step import init_state
 from gans.training import draw, sampling
 from gans.training.setup import Experiment, setup
@@ -119,14 +119,14 @@ def test_latents_are_the_space_of_other_systems() -> None:
     assert w.tolist() == [[[0, 0, 1, 1, 1]]] * 2
     codes, z, n = styles.make(state, w + jnp.arange(5), inputs)
     assert codes.tolist() == [[0, 1]] * 2 and z.tolist() == [[3, 4, 5]] * 2 and n.tolist() == [0, 1]
-    with pytest.raises(UserError, match=r'--truncation=0.5: this system has no mean of w'):
-        space.truncate(other, space.Truncation(0.5))
+    with pytest.raises(UserError, match=r'--truncation=psi:0.5: this system has no mean of w'):
+        truncation.truncate(other, truncation.Truncation(0.5, None, 'psi'))
 
 
 @pytest.mark.parametrize('text', ['x', '0.5:', '0.5:0', 'nan', '1:a'])
 def test_a_truncation_that_is_none(text: str) -> None:
     with pytest.raises(UserError, match=f'--truncation={text} is not PSI or PSI:LAYERS'):
-        space.read_truncation(text)
+        truncation.read(text)
 
 
 def test_w_that_does_not_fit(tmp_path: Path) -> None:
@@ -148,32 +148,80 @@ def test_w_that_does_not_fit(tmp_path: Path) -> None:
 
 @pytest.mark.usefixtures('restored')
 def test_projected_images_of_the_net_come_closer(tmp_path: Path) -> None:
-    """By few steps, of images by pixels; and samples of w are what was projected, for the same seed."""
+    """By few steps, of images by pixels; and samples of w, with its noise, are what was projected."""
     draw.sample(None, tmp_path, draw.Options(3, 5, 'latest', f'{tmp_path}/images/'))
-    options = project.Options(input=str(tmp_path / 'images'), out=str(tmp_path / 'out'), features='pixels', num=2)
+    options = project.Options(input=str(tmp_path / 'images'), out=str(tmp_path / 'a.webp'), features='pixels', num=2)
     settings = project.Settings(steps=40, samples=200)
-    said = project.project(None, tmp_path, options, settings)
-    assert said.startswith(f'2 images in w, of step 7: {tmp_path}/out/w.npz, sheet {tmp_path}/out/sheet.png\n')
-    with np.load(tmp_path / 'out' / 'w.npz') as held:
+    said, place = project.project(None, tmp_path, options, settings), tmp_path / 'projected'
+    assert said.startswith(
+        f'2 images in w, of step 7: {place}/w.npz, sheet {place}/sheet.png, film {tmp_path}/a.webp\n'
+    )
+    with np.load(place / 'w.npz') as held:
         assert held['names'].tolist() == ['000000.png', '000001.png']
-        w = held['w']
+        w, maps = held['w'], [held[f'noise_{i}'] for i in range(3)]
+    assert [x.shape for x in maps] == [(2, side, side, 1) for side in (4, 8, 8)]  # of mean 0 and deviation 1
+    for x in maps:
+        np.testing.assert_allclose([x.mean((1, 2, 3)), x.std((1, 2, 3))], [[0, 0], [1, 1]], atol=1e-5)
     assert w.shape == (2, LAYERS, SIZE) and np.ptp(w, 1).max() == 0  # one for all layers
-    assert Image.open(tmp_path / 'out' / 'sheet.png').width >= 4 * 66 - 2
+    assert Image.open(place / 'sheet.png').width >= 4 * 66 - 2
+    with Image.open(tmp_path / 'a.webp') as moving:
+        assert moving.n_frames > 1 and moving.size == (2 * 66 - 2, 2 * 66 - 2)
     before, after = (float(x) for x in re.findall(r'\) (.*) at the mean of w, (.*) at the end', said)[0])
     assert after < 0.7 * before
     draw.sample(
         None,
         tmp_path,
-        draw.Options(None, 0, 'latest', f'{tmp_path}/again.npz', latents=str(tmp_path / 'out' / 'w.npz')),
+        draw.Options(None, 9, 'latest', f'{tmp_path}/again.npz', latents=str(place / 'w.npz')),
     )
     targets = np.stack([np.asarray(Image.open(tmp_path / 'images' / f'00000{i}.png'))[..., None] for i in range(2)])
     again = ((samples_of(tmp_path / 'again.npz') - targets.astype(int)) ** 2).mean() / 127.5**2
     assert again == pytest.approx(after, rel=0.05)
 
 
+def test_a_sheet_of_noise(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Against images of maps by hand; the deviation is numpy's."""
+    experiment, state = made()
+    monkeypatch.setattr(noise, 'ROWS', 2)
+    monkeypatch.setattr(noise, 'REDRAWS', 3)
+    cells = noise.make_cells(experiment, state, 1)
+    inputs, words = (sampling.fixed_inputs(experiment, num, seed) for num, seed in ((2, 1), (6, 2)))
+    make = jax.jit(sampling.main_sampler(experiment.system).make)
+    given = {name: np.repeat(x, 3, 0) for name, x in inputs.items()} | {'noise': words['noise']}
+    redrawn = np.asarray(make(state, given)).reshape(2, 3, 8, 8, 1)
+    maps = experiment.system.styles.maps(inputs)
+    np.testing.assert_allclose(cells[:, 0], make(state, inputs), atol=1e-5)
+    np.testing.assert_allclose(cells[:, 1], redrawn[:, 0], atol=1e-5)
+    np.testing.assert_allclose(
+        cells[:, 3], make(state, {**inputs, 'noise': [maps[0], 0 * maps[1], 0 * maps[2]]}), atol=1e-5
+    )
+    shade = np.clip(4 * 127.5 * np.clip(redrawn, -1, 1).std(1), 0, 255) / 127.5 - 1
+    np.testing.assert_allclose(cells[:, 5], shade, atol=1e-4)
+    assert np.ptp(cells[:, 2:5], 1).max() > 0.05
+    noise.draw_sheet(cells, 'step 7', tmp_path / 'noise.png')
+    assert Image.open(tmp_path / 'noise.png').width == 6 * 66 - 2
+
+
+def test_the_regularizer_of_noise_maps() -> None:
+    """By numpy: each map down to 8 pixels, by means of 2 x 2; smaller ones are taken as they are."""
+    maps = [np.random.default_rng(side).normal(size=(2, side, side, 1)) + 0.1 for side in (4, 32)]
+    levels = [maps[0][0], maps[1][0]]
+    for side in (16, 8):
+        levels.append(levels[-1].reshape(side, 2, side, 2, 1).mean((1, 3)))
+    wanted = sum((x * np.roll(x, 1, axis)).mean() ** 2 for x in levels for axis in (0, 1))
+    found = projector.regularizer([jnp.asarray(x, jnp.float32) for x in maps])
+    assert found.shape == (2,) and float(found[0]) == pytest.approx(wanted, rel=1e-4)
+    assert projector.regularizer([]) == 0
+
+
+def test_w_of_another_net_has_other_noise(tmp_path: Path) -> None:
+    np.savez(tmp_path / 'w.npz', w=np.zeros((2, LAYERS, SIZE)), noise_0=np.zeros((2, 4, 4, 1)))
+    with pytest.raises(UserError, match=r'its noise is .* not that of this net'):
+        space.read_w(str(tmp_path / 'w.npz'), made()[0])
+
+
 def test_the_rate_rises_and_falls() -> None:
     """lr .1: linearly over the first 5 %, as a cosine to 0 over the last 25 %."""
-    rates = [float(project.ramp(t)) for t in (0, 0.025, 0.05, 0.5, 0.75, 0.875, 1)]
+    rates = [float(projector.ramp(t)) for t in (0, 0.025, 0.05, 0.5, 0.75, 0.875, 1)]
     np.testing.assert_allclose(rates, [0, 0.5, 1, 1, 1, 0.5, 0], atol=1e-6)
 
 
@@ -226,6 +274,23 @@ def test_a_class_is_separated_along_its_normal() -> None:
     found, right = directions.separate(w, w @ normal + 0.3 * noise)
     assert found @ normal > 0.95 and right > 0.95 and np.linalg.norm(found) == pytest.approx(1)
     assert abs(directions.separate(w, noise)[1] - 0.5) < 0.25
+
+
+def test_a_conditional_edit_leaves_other_attributes() -> None:
+    """Of two normals n1 - (n1 . n2) n2, as in the paper; of several it is orthogonal to all, and of none the normal."""
+    n = np.linalg.qr(np.random.default_rng(0).normal(size=(6, 6)))[0]
+    first, second = n[0], 0.6 * n[0] + 0.8 * n[1]
+    wanted = first - (first @ second) * second
+    found = directions.conditional(first, second[None])
+    np.testing.assert_allclose(found, wanted / np.linalg.norm(wanted), atol=1e-12)
+    others = np.stack([second, 0.3 * n[0] + n[2], second + 0.3 * n[0] + n[2]])  # of rank 2
+    found = directions.conditional(first, others)
+    np.testing.assert_allclose(others @ found, 0, atol=1e-12)
+    np.testing.assert_allclose(directions.conditional(first, others[:0]), first)
+    assert directions.conditional(first, n[:3]) is None
+    named = {'class_a': first, 'class_b': second, 'class_c': n[2]}
+    assert {*directions.without_others(named)} == {'only_a', 'only_b', 'only_c'}
+    assert not directions.without_others({'class_a': first, 'class_b': -first})
 
 
 def test_directions_are_found_and_applied(restored: Experiment, tmp_path: Path) -> None:

@@ -22,7 +22,7 @@ from gans.core import SAMPLES, Array, Keys, TrainState, Tree
 from gans.data import feed, load
 from gans.data.base import Source, class_number
 from gans.errors import UserError
-from gans.evaluation.run import real_examples
+from gans.evaluation.bench import real_examples
 from gans.metrics import protocol
 from gans.metrics.extract import content_hash
 from gans.metrics.neighbors import nearest

@@ -20,7 +20,11 @@ HALVES, UNTRAINED = '/real', '/untrained'  # what follows a metric's name
 
 
 def evaluate_pairs(
-    pairs: Mapping[str, tuple[Extracted, Extracted]], extractor: Extractor, common: Protocol, modes: Modes | None = None
+    pairs: Mapping[str, tuple[Extracted, Extracted]],
+    extractor: Extractor,
+    common: Protocol,
+    modes: Modes | None = None,
+    only: bool = False,
 ) -> tuple[list[Result], list[str]]:
     """All results, and warnings of one line each.
 
@@ -29,6 +33,7 @@ def evaluate_pairs(
         samples of a generator before training, of which the Fréchet distance alone is taken.
       common: what all stamps have in common.
       modes: of points that are a mixture.
+      only: only the Fréchet distance.
 
     Raises:
       UserError: a number is not finite.
@@ -39,7 +44,7 @@ def evaluate_pairs(
         if min(sizes.values()) < 2:
             continue
         with np.errstate(all='ignore'):  # what comes of it is looked at
-            found = measure(truth, samples, extractor, modes, only=suffix == UNTRAINED)
+            found = measure(truth, samples, extractor, modes, only=only or suffix == UNTRAINED)
         for name, value in found.items():
             if not np.isfinite(value.value):
                 raise _not_finite(name + suffix, truth, samples)

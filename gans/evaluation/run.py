@@ -1,49 +1,35 @@
 """`--mode=evaluate`: a run's generator, measured by all metrics that apply."""
 
 from pathlib import Path
-from typing import NamedTuple
 
-import jax
 import ml_collections
 import numpy as np
 
 from gans import kinds, pictures
-from gans.core import TrainState, Tree
-from gans.data import feed
-from gans.data.base import Source
 from gans.errors import UserError
-from gans.evaluation import codes, write
+from gans.evaluation import codes, curve, write
+from gans.evaluation.bench import Options, set_up
 from gans.evaluation.cas import cas
 from gans.evaluation.judge import HALVES, UNTRAINED, evaluate_pairs
 from gans.evaluation.paired import paired_scores
-from gans.features import load
-from gans.metrics.extract import Extracted, content_hash, extract, extract_cached
+from gans.evaluation.path_length import path_lengths
+from gans.features import distance
+from gans.latent_tools import truncation
+from gans.metrics.extract import Extracted
 from gans.metrics.neighbors import nearest
 from gans.metrics.protocol import Result
 from gans.metrics.score import PREFIX, halves
 from gans.metrics.spectrum import has_spectrum
 from gans.ops.pixels import to_float
-from gans.training import draw, sampling, workdir
-from gans.training.setup import Experiment
+from gans.training import sampling, workdir
 
 PAIRS = 32  # samples beside their nearest real images, in a picture
-PART = 1_000  # samples that are held as floats at a time
-
-
-class Options(NamedTuple):
-    """What to measure, and with what."""
-
-    num: int = 10_000  # samples
-    seed: int = 0  # of the latents
-    step: str = 'latest'
-    features: str | None = None  # by default those of the config
-    weights: str | None = None  # a file, for Inception
-    direction: str | None = None  # the name of a sampler, see `sampling.directed`; by default the first
 
 
 def evaluate(config: ml_collections.ConfigDict, folder: Path, options: Options) -> str:
-    """What `measure` finds, as a table."""
-    return measure(config, folder, options)[1]
+    """What `measure` finds, as a table; of several truncations what `gans.evaluation.curve` finds."""
+    several = options.truncation and ',' in options.truncation
+    return curve.measure(config, folder, options) if several else measure(config, folder, options)[1]
 
 
 def measure(config: ml_collections.ConfigDict, folder: Path, options: Options) -> tuple[list[Result], str]:
@@ -55,70 +41,44 @@ def measure(config: ml_collections.ConfigDict, folder: Path, options: Options) -
     Raises:
       UserError: no such run, checkpoint, features or weights; samples that are not finite.
     """
-    if options.num < 2:
-        raise UserError(f'--num={options.num} must be at least 2')
-    experiment, state, step = draw.restored(config, folder, options.step, options.direction)
-    config, direction = experiment.config, sampling.direction(experiment.system)
-    compared = sampling.truth(experiment)
-    source, num = compared.source, compared.most(options.num)
-    features = options.features or config.eval.get('features') or 'auto'
-    extractor = load.load(features, source.spec, compared.data, options.weights)
-    write.read_results(folder)  # a damaged file is told of before the work
-    inputs = sampling.fixed_inputs(experiment, num, options.seed)  # first: there may not be the memory for so many
-    truth = real_examples(source, 2 * num, compared.like)
-    if len(truth) < 2:
-        raise UserError(f"'{config.data.name}' has one example only: at least two are needed")
-    against = f'{min(num, len(truth)):,} {"held-out" if compared.split else "real"} examples'
-    if source.size is not None and num < source.size:
-        against += f' (a random part of {source.size:,}, always the same)'
-    workdir.say(f'{folder}: step {step:,}, {num:,} samples against {against}, features {extractor.name}')
-    real = extract_cached(extractor, truth)
-    asked = {metric: inputs[name] for name, metric in sampling.main_sampler(experiment.system).asked.items()}
-    fake = extract(extractor, samples(experiment, state, inputs, step), asked)
-    untrained = extract(extractor, samples(experiment, experiment.init(), inputs, 0), asked)
-    common = sampling.protocol_of(experiment, compared)
-    common |= {'real hash': content_hash(truth[:num]), 'latents seed': options.seed}
-    first, second = halves(len(truth), num)
-    same = real.part(slice(num))
-    pairs = {'': (same, fake), HALVES: (real.part(first), real.part(second)), UNTRAINED: (same, untrained)}
-    results, warnings = evaluate_pairs(pairs, extractor, common, source.modes)
-    results += paired_scores(experiment, inputs, fake.examples, untrained.examples, common)
+    by = truncation.read(options.truncation) if options.truncation else None
+    if by is not None and options.ppl:
+        raise UserError(f'--ppl={options.ppl} is of samples as they are: leave out --truncation={by}')
+    bench = set_up(config, folder, options)
+    bench = bench.renew() if by is None else bench.truncate(by)
+    experiment, compared, step = bench.experiment, bench.compared, bench.step
+    source, direction, num = compared.source, sampling.direction(experiment.system), bench.num
+    fake, untrained, common = bench.extract(), bench.untrained().extract(), bench.protocol()
+    first, second = halves(len(bench.truth), num)
+    same = bench.same
+    pairs = {'': (same, fake), HALVES: (bench.real.part(first), bench.real.part(second)), UNTRAINED: (same, untrained)}
+    results, warnings = evaluate_pairs(pairs, bench.extractor, common, source.modes)
+    results += paired_scores(experiment, bench.inputs, fake.examples, untrained.examples, common)
     if fake.labels is not None and compared.labeled and 'classifier' in kinds.kind_of(source.spec).features:
         results += cas(compared.data, fake.examples, fake.labels, common)
     if fake.codes is not None and not any(result.metric == 'code_error' for result in results):
         numbers = {'real': len(same.features), 'fake': len(fake.features)}
         results += codes.matched(compared.data, source, fake, common | numbers)
+    if options.ppl:
+        net = distance.default() if options.ppl == 'auto' else options.ppl
+        lengths = path_lengths(experiment, bench.state, net, num, options.seed, common)
+        results += lengths
     write.save(folder, step, results, direction)
     for warning in warnings:
         workdir.say(warning)
     said = f'all in {folder / "evaluation.json"}'
+    if options.ppl:
+        said = f'path lengths of {num:,} ways, {lengths[0].protocol["distance"]}\n{said}'
     if kinds.is_image(source.spec):
         place, scores = folder / 'evaluation' / direction, {PREFIX + result.metric: result.value for result in results}
-        shown = sampling.words(step, options.seed, scores)
-        pictures.save_png(place / f'nearest_step_{step:08d}.png', neighbors(same, fake, shown))
+        truncated = ''.join(f'{name} {value}' for name, value in bench.cut.items())
+        shown = ', '.join(filter(None, [sampling.words(step, options.seed, scores), truncated]))
+        end = f'step_{step:08d}{"_" * bool(truncated)}{truncated.replace(" ", "_")}.png'
+        pictures.save_png(place / f'nearest_{end}', neighbors(same, fake, shown))
         if has_spectrum(*source.spec.shape[:2]):
-            write.spectra(place / f'spectrum_step_{step:08d}.png', truth[:num], fake.examples, shown)
+            write.spectra(place / f'spectrum_{end}', bench.truth[:num], fake.examples, shown)
         said += f', pictures in {place}'
     return results, f'{write.table(f"{folder}, step {step:,}", results)}\n{said}'
-
-
-def real_examples(source: Source, num: int, like: str = 'real') -> np.ndarray:
-    """The first `num` real examples in a fixed order, or all, of one field: as they are stored."""
-    num = num if source.size is None else min(num, source.size)
-    found = feed.chunks(source, num, feed.fixed_key())
-    return np.concatenate([kinds.kind_of(source.spec).store(some[like]) for some in found])
-
-
-def samples(experiment: Experiment, state: TrainState, inputs: Tree, step: int) -> np.ndarray:
-    """Samples of a state, as they would be saved: UserError if some are not finite."""
-    sample, found = sampling.make_sampler(experiment), []
-    for start in range(0, len(jax.tree.leaves(inputs)[0]), PART):
-        part = jax.tree.map(lambda x, start=start: x[start : start + PART], inputs)
-        drawn = np.concatenate([np.asarray(chunk) for chunk in sample(state, part)])
-        if not np.isfinite(drawn).all():
-            raise UserError(f'step {step:,} gives samples that are not finite: it has diverged, take an earlier --step')
-        found.append(kinds.kind_of(sampling.sampled_spec(experiment)).store(drawn))
-    return np.concatenate(found)
 
 
 def neighbors(real: Extracted, fake: Extracted, title: str) -> np.ndarray:

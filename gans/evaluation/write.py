@@ -21,28 +21,39 @@ ARROWS = {'lower': '↓', 'higher': '↑', None: ''}
 
 def table(title: str, results: Sequence[Result]) -> str:
     """A line a metric; below, what all numbers have in common, and what only some of them say of themselves."""
+    values = {result.metric: result.value for result in results}
+    names = [name for name in values if '/' not in name and not name.endswith('_std')]
+    used = {suffix: head for suffix, head in COLUMNS.items() if any(name + suffix in values for name in names)}
+    rows = [[f'{name} {ARROWS[better(name)]}', *(_number(values, name, suffix) for suffix in used)] for name in names]
+    said = common_stamp([result for result in results if '/' not in result.metric])
+    halves = [result.protocol for result in results if result.metric.endswith('/real') and 'fake' in result.protocol]
+    if halves:
+        said += f'; real halves of {halves[0]["real"]} and {halves[0]["fake"]}'
+    return f'{render(title, ["metric", *used.values()], rows)}\n{said}'
+
+
+def render(title: str, heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A table in text, the first column to the left."""
     from rich import box
     from rich.console import Console
     from rich.table import Table
 
-    values = {result.metric: result.value for result in results}
-    names = [name for name in values if '/' not in name and not name.endswith('_std')]
-    used = {suffix: head for suffix, head in COLUMNS.items() if any(name + suffix in values for name in names)}
     found = Table(title=title, title_justify='left', box=box.SIMPLE_HEAD, pad_edge=False)
-    for i, head in enumerate(['metric', *used.values()]):
+    for i, head in enumerate(heads):
         found.add_column(head, justify='right' if i else 'left', no_wrap=True)
-    for name in names:
-        found.add_row(f'{name} {ARROWS[better(name)]}', *(_number(values, name, suffix) for suffix in used))
+    for row in rows:
+        found.add_row(*row)
     console = Console(file=io.StringIO(), width=120)
     console.print(found)
-    own = [result.protocol for result in results if '/' not in result.metric]
-    shared = lambda key: all(stamp[key] == own[0][key] for stamp in own if key in stamp)
-    common = {key: value for key, value in own[0].items() if shared(key)}
-    said = ', '.join(f'{key} {value}' for key, value in common.items() if value not in ('', 'none'))
-    halves = [result.protocol for result in results if result.metric.endswith('/real') and 'fake' in result.protocol]
-    if halves:
-        said += f'; real halves of {halves[0]["real"]} and {halves[0]["fake"]}'
-    return '\n'.join(line.rstrip() for line in console.file.getvalue().splitlines()) + f'\n{said}'
+    return '\n'.join(line.rstrip() for line in console.file.getvalue().splitlines())
+
+
+def common_stamp(results: Sequence[Result]) -> str:
+    """What the stamps of some results have in common, in words."""
+    stamps = [result.protocol for result in results]
+    shared = lambda key: all(stamp[key] == stamps[0][key] for stamp in stamps if key in stamp)
+    common = {key: value for key, value in stamps[0].items() if shared(key)}
+    return ', '.join(f'{key} {value}' for key, value in common.items() if value not in ('', 'none'))
 
 
 def save(folder: Path, step: int, results: Sequence[Result], direction: str = '') -> None:

@@ -2,10 +2,11 @@
 
 Three ways to find them: by the kernels that read w (SeFa, Shen 2021, 2007.06600); as the principal components of w
 (GANSpace, Härkönen 2020, 2004.02546); and, with a classifier, as what tells images of one class from all others
-(InterFaceGAN, Shen 2020, 1907.10786, by logistic regression in place of a support vector machine).
+(InterFaceGAN, Shen 2020, 1907.10786, by logistic regression in place of a support vector machine). Of the last, those
+called `only_CLASS` leave what tells all other classes as it is (its conditional manipulation).
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
@@ -18,7 +19,7 @@ from gans import files, kinds, pictures
 from gans.core import TrainState
 from gans.errors import UserError
 from gans.features import load
-from gans.latent_tools import space
+from gans.latent_tools import space, truncation
 from gans.metrics.extract import extract
 from gans.training import draw, sampling
 from gans.training.setup import Experiment
@@ -28,6 +29,7 @@ STRENGTHS = np.linspace(-3, 3, 11)
 SAMPLES, JUDGED = 50_000, 10_000  # w, and images of them that a classifier judges
 ENDS, TRAINED = 0.02, 0.7  # share of images that are surest of a class, or of others; and of these for the regression
 PENALTY = 1e-3  # of the squared normal
+LEAST = 0.05  # share of a normal that must be left without the others
 
 
 class Options(NamedTuple):
@@ -66,8 +68,8 @@ def find(config: ml_collections.ConfigDict, folder: Path, options: Options) -> s
     chosen = space.read_layers(options.layers, experiment)
     change, shown = space.chain(), sampling.words(done, options.seed)
     if options.truncation:
-        by = space.read_truncation(options.truncation)
-        change, shown = space.truncate(experiment, by), f'{shown}, truncation {by}'
+        by = truncation.read(options.truncation)
+        (experiment, change), shown = truncation.truncate(experiment, by), f'{shown}, truncation {by}'
     w, found, notes = space.sample_w(experiment, state, num, options.seed), {}, []
     if styles is not None and styles.kernels is not None:
         kernels = jax.jit(lambda state: styles.kernels(sampling.use_averages(state)))(state)
@@ -77,6 +79,7 @@ def find(config: ml_collections.ConfigDict, folder: Path, options: Options) -> s
         found['pca'] = _numbered('pca', vectors * deviations[:, None])
     if options.features is not None:
         found['classes'], notes = _of_classes(experiment, state, w, options)
+        found |= {'only': alone} if (alone := without_others(found['classes'])) else {}
     lines = _write(experiment, state, found, chosen, change, options.seed, place, shown)
     return '\n'.join([*lines, *notes])
 
@@ -134,6 +137,26 @@ def separate(w: np.ndarray, scores: np.ndarray) -> tuple[np.ndarray, float]:
     v = minimize(loss, np.zeros(x.shape[1]), jac=True, method='L-BFGS-B').x
     right = (sign[cut:] * (x[cut:] @ v) > 0).mean()
     return v[:-1] / max(np.linalg.norm(v[:-1]), 1e-12), float(right)
+
+
+def conditional(normal: np.ndarray, others: np.ndarray) -> np.ndarray | None:
+    """The unit vector [d] nearest to a normal [d] along which no image moves across the planes of other normals [K, d]:
+    the normal without its projection on them. None: they leave nothing of it.
+    """
+    basis, sizes, _ = np.linalg.svd(others.T.astype(np.float64), full_matrices=False)
+    basis = basis[:, sizes > 1e-6 * sizes.max(initial=1e-12)]
+    rest = normal - basis @ (basis.T @ normal)
+    length = np.linalg.norm(rest)
+    return rest / length if length > LEAST * np.linalg.norm(normal) else None
+
+
+def without_others(found: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Of normals by 'class_NAME' those that are conditional on all others, by 'only_NAME', where there are some: of two
+    classes each is the other's opposite.
+    """
+    names, normals = list(found), np.stack([*found.values()])
+    alone = {name: conditional(normals[i], np.delete(normals, i, 0)) for i, name in enumerate(names)}
+    return {name.replace('class_', 'only_', 1): x for name, x in alone.items() if x is not None}
 
 
 def _of_classes(

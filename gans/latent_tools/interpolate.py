@@ -12,7 +12,7 @@ import numpy as np
 from gans import kinds, pictures
 from gans.core import TrainState, Tree
 from gans.errors import UserError
-from gans.latent_tools import space
+from gans.latent_tools import space, truncation
 from gans.training import draw, film, paths, sampling
 from gans.training.draw import STRIPS
 from gans.training.setup import Experiment
@@ -59,12 +59,12 @@ def interpolate(config: ml_collections.ConfigDict, folder: Path, options: Option
     scores = {} if options.truncation else draw.scores_of(folder, done)  # which are those of samples as they are
     change, shown = space.chain(), sampling.words(done, options.seed, scores)
     if options.truncation:
-        by = space.read_truncation(options.truncation)
-        change, shown = space.truncate(experiment, by), f'{shown}, truncation {by}'
+        by = truncation.read(options.truncation)
+        (experiment, change), shown = truncation.truncate(experiment, by), f'{shown}, truncation {by}'
     if looping:
         return _film(experiment, state, change, options, num, out)
     draw.check_memory(experiment, STRIPS * num)
-    classes = None if options.space == 'z' else _classes_again(experiment, STRIPS, 2)
+    classes = None if options.space == 'z' else space.classes_again(experiment, STRIPS, 2)
     ends = sampling.fixed_inputs(experiment, 2 * STRIPS, options.seed, classes)
     between = jax.tree.map(partial(_between, num=num, path=options.path), ends)  # leaves [STRIPS * num, ...]
     if options.space == 'w':
@@ -98,12 +98,6 @@ def _between(ends: np.ndarray, num: int, path: str) -> np.ndarray:
     return paths.interpolations(flat(starts), flat(ends), num, path).reshape(-1, *starts.shape[1:])
 
 
-def _classes_again(experiment: Experiment, num: int, times: int) -> dict[str, np.ndarray]:
-    """What the main sampler reads of `num` examples, so many times: a way in w begins and ends in one class."""
-    batch = sampling.batch_of(experiment, sampling.main_sampler(experiment.system), num)
-    return {name: np.concatenate([x] * times) for name, x in batch.items()}
-
-
 def _film(
     experiment: Experiment, state: TrainState, change: space.Change, options: Options, num: int, out: Path
 ) -> str:
@@ -114,7 +108,7 @@ def _film(
     space.styles_of(experiment)  # raises if nothing would move
     if options.space == 'w':
         keys = max(2, round(num / BETWEEN))
-        classes = _classes_again(experiment, cells, keys)
+        classes = space.classes_again(experiment, cells, keys)
         inputs = sampling.fixed_inputs(experiment, keys * cells, options.seed, classes)
         drawn = space.map_to_w(experiment, state, inputs)
         ways = spline(drawn.reshape(keys, cells, *drawn.shape[1:]), num)  # [num, cells, layers, d]

@@ -1,60 +1,35 @@
 """`--mode=project --input=FOLDER`: the w of which a net makes an image that is most like a given one.
 
-The projector of StyleGAN2 (Karras 2020, 1912.04958, appendix D) with the settings of the authors' code: one w for all
-layers, from the mean of w on, by Adam, while ever less noise is added to it. The noise of the net is that of --seed and
-stays, since our nets draw theirs: it is not optimized, so there is nothing to regularize.
+How it is found is in `projector.py`. What is written is one w for all layers, and the noise of the layers with it.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-import jax
-import jax.numpy as jnp
 import ml_collections
 import numpy as np
-import optax
-from jax import lax
 
-from gans import files, kinds, memory, pictures
-from gans.core import Array, Compute, Keys, Spec, TrainState, Tree
+from gans import files, kinds, pictures
+from gans.core import Spec
 from gans.data.decode import eight_bits
 from gans.data.files import pictures_in
 from gans.data.images import square
 from gans.errors import UserError
-from gans.latent_tools import space
-from gans.ops import random
+from gans.features.distance import Distance, default, distance
+from gans.latent_tools import projector, space
+from gans.latent_tools.interpolate import FILMS
+from gans.latent_tools.projector import OFFICIAL, Course, Settings
 from gans.ops.pixels import to_float
-from gans.training import draw, sampling
-from gans.training.setup import Experiment
+from gans.training import draw, film, sampling
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 PLACE = 'projected'  # in the run's folder, unless --out says another
 SHOWN = 16  # images in the sheet, at most
-BATCH = 8  # images at a time
-SIDE = 256  # pixels in which images are compared, at most
-LAYERS = {'efficientnet_lite0': 'block_2', 'vgg19': 'relu3_4'}  # whose features are compared, unless --features says
-
-
-class Settings(NamedTuple):
-    """Those of the authors' code."""
-
-    steps: int = 1000
-    samples: int = 10_000  # of which the mean and the deviation of w are taken
-    seed: int = 123  # of these samples
-    rate: float = 0.1
-    rise: float = 0.05  # share of steps in which the rate rises,
-    fall: float = 0.25  # and in which it falls
-    noise: float = 0.05  # added to w at first, in deviations of w
-    quiet: float = 0.75  # share of steps after which none is
-
-
-OFFICIAL = Settings()
-
-# (weights, images [N, H, W, C], the same) -> [N], >= 0
-Distance = Callable[[Tree, Array, Array], Array]
+FILMED, FRAMES = 4, 100  # images in a film of the course, and its frames
+FRAME, LAST = 40, 2000  # milliseconds that one is seen, and the last
 
 
 class Options(NamedTuple):
@@ -70,8 +45,9 @@ class Options(NamedTuple):
 
 
 def project(config: ml_collections.ConfigDict, folder: Path, options: Options, settings: Settings = OFFICIAL) -> str:
-    """Projects the images of a folder, or the first `num`: `w.npz` with the array 'w' [N, layers, d] and their names,
-    and a sheet of targets, projections and distances. Returns a line that says where they are.
+    """Projects the images of a folder, or the first `num`: `w.npz` with the array 'w' [N, layers, d], their names and
+    noise maps, and a sheet of targets, projections and distances; and a film of the course, if `out` is one. Returns a
+    line that says where they are.
 
     Raises:
       UserError: no folder or no images; samples are no images, or made from no latents. Or some images cannot be read:
@@ -84,27 +60,32 @@ def project(config: ml_collections.ConfigDict, folder: Path, options: Options, s
     root, place = Path(options.input), Path(options.out or folder / PLACE)
     if not root.is_dir():
         raise UserError(f"--input={root}: there is no such folder{' (it is a file)' * root.is_file()}")
+    moving = place if place.suffix in FILMS else None
+    place = folder / PLACE if moving else place
     if place.suffix:
-        raise UserError(f'--out={place}: name a FOLDER, for a sheet and a w.npz')
+        raise UserError(f'--out={place}: name a FOLDER, for a sheet and a w.npz, or FILE.webp or .gif, for a film too')
     experiment, state, done = draw.restored(config, folder, options.step)
     spec = sampling.sampled_spec(experiment)
     if not kinds.is_image(spec):
         raise UserError(f'--input={root}: this system makes {kinds.name_of(spec)}, and no images')
     space.styles_of(experiment)  # raises
-    named, distance, weights = make_distance(spec, options.features, options.weights)
+    between = make_distance(spec, options.features, options.weights)
     names, images, broken = _read(root, spec, options.num)
-    w, distances, steps = run(experiment, state, images, (distance, weights), options.seed, settings)
+    few = sorted({0, settings.steps // 10, settings.steps})
+    frames = np.linspace(0, settings.steps, min(FRAMES, settings.steps) + 1).astype(int) if moving else ()
+    course = projector.run(experiment, state, images, between, options.seed, {*few, *frames}, settings)
     layers, _ = space.shape_of_w(experiment)
-    arrays = {'w': np.repeat(w[-1][:, None], layers, 1), 'names': np.array([str(name) for name in names])}
+    arrays = {'w': np.repeat(course.w[:, None], layers, 1), 'names': np.array([str(name) for name in names])}
+    arrays |= {f'noise_{i}': x for i, x in enumerate(course.maps)}
     files.write(place / 'w.npz', lambda file: np.savez(file, **arrays))
-    some = images[:SHOWN]
-    made = _make(experiment, state, w[:, : len(some)], options.seed)
-    shown = f'{sampling.words(done, options.seed)}, distance: {named}'
-    pictures.save(place / 'sheet.png', _sheet(some, made, steps, distances, shown))
+    shown = f'{sampling.words(done, options.seed)}, distance: {between.name}'
+    pictures.save(place / 'sheet.png', _sheet(images, course, few, shown))
     said = f'{len(names)} images in w, of step {done:,}: {place / "w.npz"}, sheet {place / "sheet.png"}'
-    said += (
-        f'\nmean distance ({named}) {distances[0].mean():.4g} at the mean of w, {distances[-1].mean():.4g} at the end'
-    )
+    if moving:
+        _film(images, course.images, moving)
+        said += f', film {moving}'
+    first, last = course.distances[0].mean(), course.distances[-1].mean()
+    said += f'\nmean distance ({between.name}) {first:.4g} at the mean of w, {last:.4g} at the end'
     if broken:
         raise UserError(f'{len(broken)} images cannot be read, the first is {broken[0]}; projected are {said}')
     return said
@@ -130,142 +111,37 @@ def _read(root: Path, spec: Spec, num: int | None) -> tuple[list[Path], np.ndarr
     return names, np.asarray(to_float(np.stack(images))), broken
 
 
-def make_distance(spec: Spec, features: str | None, weights: str | None) -> tuple[str, Distance, Tree]:
-    """The name of a distance of images, the distance, and the weights that it is given.
+def make_distance(spec: Spec, features: str | None, weights: str | None) -> Distance:
+    """The mean squared difference of pixels; and, unless features are 'pixels', plus that of a net's features.
 
-    It is the mean squared difference of pixels; and, unless features are 'pixels', plus that of a net's features, as
-    LPIPS (Zhang 2018, 1801.03924) without learned weights: of unit length at each place, summed over channels.
-
-    Args:
-      features: 'pixels', or a net as in `gans.features.perceptual`, with its layer or without; by default
-        EfficientNet-Lite0's if its weights are installed.
+    features: see `gans.features.distance`; None: the best that is installed.
     """
-    from gans.features import efficientnet
-
-    if features is None:
-        features = 'efficientnet_lite0' if efficientnet.is_installed() else 'pixels'
-    factor = max(1, spec.shape[0] // SIDE)
-
-    def shrink(x: Array) -> Array:
-        """Means of squares of pixels."""
-        n, height, width, channels = x.shape
-        return x.reshape(n, height // factor, factor, width // factor, factor, channels).mean((2, 4))
-
-    def of_pixels(_: Tree, a: Array, b: Array) -> Array:
-        return ((shrink(a) - shrink(b)) ** 2).mean((1, 2, 3))
-
-    if features == 'pixels':
-        if weights:
-            raise UserError(f"--weights={weights} are for vgg19; 'pixels' have none: leave them off")
-        return features, of_pixels, ()
-    from gans.features.perceptual import perceptual
-
-    name = features if ':' in features else f'{features}:{LAYERS.get(features, "")}'
-    small = spec._replace(shape=(spec.shape[0] // factor, spec.shape[1] // factor, spec.shape[2]))
-    found = perceptual(name, small, Compute(), weights)
-
-    def unit(params: Tree, x: Array) -> Array:
-        y, _ = found.net.apply(params, {}, shrink(x), train=False)
-        return y * lax.rsqrt((y**2).sum(-1, keepdims=True) + 1e-8)
-
-    def distance(params: Tree, a: Array, b: Array) -> Array:
-        return ((unit(params, a) - unit(params, b)) ** 2).sum(3).mean((1, 2)) + of_pixels((), a, b)
-
-    return name, distance, found.read()
+    found = distance(features or default(), spec, weights)
+    if found.name == 'pixels':
+        return found
+    pixels = distance('pixels', spec)
+    return found._replace(between=lambda weights, a, b: found.between(weights, a, b) + pixels.between((), a, b))
 
 
-def run(
-    experiment: Experiment,
-    state: TrainState,
-    images: np.ndarray,
-    distance: tuple[Distance, Tree],
-    seed: int,
-    settings: Settings = OFFICIAL,
-) -> tuple[np.ndarray, np.ndarray, list[int]]:
-    """Projects images float [N, H, W, C].
+def _film(images: np.ndarray, kept: Mapping[int, np.ndarray], out: Path) -> None:
+    """The first images on their way, each beside what it is to be."""
+    from PIL import Image
 
-    Returns:
-      w [K, N, d] after some steps, of all layers; distances [steps, N], of each step; these steps, K.
-    """
-    sample = space.sample_w(experiment, state, settings.samples, settings.seed)
-    mean = sample.mean(0)
-    deviation = np.sqrt(((sample - mean) ** 2).sum(1).mean())
-    inputs = sampling.fixed_inputs(experiment, len(images), seed)
-    keys = random.example_keys(jax.random.fold_in(jax.random.key(seed), 1), jnp.arange(len(images)))
-    compiled = jax.jit(_projector(experiment, distance[0], settings))
-    ways, distances, few = [], [], min(BATCH, len(images))
-    for start in range(0, len(images), few):
-        some = np.minimum(np.arange(start, start + few), len(images) - 1)  # shapes stay: the last image again
-        given = jax.tree.map(lambda x, some=some: x[some], (inputs, keys, images))
-        way, found = memory.fetch(compiled(state, distance[1], *given, mean, deviation))
-        ways.append(way)
-        distances.append(found)
-    chosen = sorted({0, settings.steps // 10, settings.steps})
-    way, distances = (np.concatenate(parts, 1)[:, : len(images)] for parts in (ways, distances))
-    return way[chosen], distances, chosen
+    few = min(FILMED, len(images))
+    beside = lambda made: np.stack([images[:few], to_float(made[:few])], 1).reshape(-1, *images.shape[1:])
+    frames = [Image.fromarray(pictures.grid(beside(made), 2)) for _, made in sorted(kept.items())]
+    film.save(out, frames, [FRAME] * (len(frames) - 1) + [LAST])
 
 
-def _projector(experiment: Experiment, distance: Distance, settings: Settings) -> Callable:
-    """Makes (state, weights of the distance, inputs, keys [N], images [N, ...], mean [d], deviation []) -> w
-    [steps + 1, N, d], from the mean on, and distances [steps, N].
-    """
-    styles, (layers, _) = space.styles_of(experiment), space.shape_of_w(experiment)
-    adam = optax.scale_by_adam(0.9, 0.999)
-
-    def run(
-        state: TrainState, weights: Tree, inputs: Tree, keys: Keys, images: Array, mean: Array, deviation: Array
-    ) -> tuple[Array, Array]:
-        state = sampling.use_averages(state)
-
-        def loss(w: Array, noise: Array) -> tuple[Array, Array]:
-            made = styles.make(state, jnp.repeat((w + noise)[:, None], layers, 1), inputs)
-            found = distance(weights, made, images)
-            return found.sum(), found  # a sum, so that images know nothing of each other
-
-        def step(carry: Tree, number: Array) -> tuple[Tree, tuple[Array, Array]]:
-            w, adam_state = carry
-            t = number / settings.steps
-            strength = deviation * settings.noise * jnp.maximum(0, 1 - t / settings.quiet) ** 2
-            drawn = random.normal(jax.vmap(jax.random.fold_in, (0, None))(keys, number), w.shape[1:])
-            grad, found = jax.grad(loss, has_aux=True)(w, strength * drawn)
-            move, adam_state = adam.update(grad, adam_state)
-            after = w - settings.rate * ramp(t, settings) * move
-            return (after, adam_state), (after, found)
-
-        start = jnp.broadcast_to(mean, (len(images), *mean.shape))
-        _, (way, distances) = lax.scan(step, (start, adam.init(start)), jnp.arange(settings.steps))
-        return jnp.concatenate([start[None], way]), distances
-
-    return run
-
-
-def ramp(t: Array, settings: Settings = OFFICIAL) -> Array:
-    """The factor of the rate at a share t of all steps: it rises linearly, and falls as a cosine."""
-    fall = jnp.minimum(1, (1 - t) / settings.fall)
-    return jnp.minimum(1, t / settings.rise) * (0.5 - 0.5 * jnp.cos(jnp.pi * fall))
-
-
-def _make(experiment: Experiment, state: TrainState, w: np.ndarray, seed: int) -> np.ndarray:
-    """Images [K, N, ...] of w [K, N, d], with the same noise for all K."""
-    times, num, _ = w.shape
-    layers, _ = space.shape_of_w(experiment)
-    inputs = jax.tree.map(lambda x: np.concatenate([x] * times), sampling.fixed_inputs(experiment, num, seed))
-    flat = np.repeat(w.reshape(times * num, 1, -1), layers, 1)
-    made = draw.apply(space.from_w(experiment, flat, space.chain()), state, (inputs, flat))
-    return made.reshape(times, num, *made.shape[1:])
-
-
-def _sheet(
-    images: np.ndarray, made: Sequence[np.ndarray], steps: Sequence[int], distances: np.ndarray, shown: str
-) -> np.ndarray:
+def _sheet(images: np.ndarray, course: Course, steps: Sequence[int], shown: str) -> np.ndarray:
     """In each row a target and its projection after some steps; below, distances over steps."""
-    columns = ('target', *(f'{step:,}' for step in steps))
-    cells = np.stack([images, *made], 1)
+    columns, images = ('target', *(f'{step:,}' for step in steps)), images[:SHOWN]
+    cells = np.stack([images, *(to_float(course.images[step][:SHOWN]) for step in steps)], 1)
     grid = pictures.grid(cells.reshape(-1, *images.shape[1:]), len(columns))
-    rows = tuple(f'{value:.3g}' for value in distances[-1, : len(images)])
+    rows = tuple(f'{value:.3g}' for value in course.distances[-1, : len(images)])
     parts = [
         pictures.annotate(grid, pictures.Caption(f'projections after steps, {shown}', columns, rows)),
-        pictures.to_pixels(_plot(distances)),
+        pictures.to_pixels(_plot(course.distances)),
     ]
     width = max(part.shape[1] for part in parts)
     return np.concatenate(

@@ -2,9 +2,8 @@
 
 import math
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -18,28 +17,7 @@ from gans.training.setup import Experiment
 DIRECTIONS = 'directions.npz'  # in a run's folder
 
 Change = Callable[[TrainState, Array], Array]  # (state, w [N, layers, d]) -> w
-
-
-class Truncation(NamedTuple):
-    """w is moved to the mean of w: mean + psi (w - mean), of the first `layers` alone if they are so many."""
-
-    psi: float
-    layers: int | None = None
-
-    def __str__(self) -> str:
-        return f'{self.psi:g}' if self.layers is None else f'{self.psi:g}:{self.layers}'
-
-
-def read_truncation(text: str) -> Truncation:
-    """PSI or PSI:LAYERS."""
-    psi, colon, layers = text.partition(':')
-    try:
-        found = Truncation(float(psi), int(layers) if colon else None)
-    except ValueError:
-        found = Truncation(math.nan)
-    if not math.isfinite(found.psi) or (found.layers is not None and found.layers < 1):
-        raise UserError(f'--truncation={text} is not PSI or PSI:LAYERS, such as 0.7, or 0.7:8 for the first 8 layers')
-    return found
+Maps = Sequence[Array]  # the noise of layers, [N, h, w, 1]
 
 
 def styles_of(experiment: Experiment) -> Styles:
@@ -76,23 +54,6 @@ def is_latent(leaf: Array) -> bool:
     return leaf.ndim == 2 and jnp.issubdtype(leaf.dtype, jnp.floating)
 
 
-def truncate(experiment: Experiment, by: Truncation) -> Change:
-    """How w is truncated; UserError if the system tracks no mean of it, or has not so many layers."""
-    styles = experiment.system.styles
-    if styles is None or styles.mean is None:
-        raise UserError(f'--truncation={by}: this system has no mean of w, to which it is truncated: leave it off')
-    layers = shape_of_w(experiment)[0]
-    if by.layers is not None and by.layers > layers:
-        raise UserError(f'--truncation={by}: w has {layers} layers')
-
-    def change(state: TrainState, w: Array) -> Array:
-        mean = styles.mean(state)
-        moved = mean + by.psi * (w - mean)
-        return moved if by.layers is None else jnp.where(jnp.arange(layers)[:, None] < by.layers, moved, w)
-
-    return change
-
-
 def chain(*changes: Change) -> Change:
     """One after another."""
 
@@ -108,30 +69,43 @@ def changed(experiment: Experiment, change: Change) -> Experiment:
     """The experiment whose main sampler changes each w."""
     styles = styles_of(experiment)
     make = lambda state, inputs: styles.make(state, change(state, styles.to_w(state, inputs)), inputs)
-    return _with_main(experiment, sampling.main_sampler(experiment.system)._replace(make=make))
+    return with_main(experiment, sampling.main_sampler(experiment.system)._replace(make=make, advance=None))
 
 
-def from_w(experiment: Experiment, w: np.ndarray, change: Change) -> Experiment:
+def from_w(experiment: Experiment, w: np.ndarray, change: Change, maps: Maps = ()) -> Experiment:
     """The experiment whose main sampler makes its samples of these w [N, layers, d], changed, in their order; its
-    inputs are those that it had, and w.
+    inputs are those that it had, and w; and, if there are some, `maps` are the noise of its layers.
     """
     styles, main = styles_of(experiment), sampling.main_sampler(experiment.system)
 
     def inputs(batch: Batch, keys: Keys) -> Tree:
-        return main.inputs(batch, keys), jnp.asarray(w)[: len(keys)]
+        some = lambda x: jnp.asarray(x)[: len(keys)]
+        return with_maps(main.inputs(batch, keys), [some(x) for x in maps]), some(w)
 
     def make(state: TrainState, inputs: Tree) -> Array:
         given, w = inputs
         return styles.make(state, change(state, w), given)
 
     asked = {} if experiment.system.styles else main.asked  # w says the class
-    return _with_main(experiment, main._replace(inputs=inputs, make=make, asked=asked))
+    return with_main(experiment, main._replace(inputs=inputs, make=make, advance=None, asked=asked))
 
 
-def _with_main(experiment: Experiment, sampler: Sampler) -> Experiment:
+def with_maps(inputs: Tree, maps: Maps) -> Tree:
+    """The inputs with this noise of layers; no maps leave them as they are."""
+    return {**inputs, 'noise': list(maps)} if maps else inputs
+
+
+def with_main(experiment: Experiment, sampler: Sampler) -> Experiment:
+    """The experiment with that sampler in place of its main one."""
     system = experiment.system
     name = next(iter(system.samplers))
     return experiment._replace(system=system._replace(samplers={**system.samplers, name: sampler}))
+
+
+def classes_again(experiment: Experiment, num: int, times: int) -> dict[str, np.ndarray]:
+    """What the main sampler reads of `num` examples, so many times: a way in w begins and ends in one class."""
+    batch = sampling.batch_of(experiment, sampling.main_sampler(experiment.system), num)
+    return {name: np.concatenate([x] * times) for name, x in batch.items()}
 
 
 def map_to_w(experiment: Experiment, state: TrainState, inputs: Tree) -> np.ndarray:
@@ -153,21 +127,31 @@ def shape_of_w(experiment: Experiment) -> tuple[int, int]:
     return jax.eval_shape(styles_of(experiment).to_w, experiment.abstract(), inputs).shape[1:]
 
 
-def read_w(file: str, experiment: Experiment) -> np.ndarray:
-    """The array 'w' [N, layers, d] of a .npz file.
+def read_w(file: str, experiment: Experiment) -> tuple[np.ndarray, Maps]:
+    """Of a .npz file the array 'w' [N, layers, d], and the noise of layers, 'noise_0' and so on, or none.
 
     Raises:
       UserError: there is no such file or array, or the system has another space.
     """
-    wanted = shape_of_w(experiment)
-    w = read_arrays('--latents', Path(file)).get('w')
+    wanted, arrays = shape_of_w(experiment), read_arrays('--latents', Path(file))
+    w = arrays.get('w')
     if w is None:
         raise UserError(f"--latents={file} has no array 'w': name a w.npz, as --mode=project makes it")
     if w.ndim != 3 or w.shape[1:] != wanted or not len(w):
         raise UserError(
             f"--latents={file}: its array 'w' is {list(w.shape)}, but w of this system is [N, {wanted[0]}, {wanted[1]}]"
         )
-    return w.astype(np.float32)
+    maps = [arrays[f'noise_{i}'].astype(np.float32) for i in range(len(arrays)) if f'noise_{i}' in arrays]
+    if maps and [x.shape for x in maps] != [(len(w), *x.shape[1:]) for x in shapes_of_maps(experiment)]:
+        raise UserError(f'--latents={file}: its noise is {[x.shape for x in maps]}, not that of this net')
+    return w.astype(np.float32), maps
+
+
+def shapes_of_maps(experiment: Experiment) -> list[jax.ShapeDtypeStruct]:
+    """Of the noise of its layers [N, h, w, 1], if it has some."""
+    maps = experiment.system.styles and experiment.system.styles.maps
+    inputs = targets.inputs_like(sampling.main_sampler(experiment.system), experiment.source)
+    return jax.eval_shape(maps, inputs) if maps else []
 
 
 def read_layers(text: str | None, experiment: Experiment) -> slice:

@@ -32,13 +32,17 @@ class Head(nn.Module):
         return Dense(self.outputs, self.compute, kernel_init=init, name='out')(x, train).astype(jnp.float32)
 
 
-def head(critic: Net, outputs: int, compute: Compute, widths: tuple[int, ...] = (), norm: str = 'batch') -> Net:
-    """The net features [B, f] -> predictions [B, outputs] for the features of that critic."""
+def features_of(critic: Net) -> jax.ShapeDtypeStruct:
+    """Of the features [B, f] of that critic."""
 
     def features(rng: Array) -> Array:
         params, stats = critic.init(rng)
         inputs = [jnp.zeros(x.shape, x.dtype) for x in critic.inputs]
         return critic.apply(params, stats, *inputs, train=False, features=True)[0][1]
 
-    shape = jax.eval_shape(features, jax.random.key(0))
-    return from_linen(Head(outputs, compute, widths, norm), shape)
+    return jax.eval_shape(features, jax.random.key(0))
+
+
+def head(critic: Net, outputs: int, compute: Compute, widths: tuple[int, ...] = (), norm: str = 'batch') -> Net:
+    """The net features [B, f] -> predictions [B, outputs] for the features of that critic."""
+    return from_linen(Head(outputs, compute, widths, norm), features_of(critic))

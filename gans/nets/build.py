@@ -85,17 +85,19 @@ def generator(
     latents: int,
     compute: Compute,
     draw: Callable[[Keys], Array] | None = None,
+    told: tuple[jax.ShapeDtypeStruct, ...] = (),
 ) -> Net:
-    """Builds the generator: (latents [B, latents], labels [B] if conditional) -> examples [B, *spec.shape].
+    """Builds the generator: (latents [B, latents], labels [B] if conditional, and told) -> examples [B, *spec.shape].
 
     Args:
       latents: dimension of the latent space.
       draw: keys [B] -> latents [B, latents]; needed for virtual batch norm only.
+      told: what the net is told beside.
     """
     config, condition, embedding = _split_condition(config, 'generator', spec, labels.GENERATOR)
     module = make_module('Generator', config, 'generator', shape=spec.shape, compute=compute)
     z = jax.ShapeDtypeStruct((2, latents), jnp.float32)
-    net = _make_net(config['net'], module, condition, embedding, spec, z)
+    net = _make_net(config['net'], module, condition, embedding, spec, z, *told)
     if config.get('norm') != 'virtual':
         return net
     if draw is None:
@@ -105,13 +107,13 @@ def generator(
     return from_linen(WithReferenceBatch(net.module, draw, len(spec.classes)), *net.inputs)
 
 
-def critic(config: Mapping[str, Any], spec: Spec, compute: Compute) -> Net:
-    """Builds the critic: (examples [B, *spec.shape], labels [B] if conditional) -> scores [B]."""
+def critic(config: Mapping[str, Any], spec: Spec, compute: Compute, told: tuple[jax.ShapeDtypeStruct, ...] = ()) -> Net:
+    """Builds the critic: (examples [B, *spec.shape], labels [B] if conditional, and told) -> scores [B]."""
     config, condition, embedding = _split_condition(config, 'critic', spec, labels.CRITIC)
     shape = labels.input_shape(spec.shape, condition, len(spec.classes) if embedding is None else embedding)
     module = make_module('Critic', config, 'critic', shape=shape, compute=compute)
     x = jax.ShapeDtypeStruct((2, *spec.shape), jnp.float32)
-    return _make_net(config['net'], module, condition, embedding, spec, x)
+    return _make_net(config['net'], module, condition, embedding, spec, x, *told)
 
 
 def autoencoder(config: Mapping[str, Any], spec: Spec, compute: Compute) -> Net:
@@ -145,15 +147,21 @@ def _split_condition(
 
 
 def _make_net(
-    name: str, module: nn.Module, condition: str | None, embedding: int | None, spec: Spec, x: jax.ShapeDtypeStruct
+    name: str,
+    module: nn.Module,
+    condition: str | None,
+    embedding: int | None,
+    spec: Spec,
+    x: jax.ShapeDtypeStruct,
+    *told: jax.ShapeDtypeStruct,
 ) -> Net:
-    """The pure functions of a net of x, or of x and labels."""
+    """The pure functions of a net of x, labels if it is conditional, and what it is told beside."""
     if condition is None:
-        return from_linen(module, x)
+        return from_linen(module, x, *told)
     if condition in labels.IN_NET and condition not in getattr(module, 'conditions', ()):
         raise UserError(f"condition='{condition}' is not supported by the net '{name}': set 'concat', or another net")
     labeled = labels.Labeled(module, len(spec.classes), condition, embedding)
-    return from_linen(labeled, x, jax.ShapeDtypeStruct((2,), jnp.int32))
+    return from_linen(labeled, x, jax.ShapeDtypeStruct((2,), jnp.int32), *told)
 
 
 def make_module(kind: str, config: Mapping[str, Any], role: str, **given: Any) -> nn.Module:

@@ -5,43 +5,27 @@ resolution are `feature_maps(size, base, width)`: base 16384 is the paper's conf
 """
 
 import math
-from collections.abc import Sequence
 
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jax import lax
 from jax.ad_checkpoint import checkpoint_name
 
 from gans.core import Array, Compute, Tree
 from gans.errors import unknown
-from gans.ops import fir, random
-from gans.ops.dropout import noise_keys
+from gans.ops import fir
 from gans.ops.equalized import SQRT2, Equalized, EqualizedConv, EqualizedDense, feature_maps, lrelu, pixel_norm, sizes
 from gans.ops.layers import PRODUCT
 from gans.ops.minibatch import with_std
 from gans.ops.modulated import modulated_conv
+from gans.ops.noise import noise_maps
 
 GENERATORS = ('skip', 'resnet', 'orig')
 CRITICS = ('resnet', 'skip', 'orig')
 LRMUL = 0.01  # of mapping nets
 CLASS_LAYERS = 8  # of the mapping of a critic's classes, whatever that of latents has
 HALF = math.sqrt(0.5)
-
-
-def layers(shape: tuple[int, ...]) -> int:
-    """The number of layers that take a w: at 4 x 4 the convolution and the image, from 8 x 8 two convolutions, and the
-    image with the first convolution of the next size, which share one: 2 log2(size) - 2.
-    """
-    return 2 * len(sizes(shape, 'stylegan2', 8)) + 2
-
-
-def style_kernels(params: Tree, shape: tuple[int, ...]) -> tuple[Array, ...]:
-    """Of each layer the kernel [d, channels] that makes its style of w: of the convolutions, and of the last image."""
-    rest = sizes(shape, 'stylegan2', 8)
-    names = ['conv_4', *(f'{kind}_{size}' for size in rest for kind in ('up', 'conv')), f'to_rgb_{rest[-1]}']
-    return tuple(params[name]['style']['kernel'] for name in names)
 
 
 class Mapping(nn.Module):
@@ -57,25 +41,30 @@ class Mapping(nn.Module):
     classes: int = 0
 
     MOVE = 0.005
+    GAIN = 1.0  # of kernels; activations have the rest of sqrt(2)
     batchwise = False
+
+    def normalize(self, z: Array, label: Array | None) -> Array:
+        """What the first layer is given."""
+        x = pixel_norm(z)
+        if label is None:
+            return x
+        embedded = EqualizedDense(self.size, gain=1.0, name='embedding')(jax.nn.one_hot(label, self.classes))
+        return jnp.concatenate([x, pixel_norm(embedded)], -1)
 
     @nn.compact
     def __call__(self, z: Array, label: Array | None = None, train: bool = True) -> Array:
-        x = pixel_norm(z)
-        if label is not None:
-            embedded = EqualizedDense(self.size, gain=1.0, name='embedding')(jax.nn.one_hot(label, self.classes))
-            x = jnp.concatenate([x, pixel_norm(embedded)], -1)
-        w = _dense_layers(x, self.size, self.depth)
+        w = _dense_layers(self.normalize(z, label), self.size, self.depth, self.GAIN)
         mean = self.variable('batch_stats', 'mean', jnp.zeros, (self.size,))
         if train:
             mean.value += self.MOVE * (lax.stop_gradient(w.mean(0)) - mean.value)
         return w
 
 
-def _dense_layers(x: Array, size: int, depth: int) -> Array:
+def _dense_layers(x: Array, size: int, depth: int, gain: float = 1.0) -> Array:
     """The layers of a mapping net, in the calling module: [B, d] -> [B, size]."""
     for i in range(depth):
-        x = lrelu(EqualizedDense(size, gain=1.0, lrmul=LRMUL, name=f'dense_{i + 1}')(x), SQRT2)
+        x = lrelu(EqualizedDense(size, gain=gain, lrmul=LRMUL, name=f'dense_{i + 1}')(x), SQRT2 / gain)
     return x
 
 
@@ -120,7 +109,8 @@ class Resampled(Equalized):
 
 
 class Synthesis(nn.Module):
-    """One w for each layer, [B, layers, d], and noise words uint32 [B, 2] -> images [B, H, W, C], without bounds.
+    """One w for each layer, [B, layers, d], and noise words uint32 [B, 2], or maps as `noise_maps` draws of them ->
+    images [B, H, W, C], without bounds.
 
     architecture: 'skip', the sum of an image of each resolution; 'resnet'; or 'orig', without either. noise,
     demodulate: turn these parts off.
@@ -134,12 +124,30 @@ class Synthesis(nn.Module):
     noise: bool = True
     demodulate: bool = True
 
+    @property
+    def layers(self) -> int:
+        """How many take a w: at 4 x 4 the convolution and the image, from 8 x 8 two convolutions, and the image with
+        the first convolution of the next size, which share one: 2 log2(size) - 2.
+        """
+        return 2 * len(sizes(self.shape, 'stylegan2', 8)) + 2
+
+    def style_kernels(self, params: Tree) -> tuple[Array, ...]:
+        """Of each layer the kernel [d, channels] that makes its style of w: of the convolutions, and the last image."""
+        rest = sizes(self.shape, 'stylegan2', 8)
+        names = ['conv_4', *(f'{kind}_{size}' for size in rest for kind in ('up', 'conv')), f'to_rgb_{rest[-1]}']
+        return tuple(params[name]['style']['kernel'] for name in names)
+
+    @property
+    def noise_sides(self) -> tuple[int, ...]:
+        """Of the maps, in pixels."""
+        return (4, *(size for size in sizes(self.shape, 'stylegan2', 8) for _ in range(2))) if self.noise else ()
+
     @nn.compact
     def __call__(self, ws: Array, words: Array, train: bool = True) -> Array:
         if self.architecture not in GENERATORS:
             raise unknown('generator.architecture', self.architecture, GENERATORS)
         rest = sizes(self.shape, 'stylegan2', 8)
-        noise = iter(_noise(words, [4, *(size for size in rest for _ in range(2))]) if self.noise else ())
+        noise = iter(noise_maps(words, self.noise_sides) if self.noise else ())
 
         def conv(name: str, x: Array, w: Array, up: bool = False) -> Array:
             features = feature_maps(int(name.rpartition('_')[2]), self.base, self.width)
@@ -163,14 +171,6 @@ class Synthesis(nn.Module):
             if self.architecture == 'skip':
                 rgb = fir.upsample(rgb) + image(size, x, ws[:, 2 * i + 3])
         return image(rest[-1], x, ws[:, -1]) if rgb is None else rgb
-
-
-def _noise(words: Array, sides: Sequence[int]) -> list[Array]:
-    """N(0, 1) for each layer [B, side, side, 1], drawn at once: noise words uint32 [B, 2]."""
-    (keys,) = noise_keys(words, 1)
-    ends = np.cumsum([side * side for side in sides])
-    drawn = jnp.split(random.normal(keys, (int(ends[-1]),)), ends[:-1], 1)
-    return [x.reshape(-1, side, side, 1) for x, side in zip(drawn, sides, strict=True)]
 
 
 class Critic(nn.Module):

@@ -15,7 +15,7 @@ IN_NET = ('norm', 'embedding', 'projection')
 
 
 class Labeled(nn.Module):
-    """(x [B, ...], label int32 [B]) -> output of `net`.
+    """(x [B, ...], label int32 [B], and what the net is told beside) -> output of `net`.
 
     condition: how the label enters the net, as a one-hot vector or as an `embedding` of that many dimensions:
       'concat': concatenated to the latents, or to the flattened example (Mirza & Osindero 2014, 1411.1784);
@@ -38,11 +38,15 @@ class Labeled(nn.Module):
     def batchwise(self) -> bool:
         return getattr(self.net, 'batchwise', True)
 
+    @property
+    def fades(self) -> bool:
+        return getattr(self.net, 'fades', False)
+
     @nn.compact
-    def __call__(self, x: Array, label: Array, train: bool = True) -> Array:
+    def __call__(self, x: Array, label: Array, *told: Array, train: bool = True) -> Array:
         vector = jax.nn.one_hot(label, self.classes)  # [B, K]
         if self.condition in IN_NET:
-            return self.net(x, vector, train=train)
+            return self.net(x, *told, label=vector, train=train)
         if self.embedding is not None:
             normal = nn.initializers.normal(1.0)
             vector = nn.Dense(self.embedding, use_bias=False, kernel_init=normal, name='embedding')(vector)
@@ -50,7 +54,7 @@ class Labeled(nn.Module):
             vector = jnp.broadcast_to(vector[:, None, None], (*x.shape[:-1], vector.shape[-1]))
         else:
             x = x.reshape(len(x), -1)
-        return self.net(jnp.concatenate([x, vector.astype(x.dtype)], -1), train=train)
+        return self.net(jnp.concatenate([x, vector.astype(x.dtype)], -1), *told, train=train)
 
 
 def input_shape(shape: tuple[int, ...], condition: str | None, numbers: int) -> tuple[int, ...]:

@@ -205,7 +205,8 @@ def _run(folder: Path, seed: int) -> Run:
     steps = summary.get('steps', int(columns['step'][-1]) if lines else 0)
     best_step = None if best is None else int(columns['step'][best])
     stamps = {name: entry['protocol'] for name, entry in workdir.read_json(folder / 'stamps.json', {}).items()}
-    for entry in workdir.read_json(folder / 'evaluation.json', []):
+    entries = workdir.read_json(folder / 'evaluation.json', [])
+    for entry in sorted(entries, key=lambda entry: 'truncation' not in entry['protocol']):  # that without one counts
         if '/' not in entry['metric'] and entry['value'] is not None:
             direction = entry['protocol'].get('direction')  # of a system that has several
             name = EVALUATED + (f'{direction}/' if direction else '') + entry['metric']

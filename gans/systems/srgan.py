@@ -5,9 +5,10 @@ where that is asked for, the error of pixels. ESRGAN's are other options of the 
 the activation, the relativistic average game (`game='relativistic_average'`), its own net.
 """
 
+import jax.numpy as jnp
 import ml_collections
 
-from gans.core import Array, Aux, Compute, Keys, Spec, System
+from gans.core import Array, Aux, Compute, Keys, Params, Spec, System, TrainState, Tree
 from gans.features.perceptual import perceptual as perceptual_net
 from gans.nets import build as nets
 from gans.optimizers import ema
@@ -59,7 +60,12 @@ def build(
             return measure(see(scene.real), see(scene.fake)), Aux()
 
         terms['content'] = Term(content_error, content)
-    pair = Pair(spec, made.generate, critic, inputs=made.inputs, generator_terms=terms, replayable=False)
+
+    def generate(params: Params, state: TrainState, inputs: Tree, train: bool) -> tuple[Array, Params]:
+        x, stats = made.generate(params, state, inputs, train)
+        return jnp.clip(x, -1, 1), stats  # else the critic tells it from real white by what no file can hold
+
+    pair = Pair(spec, generate, critic, inputs=made.inputs, generator_terms=terms, replayable=False)
     return two_players(
         config,
         [pair],

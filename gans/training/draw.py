@@ -16,9 +16,9 @@ from gans.core import TrainState, Tree
 from gans.data import feed
 from gans.data.base import class_number
 from gans.errors import UserError
-from gans.latent_tools import space
+from gans.latent_tools import noise, space, truncation
 from gans.metrics.score import PREFIX
-from gans.training import sampling, save, workdir
+from gans.training import sampling, save, standing, workdir
 from gans.training.checkpoints import Checkpoints
 from gans.training.leaves import size_of
 from gans.training.logs import read_metrics
@@ -37,8 +37,9 @@ class Options(NamedTuple):
     out: str | None = None
     label: str | None = None  # the class of all samples, by name or number; by default all classes in turn
     direction: str | None = None  # of a system that has several, the only one, see `sampling.directed`; None: all
-    truncation: str | None = None  # PSI or PSI:LAYERS, of the styles of samples
+    truncation: str | None = None  # [WAY:]AMOUNT[:LAYERS], of styles or latents, see `gans.latent_tools.truncation`
     latents: str | None = None  # a file of w to make samples of, in place of fresh ones
+    standing: int | None = None  # batches that statistics are taken of, see `gans.training.standing`
     edit: str | None = None  # NAME:STRENGTH, ... of the run's directions, by which w is moved
 
     def check(self) -> None:
@@ -48,13 +49,13 @@ class Options(NamedTuple):
 
 
 def sample(config: ml_collections.ConfigDict, folder: Path, options: Options) -> str:
-    """Draws samples of fresh latents, and the system's other pictures; or, with `truncation`, `latents` or `edit`,
-    samples of changed or given w alone. Returns lines that say where they are.
+    """Draws samples of fresh latents, and the system's other pictures; or, with `truncation`, `standing`,
+    `latents` or `edit`, samples of changed or given w alone. Returns lines that say where they are.
     """
     options.check()
     seed = options.seed
     experiment, state, done = restored(config, folder, options.step, options.direction)
-    styled = bool(options.truncation or options.latents or options.edit)
+    styled = bool(options.truncation or options.latents or options.edit or options.standing is not None)
     shown = sampling.words(done, seed, {} if options.direction or styled else scores_of(folder, done))
     if styled:
         return _sample_styles(experiment, state, folder, options, shown)
@@ -73,6 +74,10 @@ def sample(config: ml_collections.ConfigDict, folder: Path, options: Options) ->
         drawn = kinds.kind_of(sampling.sampled_spec(experiment)).draw
         pictures.save(path, drawn(memory.fetch(make(state, inputs)), caption, plots.NOTHING))
         lines.append(f'{name}: {path}')
+    if not options.out and experiment.system.styles and experiment.system.styles.maps:
+        cells = noise.make_cells(experiment, state, seed)
+        noise.draw_sheet(cells, shown, folder / f'noise_seed{seed}.png')
+        lines.append(f'noise: {folder / f"noise_seed{seed}.png"}')
     return '\n'.join(lines)
 
 
@@ -80,9 +85,15 @@ def _sample_styles(experiment: Experiment, state: TrainState, folder: Path, opti
     """Samples of changed or given w, in a file of their own."""
     changes, name = [], next(iter(experiment.system.samplers))
     if options.truncation:
-        by = space.read_truncation(options.truncation)
-        changes.append(space.truncate(experiment, by))
+        by = truncation.read(options.truncation)
+        if options.latents and truncation.resolve(experiment, by).way != 'psi':
+            raise UserError(f'--truncation={by} is of latents that are drawn, not of those of --latents: leave it off')
+        experiment, change = truncation.truncate(experiment, by)
+        changes.append(change)
         name, shown = f'{name}_truncation{by}', f'{shown}, truncation {by}'
+    if options.standing is not None:
+        state = standing.renew(experiment, state, options.standing, options.seed)
+        name, shown = f'{name}_standing{options.standing}', f'{shown}, statistics of {options.standing} batches'
     if options.edit:
         changes.append(space.read_edits(options.edit, folder / space.DIRECTIONS, experiment))
         name, shown = f'{name}_{options.edit}', f'{shown}, {options.edit}'
@@ -90,10 +101,10 @@ def _sample_styles(experiment: Experiment, state: TrainState, folder: Path, opti
         latents, label = Path(options.latents), options.label
         if label is not None and experiment.system.styles:
             raise UserError(f'--label={label}: the w of --latents={latents} say the class; leave it out')
-        w = space.read_w(options.latents, experiment)
+        w, maps = space.read_w(options.latents, experiment)
         options = options._replace(num=min(options.num or len(w), len(w)))
         name, shown = f'{name}_{latents.stem}', f'{shown}, w of {latents.name}'
-        made = space.from_w(experiment, w, space.chain(*changes))
+        made = space.from_w(experiment, w, space.chain(*changes), maps)
     else:
         made = space.changed(experiment, space.chain(*changes))
     path = folder / f'{re.sub("[^-.,+0-9A-Za-z_]", "-", name)}_seed{options.seed}.png'

@@ -17,6 +17,7 @@ from gans.training.provenance import environment
 from gans.training.setup import Experiment
 
 REMEMBERED = 200  # programs whose time of compiling is kept
+FAR = 16  # R1's gamma is that of another size of images, or of batches, if it is so many times the usual one, or less
 NOT_COMPILED = ('seed', *workdir.MAY_CHANGE)  # keys that make no other program
 
 
@@ -30,6 +31,7 @@ def describe(experiments: Sequence[Experiment], done: int) -> list[str]:
         f'nets     {", ".join(f"{name} {number:,}" for name, number in parameters(stage).items())} parameters',
         f'updates  {"; ".join(schedule(stage))}',
         f'steps    {last.end:,}, batches of {train.batch_size}',
+        *doubt_gamma(experiments, stage),
     ]
     if len(experiments) > 1:
         name = lambda each: each.stage or 'first'
@@ -43,6 +45,24 @@ def machine() -> list[str]:
     idle = devices.explain_idle_gpu()
     device = f'device   {environment()["device"]}, jax {metadata.version("jax")}'
     return [device, *([f'warning: {idle}'] if idle else [])]
+
+
+def doubt_gamma(experiments: Sequence[Experiment], stage: Experiment) -> list[str]:
+    """A warning where R1's gamma is far from .0002 size^2 / batch, where StyleGAN2-ADA (2006.06676, the authors' code)
+    begins: it has to change with the size of images. In runs that grow it does not, as in StyleGAN's own code.
+    """
+    config = stage.config
+    gamma = config.terms.get('r1', {}).get('weight')
+    if config.critic.get('net') not in ('stylegan', 'stylegan2') or not gamma:
+        return []
+    sizes = {each.source.spec.shape[0] for each in experiments}
+    usual = 0.0002 * max(sizes) ** 2 / config.train.batch_size
+    if len(sizes) > 1 or 1 / FAR <= gamma / usual <= FAR:
+        return []
+    return [
+        f'warning: terms.r1.weight={gamma:g} is {gamma / usual:.3g} times the usual {usual:.2g} (.0002 size^2 / batch)'
+        f' for data.size={max(sizes)} and train.batch_size={config.train.batch_size}'
+    ]
 
 
 def parameters(experiment: Experiment) -> dict[str, int]:

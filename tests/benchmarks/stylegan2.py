@@ -45,17 +45,19 @@ class Both:
 
     def __init__(self, side: int, width: int, batch: int) -> None:
         self.shape, self.batch = (side, side, 3), batch
-        layers, plain = nets.layers(self.shape), Compute()
+        plain = Compute()
         like = lambda *shape: jax.ShapeDtypeStruct((2, *shape), jnp.float32)
+        synthesis = nets.Synthesis(self.shape, plain, width=width)
+        self.layers = synthesis.layers
         self.nets = {
             'mapping': from_linen(nets.Mapping(width, plain, DEPTH), like(width)),
-            'generator': from_linen(nets.Synthesis(self.shape, plain, width=width), like(layers, width), noise_shape()),
+            'generator': from_linen(synthesis, like(self.layers, width), noise_shape()),
             'critic': from_linen(nets.Critic(self.shape, plain, width=width, group=GROUP), like(*self.shape)),
         }
         keys = dict(zip(self.nets, jax.random.split(jax.random.key(0), 3), strict=True))
         made = {name: jax.jit(net.init)(keys[name]) for name, net in self.nets.items()}
         self.params, self.stats = ({name: both[i] for name, both in made.items()} for i in (0, 1))
-        self.layers, draw = layers, np.random.default_rng(0).normal
+        draw = np.random.default_rng(0).normal
         sizes = {'z': (batch, width), 'real': (batch, *self.shape), 'y': (batch // 2, *self.shape)}
         self.inputs = {name: draw(size=size).astype(np.float32) for name, size in sizes.items()}
         self.torch = {name: torch.from_numpy(x) for name, x in self.inputs.items()}
