@@ -11,8 +11,8 @@ Hardware and cost: two CPU cores. On busy ones 0.38 s of CPU time for a step's t
   them, and 42 s for compiling them; R1 and path length are not measured.
 Expected: not run.
 Deviations: other data; 32 to 96 channels, w of 96 numbers, a mapping of 4 layers; batch 16; DiffAugment, because there
-  are only 1,618 images. R1's gamma of 0.1 is ten times the heuristic of StyleGAN2-ADA, .0002 size^2 / batch = 0.013, which is
-  for many more images. Averages have a half-life of 5,000 images.
+  are only 1,618 images. R1's gamma of 0.1 is ten times the heuristic of StyleGAN2-ADA, .0002 size^2 / batch = 0.013,
+  which is for many more images. Averages have a half-life of 5,000 images.
 """
 
 from ml_collections import ConfigDict
