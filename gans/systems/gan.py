@@ -6,6 +6,7 @@ the batch, and the critic gets it as well. How labels enter the nets: gans/ops/l
 
 import ml_collections
 
+from gans import kinds
 from gans.core import Compute, Spec, System
 from gans.errors import UserError
 from gans.latents import make_latents, with_label
@@ -13,6 +14,7 @@ from gans.nets import build as nets
 from gans.optimizers import ema
 from gans.parts import Pair
 from gans.systems._players import make_generate, pack_spec, two_players
+from gans.systems._sheets import class_sheets
 
 
 def build(config: ml_collections.ConfigDict, spec: Spec, compute: Compute) -> System:
@@ -34,11 +36,13 @@ def build(config: ml_collections.ConfigDict, spec: Spec, compute: Compute) -> Sy
         replayable=not conditional,
         pack=config.pack,
     )
+    sheets = conditional and kinds.is_image(spec)
+    samples = pair.sampler(asked={'label': 'labels'} if conditional else {})
     return two_players(
         config,
         [pair],
         {'generator': generator, 'critic': critic},
-        samplers={'samples': pair.sampler(asked={'label': 'labels'} if conditional else {})},
+        samplers={'samples': samples, **(class_sheets(samples, spec.classes) if sheets else {})},
         ema=ema(config.ema),
     )
 
