@@ -134,6 +134,12 @@ REFUSED = [
 ]
 
 
+def test_averages_are_copies_until_they_begin() -> None:
+    """And warm up from there."""
+    decay = ema(ConfigDict({'decay': 0.9, 'warmup': 2.0, 'begin': 3})).decay
+    assert [float(decay(jnp.int32(t))) for t in (1, 2, 3, 4, 100)] == pytest.approx([0, 0, 1 / 2, 2 / 3, 0.9])
+
+
 @pytest.mark.parametrize(('section', 'said'), REFUSED, ids=[said for _, said in REFUSED])
 def test_what_cannot_move_is_refused_in_a_line(section, said) -> None:
     with pytest.raises(UserError) as error:
