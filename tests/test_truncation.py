@@ -130,7 +130,7 @@ def test_standing_statistics_without_batch_norm() -> None:
 
 @pytest.mark.usefixtures('restored')
 def test_a_curve(tmp_path: Path) -> None:
-    said = run.evaluate(config_of(), tmp_path, run.Options(num=40, truncation='1,z_var:.5'))
+    said = run.evaluate(config_of(), tmp_path, run.Options(num=40, truncation='1,z_var:.5,1.0'))
     assert 'fd_pixels ↓' in said and 'resampled:1' in said
     lines = list(csv.DictReader((tmp_path / 'truncation.csv').open()))
     assert [line['truncation'] for line in lines] == ['resampled:1', 'z_var:0.5']

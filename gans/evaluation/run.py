@@ -20,7 +20,6 @@ from gans.metrics.neighbors import nearest
 from gans.metrics.protocol import Result
 from gans.metrics.score import PREFIX, halves
 from gans.metrics.spectrum import has_spectrum
-from gans.ops.pixels import to_float
 from gans.training import sampling, workdir
 
 PAIRS = 32  # samples beside their nearest real images, in a picture
@@ -79,20 +78,20 @@ def measure(config: ml_collections.ConfigDict, folder: Path, options: Options) -
     if by_class:
         write.save_classes(place / f'classes_{end}.csv', by_class)
         said += f', classes in {place}'
-    if kinds.is_image(source.spec):
+    kind = kinds.kind_of(source.spec)
+    if kind.look:
         shown = ', '.join(filter(None, [sampling.words(step, options.seed, scores), truncated]))
-        pictures.save_png(place / f'nearest_{end}.png', neighbors(same, fake, shown))
-        if has_spectrum(*source.spec.shape[:2]):
+        pictures.save_png(place / f'nearest_{end}.png', neighbors(same, fake, shown, kind))
+        if kinds.is_image(source.spec) and has_spectrum(*source.spec.shape[:2]):
             write.spectra(place / f'spectrum_{end}.png', bench.truth[:num], fake.examples, shown)
         said += f', pictures in {place}'
     return results, f'{write.table(f"{folder}, step {step:,}", results)}\n{said}'
 
 
-def neighbors(real: Extracted, fake: Extracted, title: str) -> np.ndarray:
+def neighbors(real: Extracted, fake: Extracted, title: str, kind: kinds.Kind) -> np.ndarray:
     """A picture, uint8 [h, w, 3]: the samples nearest to real images, each with that one at its right."""
     places, distances = nearest(fake.features, real.features)
     closest = np.argsort(distances, kind='stable')[:PAIRS]
-    both = np.stack([fake.examples[closest], real.examples[places[closest]]], 1)  # [PAIRS, 2, H, W, C]
-    fields = {'sample': both[:, 0], 'real': both[:, 1]}
+    fields = {'sample': fake.examples[closest], 'real': real.examples[places[closest]]}
     title = f'{title}: the nearest to real images of {len(real.features):,}, each left of that one'
-    return pictures.side_by_side({name: to_float(images) for name, images in fields.items()}, title)
+    return pictures.side_by_side({name: kind.look(kind.finish(some)) for name, some in fields.items()}, title)

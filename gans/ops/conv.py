@@ -88,7 +88,7 @@ def conv_transpose(
         return lax.conv_transpose(x, w, stride, padding)
     kernel = w.shape[:2]
     if isinstance(padding, str):
-        padding = [_transpose_pads(k, s, padding) for k, s in zip(kernel, stride, strict=True)]
+        padding = [transpose_pads(k, s, padding) for k, s in zip(kernel, stride, strict=True)]
     # The same map as the transpose of a convolution of images of the output size.
     sides = tuple(zip(x.shape[1:3], kernel, stride, padding, strict=True))
     image = tuple((n - 1) * s + 2 - k + a + b for n, k, s, (a, b) in sides)
@@ -145,7 +145,7 @@ def _check(name, x, w, stride, padding, form, groups=1):
     return form, (stride, stride) if isinstance(stride, int) else tuple(stride), padding
 
 
-def _transpose_pads(k, s, padding):
+def transpose_pads(k: int, s: int, padding: str) -> Pair:
     """The padding of the dilated input along one axis for 'SAME' and 'VALID', as in `lax.conv_transpose`."""
     if padding == 'VALID':
         return k - 1, k - 1 + max(s - k, 0)

@@ -53,7 +53,7 @@ def _unit(x: Array) -> Array:
     return x / (jnp.linalg.norm(x) + 1e-12)
 
 
-class _Kernel(nn.Module):
+class Kernel(nn.Module):
     """Parameters of the linear layers, with their precision and spectral norm.
 
     spectral: divides the kernel, as a matrix [fan in, features], by its largest singular value, estimated with one
@@ -84,7 +84,7 @@ class _Kernel(nn.Module):
         return kernel / (v @ matrix @ u.value)
 
 
-class Dense(_Kernel):
+class Dense(Kernel):
     """x [B, d] -> [B, features]."""
 
     @nn.compact
@@ -93,7 +93,7 @@ class Dense(_Kernel):
         return checkpoint_name(x.astype(self.compute.dtype) @ kernel + bias, PRODUCT)
 
 
-class Score(_Kernel):
+class Score(Kernel):
     """A critic's last layer: features [B, d] -> scores [B], float32. Sows its input into the collection 'features'.
 
     With a label, one-hot [B, K], it adds the projection of the features on that class's vector (Miyato & Koyama 2018,
@@ -113,7 +113,7 @@ class Score(_Kernel):
         return scores.astype(jnp.float32)
 
 
-class Conv(_Kernel):
+class Conv(Kernel):
     """x [B, H, W, C] -> [B, H', W', features]; `padding` as in `gans.ops.conv.conv`, or an int for all sides."""
 
     kernel: int = 3
@@ -130,7 +130,7 @@ class Conv(_Kernel):
         return checkpoint_name(x, PRODUCT)
 
 
-class ConvTranspose(_Kernel):
+class ConvTranspose(Kernel):
     """x [B, H, W, C] -> [B, size, size, features]: the transpose of a convolution of `kernel`, `stride` and symmetric
     padding (kernel - 1) // 2 that maps `size` pixels to H, as PyTorch's ConvTranspose2d with its output padding.
 
