@@ -24,7 +24,7 @@ PARTS = {
         'critic.kernel_init': 'orthogonal',
         'terms.orthogonal.weight': 1e-4,
     },
-    'attention': {'generator.attention': (16,), 'critic.attention': (16,)},
+    'attention': {'generator.attention': [16], 'critic.attention': [16]},
 }
 
 
