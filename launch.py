@@ -83,15 +83,16 @@ EDIT = flags.DEFINE_string(
 LAYERS = flags.DEFINE_string('layers', None, 'directions: FIRST-LAST of the layers that they move (default: all).')
 OUT = cli.define_path(
     'out',
-    'sample: FILE.png (a picture; of points FILE.svg or .pdf, too), FILE.npz (one array) or FOLDER/ (single PNGs); '
+    'sample: FILE.png (a picture; of points FILE.svg or .pdf, too), FILE.npz (one array) or FOLDER/ (single PNGs); of '
+    'volumes also FILE.binvox, .npy, .obj or .ply, and FOLDER/ of .binvox; '
     'with --input FOLDER, or FILE.png for a sheet of it; interpolate: FILE.png, or FILE.gif or .webp, a looping film; '
-    'project, directions: FOLDER; '
+    'project: FOLDER, or FILE.gif or .webp for a film of the course, too; directions: FOLDER; '
     'report: its folder; compare: FILE.json.',
 )
 FEATURES = cli.define_path(
     'features',
-    'evaluate, compare: inception_v3[:pytorch_fid], efficientnet_lite0[:SIDE], classifier[:DATA SET], pixels, identity '
-    "(default: the config's eval.features; auto); "
+    'evaluate, compare: inception_v3[:pytorch_fid], efficientnet_lite0[:SIDE], classifier[:DATA SET], pixels, voxels, '
+    "identity (default: the config's eval.features; auto); "
     'project: efficientnet_lite0[:LAYER], vgg19[:LAYER] or pixels; directions: classifier, to find those of classes.',
 )
 WEIGHTS = cli.define_path('weights', "evaluate, compare: the file of inception_v3's weights; project: of vgg19's.")

@@ -68,6 +68,9 @@ def evaluate(
     features: str | None = None,
     seed: int = 0,
     direction: str | None = None,
+    truncation: float | str | None = None,
+    standing: int | None = None,
+    ppl: str | None = None,
 ) -> dict[str, float]:
     """Measures the generator of a run by all metrics that apply, as `--mode=evaluate` does.
 
@@ -78,6 +81,9 @@ def evaluate(
       features: that images are compared in, as of `--features` (default: those of the run's config).
       seed: of the latents.
       direction: of a run that translates both ways, such as 'b_to_a' (default: its first).
+      truncation: of the samples, as of `--truncation`: one.
+      standing: batches of which statistics of batch norms are taken anew.
+      ppl: the net by which path lengths are measured, too: 'auto' is the best that is installed.
 
     Returns:
       By name the metrics of the samples; as 'NAME/real' those of halves of the real data, as 'NAME/untrained' those of
@@ -95,7 +101,9 @@ def evaluate(
         _start()
         from gans.evaluation import run
 
-        results, _ = run.measure(held, place, run.Options(num, seed, which, features, direction=direction))
+        cut = None if truncation is None else str(truncation)
+        more = {'direction': direction, 'truncation': cut, 'standing': standing, 'ppl': ppl}
+        results, _ = run.measure(held, place, run.Options(num, seed, which, features, **more))
     return {result.metric: float(result.value) for result in results}
 
 

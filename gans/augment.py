@@ -31,7 +31,7 @@ def augmentation(names: str, shape: Sequence[int]) -> Augment:
             raise unknown('augmentation', name, AUGMENTS)
         parts.append(AUGMENTS[name])
     if len(shape) != 3:
-        raise UserError(f"'{names}' augments images, not points {tuple(shape)}: leave it off")
+        raise UserError(f"'{names}' augments images, not examples of shape {tuple(shape)}: leave it off")
     if shape[0] != shape[1] and {'blit', 'geometric'} & set(names.split(',')):
         raise UserError(f"'{names}' turns images by 90 degrees, so they must be square, not {tuple(shape)}")
 

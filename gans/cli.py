@@ -120,8 +120,9 @@ def parse(argv: Sequence[str]) -> tuple[list[str], Overrides]:
     for name, modes in STYLES.items():
         if given[name].present and given.mode not in modes:
             raise UserError(f'--{name} is for {" and ".join(f"--mode={mode}" for mode in modes)} only')
-    if given['input'].present and (given['truncation'].present or given['latents'].present or given['edit'].present):
-        raise UserError(f'--input={given.input} is of images: leave out --truncation, --latents and --edit, of styles')
+    of_styles = ('truncation', 'latents', 'edit', 'standing')
+    if given['input'].present and any(given[name].present for name in of_styles):
+        raise UserError(f'--input={given.input} is of images: leave out {", ".join(f"--{name}" for name in of_styles)}')
     if given['path'].present and given.space == 'w':
         raise UserError('--path is of latents; between styles the way is straight: leave it out')
     if given['seed'].present and given.mode in ('train', 'finetune'):

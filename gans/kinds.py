@@ -1,19 +1,19 @@
 """Kinds of examples: all that the data pipeline, the pictures and the metrics must know of each.
 
-Another kind (volumes, clips, captions) is a line of `KINDS`; a field of an example that is of no kind (a label) is kept
+Another kind (clips, captions) is a line of `KINDS`; a field of an example that is of no kind (a label) is kept
 as it is, and nobody mirrors or draws it.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from gans import pictures, plots
+from gans import binvox, files, pictures, plots, rendering, surfaces
 from gans.core import Array, Spec
 from gans.errors import unknown
-from gans.ops import pixels
+from gans.ops import pixels, voxels
 
 
 class Kind(NamedTuple):
@@ -27,18 +27,37 @@ class Kind(NamedTuple):
     draw: Callable[[np.ndarray, pictures.Caption, plots.Beside], pictures.Picture]
     shown: int  # examples in a picture
     features: tuple[str, ...]  # the extractors of gans/features/ that see them; the first is always there
+    # examples as nets have them -> images [N, h, w, 1 or 3] in [-1, 1] of them; None: they are seen together alone
+    look: Callable[[np.ndarray], np.ndarray] | None = None
     mirror: Callable[[Array, Array], Array] | None = None  # ([B, ...], bool [B]) -> [B, ...], left to right
     crop: Callable[[Array, Array, int], Array] | None = None  # ([B, ...], corners int32 [B, 2], side) -> [B, ...]
     save: Callable[[Path, np.ndarray], None] | None = None  # (file without suffix, one stored example)
+    # by the ending of a file that holds one example: (that file, one stored example)
+    formats: Mapping[str, Callable[[Path, np.ndarray], None]] = {}
 
 
 def _save_image(path: Path, image: np.ndarray) -> None:
     pictures.save_png(path.with_name(f'{path.name}.png'), image[..., 0] if image.shape[-1] == 1 else image)
 
 
-def _draw_images(images: np.ndarray, caption: pictures.Caption, beside: plots.Beside) -> np.ndarray:
-    shown = images if len(images) else beside.real
-    return pictures.annotate(pictures.grid(shown, len(caption.columns) or None), caption)
+def _draw_grid(look: Callable[[np.ndarray], np.ndarray]) -> Callable[..., pictures.Picture]:
+    def draw(samples: np.ndarray, caption: pictures.Caption, beside: plots.Beside) -> np.ndarray:
+        images = look(samples if len(samples) else beside.real)
+        return pictures.annotate(pictures.grid(images, len(caption.columns) or None), caption)
+
+    return draw
+
+
+def _occupied(volume: np.ndarray) -> np.ndarray:
+    return volume[..., 0] >= voxels.OCCUPIED
+
+
+FORMATS = {  # of a stored volume, [D, H, W, 1]
+    '.binvox': lambda path, volume: binvox.save_binvox(path, _occupied(volume)),
+    '.npy': lambda path, volume: files.write(path, lambda file: np.save(file, volume[..., 0])),
+    '.obj': lambda path, volume: surfaces.save_obj(path, voxels.to_float(volume[..., 0])),
+    '.ply': lambda path, volume: surfaces.save_ply(path, voxels.to_float(volume[..., 0])),
+}
 
 
 def _same(x: Array) -> Array:
@@ -64,12 +83,26 @@ KINDS = {
         finish=pixels.to_float,
         keep=pixels.to_pixels,
         store=pixels.to_uint8,
-        draw=_draw_images,
+        draw=_draw_grid(_same),
         shown=64,
         features=('pixels', 'inception_v3', 'efficientnet_lite0', 'classifier'),
+        look=_same,
         mirror=pixels.mirror,
         crop=pixels.crop,
         save=_save_image,
+    ),
+    'volumes': Kind(
+        dtype=np.uint8,
+        finish=voxels.to_float,
+        keep=voxels.to_voxels,
+        store=voxels.to_uint8,
+        draw=_draw_grid(rendering.render),
+        shown=16,
+        features=('voxels',),
+        look=rendering.render,
+        mirror=voxels.mirror,
+        save=lambda path, volume: FORMATS['.binvox'](path.with_name(f'{path.name}.binvox'), volume),
+        formats=FORMATS,
     ),
 }
 BY_RANK = {1: 'points', 3: 'images'}  # of a spec that names no kind

@@ -24,6 +24,7 @@ LATENTS = {
     'normal': random.normal,
     'truncated_normal': truncated_normal,
     'uniform': lambda keys, shape: random.uniform(keys, shape, -1.0, 1.0),
+    'unit': lambda keys, shape: random.uniform(keys, shape, 0.0, 1.0),
 }
 
 

@@ -79,7 +79,7 @@ OPTIMIZER = {
 TERM = {'weight': NOT_NEGATIVE, 'every': count(), 'target': NOT_NEGATIVE, 'decay': FACTOR}
 SCHEDULE = {'to': ANY, 'begin': count(0), 'end': count()}  # where a number arrives: gans/schedules.py looks closer
 # Integers of nets are checked with their other options: gans/nets/build.py.
-NET = {'init_std': POSITIVE, 'start': ANY, 'embedding': count(), 'dropout': FACTOR}
+NET = {'init_std': POSITIVE, 'start': ANY, 'embedding': count(), 'dropout': FACTOR, 'occupancy': Range(0, 1, '()')}
 RANGES = {
     'begin': count(),  # of a stage
     'seed': SEED,
@@ -91,6 +91,7 @@ RANGES = {
     'data.shrink': count(2),
     **{f'data.{key}': NOT_NEGATIVE for key in ('std', 'radius', 'sigma', 'spacing', 'noise')},
     'data.mean': ANY,
+    'data.threshold': POSITIVE_SHARE,
     'data.scale': POSITIVE,
     'latents.size': count(),
     'latents.scale': POSITIVE,
@@ -113,6 +114,7 @@ RANGES = {
     'ema.decay': FACTOR,
     'ema.half_life': NOT_NEGATIVE,
     'ema.warmup': Range(1),
+    'ema.begin': count(),
     **{f'train.{key}': count() for key in ('steps', 'batch_size', 'n_critic', 'micro', 'steps_per_call')},
     **{f'train.{key}': count() for key in ('log_every', 'sample_every', 'checkpoint_every', 'keep')},
     'population.max_size': count(),
@@ -121,6 +123,7 @@ RANGES = {
     **{f'{net}.{key}': range_ for net in ('generator', 'critic') for key, range_ in NET.items()},
     **{f'lapgan.{net}.{key}': range_ for net in ('generator', 'critic') for key, range_ in NET.items()},
     'acgan.weight': NOT_NEGATIVE,
+    'gan.gate': SHARE,
     'began.gamma': SHARE,
     'began.rate': POSITIVE,
     'consensus.gamma': NOT_NEGATIVE,

@@ -134,6 +134,7 @@ def test_of_a_run_that_is_older_the_data_are_read(copy: Path, capsys: pytest.Cap
             'the examples of this run have no classes; leave them out',
         ),
         (lambda run: gans.evaluate(run.folder, num=1), 'num=1 must be at least 2'),
+        (lambda run: gans.evaluate(run.folder, num=4, truncation='1,0.5'), '--truncation=1,0.5 is not PSI'),
         (
             lambda run: gans.train('gan_ring8', 'x'),
             r"config='gan_ring8' is no config: give what gans.config\(NAME\) returns",

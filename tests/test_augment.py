@@ -283,7 +283,7 @@ def test_p_moves_towards_the_target():
     'names, shape, said',
     [
         ('colour', SHAPE, "unknown augmentation 'colour'; did you mean 'color'"),
-        ('color', (2,), r'images, not points \(2,\)'),
+        ('color', (2,), r'images, not examples of shape \(2,\)'),
         ('color,blit', (8, 12, 3), r'square, not \(8, 12, 3\)'),
     ],
 )

@@ -44,8 +44,8 @@ def ends() -> tuple[np.ndarray, np.ndarray]:
     return z[:NUM], z[NUM:]
 
 
-@pytest.mark.parametrize('letter, t', [('w', 0.0), ('w', 0.6), ('z', 0.0)])
-def test_lengths_of_a_linear_generator(letter: str, t: float) -> None:
+@pytest.mark.parametrize('letter, t', [('w', np.linspace(0, 1, NUM)), ('z', np.zeros(NUM))])
+def test_lengths_of_a_linear_generator(letter: str, t: np.ndarray) -> None:
     """In w |(w1 - w0) A|^2 a pixel, wherever it is taken; in z the arc begins with the speed
     angle |a| orthogonal to a, and (|b| - |a|) along it.
     """
@@ -60,7 +60,7 @@ def test_lengths_of_a_linear_generator(letter: str, t: float) -> None:
         speed = (angle * length * across + (along - length) * unit) @ B
     wanted = ((speed @ A) ** 2).mean(1)
     between = distance('pixels', Spec((SIDE, SIDE, 1)))
-    found = path_length.lengths(*made(), between, letter, np.full(NUM, t, np.float32), 7)
+    found = path_length.lengths(*made(), between, letter, t.astype(np.float32), 7)
     np.testing.assert_allclose(found, wanted, rtol=0.05)
     np.testing.assert_allclose(found.mean(), wanted.mean(), rtol=0.01)
 

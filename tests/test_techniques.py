@@ -525,5 +525,5 @@ def test_mistakes(overrides, said):
 
 
 def test_augmentations_are_of_images():
-    with pytest.raises(UserError, match=r'not points \(2,\)'):
+    with pytest.raises(UserError, match=r'not examples of shape \(2,\)'):
         made((2,), **{'augment.names': 'color'})

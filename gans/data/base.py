@@ -63,12 +63,12 @@ class Source(NamedTuple):
 
 def finish_by_kind(spec: Spec) -> Callable[[dict[str, Array], Keys], Batch]:
     """Makes finish(raw, keys): every field as nets have it, by its kind; labels and what is of no kind stay."""
-    return _finish(tuple(kinds.fields_of(spec).items()))
+    return _finish(tuple((name, kind.finish) for name, kind in kinds.fields_of(spec).items()))
 
 
 @cache  # equal functions are compiled once
-def _finish(fields: tuple[tuple[str, kinds.Kind], ...]) -> Callable[[dict[str, Array], Keys], Batch]:
-    return lambda raw, keys: {**raw, **{name: kind.finish(raw[name]) for name, kind in fields}}
+def _finish(fields: tuple[tuple[str, Callable[[Array], Array]], ...]) -> Callable[[dict[str, Array], Keys], Batch]:
+    return lambda raw, keys: {**raw, **{name: finish(raw[name]) for name, finish in fields}}
 
 
 def stored_shapes(source: Source) -> dict[str, jax.ShapeDtypeStruct]:

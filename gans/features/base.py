@@ -11,11 +11,12 @@ class Extractor(NamedTuple):
 
     name: str  # as in configs: 'inception_v3:pytorch_fid'
     title: str  # of the Fréchet distance in its features: 'FID' for Inception alone, 'FD (pixels)'
-    # (params, uint8 images [B, H, W, C], C 1 or 3) -> (float32 features [B, f], logits [B, K] or None); traced
-    # once per shape. None for points [B, d]: they are the features, in float64
+    # (params, uint8 images [B, H, W, C], C 1 or 3, or volumes [B, D, H, W, C]) -> (float32 features [B, f], logits
+    # [B, K] or None); traced once per shape. None for points [B, d]: they are the features, in float64
     apply: Callable[[Tree, Array], tuple[Array, Array | None]] | None
     params: Tree = ()
     weights: str = 'none'  # first 16 digits of the SHA-256 of the weights
     resizing: str = 'none'  # preprocessing of images, in words
     notes: Mapping[str, Any] = {}  # other parts of the stamp, such as a classifier's accuracy
     batch: int = 64  # examples at a time
+    kind: str = 'images'  # of the examples, see gans/kinds.py: what is measured beside its features

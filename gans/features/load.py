@@ -8,7 +8,7 @@ from gans.core import Spec
 from gans.errors import UserError, unknown
 from gans.features.base import Extractor
 
-FEATURES = ('auto', 'inception_v3', 'efficientnet_lite0', 'classifier', 'pixels', 'identity')
+FEATURES = ('auto', 'inception_v3', 'efficientnet_lite0', 'classifier', 'pixels', 'voxels', 'identity')
 
 
 def resolve(features: str, spec: Spec) -> str:
@@ -68,4 +68,4 @@ def load(features: str, spec: Spec, data: Mapping[str, Any] | None = None, weigh
         raise UserError(f"features '{name}' have no variants: leave out ':{variant}'")
     from gans.features import pixels
 
-    return pixels.pixels() if name == 'pixels' else pixels.identity()
+    return {'pixels': pixels.pixels, 'voxels': pixels.voxels, 'identity': pixels.identity}[name]()

@@ -1,4 +1,4 @@
-"""Features without a net: pixels of downsampled images, and coordinates of points."""
+"""Features without a net: pixels of downsampled images, blocks of volumes, and coordinates of points."""
 
 import jax
 import jax.numpy as jnp
@@ -7,6 +7,7 @@ from gans.core import Array
 from gans.features.base import Extractor
 
 SIDE = 16  # pixels: enough for layout and color, few enough for a covariance
+BLOCKS = 8  # of a volume's side
 
 
 def pixels() -> Extractor:
@@ -26,6 +27,26 @@ def pixels() -> Extractor:
     return Extractor('pixels', 'FD (pixels)', apply, resizing=f'antialiased bilinear to at most {SIDE} px', batch=500)
 
 
+def voxels() -> Extractor:
+    """The occupancy of at most 8 x 8 x 8 blocks of a volume: [B, D * H * W * C] features in [0, 1]."""
+
+    def apply(params: tuple, volumes: Array) -> tuple[Array, None]:
+        b, *sides, c = volumes.shape
+        shape = (b, *(min(side, BLOCKS) for side in sides), c)
+        x = volumes.astype(jnp.float32) / 255
+        small = x if x.shape == shape else jax.image.resize(x, shape, 'linear', precision=jax.lax.Precision.HIGHEST)
+        return small.reshape(b, -1), None
+
+    return Extractor(
+        'voxels',
+        'FD (voxels)',
+        apply,
+        resizing=f'antialiased linear to at most {BLOCKS} blocks',
+        batch=100,
+        kind='volumes',
+    )
+
+
 def identity() -> Extractor:
     """Points, unchanged; their Fréchet distance is the squared Wasserstein-2 distance of two Gaussians."""
-    return Extractor('identity', 'FD (identity)', apply=None)
+    return Extractor('identity', 'FD (identity)', apply=None, kind='points')

@@ -73,16 +73,17 @@ def interpolate(config: ml_collections.ConfigDict, folder: Path, options: Option
     else:
         made = space.changed(experiment, change) if options.truncation else experiment
     title = f'{kind} interpolations, {shown}: along each row from one latent to another'
-    grid = pictures.grid(draw.apply(made, state, between), num)
+    look = kinds.kind_of(sampling.sampled_spec(experiment)).look
+    grid = pictures.grid(look(draw.apply(made, state, between)), num)
     pictures.save(out, pictures.annotate(grid, pictures.Caption(title)))
     return f'{STRIPS} {kind} interpolations of step {done:,}: {out}'
 
 
 def _check(experiment: Experiment, options: Options) -> None:
     spec = sampling.sampled_spec(experiment)
-    if not kinds.is_image(spec):
+    if kinds.kind_of(spec).look is None:
         raise UserError(
-            f"there is nothing to see between {kinds.name_of(spec)}: '{experiment.config.data.name}' has no images"
+            f"there is nothing to see between {kinds.name_of(spec)}: '{experiment.config.data.name}' has none"
         )
     if options.space == 'w' and experiment.system.styles is None:
         raise UserError('--space=w: this system has no styles w, only latents: leave it off')
@@ -145,9 +146,10 @@ def _frames(
 
     few, cells = max(1, sampling.CHUNK // columns**2), columns**2
     make, frames = sampling.make_sampler(experiment), []
+    look = kinds.kind_of(sampling.sampled_spec(experiment)).look
     for start in range(0, num, few):
         some = np.minimum(np.arange(start, start + few), num - 1)  # the last ones again, so that shapes are the same
-        images = np.concatenate(jax.device_get(make(state, at(some))))
+        images = look(np.concatenate(jax.device_get(make(state, at(some)))))
         grids = (pictures.grid(images[i : i + cells], columns) for i in range(0, len(images), cells))
         frames += [Image.fromarray(grid) for grid in grids]
     return frames[:num]

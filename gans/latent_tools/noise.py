@@ -17,16 +17,15 @@ TIMES = 4  # the deviation is shown as so much
 COLUMNS = ('noise', 'drawn again', 'none', 'first half', 'last half', f'deviation x {TIMES}')  # halves of the layers
 
 
-def draw_sheet(experiment: Experiment, state: TrainState, seed: int, shown: str, path: Path) -> None:
-    """Writes the sheet of a generator with noise maps: along each row everything but the noise stays."""
-    cells = make_cells(experiment, state, seed)
+def draw_sheet(cells: np.ndarray, shown: str, path: Path) -> None:
+    """Writes the sheet of what `make_cells` made: along each row everything but the noise stays."""
     about = f'along each row noise changes; the deviation is that of {REDRAWS} draws, mean over colors'
     grid = pictures.grid(cells.reshape(-1, *cells.shape[2:]), len(COLUMNS))
     pictures.save(path, pictures.annotate(grid, pictures.Caption(f'noise, {shown}: {about}', COLUMNS)))
 
 
 def make_cells(experiment: Experiment, state: TrainState, seed: int) -> np.ndarray:
-    """Images [ROWS, COLUMNS, H, W, C], float in [-1, 1]."""
+    """Images [ROWS, COLUMNS, H, W, C] of a generator with noise maps, float in [-1, 1]."""
     inputs = sampling.fixed_inputs(experiment, ROWS, seed)
     words = sampling.fixed_inputs(experiment, ROWS * REDRAWS, seed + 1)['noise']  # row by row
     make = sampling.make_sampler(experiment)

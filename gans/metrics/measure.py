@@ -7,7 +7,7 @@ import numpy as np
 
 from gans.core import Modes
 from gans.features.base import Extractor
-from gans.metrics import kid, manifold, matching, neighbors, probabilities, protocol, spectrum, ssim, toys
+from gans.metrics import kid, manifold, matching, neighbors, probabilities, protocol, spectrum, ssim, toys, volumes
 from gans.metrics.extract import Extracted
 from gans.metrics.frechet import frechet
 from gans.metrics.sliced import sliced_wasserstein
@@ -40,9 +40,8 @@ def measure(
     if only:
         return found
     smaller = min(len(real.features), len(fake.features))
-    images = real.examples.ndim == 4
     size = kid.subset_size(len(real.features), len(fake.features))
-    if images and size > 1:
+    if extractor.kind == 'images' and size > 1:
         mean, std = kid.kid(real.features, fake.features, SUBSETS, size)
         details = {'kernel': '(x.y / d + 1)^3', 'subsets': SUBSETS, 'subset size': size}
         found |= {'kid': Value(mean, details), 'kid_std': Value(std, details)}
@@ -54,7 +53,9 @@ def measure(
             found |= {part: Value(v, {'k': k}) for part, v in zip(name.split('_'), values, strict=True)}
     if fake.logits is not None:
         found |= _measure_classes(fake, extractor)
-    return found | (_measure_images(real, fake) if images else _measure_points(real.features, fake.features, modes))
+    if extractor.kind == 'points':
+        return found | _measure_points(real.features, fake.features, modes)
+    return found | {'images': _measure_images, 'volumes': _measure_volumes}[extractor.kind](real, fake)
 
 
 def _measure_classes(fake: Extracted, extractor: Extractor) -> dict[str, Value]:
@@ -92,6 +93,11 @@ def _measure_images(real: Extracted, fake: Extracted) -> dict[str, Value]:
         found['spectrum_distance'] = Value(spectrum.spectrum_distance(real.examples, fake.examples))
     found['memorized'] = Value(neighbors.memorization(fake.features, real.features))
     return found
+
+
+def _measure_volumes(real: Extracted, fake: Extracted) -> dict[str, Value]:
+    found = volumes.statistics(fake.examples) | volumes.matching(real.examples, fake.examples)
+    return {name: Value(value, {'occupied': f'from {volumes.OCCUPIED} of 255 on'}) for name, value in found.items()}
 
 
 def _measure_points(real: np.ndarray, fake: np.ndarray, modes: Modes | None) -> dict[str, Value]:

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from gans import kinds
 from gans.data.base import Source
 from gans.errors import UserError
 from gans.features.base import Extractor
@@ -16,15 +17,14 @@ from gans.metrics.protocol import Protocol
 from gans.metrics.sliced import sliced_wasserstein
 from gans.metrics.toys import mode_counts
 from gans.metrics.toys import moments as mean_and_std
-from gans.ops.pixels import to_uint8
 
 PREFIX = 'eval/'  # of scores among a run's metrics
 EVALUATED = 'evaluation/'  # of results of --mode=evaluate, next to them
 SLICED = f'{PREFIX}sliced_wasserstein'  # every run has it
 # Which values are better; other scores have no such order (the mean, for example, has a target instead).
-LOWER = ('fid', 'kid', 'reverse_kl', 'sliced_wasserstein', 'spectrum_distance', 'code_error', 'l1')
+LOWER = ('fid', 'kid', 'reverse_kl', 'sliced_wasserstein', 'spectrum_distance', 'code_error', 'l1', 'iou_mmd')
 HIGHER = ('is', 'precision', 'recall', 'density', 'coverage', 'accuracy', 'cas', 'modes', 'high_quality')
-HIGHER += ('psnr', 'ssim')
+HIGHER += ('psnr', 'ssim', 'iou_coverage')
 PAIRED = ('l1', 'psnr')  # of each sample against its target, where these are known
 
 
@@ -32,6 +32,7 @@ def better(metric: str) -> str | None:
     """Which values of a score are better, 'lower' or 'higher'; None if neither."""
     # Of an evaluation, a direction may be named as well.
     name = metric.rpartition('/')[2] if metric.startswith(EVALUATED) else metric.removeprefix(PREFIX)
+    name = name.removeprefix('intra_')
     if name in LOWER or name.startswith(('fd_', 'ppl_')):
         return 'lower'
     return 'higher' if name in HIGHER or (name.startswith('is_') and not name.endswith('_std')) else None
@@ -63,6 +64,7 @@ class Scorer:
           UserError: too few images for that.
         """
         self._source, self._real, self._extractor, self._targets = source, real[:num], extractor, targets
+        self._store = kinds.kind_of(source.spec).store
         distinct = real[: len(real) if source.size is None else source.size]
         one, other = halves(len(distinct), num)
         self.floor = {SLICED: sliced_wasserstein(real[one], real[other])} if len(distinct) > 1 else {}
@@ -73,7 +75,7 @@ class Scorer:
                 raise UserError(
                     f'a Fréchet distance needs at least 4 images, this data set has {count}: set eval.features=None'
                 )
-            features = extract_cached(extractor, to_uint8(distinct[: 2 * num])).features
+            features = extract_cached(extractor, self._store(distinct[: 2 * num])).features
             first, second = halves(len(features), num)
             self._moments = moments(features[:num])
             self._name = PREFIX + protocol.frechet(extractor)
@@ -88,7 +90,7 @@ class Scorer:
         """The scores of samples [num, ...], by metric name; NaN samples score NaN."""
         bad = not np.isfinite(samples).all()
         found = {SLICED: float('nan') if bad else sliced_wasserstein(samples, self._real)}
-        pixels = to_uint8(samples) if (self._extractor or self._targets) and not bad else None
+        pixels = self._store(samples) if (self._extractor or self._targets) and not bad else None
         if self._extractor:
             features = None if bad else extract(self._extractor, pixels).features
             found[self._name] = float('nan') if bad else frechet(self._moments, moments(features))

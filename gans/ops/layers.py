@@ -53,7 +53,7 @@ def _unit(x: Array) -> Array:
     return x / (jnp.linalg.norm(x) + 1e-12)
 
 
-class _Kernel(nn.Module):
+class Kernel(nn.Module):
     """Parameters of the linear layers, with their precision and spectral norm.
 
     spectral: divides the kernel, as a matrix [fan in, features], by its largest singular value, estimated with one
@@ -84,7 +84,7 @@ class _Kernel(nn.Module):
         return kernel / (v @ matrix @ u.value)
 
 
-class Dense(_Kernel):
+class Dense(Kernel):
     """x [B, d] -> [B, features]."""
 
     @nn.compact
@@ -93,7 +93,7 @@ class Dense(_Kernel):
         return checkpoint_name(x.astype(self.compute.dtype) @ kernel + bias, PRODUCT)
 
 
-class Score(_Kernel):
+class Score(Kernel):
     """A critic's last layer: features [B, d] -> scores [B], float32. Sows its input into the collection 'features'.
 
     With a label, one-hot [B, K], it adds the projection of the features on that class's vector (Miyato & Koyama 2018,
@@ -113,7 +113,7 @@ class Score(_Kernel):
         return scores.astype(jnp.float32)
 
 
-class Conv(_Kernel):
+class Conv(Kernel):
     """x [B, H, W, C] -> [B, H', W', features]; `padding` as in `gans.ops.conv.conv`, or an int for all sides."""
 
     kernel: int = 3
@@ -130,7 +130,7 @@ class Conv(_Kernel):
         return checkpoint_name(x, PRODUCT)
 
 
-class ConvTranspose(_Kernel):
+class ConvTranspose(Kernel):
     """x [B, H, W, C] -> [B, size, size, features]: the transpose of a convolution of `kernel`, `stride` and symmetric
     padding (kernel - 1) // 2 that maps `size` pixels to H, as PyTorch's ConvTranspose2d with its output padding.
 
@@ -149,6 +149,32 @@ class ConvTranspose(_Kernel):
         pads = [(low, size - ((n - 1) * self.stride + 1) + self.kernel - 1 - low) for n, size in sizes]
         x = conv_transpose(x.astype(self.compute.dtype), kernel, self.stride, pads, form=self.compute.conv) + bias
         return checkpoint_name(x, PRODUCT)
+
+
+def batch_norm(
+    x: Array,
+    train: bool,
+    *,
+    name: str,
+    compute: Compute = Compute(),
+    scale_init: Initializer = nn.initializers.ones,
+    affine: bool = True,
+) -> Array:
+    """A batch norm layer `name` of the calling module, x [B, d] or [B, H, W, C]; affine: with scales and shifts."""
+    if train:
+        check_batch('batch norm', len(x), compute.axis_name)
+    layer = nn.BatchNorm(
+        use_running_average=not train,
+        momentum=0.9,
+        epsilon=1e-5,
+        dtype=compute.dtype,
+        scale_init=scale_init,
+        use_scale=affine,
+        use_bias=affine,
+        axis_name=compute.axis_name,
+        name=name,
+    )
+    return layer(x)
 
 
 def norm(
@@ -175,19 +201,7 @@ def norm(
     if kind == 'virtual':
         return VirtualBatchNorm(compute, scale, name=name)(x)
     if kind == 'batch':
-        if train:
-            check_batch('batch norm', len(x), compute.axis_name)
-        x = nn.BatchNorm(
-            use_running_average=not train,
-            momentum=0.9,
-            epsilon=1e-5,
-            dtype=compute.dtype,
-            scale_init=scale,
-            use_scale=label is None,
-            use_bias=label is None,
-            axis_name=compute.axis_name,
-            name=name,
-        )(x)
+        x = batch_norm(x, train, name=name, compute=compute, scale_init=scale, affine=label is None)
         if label is None:
             return x
         scales = Dense(x.shape[-1], compute, False, kernel_init=scale, name=f'{name}_scales')(label)

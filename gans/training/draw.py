@@ -75,7 +75,8 @@ def sample(config: ml_collections.ConfigDict, folder: Path, options: Options) ->
         pictures.save(path, drawn(memory.fetch(make(state, inputs)), caption, plots.NOTHING))
         lines.append(f'{name}: {path}')
     if not options.out and experiment.system.styles and experiment.system.styles.maps:
-        noise.draw_sheet(experiment, state, seed, shown, folder / f'noise_seed{seed}.png')
+        cells = noise.make_cells(experiment, state, seed)
+        noise.draw_sheet(cells, shown, folder / f'noise_seed{seed}.png')
         lines.append(f'noise: {folder / f"noise_seed{seed}.png"}')
     return '\n'.join(lines)
 

@@ -22,8 +22,10 @@ def save_samples(
     - `NAME.png`: one picture, that of `draw`, by default of the samples alone; of points `NAME.svg` or `NAME.pdf`, too;
     - `NAME.npz`: array 'samples', uint8 [N, H, W, C] for images, float32 [N, d] for points; and 'labels', int32 [N],
       the classes that were asked for, if any;
-    - `FOLDER/`: one PNG per image, 000000.png and so on; of a conditional system in a folder per class,
-      FOLDER/CLASS/.
+    - `FOLDER/`: one PNG per image, 000000.png and so on, one .binvox per volume; of a conditional system in a folder
+      per class, FOLDER/CLASS/;
+    - of volumes `NAME.binvox` or `NAME.npy`, voxels, `NAME.obj` or `NAME.ply`, their surface: of several samples one
+      file each, NAME_000000.obj and so on.
 
     Returns:
         What was written, in a line.
@@ -35,11 +37,19 @@ def save_samples(
     if str(out).endswith('/'):
         if kind.save is None:
             name = kinds.name_of(spec)
-            raise UserError(f"'{out}' is a folder of images, but samples are {name} {spec.shape}: use NAME.npz or .png")
+            raise UserError(
+                f"'{out}' is a folder of one file per sample, but samples are {name} {spec.shape}: use NAME.npz or .png"
+            )
         for i, example in enumerate(kind.store(samples)):
             place = path if labels is None else path / spec.classes[labels[i]].replace('/', '-')
             kind.save(place / f'{i:06}', example)
-        return f'{len(samples)} images in {path}/'
+        return f'{len(samples)} {kinds.name_of(spec)} in {path}/'
+    if path.suffix in kind.formats:
+        many = len(samples) > 1
+        places = [path.with_stem(f'{path.stem}_{i:06}') for i in range(len(samples))] if many else [path]
+        for place, example in zip(places, kind.store(samples), strict=True):
+            kind.formats[path.suffix](place, example)
+        return f'{len(samples)} {kinds.name_of(spec)} in {places[0]}{" and so on" if many else ""}'
     if path.suffix in ('.png', *pictures.VECTOR):
         pictures.save(path, draw() if draw else kind.draw(samples, pictures.Caption(), plots.NOTHING))
         return f'a picture of {len(samples)} samples in {path}'
@@ -49,5 +59,5 @@ def save_samples(
         return f"array 'samples' {array.dtype} {list(array.shape)} in {path}"
     raise UserError(
         f"cannot tell what to write to '{out}': use NAME.png (a picture; of points NAME.svg or .pdf, too), NAME.npz (an"
-        ' array) or FOLDER/'
+        f' array){"".join(f", NAME{suffix}" for suffix in kind.formats)} or FOLDER/'
     )
