@@ -20,6 +20,7 @@ from gans.parts import Pair
 from gans.systems._classes import class_terms
 from gans.systems._fades import check_fades, make_fade
 from gans.systems._players import refuse, two_players
+from gans.systems._sheets import class_sheets
 
 
 def build(
@@ -70,12 +71,13 @@ def build(
         replayable=not labeled,
         **(class_terms(built['classifier'], class_weight) if labeled else {}),
     )
+    samples = pair.sampler(asked={'label': 'labels'} if labeled else {})
     return two_players(
         config,
         [pair],
         built,
         with_critic=('classifier',) if labeled else (),
-        samplers={'samples': pair.sampler(asked={'label': 'labels'} if labeled else {})},
+        samplers={'samples': samples, **(class_sheets(samples, spec.classes) if labeled else {})},
         ema=ema(config.ema),
         critic=fade.judge(pair),
     )
