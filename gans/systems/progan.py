@@ -43,7 +43,7 @@ def build(
       UserError: nets that do not fade, a fade from images of half the size where there are none, or one that its stage
         cuts short; a critic that is told labels, packs.
     """
-    refuse(config, 'critic.condition', 'the critic has to find out the class itself: set generator.condition alone')
+    refuse(config, 'critic.condition', 'the critic has to find out the class itself')
     refuse(config, 'pack', 'the critic compares the examples of a batch by their deviation')
     fade = make_fade(config, spec, fade_begin, fade_steps)
     generator = nets.generator(config.generator, spec, config.latents.size, compute, told=fade.inputs)
