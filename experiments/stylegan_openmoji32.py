@@ -3,7 +3,7 @@
 Paper: Karras 2019 (1812.04948); DiffAugment: Zhao 2020 (2006.10738).
 Command: python launch.py --config=experiments/stylegan_openmoji32.py
   then --mode=sample: also a sheet of truncation, and one of pairs of styles mixed by layers
-  Without growing: --config.stages=None --config.data.size=32
+  Without growing: --config.data.size=32, and --config.stages.NAME=None of each stage
 Hardware and cost: two CPU cores; 12,500 steps, half of them at 32 pixels.
 Expected: not run.
 Deviations: other data; images grow from 4 pixels, not 8; channels 64, 64, 64, 32 from 4 to 32 pixels, w of 64 numbers,
@@ -30,5 +30,5 @@ def get_config(variant: str = '') -> ConfigDict:
     config.augment.names = 'color,translation,cutout'
     common.every(config, 1_250)
     config.eval.samples = 1_600
-    smoke = {'eval.features': 'pixels', 'augment.names': 'color', 'train.conv': 'lax'}
+    smoke = {'eval.features': 'pixels', 'augment.names': None, 'train.conv': 'lax'}
     return stylegan_ffhq256.finish(config, variant, __file__, SCHEDULE, smoke)

@@ -181,6 +181,10 @@ def test_classes_as_in_ac_gan() -> None:
     np.testing.assert_allclose(generator, of_generator['game'] + 0.5 * of_generator['class_loss'], rtol=1e-4)
     assert system.players['critic'].nets == ('critic', 'classifier')
     assert system.samplers['samples'].asked == {'label': 'labels'}
+    for name, columns in (('classes', 3), ('between_classes', 10)):  # the latter of mixtures of classes
+        sheet = system.samplers[name]
+        made = jax.eval_shape(lambda batch, sheet=sheet: sheet.make(state, sheet.inputs(batch, keys)), {'label': label})
+        assert made.shape == (4 * columns, 8, 8, 3)
     assert state.params['generator']['net']['block_4']['dense']['kernel'].shape == (5 + 3, 16 * SMALL['fmap_max'])
 
 

@@ -9,7 +9,7 @@ import pytest
 from ml_collections import ConfigDict
 from systems import updates_of
 
-from experiments import common, stylegan_openmoji32
+from experiments import common, stylegan_ffhq256, stylegan_openmoji32
 from gans import arguments, configs
 from gans.core import Compute, Net, Spec, System, TrainState
 from gans.errors import UserError
@@ -180,6 +180,21 @@ def fading() -> tuple[System, TrainState]:
     state = jax.jit(lambda: init_state(system, jax.random.key(0)))()
     stats = {**state.stats, 'mapping': {'batch_stats': {'mean': jnp.arange(float(D)) / 10}}}
     return system, state.replace(step=jnp.int32(5), stats=stats)
+
+
+def test_the_schedule_of_the_authors() -> None:
+    """For eight GPUs, of 25 million images; averages have a half-life of 10,000 of them at all sizes."""
+    found = stages(stylegan_ffhq256.get_config())
+    batches = {8: 256, 16: 128, 32: 64, 64: 32, 128: 32, 256: 32}
+    assert [each.name for each in found[:3]] == ['', 'fade_16', 'train_16'] and found[-1].name == 'train_256'
+    assert {each.config.data.size: each.config.train.batch_size for each in found} == batches
+    assert all(each.config.ema.half_life * each.config.train.batch_size == 10_000 for each in found)
+    rates = [each.config.optimizer.critic.learning_rate for each in found]
+    assert rates == [1e-3] * 7 + [1.5e-3] * 2 + [2e-3] * 2
+    seen = sum((each.end - each.begin) * each.config.train.batch_size for each in found)
+    assert 0 <= seen - 25_000_000 < 11 * 256
+    fade = found[1].config.stylegan
+    assert (fade.fade_begin, fade.fade_steps, fade.mixing) == (found[1].begin, 4_688, 0.9)
 
 
 def test_styles_are_mixed_among_the_layers_of_a_stage() -> None:

@@ -10,7 +10,7 @@ from gans.core import Array, Compute
 
 GENERATOR = ('concat', 'norm', 'embedding')
 CRITIC = ('concat', 'planes', 'projection')
-# What the net must implement itself, and lists as `conditions`; others extend its input.
+# What the net must implement itself, given `label`, and lists as `conditions`; others extend its input.
 IN_NET = ('norm', 'embedding', 'projection')
 
 

@@ -26,14 +26,14 @@ class Fade(NamedTuple):
 
     @property
     def inputs(self) -> tuple[jax.ShapeDtypeStruct, ...]:
-        """What nets are told, for their last inputs."""
+        """Shapes of that, for the last inputs of nets."""
         return (jax.ShapeDtypeStruct((2,), jnp.float32),) if self.steps else ()
 
     def alpha(self, state: TrainState) -> Array:
         return jnp.clip((state.step - self.begin) / self.steps, 0, 1)
 
     def tell(self, x: Array, state: TrainState) -> Conditions:
-        """The same beside x [B, ...]."""
+        """What nets are told beside x [B, ...]: alpha [B]."""
         return (jnp.full(len(x), self.alpha(state)),) if self.steps else ()
 
     def real(self, batch: Batch, state: TrainState) -> Array:
@@ -41,13 +41,15 @@ class Fade(NamedTuple):
         x = batch['real']
         return fade(upsample(pool(x)), x, self.alpha(state)) if self.steps else x
 
-    def judge(self, pair: Pair) -> Callable[..., Any]:
+    def judge(self, pair: Pair) -> Callable[..., Any] | None:
         """`System.critic` of a pair whose critic is told."""
+        if not self.steps:
+            return pair.judge()
 
         def judge(state: TrainState, x: Array, *labels: Array, features: bool = False) -> Any:
             net, told = pair.critic, self.tell(x, state)
             apply = lambda *args, **how: net.apply(*args, *told, **how)
-            bare = net._replace(apply=apply, inputs=net.inputs[: len(net.inputs) - len(told)])
+            bare = net._replace(apply=apply, inputs=net.inputs[:-1])
             return pair._replace(critic=bare).judge()(state, x, *labels, features=features)
 
         return judge

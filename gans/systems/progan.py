@@ -20,6 +20,7 @@ from gans.parts import Pair
 from gans.systems._classes import class_terms
 from gans.systems._fades import check_fades, make_fade
 from gans.systems._players import refuse, two_players
+from gans.systems._sheets import class_sheets
 
 
 def build(
@@ -42,7 +43,7 @@ def build(
       UserError: nets that do not fade, a fade from images of half the size where there are none, or one that its stage
         cuts short; a critic that is told labels, packs.
     """
-    refuse(config, 'critic.condition', 'the critic has to find out the class itself: set generator.condition alone')
+    refuse(config, 'critic.condition', 'the critic has to find out the class itself')
     refuse(config, 'pack', 'the critic compares the examples of a batch by their deviation')
     fade = make_fade(config, spec, fade_begin, fade_steps)
     generator = nets.generator(config.generator, spec, config.latents.size, compute, told=fade.inputs)
@@ -70,12 +71,13 @@ def build(
         replayable=not labeled,
         **(class_terms(built['classifier'], class_weight) if labeled else {}),
     )
+    samples = pair.sampler(asked={'label': 'labels'} if labeled else {})
     return two_players(
         config,
         [pair],
         built,
         with_critic=('classifier',) if labeled else (),
-        samplers={'samples': pair.sampler(asked={'label': 'labels'} if labeled else {})},
+        samplers={'samples': samples, **(class_sheets(samples, spec.classes) if labeled else {})},
         ema=ema(config.ema),
         critic=fade.judge(pair),
     )
