@@ -47,12 +47,12 @@ def conv(
       stride: pixels, one number or (height, width).
       padding: 'SAME', 'VALID' or zeros added [(top, bottom), (left, right)], in pixels.
       form: 'lax' is `lax.conv_general_dilated` with its own derivatives: for GPU and TPU, and for forward mode, which
-        the others do not support. 'direct' uses XLA's convolutions, fast on CPU outside of loops. 'matmul' uses slices
+        the others do not support. 'direct' uses XLA's convolutions, fast on CPU. 'matmul' uses slices
         and matrix products. 'winograd' uses fewer products, for float32 and two or three taps per stride, else
         'matmul'; its rounding errors are about seven times larger. 'auto' is 'lax' except on CPU, where it is
         'winograd' if that saves much, else 'direct'. 'loop' is the same with 'matmul' for 'direct': for CPU in
-        `lax.scan`, where XLA's convolutions are slow, and under `vmap` with one kernel per member, which gives batched
-        products in place of a grouped convolution.
+        `lax.scan`, as chosen when direct weight gradients were slow there, and under `vmap` with one kernel per member,
+        which gives batched products in place of a grouped convolution.
       groups: of channels that follow each other; those of an output are convolved with those of its own group of x.
 
     Raises:

@@ -216,7 +216,7 @@ def fastest_form(backend: str, mapped: bool, loops: bool) -> str:
       loops: whether steps, critic steps or micro-batches are a loop.
     """
     if backend == 'cpu' and (mapped or loops):
-        return 'loop'  # XLA's convolutions are slow in loops there, and everywhere if they are mapped over
+        return 'loop'  # XLA's convolutions are slow there if mapped over; in loops those of weight gradients were
     if backend == 'gpu' and mapped:
         return 'matmul'  # 'lax' would be one grouped convolution, three times slower (tests/benchmarks/RESULTS.md)
     return 'auto'
