@@ -2,11 +2,10 @@
 
 Paper: Karras 2020 (1912.04958); DiffAugment: Zhao 2020 (2006.10738).
 Command: python launch.py --config=experiments/stylegan2_openmoji32.py
-  then --mode=sample: also a sheet of truncation, and one of pairs of styles mixed by layers
+  then --mode=sample: also sheets of truncation, of pairs of styles mixed by layers, and of noise
   With ADA (2006.06676) in place of DiffAugment: --config.augment.names=blit,geometric,lighting
   --config.augment.probability=0.0 --config.augment.target=0.6 --config.augment.kimg=50.0
-  At 64 pixels: --config.data.size=64 --config.generator.base=1024
-  --config.critic.base=1024 --config.terms.r1.weight=0.4
+  At 64 pixels: stylegan2_openmoji64
 Hardware and cost: two CPU cores. On busy ones 0.33 s of CPU time for a step's two main updates, 0.09 more for path
   length, 0.12 for R1: an hour for all of them; and 64 s for compiling, of which two idle cores would take about 49.
 Expected: not run.
