@@ -84,7 +84,7 @@ def get_config() -> ConfigDict:
 
     config.latents = ConfigDict()
     config.latents.size = 128
-    config.latents.distribution = 'normal'  # or 'uniform' in [-1, 1), 'unit' in [0, 1)
+    config.latents.distribution = 'normal'  # or 'truncated_normal' in [-2, 2], 'uniform' in [-1, 1), 'unit' in [0, 1)
     config.latents.scale = 1.0
 
     config.generator = ConfigDict()  # net: a file of gans/nets/, and the arguments of its Generator
