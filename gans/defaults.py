@@ -84,7 +84,7 @@ def get_config() -> ConfigDict:
 
     config.latents = ConfigDict()
     config.latents.size = 128
-    config.latents.distribution = 'normal'  # or 'uniform' in [-1, 1), 'unit' in [0, 1)
+    config.latents.distribution = 'normal'  # or 'truncated_normal' in [-2, 2], 'uniform' in [-1, 1), 'unit' in [0, 1)
     config.latents.scale = 1.0
 
     config.generator = ConfigDict()  # net: a file of gans/nets/, and the arguments of its Generator
@@ -131,6 +131,7 @@ def get_config() -> ConfigDict:
     config.ema.decay = config_dict.placeholder(float)  # of the generator's averaged weights, such as 0.999
     config.ema.half_life = config_dict.placeholder(float)  # the same in steps, after which old weights count half
     config.ema.warmup = 10.0
+    config.ema.begin = config_dict.placeholder(int)  # step before which the average is a copy of the weights
 
     config.train = ConfigDict()
     config.train.steps = 10_000  # generator updates

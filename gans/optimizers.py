@@ -161,9 +161,11 @@ def build(config: Mapping, role: str, every: Sequence[int] = ()) -> optax.Gradie
 def ema(config: Mapping, nets: tuple[str, ...] = ('generator',)) -> Ema | None:
     """The moving average of some nets, if `config.decay` or `config.half_life` is set. The decay after t steps is
     min(decay, (1 + t) / (warmup + t)), so that early weights are forgotten quickly; warmup=1 turns that off, 10 is
-    gentle. A half-life of h steps is a decay of 2^(-1 / h); of 0, the average is the weights themselves.
+    gentle. A half-life of h steps is a decay of 2^(-1 / h); of 0, the average is the weights themselves. With `begin`,
+    t counts from that step on, and before it the average is a copy of the weights, as in BigGAN's code. Statistics, of
+    batches and of spectral norm, are averaged and copied as weights are.
     """
-    decay, half_life = config.decay, config.get('half_life')
+    decay, half_life, begin = config.decay, config.get('half_life'), config.get('begin')
     if decay is None and half_life is None:
         return None
     if None not in (decay, half_life):
@@ -171,7 +173,9 @@ def ema(config: Mapping, nets: tuple[str, ...] = ('generator',)) -> Ema | None:
 
     def at(t: Array) -> Array:
         steady = decay if half_life is None else jnp.exp2(-1 / jnp.maximum(half_life, 1e-6))
-        return jnp.minimum(steady, (1.0 + t) / (config.warmup + t))
+        since = t if begin is None else jnp.maximum(t - begin, 0)
+        value = jnp.minimum(steady, (1.0 + since) / (config.warmup + since))
+        return value if begin is None else jnp.where(t < begin, 0.0, value)
 
     return Ema(nets, at)
 

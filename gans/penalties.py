@@ -28,6 +28,14 @@ def squared_norm(gradient: Array) -> Array:
     return jnp.sum(gradient.reshape(len(gradient), -1) ** 2, axis=1)
 
 
+def overlaps(kernel: Array) -> Array:
+    """The sum of squared inner products of different filters of a kernel [..., features]: []."""
+    matrix = kernel.reshape(-1, kernel.shape[-1])
+    if matrix.shape[0] < matrix.shape[1]:  # A A^T is as long as A^T A, and smaller
+        return jnp.sum((matrix @ matrix.T) ** 2) - jnp.sum((matrix**2).sum(0) ** 2)
+    return jnp.sum((matrix.T @ matrix * (1 - jnp.eye(matrix.shape[1]))) ** 2)
+
+
 def _deviation(squared_norm: Array, target: float | Array, one_sided: bool) -> Array:
     norm = jnp.sqrt(squared_norm + 1e-12)  # the root has no derivative at 0, which a dead critic returns
     excess = norm - target

@@ -114,6 +114,7 @@ RANGES = {
     'ema.decay': FACTOR,
     'ema.half_life': NOT_NEGATIVE,
     'ema.warmup': Range(1),
+    'ema.begin': count(),
     **{f'train.{key}': count() for key in ('steps', 'batch_size', 'n_critic', 'micro', 'steps_per_call')},
     **{f'train.{key}': count() for key in ('log_every', 'sample_every', 'checkpoint_every', 'keep')},
     'population.max_size': count(),

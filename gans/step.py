@@ -3,7 +3,8 @@
 The whole trick: differentiate with respect to the nets that the player owns; everything else is a constant.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from functools import partial
 
 import jax
 import jax.numpy as jnp
@@ -49,17 +50,28 @@ def descend(player: Player, grads: Tree, opt: Tree, owned: Tree, step: Array) ->
     return optax.apply_updates(owned, change), opt
 
 
-def make_train_step(
-    system: System, axis_name: str | None = None
-) -> Callable[[TrainState, dict[str, Array], tuple[str, ...]], tuple[TrainState, Metrics]]:
-    """Makes step(state, batch, due) -> (state, metrics).
+def _only_if(condition: Array, run: Callable[..., tuple[TrainState, Metrics]]) -> Callable:
+    """`run` where the condition holds; where it does not, the state stays as it is, and metrics are zeros."""
+    run = jax.jit(run)  # traced once, for shapes and for the program
+
+    def run_or_skip(state: TrainState, *rest: Tree) -> tuple[TrainState, Metrics]:
+        shapes = jax.eval_shape(run, state, *rest)[1]
+        skip = lambda state, *rest: (state, jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), shapes))
+        return lax.cond(condition, run, skip, state, *rest)
+
+    return run_or_skip
+
+
+def make_train_step(system: System, axis_name: str | None = None) -> Callable[..., tuple[TrainState, Metrics]]:
+    """Makes step(state, batch, due, when={}) -> (state, metrics).
 
     Args:
       system: what to run.
       axis_name: of the device axis, if any: the batch is then this device's share, and gradients, statistics, memories
         and metrics are averaged over the devices, here and nowhere else.
 
-    The step's `batch` has leaves [repeats(system), B, ...]; `due` is a static tuple of names of updates.
+    The step's `batch` has leaves [repeats(system), B, ...]; `due` is a static tuple of names of updates. `when` maps
+    those of them that depend on it to a bool []: where that is False, they do not run, and their metrics are zeros.
     """
 
     def average(tree: Tree) -> Tree:
@@ -121,12 +133,17 @@ def make_train_step(
         state, metrics = lax.scan(body, state, (jnp.arange(update.repeats), batches))
         return state, {name: value.mean(0) for name, value in metrics.items()}
 
-    def step(state: TrainState, batch: dict[str, Array], due: tuple[str, ...]) -> tuple[TrainState, Metrics]:
+    def step(
+        state: TrainState, batch: dict[str, Array], due: tuple[str, ...], when: Mapping[str, Array] = {}
+    ) -> tuple[TrainState, Metrics]:
         rng, logged = jax.random.fold_in(state.rng, state.step), {}
         for i, update in enumerate(system.updates):
             if update.name in due:
                 with jax.named_scope(update.name):  # shows up in profiles
-                    state, metrics = run(update, state, batch, jax.random.fold_in(rng, i))
+                    run_it = partial(run, update)
+                    if update.name in when:
+                        run_it = _only_if(when[update.name], run_it)
+                    state, metrics = run_it(state, batch, jax.random.fold_in(rng, i))
                 logged |= {f'{update.name}/{name}': value for name, value in metrics.items()}
         state = state.replace(step=state.step + 1)
         if system.ema is not None:

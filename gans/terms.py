@@ -8,6 +8,7 @@ import inspect
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 from jax import lax
 
@@ -129,6 +130,23 @@ def drift(*, weight: float = 0.001) -> Term:
     return Term(lambda scene, keys: (scene.real_scores**2, Aux()), weight)
 
 
+def orthogonal(*, name: str, weight: float = 1e-4) -> Term:
+    """Orthogonal regularization of the generator (Brock 2019, 1809.11096, eq. 3): the sum over kernels of the squares
+    of W W^T off its diagonal, the rows of W being a kernel's outputs. It lets norms be, and keeps filters apart.
+
+    Kernels are the parameters themselves, before spectral norm. Those of embeddings are exempt, as are vectors. The
+    authors' code adds half of the gradient: weight=5e-5 is theirs.
+    """
+    net = name.replace('orthogonal', 'generator', 1)  # that of the same pair
+
+    def value(scene: Scene, keys: Keys) -> tuple[Array, Aux]:
+        named = [([entry.key for entry in path], leaf) for path, leaf in jax.tree.leaves_with_path(scene.params[net])]
+        kernels = [leaf for path, leaf in named if path[-1] == 'kernel' and 'embedding' not in path]
+        return sum(map(penalties.overlaps, kernels), jnp.zeros(())), Aux()
+
+    return Term(value, weight, role='generator')
+
+
 TERMS: dict[str, Callable[..., Term]] = {
     'wgan_gp': wgan_gp,
     'dragan': dragan,
@@ -139,6 +157,7 @@ TERMS: dict[str, Callable[..., Term]] = {
     'lecam': lecam,
     'feature_matching': feature_matching,
     'drift': drift,
+    'orthogonal': orthogonal,
 }
 GIVEN = ('spec', 'name')  # arguments that the config does not set
 

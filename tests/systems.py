@@ -72,7 +72,9 @@ def smoke(system: str) -> ConfigDict:
 
 
 # Keys that choose data, scores and numbers, not what a step computes; and counts, of which one is none.
-ASIDE = re.compile(r'(data|eval|latents|optimizer|ema|finetune|population)\..*|game|.*\.(activation|embedding|base|of)')
+ASIDE = re.compile(
+    r'(data|eval|latents|optimizer|ema|finetune|population)\..*|game|.*\.(activation|kernel_init|embedding|base|of)'
+)
 COUNTS = re.compile(r'pack|train\.(n_critic|micro|steps_per_call)|terms\..*\.every')
 
 

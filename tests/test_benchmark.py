@@ -16,7 +16,7 @@ from ml_collections import ConfigDict
 
 import launch
 from experiments import common, pacgan_grid25, unrolled_ring8
-from gans import config_file, configs
+from gans import config_file, configs, memory
 from gans.core import DATA, Compute, Spec
 from gans.cost import benchmark, describe, stopwatch
 from gans.cost.stopwatch import Run, Timing
@@ -89,8 +89,7 @@ def test_flops_of_a_loop_in_a_loss(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_period_of_the_schedule_and_its_mean(monkeypatch: pytest.MonkeyPatch) -> None:
     experiment = setup(small(**{'terms.r1.every': 4, 'train.steps_per_call': 2}), devices=1)
     most, all_due = ('critic', 'generator'), ('critic', 'r1', 'generator')
-    period = benchmark.schedules(experiment)
-    assert period == [((most, 2),), ((most, 1), (all_due, 1))]
+    assert describe.period(experiment) == 4
     monkeypatch.setattr(describe, 'flops', lambda experiment, due: {most: 20.0, all_due: 100.0}[due])
     assert describe.mean_flops(experiment) == 40.0
 
@@ -100,9 +99,8 @@ def test_bytes_while_a_program_runs() -> None:
     x = jnp.ones(1000)
     add = lambda **how: jax.jit(lambda x: x + 1, **how).lower(x).compile()
     code = add().memory_analysis().generated_code_size_in_bytes
-    assert stopwatch.planned_bytes([add()]) == 8000 + code
-    assert stopwatch.planned_bytes([add(donate_argnums=0)]) == 4000 + code
-    assert stopwatch.planned_bytes([add(), add(donate_argnums=0)]) == 8000 + code
+    assert memory.planned_bytes(add()) == 8000 + code
+    assert memory.planned_bytes(add(donate_argnums=0)) == 4000 + code
 
 
 def test_quantity() -> None:
@@ -163,8 +161,7 @@ def test_fetching_alone_fetches_the_batches_of_a_run(mb: float) -> None:
     seed = np.asarray(feed.shuffle_seed(jax.random.fold_in(jax.random.key(0), DATA)))
     call, raws = stopwatch.fetch_call(experiment), program.raws(experiment, 0)
     for done in (0, 2):
-        after, batches = call(jnp.int32(done), next(raws))
-        assert after == done + 2
+        _, batches = call({}, next(raws), program.counts(experiment, done))
         for i in range(2):
             index = feed.shuffle(feed.positions(done + i, 1, 16), len(images), seed)  # [1, 16], by numpy
             np.testing.assert_allclose(batches['real'][i], images[index] / 127.5 - 1, atol=1e-6)
@@ -186,23 +183,22 @@ def test_a_run_trains_on() -> None:
     experiment = setup(small(**{'data.on_device_max_mb': 0.0}), devices=1)
     raws = program.raws(benchmark._endless(experiment), 0)
     state = program.place(experiment, experiment.init())
-    calls = stopwatch.compile_calls(experiment, benchmark.schedules(experiment), state, next(raws)).calls
-    run = Run(experiment, calls, state, raws)
+    call = stopwatch.compile_call(experiment, state, next(raws)).call
+    run = Run(experiment, call, state, raws)
     seconds, waited = run.go(6)
     assert run.state.step == 6 > experiment.config.train.steps and 0 < waited < seconds
-    assert stopwatch.planned_bytes(calls) > size_of(run.state)
+    assert memory.planned_bytes(call) > size_of(run.state)
 
 
 def test_the_second_compilation_reads_the_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A spoilt entry of the cache is noticed, so nothing in memory is used in its place."""
-    monkeypatch.setattr(program, 'make_call', lambda _: jax.jit(lambda x, y, schedule: x @ y, static_argnums=2))
+    monkeypatch.setattr(program, 'make_call', lambda *_: jax.jit(lambda x, y, counts: x @ y))
     held, x = jax.config.jax_compilation_cache_dir, jnp.ones((3, 3))
     experiment = setup(small(), devices=1)
     entries = lambda: list(tmp_path.glob('*-cache'))
     with stopwatch.compilation_cache(tmp_path):
-        compiled = lambda: stopwatch.compile_calls(experiment, ['a', 'b', 'a'], x, x)
-        calls = compiled().calls
-        assert calls[0] is calls[2] is not calls[1]  # equal schedules are one program
+        compiled = lambda: stopwatch.compile_call(experiment, x, x)
+        compiled()
         first = entries()
         compiled()
         assert first and entries() == first
@@ -292,7 +288,7 @@ def test_what_is_computed_again_takes_no_memory() -> None:
         config = small(**{'train.batch_size': 128, 'train.conv': 'matmul', 'train.remat': remat})
         config.generator = config.critic = ConfigDict({'net': 'sngan', 'width': 8, 'norm': 'batch'})
         experiment = setup(config, devices=1)
-        shapes = experiment.abstract(), experiment.source.arrays, program.schedule(experiment, 0)
+        shapes = experiment.abstract(), experiment.source.arrays, program.counts(experiment, 0)
         return program.make_call(experiment).lower(*shapes).compile().memory_analysis().temp_size_in_bytes
 
     assert temporary(True) < 0.8 * temporary(False)

@@ -214,7 +214,7 @@ def test_conditional_gan_learns_which_class_is_which() -> None:
     run = program.solo(experiment)
     state = run.init()
     for start in range(0, config.train.steps, 100):
-        state, _ = run.call(state, next(run.raws(start)), program.schedule(experiment, start))
+        state, _ = run.call(state, next(run.raws(start)), program.counts(experiment, start))
     num = 400
     inputs = sampling.fixed_inputs(experiment, num)
     drawn = run.samples(state, num)()[0]

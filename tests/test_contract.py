@@ -25,6 +25,8 @@ from gans.training import program, sampling
 from gans.training.checkpoints import Checkpoints
 from gans.training.setup import Experiment, check_later
 
+FIRST = np.zeros(1, np.int32)  # the call of the first step alone, in which all updates of these are due
+
 
 class Alone(NamedTuple):
     """A system that one device trains."""
@@ -35,13 +37,8 @@ class Alone(NamedTuple):
 
 def step_of(experiment: Experiment) -> Callable[[TrainState, tuple[str, ...]], tuple]:
     """(state, updates that are due) -> (state a step later, its metrics)."""
-    steps, raw = program.make_steps(experiment), feed.held_arrays(experiment.source)
-
-    def step(state: TrainState, due: tuple[str, ...]) -> tuple:
-        after, (metrics,) = steps(state, raw, ((due, 1),))
-        return after, metrics
-
-    return step
+    raw = feed.held_arrays(experiment.source)
+    return lambda state, due: program.make_steps(experiment, due)(state, raw, FIRST)
 
 
 @functools.cache
@@ -115,9 +112,8 @@ def test_four_devices_equal_one(name: str) -> None:
         assert_means(alone(name).experiment, begun(name))
         return
     state, raw = program.place(spread, begun(name)), next(program.raws(spread, 0))
-    due = systems.updates_of(spread.system)
     placed = jax.tree.map(lambda x: x.sharding, state)
-    state, (metrics,) = program.make_call(spread)(state, raw, ((due, 1),))
+    state, metrics = program.make_call(spread)(state, raw, FIRST)
     assert jax.tree.map(lambda x: x.sharding, state) == placed  # else the second call is compiled anew
     after, wanted = stepped(name)
     for device in (0, 3):
@@ -179,8 +175,7 @@ def test_a_population_of_two_equals_its_solo_runs(name: str) -> None:
     ]
     values = flatten(experiment.config)
     made = population(members, {key: np.full(2, values[key]) for key in floats(experiment)})
-    due = systems.updates_of(experiment.system)
-    state, (metrics,) = made.call(made.init(), next(made.raws(0)), ((due, 1),))
+    state, metrics = made.call(made.init(), next(made.raws(0)), FIRST)
     state, metrics = made.fetch(state), made.metrics([metrics])[0]
     for seed in (0, 1):
         after, wanted = stepped(name, seed)

@@ -43,11 +43,11 @@ def gigabytes(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_batch_that_is_too_large_is_told_before_it_is_computed(gigabytes: None) -> None:
     experiment = made(train__batch_size=30_000_000)
-    call = program.ahead(experiment, program.make_call(experiment), 0)
+    call = program.ahead(experiment, program.make_call(experiment))
     with pytest.raises(
         UserError, match=r'a step takes 1\d\.\d GB, but only 8\.0 GB are available; lower train\.batch_size=300'
     ):
-        call(experiment.init(), {}, program.schedule(experiment, 0))
+        call(experiment.init(), {}, program.counts(experiment, 0))
 
 
 @pytest.mark.parametrize(

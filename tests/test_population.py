@@ -73,7 +73,7 @@ def run(made: program.Program, calls: int) -> tuple[TrainState, list, np.ndarray
     """State, metrics of the last call and samples after so many calls."""
     state, raws, per_call = made.init(), made.raws(0), made.members[0].config.train.steps_per_call
     for i in range(calls):
-        state, metrics = made.call(state, next(raws), program.schedule(made.members[0], i * per_call))
+        state, metrics = made.call(state, next(raws), program.counts(made.members[0], i * per_call))
     return made.fetch(state), made.metrics(metrics), made.samples(state, 300)()
 
 

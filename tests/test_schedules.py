@@ -67,8 +67,8 @@ def step_at(config: ConfigDict, step: int) -> tuple:
     """(state after it, metrics) of the step after `step` steps from the first state; by the program that runs train."""
     experiment = setup.setup(config, devices=1)
     state = experiment.init().replace(step=jnp.int32(step))
-    call = jax.jit(program.make_steps(experiment), static_argnums=2, compiler_options=setup.unoptimized())
-    return call(state, feed.held_arrays(experiment.source), program.schedule(experiment, step))
+    call = jax.jit(program.make_steps(experiment), compiler_options=setup.unoptimized())
+    return call(state, feed.held_arrays(experiment.source), program.counts(experiment, step))
 
 
 def test_a_step_is_that_of_a_config_with_the_values_of_that_step() -> None:
@@ -87,11 +87,11 @@ def test_a_step_is_that_of_a_config_with_the_values_of_that_step() -> None:
 def test_where_a_number_arrives_may_be_a_tracer() -> None:
     """As in a sweep whose rows differ in it."""
     experiment = setup.setup(moving(), devices=1)
-    raw, due = program.abstract_raw(experiment), program.schedule(experiment, 0)
+    raw, counts = program.abstract_raw(experiment), program.counts(experiment, 0)
     numbers = {key: jax.ShapeDtypeStruct((), jnp.float32) for key in ('schedules.0.to', 'terms.r1.weight')}
 
     def steps(numbers, state, raw):
-        return program.make_steps(population.overlay(experiment, numbers))(state, raw, due)
+        return program.make_steps(population.overlay(experiment, numbers))(state, raw, counts)
 
     after, _ = jax.eval_shape(steps, numbers, experiment.abstract(), raw)
     assert jax.tree.map(lambda x: x.shape, after) == jax.tree.map(lambda x: x.shape, experiment.abstract())
@@ -132,6 +132,12 @@ REFUSED = [
     ({'of': 'terms.r1.weight', 'final': 1.0}, "unknown key of a test 'schedules.a.final'"),
     ({'of': 'terms.r1.weight', 'to': 'low'}, "schedules.a.to='low' of a test does not fit: expected a number"),
 ]
+
+
+def test_averages_are_copies_until_they_begin() -> None:
+    """And warm up from there."""
+    decay = ema(ConfigDict({'decay': 0.9, 'warmup': 2.0, 'begin': 3})).decay
+    assert [float(decay(jnp.int32(t))) for t in (1, 2, 3, 4, 100)] == pytest.approx([0, 0, 1 / 2, 2 / 3, 0.9])
 
 
 @pytest.mark.parametrize(('section', 'said'), REFUSED, ids=[said for _, said in REFUSED])

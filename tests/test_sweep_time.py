@@ -54,7 +54,7 @@ def test_the_time_left_is_that_of_what_is_left_at_the_rates_so_far(capsys) -> No
     call = clock.watching(parts[0].work[0], 2 * 10)(lambda *args: args)
     for seconds in (0, 50, 100, 100):  # the first call compiles
         time += seconds
-        assert call('state', 'piece', 'schedule') == ('state', 'piece', 'schedule')
+        assert call('state', 'piece', 'counts') == ('state', 'piece', 'counts')
     second = 40 * 0.5 + 3 * 10 * 10.0
     assert clock.left() == pytest.approx((100 - 30) * 2 * 5.0 + second)  # of the fourth call the end is not seen yet
     assert 'sweep: program 1 of 2, about 19 min left' in capsys.readouterr().err

@@ -13,17 +13,16 @@ import jax
 import jax.numpy as jnp
 import ml_collections
 
-from gans import kinds, terms
+from gans import kinds, memory, terms
 from gans.configs import override
 from gans.core import TrainState, Tree, Update
-from gans.cost.describe import flops, mean_flops, schedules
+from gans.cost.describe import flops, mean_flops, period
 from gans.cost.stopwatch import (
     Run,
     checkpoint_seconds,
     compilation_cache,
-    compile_calls,
+    compile_call,
     fetch_call,
-    planned_bytes,
     product_run,
     report_seconds,
     time_in_turns,
@@ -79,18 +78,18 @@ def measure(experiment: Experiment, own: Path, traces: Path | None, effort: Effo
       traces: the folder for a trace, if there is to be one.
     """
     say = workdir.say if jax.process_index() == 0 else lambda said: None
-    endless, period = _endless(experiment), schedules(experiment)
     with compilation_cache(own / 'compiled'):
         say('compiling, without a cache and with one')
-        raws, state = program.raws(endless, 0), program.place(experiment, experiment.init())
+        raws, state = program.raws(_endless(experiment), 0), program.place(experiment, experiment.init())
         raw = next(raws)
-        cold, cached = (compile_calls(experiment, period, state, raw) for _ in range(2))
+        cold, cached = (compile_call(experiment, state, raw) for _ in range(2))
         say('training')
-        run = Run(experiment, cold.calls, state, raws)
+        calls = period(experiment) // experiment.config.train.steps_per_call
+        run = Run(experiment, cold.call, state, raws, calls)
         run.go(1)
-        memory = {  # before anything else needs some
+        sizes = {  # before anything else needs some
             'state': size_of(experiment.abstract()),
-            'planned_peak': planned_bytes(cold.calls),
+            'planned_peak': memory.planned_bytes(cold.call) or None,
             'device_peak': device_bytes(),
         }
         product, product_flops = product_run(experiment, effort.side)
@@ -102,10 +101,10 @@ def measure(experiment: Experiment, own: Path, traces: Path | None, effort: Effo
         say('the parts of it')
         start, parts = experiment.init(), (math.ceil(effort.windows / 2), effort.seconds / 2)
         updates = measure_updates(experiment, start, raw, *parts)
-        fetch = Run(experiment, [fetch_call(experiment)], jnp.int32(0), itertools.repeat(program.one(experiment, raw)))
+        fetch = Run(experiment, fetch_call(experiment), {}, itertools.repeat(program.one(experiment, raw)))
         fetched = time_in_turns({'fetch': fetch}, *parts)['fetch'].step
         state, metrics = program.place(experiment, start), jax.tree.map(jnp.zeros_like, run.metrics)
-        beside = report_seconds(experiment, state, metrics, period[-1], own / 'reports', effort.rounds)
+        beside = report_seconds(experiment, state, metrics, own / 'reports', effort.rounds)
         beside['checkpoints'] = checkpoint_seconds(experiment, state, own / 'checkpoints', effort.rounds)
     count = mean_flops(experiment)
     for update in updates.values():
@@ -124,7 +123,6 @@ def measure(experiment: Experiment, own: Path, traces: Path | None, effort: Effo
         },
         **environment(),
         'compile': {
-            'programs': len(set(period)),
             'trace': cold.trace,
             'cold': cold.build,
             'cached': cached.build,
@@ -132,7 +130,7 @@ def measure(experiment: Experiment, own: Path, traces: Path | None, effort: Effo
         'steps_per_second': spread(step.rates) | {'steps_per_window': step.steps},
         'examples_per_second': spread([examples * rate for rate in step.rates]),
         'flops': {'step': count, 'matmul_per_second': limit, **against(count, step.step, limit)},
-        'bytes': memory,
+        'bytes': sizes,
         'data': {
             'kind': experiment.source.placement,
             'share_waited': sum(step.waited) / sum(step.seconds),
@@ -151,7 +149,7 @@ def measure_updates(
     """Each update alone, as a step in which nothing else is due, on one batch again and again; and without its terms,
     where that makes a difference.
     """
-    plain, per_call = _without_terms(experiment), experiment.config.train.steps_per_call
+    plain = _without_terms(experiment)
     counts, runs, peaks = {}, {}, {}
     for kind, of in {'whole': experiment, 'plain': plain}.items():
         for update in of.system.updates if of else ():
@@ -160,8 +158,9 @@ def measure_updates(
             if counts[key] == counts[update.name, 'whole'] and kind == 'plain':
                 continue
             state = program.place(of, jax.tree.map(jnp.copy, start))
-            calls = compile_calls(of, [((due, per_call),)], state, raw).calls
-            runs[key], peaks[key] = Run(of, calls, state, itertools.repeat(raw)), planned_bytes(calls)
+            call = compile_call(of, state, raw, always=due).call
+            runs[key] = Run(of, call, state, itertools.repeat(raw))
+            peaks[key] = memory.planned_bytes(call) or None
     found, result = time_in_turns(runs, windows, seconds), {}
     for update in experiment.system.updates:
         whole, without = (update.name, 'whole'), (update.name, 'plain')

@@ -7,15 +7,16 @@ from collections.abc import Callable, Mapping
 
 import flax.linen as nn
 import jax
+import jax.numpy as jnp
 import ml_collections
 from jax.extend.core import ClosedJaxpr, Jaxpr, jaxpr_as_fun
 
 from gans.core import Net, Tree
 from gans.cost.text import format_quantity
 from gans.errors import UserError
+from gans.step import due_updates
 from gans.training import opening, program
 from gans.training.leaves import count, size_of
-from gans.training.program import Schedule
 from gans.training.setup import Experiment, Sources, passes, setup_stages, system_of
 
 
@@ -36,7 +37,7 @@ def _describe_stage(experiment: Experiment) -> str:
     config, state = experiment.config, experiment.abstract()
     shares, train, parameters = experiment.shares, config.train, opening.parameters(experiment)
     counted = f'{format_quantity(mean_flops(experiment), "FLOP")} per step'
-    if len(set(schedules(experiment))) > 1:
+    if period(experiment) > train.steps_per_call:
         counted += f' on the average, {format_quantity(flops(experiment), "FLOP")} where all updates are due'
     lines = [
         *(f'{name}\n{_table(net)}{_field(net)}' for name, net in experiment.system.nets.items()),
@@ -120,8 +121,8 @@ def flops(experiment: Experiment, due: tuple[str, ...] | None = None) -> float:
     """
     due = tuple(update.name for update in experiment.system.updates) if due is None else due
     single = _alone(experiment)
-    steps, raw = program.make_steps(single), program.abstract_raw(single)
-    return count_flops(jax.make_jaxpr(lambda state, raw: steps(state, raw, ((due, 1),)))(single.abstract(), raw))
+    one_step = single.abstract(), program.abstract_raw(single), jax.ShapeDtypeStruct((1,), jnp.int32)
+    return count_flops(jax.make_jaxpr(program.make_steps(single, due))(*one_step))
 
 
 def _alone(experiment: Experiment) -> Experiment:
@@ -135,16 +136,15 @@ def _alone(experiment: Experiment) -> Experiment:
 
 def mean_flops(experiment: Experiment) -> float:
     """The same of a step on the average over a period of the schedule."""
-    runs = [run for schedule in schedules(experiment) for run in schedule]
-    counts = {due: flops(experiment, due) for due in {due for due, _ in runs}}
-    return sum(counts[due] * count for due, count in runs) / sum(count for _, count in runs)
+    dues = [due_updates(experiment.system, step) for step in range(period(experiment))]
+    found = {due: flops(experiment, due) for due in set(dues)}
+    return sum(found[due] for due in dues) / len(dues)
 
 
-def schedules(experiment: Experiment) -> list[Schedule]:
-    """What the calls of a run do, until the same comes again."""
+def period(experiment: Experiment) -> int:
+    """Steps until calls that do the same come again."""
     per_call = experiment.config.train.steps_per_call
-    steps = math.lcm(per_call, *(update.every for update in experiment.system.updates))
-    return [program.schedule(experiment, start) for start in range(0, steps, per_call)]
+    return math.lcm(per_call, *(update.every for update in experiment.system.updates))
 
 
 def count_flops(jaxpr: ClosedJaxpr) -> float:

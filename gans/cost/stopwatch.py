@@ -5,7 +5,7 @@ import itertools
 import math
 import statistics
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -13,26 +13,23 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from gans import memory
 from gans.compiled import settings
 from gans.core import DATA, Array, TrainState, Tree
 from gans.data import feed
+from gans.step import Metrics
 from gans.training import program
 from gans.training.checkpoints import Checkpoints
-from gans.training.program import Schedule
 from gans.training.progress import Progress
 from gans.training.report import Reporter
 from gans.training.setup import Experiment
 
 PATIENCE = 60.0  # seconds after which three windows are enough
 
-Call = Callable[[Tree, Tree], tuple[Tree, Tree]]  # (state, raw) -> (state, metrics); may donate the state
+Call = Callable[..., tuple[Tree, Tree]]  # (state, raw, counts) -> (state, metrics); may donate the state
 
 
 class Compiled(NamedTuple):
-    """The calls of a period of the schedule, in their order; equal ones are one program."""
-
-    calls: tuple[Call, ...]
+    call: Call
     trace: float  # seconds of Python, which no cache saves
     build: float  # seconds of XLA, or of reading from the cache
 
@@ -57,36 +54,46 @@ def compilation_cache(folder: Path) -> Iterator[None]:
         put(held)
 
 
-def compile_calls(experiment: Experiment, period: Sequence[Schedule], state: TrainState, raw: Tree) -> Compiled:
-    """Compiles the calls of a period anew: what jax holds in memory belongs to other functions."""
-    call, began = program.make_call(experiment), time.perf_counter()
-    lowered = {schedule: call.lower(state, raw, schedule) for schedule in dict.fromkeys(period)}
+def compile_call(
+    experiment: Experiment, state: TrainState, raw: Tree, always: tuple[str, ...] | None = None
+) -> Compiled:
+    """Compiles `program.make_call` anew: what jax holds in memory belongs to other functions."""
+    call, began = program.make_call(experiment, always), time.perf_counter()
+    lowered = call.lower(state, raw, program.counts(experiment, 0))
     traced = time.perf_counter()
-    built = {schedule: program.build(experiment, each) for schedule, each in lowered.items()}
-    return Compiled(tuple(built[schedule] for schedule in period), traced - began, time.perf_counter() - traced)
+    built = program.build(experiment, lowered)
+    return Compiled(built, traced - began, time.perf_counter() - traced)
 
 
 class Run:
     """Calls that go on and on, period after period; `state` is where they stand, `metrics` what the last one said."""
 
     def __init__(
-        self, experiment: Experiment, calls: Sequence[Call], state: Tree, raws: Iterator[Tree], steps: int | None = None
+        self,
+        experiment: Experiment,
+        call: Call,
+        state: Tree,
+        raws: Iterator[Tree],
+        calls: int = 1,
+        steps: int | None = None,
     ) -> None:
-        """`calls`: a period. `steps`: in it (default: those of the experiment's calls)."""
+        """`calls`: in a period. `steps`: in it (default: those of the experiment's calls)."""
         self.state, self.metrics = state, None
-        self.steps = steps or len(calls) * experiment.config.train.steps_per_call
-        self._calls, self._raws = tuple(calls), raws
+        self.steps = steps or calls * experiment.config.train.steps_per_call
+        self._call, self._raws, self._calls = call, raws, calls
+        per_call = experiment.config.train.steps_per_call
+        self._counts = (program.counts(experiment, done) for done in itertools.count(0, per_call))
         # As in `gans.training.loop.drive`: on CPU, collectives of many calls in flight can deadlock.
         self._block = jax.default_backend() == 'cpu' and experiment.axis_name is not None
 
     def go(self, periods: int) -> tuple[float, float]:
         """Seconds that so many periods take, and those of them in which the host waited for data."""
         waited, began = 0.0, time.perf_counter()
-        for call in self._calls * periods:
+        for _ in range(periods * self._calls):
             asked = time.perf_counter()
             raw = next(self._raws)
             waited += time.perf_counter() - asked
-            self.state, self.metrics = call(self.state, raw)
+            self.state, self.metrics = self._call(self.state, raw, next(self._counts))
             if self._block:
                 jax.block_until_ready(self.metrics)
         jax.block_until_ready((self.state, self.metrics))
@@ -129,16 +136,15 @@ def time_in_turns(runs: Mapping[str, Run], windows: int, seconds: float) -> dict
 
 
 def fetch_call(experiment: Experiment) -> Call:
-    """What one device does for the batches of a call, and nothing else: (steps done, raw) -> (steps done, batches)."""
-    source, per_call = experiment.source, experiment.config.train.steps_per_call
+    """What one device does for the batches of a call, and nothing else: (state, raw, counts) -> (state, batches)."""
+    source = experiment.source
     streamed = source.placement == 'streamed'
     key = jax.random.fold_in(jax.random.key(experiment.config.seed), DATA)
 
     @jax.jit
-    def call(done: Array, raw: Tree) -> tuple[Array, Tree]:
+    def call(state: Tree, raw: Tree, counts: Array) -> tuple[Tree, Tree]:
         fetch = lambda xs: feed.fetch(source, xs[1] if streamed else raw, key, xs[0], **experiment.shares)
-        batches = lax.map(fetch, (done + jnp.arange(per_call), raw if streamed else {}))
-        return done + per_call, batches
+        return state, lax.map(fetch, (counts, raw if streamed else {}))
 
     return call
 
@@ -155,17 +161,12 @@ def product_run(experiment: Experiment, side: int | None = None) -> tuple[Run, f
     side = side or (2048 if jax.default_backend() == 'cpu' else 8192)
     a = program.place(experiment, jax.random.normal(jax.random.key(0), (side, side), experiment.compute.dtype))
     product = jax.jit(jnp.matmul) if experiment.axis_name is None else jax.pmap(jnp.matmul, experiment.axis_name)
-    call = lambda a, _: (a, product(a, a))
-    return Run(experiment, [call], a, itertools.repeat(None), steps=1), 2.0 * a.size * side
-
-
-def planned_bytes(calls: Sequence[Any]) -> int | None:
-    """Bytes on a device while the largest of compiled calls runs, as XLA plans it; None where XLA does not say."""
-    return max((memory.planned_bytes(call) for call in dict.fromkeys(calls)), default=0) or None
+    call = lambda a, *_: (a, product(a, a))
+    return Run(experiment, call, a, itertools.repeat(None), steps=1), 2.0 * a.size * side
 
 
 def report_seconds(
-    experiment: Experiment, state: TrainState, metrics: list, schedule: Schedule, folder: Path, rounds: int
+    experiment: Experiment, state: TrainState, metrics: Metrics, folder: Path, rounds: int
 ) -> dict[str, float]:
     """Seconds of a line of logs, a picture of samples and their scores: each by itself, until it is written.
 
@@ -188,7 +189,7 @@ def report_seconds(
                 pending = jax.block_until_ready([jax.tree.map(jnp.copy, metrics) for _ in range(count)])
                 began = time.perf_counter()
                 for step, each in zip([base] * (count - 1) + [base * prime], pending, strict=True):
-                    reporter.report(step, schedule, each, state, progress)
+                    reporter.report(step, each, state, progress)
                 reporter.settle(base * prime)
                 found[name].append(time.perf_counter() - began)
     return {name: statistics.median(seconds[1:]) for name, seconds in found.items()}

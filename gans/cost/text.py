@@ -20,7 +20,7 @@ def format_benchmark(found: Mapping[str, Any]) -> list[str]:
         f'{about["precision"]}, {_format_count(about["steps_per_call"], "step")} per call',
         f'device       {found["device"]}, jax {found["packages"]["jax"]}',
         f'compile      {cold:.1f} s, with the compilation cache {cached:.1f} s '
-        f'({_format_count(build["programs"], "program")}; {build["trace"]:.1f} s of both in Python)',
+        f'({build["trace"]:.1f} s of both in Python)',
         f'speed        {_format_spread(speed)} steps/s, {_format_number(examples)} {about["examples"]}/s '
         f'(median, smallest and largest of {windows})',
         f'FLOPs        {format_quantity(flops["step"], "FLOP")} per step, {_format_rate(flops)} of the '

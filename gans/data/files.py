@@ -21,6 +21,7 @@ RUNS = {'config.json': {'system', 'data', 'train'}, 'sweep.json': {'name', 'seed
 OF_RUNS = ('samples', 'evaluation', 'checkpoints', 'tensorboard', 'rows', 'report', 'translated', 'projected')
 OF_RUNS += (
     'directions_*.png',
+    'truncation.png',
     'curves.png',
     'reals.png',
     'strip.png',

@@ -50,6 +50,7 @@ class Bench(NamedTuple):
     num: int  # samples
     inputs: Tree  # of these
     truth: np.ndarray  # real examples as they are stored, twice as many, or all
+    labels: np.ndarray | None  # of these, int32; None: samples are asked for in no class of theirs
     real: Extracted  # of these
     options: Options
     cut: Mapping[str, str] = {}  # what stamps say of truncation
@@ -106,7 +107,7 @@ def set_up(config: ml_collections.ConfigDict, folder: Path, options: Options) ->
     extractor = load.load(features, source.spec, compared.data, options.weights)
     write.read_results(folder)  # a damaged file is told of before the work
     inputs = sampling.fixed_inputs(experiment, num, options.seed)  # first: there may not be the memory for so many
-    truth = real_examples(source, 2 * num, compared.like)
+    truth, *labels = real_fields(source, 2 * num, compared.like, *(('label',) if compared.labeled else ()))
     if len(truth) < 2:
         raise UserError(f"'{experiment.config.data.name}' has one example only: at least two are needed")
     against = f'{min(num, len(truth)):,} {"held-out" if compared.split else "real"} examples'
@@ -114,14 +115,21 @@ def set_up(config: ml_collections.ConfigDict, folder: Path, options: Options) ->
         against += f' (a random part of {source.size:,}, always the same)'
     workdir.say(f'{folder}: step {step:,}, {num:,} samples against {against}, features {extractor.name}')
     real = extract_cached(extractor, truth)
-    return Bench(experiment, state, step, compared, extractor, num, inputs, truth, real, options)
+    return Bench(experiment, state, step, compared, extractor, num, inputs, truth, *(labels or [None]), real, options)
 
 
 def real_examples(source: Source, num: int, like: str = 'real') -> np.ndarray:
     """The first `num` real examples in a fixed order, or all, of one field: as they are stored."""
+    return real_fields(source, num, like)[0]
+
+
+def real_fields(source: Source, num: int, like: str, *others: str) -> list[np.ndarray]:
+    """The same, and other fields of these examples as they are."""
     num = num if source.size is None else min(num, source.size)
-    found = feed.chunks(source, num, feed.fixed_key())
-    return np.concatenate([kinds.kind_of(source.spec).store(some[like]) for some in found])
+    store, found = kinds.kind_of(source.spec).store, []
+    for some in feed.chunks(source, num, feed.fixed_key()):
+        found.append([store(some[like]), *(some[name] for name in others)])
+    return [np.concatenate(parts) for parts in zip(*found, strict=True)]
 
 
 def samples(experiment: Experiment, state: TrainState, inputs: Tree, step: int) -> np.ndarray:

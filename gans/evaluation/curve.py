@@ -41,7 +41,7 @@ def measure(config: ml_collections.ConfigDict, folder: Path, options: Options) -
         raise UserError(f'--ppl={options.ppl} is of samples as they are: leave out --truncation={options.truncation}')
     amounts = truncation.read_several(options.truncation)
     bench = set_up(config, folder, options)
-    amounts = [truncation.resolve(bench.experiment, by) for by in amounts]  # before the work
+    amounts = list(dict.fromkeys(truncation.resolve(bench.experiment, by) for by in amounts))  # before the work
     results: dict[str, list[Result]] = {}
     for by in amounts:
         at = bench.truncate(by)
@@ -104,23 +104,23 @@ def plot(
     figure = Figure(figsize=(7.2 if manifold else 3.6, 3.4), dpi=200, layout='constrained')
     figure.suptitle(title, fontsize=9)
     left, *right = figure.subplots(1, 1 + manifold, squeeze=False)[0]
-    order = sorted(range(len(rows)), key=lambda i: amounts[i].amount)
-    found, ways = list(rows.values()), {by.way for by in amounts}
-    left.plot(
-        [amounts[i].amount for i in order], [found[i][distance] for i in order], 'o-', color=plots.SAMPLES, markersize=4
-    )
+    ways = sorted({by.way for by in amounts})
+    for way, color in zip(ways, (plots.SAMPLES, plots.CRITIC, plots.TRUTH), strict=False):
+        of_way = [(by, row) for by, row in zip(amounts, rows.values(), strict=True) if by.way == way]
+        cuts, found = zip(*sorted(of_way, key=lambda pair: pair[0].amount), strict=True)
+        style = {'color': color, 'marker': 'o', 'markersize': 4, 'label': way}
+        left.plot([by.amount for by in cuts], [row[distance] for row in found], **style)
+        for axis in right:
+            x, y = ([row[name] for row in found] for name in ('recall', 'precision'))
+            axis.plot(x, y, **style)
+            for by, *place in zip(cuts, x, y, strict=True):
+                axis.annotate(str(by._replace(way='')), place, (4, 4), textcoords='offset points', fontsize=8)
+            axis.set(xlabel='recall', ylabel='precision')
+            axis.margins(0.12)
     if floor is not None:
         left.axhline(floor, color=plots.REAL, linestyle='--', label='halves of the real examples')
-        left.legend(frameon=False, fontsize=8)
-    left.set(xlabel=f'truncation: {", ".join(sorted(ways))}', ylabel=f'{distance} (lower is better)')
-    for axis in right:
-        x, y = ([found[i][name] for i in order] for name in ('recall', 'precision'))
-        axis.plot(x, y, 'o-', color=plots.SAMPLES, markersize=4)
-        for i, *place in zip(order, x, y, strict=True):
-            label = amounts[i]._replace(way='') if len(ways) == 1 else amounts[i]
-            axis.annotate(str(label), place, (4, 4), textcoords='offset points', fontsize=8)
-        axis.set(xlabel='recall', ylabel='precision')
-        axis.margins(0.12)
+    left.set(xlabel='truncation', ylabel=f'{distance} (lower is better)')
+    left.legend(frameon=False, fontsize=8)
     for axis in (left, *right):
         axis.grid(color='0.92')
         axis.spines[['top', 'right']].set_visible(False)

@@ -7,7 +7,7 @@ import numpy as np
 
 from gans import kinds, pictures
 from gans.errors import UserError
-from gans.evaluation import codes, curve, write
+from gans.evaluation import classes, codes, curve, write
 from gans.evaluation.bench import Options, set_up
 from gans.evaluation.cas import cas
 from gans.evaluation.judge import HALVES, UNTRAINED, evaluate_pairs
@@ -55,6 +55,11 @@ def measure(config: ml_collections.ConfigDict, folder: Path, options: Options) -
     results += paired_scores(experiment, bench.inputs, fake.examples, untrained.examples, common)
     if fake.labels is not None and compared.labeled and 'classifier' in kinds.kind_of(source.spec).features:
         results += cas(compared.data, fake.examples, fake.labels, common)
+    by_class = []
+    if fake.labels is not None and bench.labels is not None:
+        known, names = bench.extractor.name.startswith('classifier'), source.spec.classes
+        by_class = classes.by_class(same, bench.labels[:num], fake, names, known)
+        results += classes.intra_class(by_class, bench.extractor, common)
     if fake.codes is not None and not any(result.metric == 'code_error' for result in results):
         numbers = {'real': len(same.features), 'fake': len(fake.features)}
         results += codes.matched(compared.data, source, fake, common | numbers)
@@ -65,18 +70,20 @@ def measure(config: ml_collections.ConfigDict, folder: Path, options: Options) -
     write.save(folder, step, results, direction)
     for warning in warnings:
         workdir.say(warning)
-    said = f'all in {folder / "evaluation.json"}'
-    if options.ppl:
-        said = f'path lengths of {num:,} ways, {lengths[0].protocol["distance"]}\n{said}'
+    place, scores = folder / 'evaluation' / direction, {PREFIX + result.metric: result.value for result in results}
+    truncated = ''.join(f'{name} {value}' for name, value in bench.cut.items())
+    end = f'step_{step:08d}{"_" * bool(truncated)}{truncated.replace(" ", "_")}'
+    told = [f'path lengths of {num:,} ways, {lengths[0].protocol["distance"]}'] if options.ppl else []
+    said = '\n'.join([*told, *classes.extremes(by_class), f'all in {folder / "evaluation.json"}'])
+    if by_class:
+        write.save_classes(place / f'classes_{end}.csv', by_class)
+        said += f', classes in {place}'
     kind = kinds.kind_of(source.spec)
     if kind.look:
-        place, scores = folder / 'evaluation' / direction, {PREFIX + result.metric: result.value for result in results}
-        truncated = ''.join(f'{name} {value}' for name, value in bench.cut.items())
         shown = ', '.join(filter(None, [sampling.words(step, options.seed, scores), truncated]))
-        end = f'step_{step:08d}{"_" * bool(truncated)}{truncated.replace(" ", "_")}.png'
-        pictures.save_png(place / f'nearest_{end}', neighbors(same, fake, shown, kind))
+        pictures.save_png(place / f'nearest_{end}.png', neighbors(same, fake, shown, kind))
         if kinds.is_image(source.spec) and has_spectrum(*source.spec.shape[:2]):
-            write.spectra(place / f'spectrum_{end}', bench.truth[:num], fake.examples, shown)
+            write.spectra(place / f'spectrum_{end}.png', bench.truth[:num], fake.examples, shown)
         said += f', pictures in {place}'
     return results, f'{write.table(f"{folder}, step {step:,}", results)}\n{said}'
 

@@ -5,7 +5,7 @@ import io
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -91,6 +91,15 @@ def to_csv(entries: Sequence[dict[str, Any]]) -> str:
     for entry in entries:
         writer.writerow([entry.get(head) for head in heads] + [entry['protocol'].get(key) for key in keys])
     return text.getvalue()
+
+
+def save_classes(path: Path, classes: Sequence[NamedTuple]) -> None:
+    """A line for each class, of what there is to say of it."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator='\n')
+    writer.writerow(classes[0]._fields)
+    writer.writerows(['' if value != value else value for value in each] for each in classes)
+    workdir.write_text(path, text.getvalue())
 
 
 def spectra(path: Path, real: np.ndarray, fake: np.ndarray, title: str) -> None:

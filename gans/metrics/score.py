@@ -32,6 +32,7 @@ def better(metric: str) -> str | None:
     """Which values of a score are better, 'lower' or 'higher'; None if neither."""
     # Of an evaluation, a direction may be named as well.
     name = metric.rpartition('/')[2] if metric.startswith(EVALUATED) else metric.removeprefix(PREFIX)
+    name = name.removeprefix('intra_')
     if name in LOWER or name.startswith(('fd_', 'ppl_')):
         return 'lower'
     return 'higher' if name in HIGHER or (name.startswith('is_') and not name.endswith('_std')) else None

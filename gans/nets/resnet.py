@@ -3,10 +3,9 @@
 `width` is 64 in the paper, and all channels are multiples of it. What the tables leave open follows the authors' code
 (sngan_projection): hidden channels of a critic's block are those of its input, except in the first block; all
 convolutions have biases; kernels are initialized as Glorot uniform, those of residual branches larger by sqrt(2).
-
-A 1x1 convolution commutes with pooling and nearest upsampling; shortcuts apply it at the lower resolution.
 """
 
+from functools import partial
 from typing import NamedTuple
 
 import flax.linen as nn
@@ -14,8 +13,8 @@ import jax.numpy as jnp
 
 from gans.core import Array, Compute
 from gans.errors import UserError, unknown
+from gans.nets._residual import DownBlock, UpBlock, block_names
 from gans.ops.layers import CRITIC_NORMS, GENERATOR_NORMS, Conv, Dense, Score, norm
-from gans.ops.nearest import pool, upsample
 
 GLOROT = nn.initializers.variance_scaling(1.0, 'fan_avg', 'uniform')
 RESIDUAL = nn.initializers.variance_scaling(2.0, 'fan_avg', 'uniform')
@@ -42,59 +41,6 @@ def plan(shape: tuple[int, ...]) -> Plan:
     return PLANS[shape[0]]
 
 
-class UpBlock(nn.Module):
-    """x [B, H, W, C] -> [B, 2H, 2W, channels]: norm, ReLU, upsampling, convolution; norm, ReLU, convolution."""
-
-    channels: int
-    compute: Compute
-    norm: str
-
-    @nn.compact
-    def __call__(self, x: Array, label: Array | None = None, train: bool = True) -> Array:
-        def norm_relu(x: Array, layer: str) -> Array:
-            return nn.relu(norm(self.norm, x, train, name=layer, compute=self.compute, label=label))
-
-        def conv(x: Array, layer: str) -> Array:
-            return Conv(self.channels, self.compute, kernel_init=RESIDUAL, name=layer)(x, train)
-
-        h = conv(upsample(norm_relu(x, 'norm_1')), 'conv_1')
-        h = conv(norm_relu(h, 'norm_2'), 'conv_2')
-        shortcut = Conv(self.channels, self.compute, kernel_init=GLOROT, kernel=1, name='shortcut')
-        return h + upsample(shortcut(x, train))
-
-
-class DownBlock(nn.Module):
-    """x [B, H, W, C] -> [B, H/2, W/2, channels], or [B, H, W, channels] unless `halve`.
-
-    Norm, ReLU, convolution, twice, then pooling; the `first` block of a critic starts with the convolution.
-    """
-
-    channels: int
-    compute: Compute
-    norm: str
-    halve: bool = True
-    first: bool = False
-
-    @nn.compact
-    def __call__(self, x: Array, train: bool = True) -> Array:
-        spectral = self.norm == 'spectral'
-        shrink = pool if self.halve else lambda x: x
-
-        def norm_relu(x: Array, layer: str) -> Array:
-            return nn.relu(norm(self.norm, x, train, name=layer, compute=self.compute))
-
-        def conv(x: Array, channels: int, layer: str) -> Array:
-            return Conv(channels, self.compute, True, spectral, RESIDUAL, name=layer)(x, train)
-
-        h = x if self.first else norm_relu(x, 'norm_1')
-        h = conv(h, self.channels if self.first else x.shape[-1], 'conv_1')
-        h = conv(norm_relu(h, 'norm_2'), self.channels, 'conv_2')
-        x = shrink(x)
-        if self.halve or x.shape[-1] != self.channels:
-            x = Conv(self.channels, self.compute, True, spectral, GLOROT, kernel=1, name='shortcut')(x, train)
-        return shrink(h) + x
-
-
 class Generator(nn.Module):
     """Latents [B, d] -> images [B, H, W, C] in (-1, 1). norm: none, batch, layer, instance, virtual."""
 
@@ -113,10 +59,13 @@ class Generator(nn.Module):
         size = self.shape[0] // 2 ** len(blocks)
         x = Dense(size * size * stem, self.compute, kernel_init=GLOROT, name=f'stem_{size}')(z, train)
         x = x.reshape(-1, size, size, stem)
+        normed = partial(norm, self.norm, train=train, compute=self.compute, label=label)
+        conv = partial(Conv, compute=self.compute, kernel_init=RESIDUAL)
+        shortcut = partial(Conv, compute=self.compute, kernel_init=GLOROT, kernel=1)
         for channels in blocks:
             size *= 2
-            x = UpBlock(channels, self.compute, self.norm, name=f'block_{size}')(x, label, train)
-        x = nn.relu(norm(self.norm, x, train, name=f'norm_{size}', compute=self.compute, label=label))
+            x = UpBlock(channels, conv, shortcut, name=f'block_{size}')(x, normed, train)
+        x = nn.relu(normed(x, name=f'norm_{size}'))
         x = Conv(self.shape[2], self.compute, kernel_init=GLOROT, name='out')(x, train)
         return jnp.tanh(x.astype(jnp.float32))
 
@@ -140,11 +89,15 @@ class Critic(nn.Module):
         if self.norm not in CRITIC_NORMS:
             raise unknown('critic.norm', self.norm, CRITIC_NORMS)
         _, blocks, halvings = plan(self.shape)
-        for i, times in enumerate(blocks):
-            # Blocks are named by the resolution of their input; later ones of the same resolution get a number.
-            name = f'block_{x.shape[1]}' if i <= halvings else f'block_{x.shape[1]}_{i - halvings + 1}'
-            block = DownBlock(self.width * times, self.compute, self.norm, i < halvings, i == 0, name=name)
-            x = block(x, train)
+        spectral = self.norm == 'spectral'
+        normed = partial(norm, self.norm, train=train, compute=self.compute)
+        conv = partial(Conv, compute=self.compute, spectral=spectral, kernel_init=RESIDUAL)
+        shortcut = partial(Conv, compute=self.compute, spectral=spectral, kernel_init=GLOROT, kernel=1)
+        for i, name in enumerate(block_names(self.shape, halvings, len(blocks))):
+            channels = self.width * blocks[i]
+            hidden = channels if i == 0 else x.shape[-1]
+            block = DownBlock(channels, hidden, conv, shortcut, i < halvings, i == 0, name=name)
+            x = block(x, normed, train)
         features = nn.relu(x).sum((1, 2))
-        out = Score(compute=self.compute, spectral=self.norm == 'spectral', kernel_init=GLOROT, name='out')
+        out = Score(compute=self.compute, spectral=spectral, kernel_init=GLOROT, name='out')
         return out(features, train, label)

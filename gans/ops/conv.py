@@ -32,7 +32,6 @@ TAPS = 49  # unless a kernel has more than these
 WINDOWS, WIDE = 256, 2**20  # windows of a batch, and weights: with fewer and more, patches are small beside the kernel
 PIECES = 4  # convolutions that a grouped one is made of, at most: each costs time to compile
 NHWC = ('NHWC', 'HWIO', 'NHWC')
-SWAPPED = ('CHWN', 'IHWO', 'HWNC')  # batch and channels swapped, to sum over the batch
 
 Padding = str | Sequence[tuple[int, int]]
 
@@ -189,8 +188,12 @@ def _wgrad(geo, x, y):
     if geo.method == 'matmul':  # of matrices: XLA would transpose operands with more dimensions
         patches, y = (a.reshape(-1, a.shape[3]) for a in (_patches(geo, x), y))
         return _flip(geo, _dot('nk,nf->kf', patches, y).reshape(*geo.kernel, x.shape[3], y.shape[1]))
+    # Batch and channels change places, to sum over the batch. XLA's CPU backend would do that itself, but not in loops
+    # and conditions, where other orders of dimensions take 50 times as long.
+    x, y = x.transpose(3, 1, 2, 0), y.transpose(1, 2, 0, 3)
     pads = [(before, after) for _, _, _, before, _, after in geo.axes]
-    return _flip(geo, lax.conv_general_dilated(x, y, (1, 1), pads, rhs_dilation=geo.stride, dimension_numbers=SWAPPED))
+    w = lax.conv_general_dilated(x, y, (1, 1), pads, rhs_dilation=geo.stride, dimension_numbers=NHWC)
+    return _flip(geo, w.transpose(1, 2, 0, 3))
 
 
 def _close(form, first, second):

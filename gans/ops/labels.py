@@ -15,7 +15,8 @@ IN_NET = ('norm', 'embedding', 'projection')
 
 
 class Labeled(nn.Module):
-    """(x [B, ...], label int32 [B], and what the net is told beside) -> output of `net`.
+    """(x [B, ...], label int32 [B] or, of mixtures of classes, float [B, K], and what the net is told beside) -> output
+    of `net`.
 
     condition: how the label enters the net, as a one-hot vector or as an `embedding` of that many dimensions:
       'concat': concatenated to the latents, or to the flattened example (Mirza & Osindero 2014, 1411.1784);
@@ -44,7 +45,7 @@ class Labeled(nn.Module):
 
     @nn.compact
     def __call__(self, x: Array, label: Array, *told: Array, train: bool = True) -> Array:
-        vector = jax.nn.one_hot(label, self.classes)  # [B, K]
+        vector = one_hot(label, self.classes)  # [B, K]
         if self.condition in IN_NET:
             return self.net(x, *told, label=vector, train=train)
         if self.embedding is not None:
@@ -55,6 +56,11 @@ class Labeled(nn.Module):
         else:
             x = x.reshape(len(x), -1)
         return self.net(jnp.concatenate([x, vector.astype(x.dtype)], -1), *told, train=train)
+
+
+def one_hot(label: Array, classes: int) -> Array:
+    """Classes int [B] -> [B, classes]; mixtures of classes, float [B, classes], are returned as they are."""
+    return label if label.ndim == 2 else jax.nn.one_hot(label, classes)
 
 
 def input_shape(shape: tuple[int, ...], condition: str | None, numbers: int) -> tuple[int, ...]:

@@ -151,6 +151,32 @@ class ConvTranspose(Kernel):
         return checkpoint_name(x, PRODUCT)
 
 
+def batch_norm(
+    x: Array,
+    train: bool,
+    *,
+    name: str,
+    compute: Compute = Compute(),
+    scale_init: Initializer = nn.initializers.ones,
+    affine: bool = True,
+) -> Array:
+    """A batch norm layer `name` of the calling module, x [B, d] or [B, H, W, C]; affine: with scales and shifts."""
+    if train:
+        check_batch('batch norm', len(x), compute.axis_name)
+    layer = nn.BatchNorm(
+        use_running_average=not train,
+        momentum=0.9,
+        epsilon=1e-5,
+        dtype=compute.dtype,
+        scale_init=scale_init,
+        use_scale=affine,
+        use_bias=affine,
+        axis_name=compute.axis_name,
+        name=name,
+    )
+    return layer(x)
+
+
 def norm(
     kind: str,
     x: Array,
@@ -175,19 +201,7 @@ def norm(
     if kind == 'virtual':
         return VirtualBatchNorm(compute, scale, name=name)(x)
     if kind == 'batch':
-        if train:
-            check_batch('batch norm', len(x), compute.axis_name)
-        x = nn.BatchNorm(
-            use_running_average=not train,
-            momentum=0.9,
-            epsilon=1e-5,
-            dtype=compute.dtype,
-            scale_init=scale,
-            use_scale=label is None,
-            use_bias=label is None,
-            axis_name=compute.axis_name,
-            name=name,
-        )(x)
+        x = batch_norm(x, train, name=name, compute=compute, scale_init=scale, affine=label is None)
         if label is None:
             return x
         scales = Dense(x.shape[-1], compute, False, kernel_init=scale, name=f'{name}_scales')(label)

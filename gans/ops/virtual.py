@@ -10,6 +10,7 @@ import jax.numpy as jnp
 from jax import lax
 
 from gans.core import Array, Compute, Keys
+from gans.ops.labels import one_hot
 
 REFERENCE = 64  # examples of the reference batch
 
@@ -64,4 +65,5 @@ class WithReferenceBatch(nn.Module):
         z = jnp.concatenate([self.variable('batch_stats', 'reference', first).value, z])
         if label is None:
             return self.net(z, train=train)[REFERENCE:]
-        return self.net(z, jnp.concatenate([jnp.arange(REFERENCE) % self.classes, label]), train=train)[REFERENCE:]
+        vectors = (one_hot(of, self.classes) for of in (jnp.arange(REFERENCE) % self.classes, label))
+        return self.net(z, jnp.concatenate([*vectors]), train=train)[REFERENCE:]

@@ -63,11 +63,11 @@ def measure(parts: Sequence[Group], sources: Sources) -> Times:
     with tempfile.TemporaryDirectory() as folder, compilation_cache(Path(folder) / 'compiled'):  # an empty one
         began = time.monotonic()
         trained = population(runs, {key: np.array([each[key] for each in configs]) for key in part.numbers[0]})
-        state, raws, schedule = trained.init(), trained.raws(0), program.schedule(runs[0], 0)
-        state, metrics = jax.block_until_ready(trained.call(state, next(raws), schedule))
+        state, raws, counts = trained.init(), trained.raws(0), program.counts(runs[0], 0)
+        state, metrics = jax.block_until_ready(trained.call(state, next(raws), counts))
         compiling, done, began = time.monotonic() - began, 1, time.monotonic()
         while done < 3 or time.monotonic() - began < PATIENCE:
-            state, metrics = jax.block_until_ready(trained.call(state, next(raws), schedule))
+            state, metrics = jax.block_until_ready(trained.call(state, next(raws), counts))
             done += 1
         call = (time.monotonic() - began) / (done - 1)
         metrics = jax.tree.map(jnp.zeros_like, metrics)  # whatever the training gave
@@ -78,7 +78,7 @@ def measure(parts: Sequence[Group], sources: Sources) -> Times:
 
             def report(step: int) -> float:
                 began = time.monotonic()
-                reporter.report(step, schedule, metrics, state, progress)
+                reporter.report(step, metrics, state, progress)
                 reporter.settle(step)
                 return time.monotonic() - began
 

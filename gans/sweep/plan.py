@@ -116,7 +116,6 @@ def _traces(experiment: Experiment, numbers: tuple[str, ...]) -> bool:
 def trace(experiment: Experiment, numbers: tuple[str, ...]) -> ClosedJaxpr:
     """A call of one step in which all updates are due, and two samples, its floats of those keys traced."""
     scalars = {key: jax.ShapeDtypeStruct((), jnp.float32) for key in numbers}
-    due = tuple(update.name for update in experiment.system.updates)
     raw = program.abstract_raw(experiment)
 
     def call(state: Tree, numbers: population.Numbers, raw: Tree) -> Tree:
@@ -124,6 +123,6 @@ def trace(experiment: Experiment, numbers: tuple[str, ...]) -> ClosedJaxpr:
         batch = jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), feed.shapes(experiment.source, 2))
         inputs = sampling.inputs_of(sampling.main_sampler(member.system), batch, state.rng, 2)
         sampling.sample(member, state, inputs)
-        return population.advance(experiment, state, numbers, raw, jnp.zeros((), jnp.int32), ((due, 1),))
+        return population.advance(experiment, state, numbers, raw, jnp.zeros(1, jnp.int32))
 
     return jax.make_jaxpr(call)(experiment.abstract(), scalars, raw)

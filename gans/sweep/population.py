@@ -20,10 +20,10 @@ from jax import lax
 from gans import memory
 from gans.core import Array, TrainState, Tree
 from gans.data import feed, load
-from gans.step import init_state
+from gans.step import Metrics, init_state
 from gans.training import program, sampling
 from gans.training.graft import Start, pass_on, pretrained, start_from
-from gans.training.program import Program, Schedule
+from gans.training.program import Program
 from gans.training.sampling import CHUNK
 from gans.training.setup import Experiment, system_of, unoptimized
 
@@ -49,20 +49,20 @@ def abstract(experiment: Experiment, members: int) -> TrainState:
 
 
 def advance(
-    experiment: Experiment, state: TrainState, numbers: Numbers, raw: dict, done: Array, schedule: Schedule
-) -> tuple[TrainState, list]:
+    experiment: Experiment, state: TrainState, numbers: Numbers, raw: dict, counts: Array
+) -> tuple[TrainState, Metrics]:
     """One call of one member, which stands still for ever once a number of its training is not finite.
 
-    A member that stands still is one whose own step lies behind the steps `done` by the others: its state is the last
+    A member that stands still is one whose own step lies behind the `counts` of the others: its state is the last
     finite one.
     """
     experiment = overlay(experiment, numbers)
-    new, metrics = program.make_steps(experiment)(state, raw, schedule)
+    new, metrics = program.make_steps(experiment)(state, raw, counts)
     numbers_of = (new.params, new.stats, new.opt, new.ema, metrics)
     finite = [
         jnp.isfinite(leaf).all() for leaf in jax.tree.leaves(numbers_of) if jnp.issubdtype(leaf.dtype, jnp.inexact)
     ]
-    going = jnp.stack([*finite, state.step == done]).all()
+    going = jnp.stack([*finite, state.step == counts[0]]).all()
     kept = jax.tree.map(lambda new, old: jnp.where(going, new, old), new.replace(rng=()), state.replace(rng=()))
     return kept.replace(rng=state.rng), metrics
 
@@ -106,23 +106,22 @@ def population(members: Sequence[Experiment], numbers: dict[str, np.ndarray]) ->
         passed = jax.jit(jax.vmap(make, (0, 0, None)), compiler_options=unoptimized())
         return place(passed(old, numbers, pretrained(first.system, old)))
 
-    @partial(pmap, in_axes=(0, 0, 0, None), static_broadcasted_argnums=4, donate_argnums=0)
-    def call(
-        state: TrainState, numbers: Numbers, raw: dict, done: Array, schedule: Schedule
-    ) -> tuple[TrainState, list]:
+    @partial(pmap, in_axes=(0, 0, 0, None), donate_argnums=0)
+    def call(state: TrainState, numbers: Numbers, raw: dict, counts: Array) -> tuple[TrainState, Metrics]:
         own = (state, numbers, raw) if streamed else (state, numbers)  # what each member has of its own
-        each = lambda own: advance(first, *own, *(() if streamed else (raw,)), done, schedule)
+        each = lambda own: advance(first, *own, *(() if streamed else (raw,)), counts)
         return jax.vmap(each)(own) if blocks == 1 else lax.map(each, own, batch_size=width)
 
-    def raws(start: int) -> Iterator[tuple[dict, int]]:
-        per_call, steps = first.config.train.steps_per_call, range(start, 2**31)
+    def raws(start: int) -> Iterator[dict]:
         if not streamed:
             held = flax.jax_utils.replicate(feed.held_arrays(first.source), devices)
-            yield from ((held, done) for done in steps[::per_call])
+            while True:
+                yield held
+        per_call = first.config.train.steps_per_call
         threads = {'threads': 1}  # for each member
         read = [program.read_ahead(member, start, per_call, member.shares | threads) for member in members]
-        for done, *pieces in zip(steps[::per_call], *read, strict=False):
-            yield share(jax.tree.map(lambda *arrays: np.stack(arrays), *pieces)), done
+        for pieces in zip(*read, strict=True):
+            yield share(jax.tree.map(lambda *arrays: np.stack(arrays), *pieces))
 
     sample = pmap(jax.vmap(lambda state, numbers, z: sampling.sample(overlay(first, numbers), state, z)))
 
@@ -153,7 +152,7 @@ def population(members: Sequence[Experiment], numbers: dict[str, np.ndarray]) ->
         pass_on=follow,
         place=place,
         fetch=merge,
-        call=lambda state, piece, schedule: call(state, shared, *piece, schedule),
+        call=lambda state, raw, counts: call(state, shared, raw, counts),
         raws=raws,
         metrics=merge,
         samples=samples,

@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, Protocol
 
 import jax
@@ -77,32 +77,30 @@ class Clock:
 
     def watching(self, work: Work, steps: int) -> Watch:
         """What makes a watched `call` of a `call` that takes so many steps, of all members: it says what is left now
-        and then. The first call of each schedule compiles; all that a step may do is one program's equations.
+        and then. The first call compiles.
         """
-        operations, known = steps * work.operations, set()
-        last, was_new = self._now(), None  # when the call before began, and whether it compiled a program
+        operations = steps * work.operations
+        begun, last = 0, self._now()  # calls, and when the last of them began, which is over when the next one begins
 
-        def called(schedule: Hashable) -> None:
-            nonlocal last, was_new
+        def called() -> None:
+            nonlocal begun, last
             now = self._now()
-            if was_new is not None:  # the call before is over
+            if begun:
                 self.skip(operations)
-                if was_new:
-                    first = work.equations * (len(known) == 1)
-                    self._compiling = _add(self._compiling, (now - last, first))
-                    self._left[self._at] = self._left[self._at][0] - first, self._left[self._at][1]
-                else:
-                    self._training = _add(self._training, (now - last, operations))
+            if begun == 1:
+                self._compiling = _add(self._compiling, (now - last, work.equations))
+                self._left[self._at] = self._left[self._at][0] - work.equations, self._left[self._at][1]
+            elif begun:
+                self._training = _add(self._training, (now - last, operations))
             if now - self._said > QUIET and self.left() is not None:
                 self._said = now
                 workdir.say(f'sweep: {self._text()}')
-            last, was_new = now, schedule not in known
-            known.add(schedule)
+            begun, last = begun + 1, now
 
         def watch(call: Callable[..., Any]) -> Callable[..., Any]:
-            def watched(state: Any, piece: Any, schedule: Hashable) -> Any:
-                called(schedule)
-                return call(state, piece, schedule)
+            def watched(*args: Any) -> Any:
+                called()
+                return call(*args)
 
             return watched
 

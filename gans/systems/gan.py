@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import ml_collections
 import numpy as np
 
+from gans import kinds
 from gans.core import Array, Aux, Compute, Keys, Spec, System
 from gans.errors import UserError
 from gans.latents import make_latents, with_label
@@ -18,6 +19,7 @@ from gans.nets import build as nets
 from gans.optimizers import ema
 from gans.parts import Pair, Scene, Term
 from gans.systems._players import make_generate, pack_spec, refuse, two_players
+from gans.systems._sheets import class_sheets
 
 
 def build(config: ml_collections.ConfigDict, spec: Spec, compute: Compute, *, gate: float | None = None) -> System:
@@ -47,11 +49,13 @@ def build(config: ml_collections.ConfigDict, spec: Spec, compute: Compute, *, ga
     if gate is not None:
         refuse(config, 'train.micro', 'the gate looks at the whole batch')
         pair = pair._replace(critic_terms={'accuracy': Term(_accuracy, 0.0, memory={'accuracy': np.float32(0)})})
+    sheets = conditional and kinds.is_image(spec)
+    samples = pair.sampler(asked={'label': 'labels'} if conditional else {})
     system = two_players(
         config,
         [pair],
         {'generator': generator, 'critic': critic},
-        samplers={'samples': pair.sampler(asked={'label': 'labels'} if conditional else {})},
+        samplers={'samples': samples, **(class_sheets(samples, spec.classes) if sheets else {})},
         ema=ema(config.ema),
     )
     if gate is None:

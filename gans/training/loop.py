@@ -20,7 +20,7 @@ from gans.training import lock, opening, workdir
 from gans.training.checkpoints import Checkpoints, Restored
 from gans.training.curves import curves
 from gans.training.film import film
-from gans.training.program import Program, ahead, schedule, solo
+from gans.training.program import Program, ahead, counts, solo
 from gans.training.progress import Progress
 from gans.training.provenance import launch
 from gans.training.report import NotFinite, Reporter
@@ -93,7 +93,7 @@ def _train(
     """
     done, last = restored.step if restored else 0, experiments[-1]
     program = solo(stage)
-    program = program._replace(call=ahead(stage, program.call, done))
+    program = program._replace(call=ahead(stage, program.call))
     if jax.process_index() == 0:
         program = program._replace(call=opening.timed(stage, program.call))
     if restored and done == stage.since:
@@ -173,7 +173,7 @@ def drive(
     Returns the signal, if there was one, and the step that was saved; and the state of that step, on the host. Raises
     NotFinite when no member goes on.
     """
-    experiment, seen = program.members[0], set()  # schedules whose programs are compiled
+    experiment, compiled = program.members[0], False
     train, raws = experiment.config.train, program.raws(done)
     examples = experiment.shares['repeats'] * train.batch_size * len(program.members)
     # On CPU, collectives of many calls in flight can deadlock.
@@ -184,17 +184,16 @@ def drive(
         if reporter and not done:
             reporter.begin(state)
         while True:
-            due = schedule(experiment, done)
-            state, metrics = program.call(state, next(raws), due)
+            state, metrics = program.call(state, next(raws), counts(experiment, done))
             done += train.steps_per_call
-            if block or due not in seen:
+            if block or not compiled:
                 jax.block_until_ready(metrics)
-            if due not in seen:
-                seen.add(due)
+            if not compiled:
+                compiled = True
                 progress.restart(done)  # what came before was compiling
             progress.advance(train.steps_per_call)
             if reporter:
-                reporter.report(done, due, metrics, state, progress)
+                reporter.report(done, metrics, state, progress)
             stop = signals.received()
             if stop or done % train.checkpoint_every == 0 or done == train.steps:
                 scores, host = reporter.settle(done) if reporter else [None], program.fetch(state)

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache, partial
-from itertools import groupby
 from typing import NamedTuple
 
 import flax.jax_utils
@@ -12,13 +11,11 @@ import numpy as np
 from jax import lax
 
 from gans import memory
-from gans.core import DATA, TrainState, Tree
+from gans.core import DATA, Array, TrainState, Tree
 from gans.data import feed
-from gans.step import due_updates, make_train_step
+from gans.step import Metrics, make_train_step
 from gans.training import sampling
 from gans.training.setup import Experiment
-
-Schedule = tuple[tuple[tuple[str, ...], int], ...]  # ((names of due updates, steps in a row), ...)
 
 
 class Program(NamedTuple):
@@ -32,7 +29,7 @@ class Program(NamedTuple):
     pass_on: Callable[[TrainState], TrainState]  # from what `fetch` gave at the end of the stage before, to the devices
     place: Callable[[TrainState], TrainState]  # what `fetch` gave, back to the devices
     fetch: Callable[[TrainState], TrainState]  # to the host
-    call: Callable[[TrainState, Tree, Schedule], tuple[TrainState, list]]  # see `make_call`; donates the state
+    call: Callable[[TrainState, Tree, np.ndarray], tuple[TrainState, Metrics]]  # see `make_call`; donates the state
     raws: Callable[[int], Iterator[Tree]]  # (steps done) -> what each call from there on takes
     metrics: Callable[[Tree], Tree]  # those of calls, to the host: leaves [members, steps]
     samples: Callable[[TrainState, int], Callable[[], np.ndarray]]  # (state, n) -> wait for them: [members, n, ...]
@@ -69,50 +66,54 @@ def solo(experiment: Experiment) -> Program:
     )
 
 
-def schedule(experiment: Experiment, start: int) -> Schedule:
-    """What the steps of the call that begins after `start` steps do; static."""
-    steps = range(start, start + experiment.config.train.steps_per_call)
-    return tuple((due, len(list(run))) for due, run in groupby(due_updates(experiment.system, step) for step in steps))
+def counts(experiment: Experiment, done: int) -> np.ndarray:
+    """For each step of the call after `done` steps, the steps done before it: int32 [steps]."""
+    return np.arange(done, done + experiment.config.train.steps_per_call, dtype=np.int32)
 
 
-def make_steps(experiment: Experiment) -> Callable[[TrainState, Tree, Schedule], tuple[TrainState, list]]:
-    """Makes steps(state, raw, schedule) -> (state, [metrics of each run of the schedule, leaves [steps]]), pure.
+def make_steps(
+    experiment: Experiment, always: tuple[str, ...] | None = None
+) -> Callable[[TrainState, Tree, Array], tuple[TrainState, Metrics]]:
+    """Makes steps(state, raw, counts) -> (state, metrics, leaves [steps]), pure.
 
+    Args:
+      always: names of the updates that run in each step, and no others do (default: all, each when it is due).
+
+    Lazy updates are conditionals in one program. `counts` decides, int32 [steps], not `state.step`: members of a
+    population share it, and a condition that is mapped over would compute both of its sides.
     `raw` is what `gans.data.feed.fetch` wants; of a streamed set for all of this call's steps, leaves [steps, repeats,
     B, ...].
     """
     streamed = experiment.source.placement == 'streamed'
     axis_name, shares = experiment.axis_name, experiment.shares
 
-    def steps(state: TrainState, raw: Tree, schedule: Schedule) -> tuple[TrainState, list]:
+    def steps(state: TrainState, raw: Tree, counts: Array) -> tuple[TrainState, Metrics]:
         offset = 0 if axis_name is None else lax.axis_index(axis_name) * shares['local']
-        key, done, metrics = jax.random.fold_in(state.rng, DATA), 0, []
-        for due, count in schedule:
+        key = jax.random.fold_in(state.rng, DATA)
 
-            def body(state: TrainState, piece: Tree, due: tuple[str, ...] = due) -> tuple[TrainState, dict]:
-                piece = piece if streamed else raw
-                batch = feed.fetch(experiment.source, piece, key, state.step, offset=offset, **shares)
-                return make_train_step(experiment.system_at(state.step), axis_name)(state, batch, due)
+        def body(state: TrainState, own: tuple[Array, Tree]) -> tuple[TrainState, Metrics]:
+            count, piece = own
+            system = experiment.system_at(state.step)
+            batch = feed.fetch(experiment.source, piece if streamed else raw, key, state.step, offset=offset, **shares)
+            every = {update.name: update.every for update in system.updates}
+            when = {name: (count + 1) % k == 0 for name, k in every.items() if k > 1 and always is None}
+            return make_train_step(system, axis_name)(state, batch, always or tuple(every), when)
 
-            pieces = jax.tree.map(lambda x, a=done, b=done + count: x[a:b], raw) if streamed else {}
-            if count == 1:
-                state, logged = body(state, jax.tree.map(lambda x: x[0], pieces))
-                metrics.append({name: value[None] for name, value in logged.items()})
-            else:
-                state, logged = lax.scan(body, state, pieces, length=count)
-                metrics.append(logged)
-            done += count
-        return state, metrics
+        own = counts, raw if streamed else {}
+        if len(counts) > 1:
+            return lax.scan(body, state, own)
+        state, metrics = body(state, jax.tree.map(lambda x: x[0], own))
+        return state, {name: value[None] for name, value in metrics.items()}
 
     return steps
 
 
-def make_call(experiment: Experiment) -> Callable[[TrainState, Tree, Schedule], tuple[TrainState, list]]:
+def make_call(experiment: Experiment, always: tuple[str, ...] | None = None) -> Callable:
     """Compiles `make_steps`. With several devices, state and raw have a leading device axis. The state is donated."""
-    steps, axis_name = make_steps(experiment), experiment.axis_name
+    steps, axis_name = make_steps(experiment, always), experiment.axis_name
     if axis_name is None:
-        return jax.jit(steps, static_argnums=2, donate_argnums=0, compiler_options=_options(experiment))
-    return jax.pmap(steps, axis_name, static_broadcasted_argnums=2, donate_argnums=0)
+        return jax.jit(steps, donate_argnums=0, compiler_options=_options(experiment))
+    return jax.pmap(steps, axis_name, in_axes=(0, 0, None), donate_argnums=0)
 
 
 def _options(experiment: Experiment) -> dict[str, str | bool] | None:
@@ -126,18 +127,18 @@ def _options(experiment: Experiment) -> dict[str, str | bool] | None:
     return options
 
 
-def ahead(experiment: Experiment, call: Callable, start: int) -> Callable:
-    """The `call` of one run, whose first program, after `start` steps, is being compiled in a thread from now on.
+def ahead(experiment: Experiment, call: Callable) -> Callable:
+    """The `call` of one run, which is being compiled in a thread from now on.
 
     What else must be done before the first step is done meanwhile. Only what is most common is compiled ahead: one
     device, and a set that lies on it.
     """
     if experiment.axis_name is not None or experiment.source.placement == 'streamed':
         return call
-    shapes = experiment.abstract(), abstract_raw(experiment), schedule(experiment, start)
+    shapes = experiment.abstract(), abstract_raw(experiment), counts(experiment, 0)
     compiled = ThreadPoolExecutor(1).submit(lambda: build(experiment, call.lower(*shapes)))
 
-    def compiled_call(*args: object) -> tuple[TrainState, list]:
+    def compiled_call(*args: object) -> tuple[TrainState, Metrics]:
         compiled.result()  # waits, and raises what failed
         return call(*args)
 

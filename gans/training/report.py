@@ -5,7 +5,7 @@ worker is waited for before a checkpoint, so that what lies on disk is never beh
 next, so that no queue grows. It begins after the first call: until then the processor is needed to compile that.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import cache, partial
 from pathlib import Path
@@ -14,13 +14,15 @@ from typing import NamedTuple
 import numpy as np
 
 from gans import kinds, pictures, plots
+from gans.core import System
 from gans.features import load
 from gans.features.base import Extractor
 from gans.metrics.paired import Targets
 from gans.metrics.score import Scorer, selection_metric, stamps
+from gans.step import Metrics, due_updates
 from gans.training import sampling, targets, workdir
 from gans.training.logs import Logs
-from gans.training.program import Program, Schedule
+from gans.training.program import Program
 from gans.training.progress import Progress
 from gans.training.setup import Experiment
 
@@ -87,7 +89,7 @@ class Reporter:
         self._waiting: list[Callable] = [partial(self._stamp, found[3], found[5]) for found in sets.values()]
         self._jobs: list[Future] = []
         self._scores: tuple[int, list[float | None]] = 0, []  # of the last report: its step, and each member's
-        self._pending: list[tuple[int, Schedule, list]] = []  # metrics of the calls since the last report
+        self._pending: list[tuple[int, Metrics]] = []  # of the calls since the last report, each with its first step
 
     def begin(self, state: object) -> None:
         """Scores the untrained generators: where the training starts, and the ceiling of any distance."""
@@ -95,7 +97,7 @@ class Reporter:
         drawn = self._draw(state, num, pictured)
         self._waiting.append(partial(self._work, 0, [], drawn, num, pictured, False))
 
-    def report(self, step: int, schedule: Schedule, metrics: list, state: object, progress: Progress) -> None:
+    def report(self, step: int, metrics: Metrics, state: object, progress: Progress) -> None:
         """Takes what the call that ended at `step` gave, and reports if that is due.
 
         Raises NotFinite if, by an earlier report, no member goes on.
@@ -103,7 +105,7 @@ class Reporter:
         self._jobs += map(self._worker.submit, self._waiting)
         self._waiting = []
         config = self._config
-        self._pending.append((step - config.train.steps_per_call, schedule, metrics))
+        self._pending.append((step - config.train.steps_per_call, metrics))
         due = lambda every: step % every == 0 or step == config.train.steps
         num = self._scored if due(config.eval.every) else 0
         pictured = self._pictured if due(config.train.sample_every) else 0
@@ -148,17 +150,18 @@ class Reporter:
         progress: Progress | None = None,
     ) -> None:
         """In the worker: the report of a step."""
-        metrics = self._program.metrics([metrics for _, _, metrics in pending])
+        metrics = self._program.metrics([metrics for _, metrics in pending])
         for i, failure in _failures(pending, metrics).items():
             self.failures.setdefault(i, failure)
         if progress:
             progress.finish(step)
         drawn = draw() if draw else None
+        logged = _of_due(self._program.members[0].system, step, metrics[-1]) if log else ()
         told: dict[int, dict[str, float]] = {}
         for i, run in enumerate(self._runs):
             if i in self.failures:
                 continue
-            values = {name: float(values[i, -1]) for name, values in metrics[-1][-1].items()} if log else {}
+            values = {name: float(metrics[-1][name][i, -1]) for name in logged}
             if num:
                 values |= run.scorer()(drawn.samples[i, :num])
             if values:
@@ -239,13 +242,17 @@ def _arrange(real: np.ndarray, labels: np.ndarray | None, num: int, names: tuple
     return shown.reshape(num, *real.shape[1:])
 
 
+def _of_due(system: System, step: int, names: Iterable[str]) -> list[str]:
+    """Of the names of metrics, 'update/metric', those of updates that run in the step."""
+    due = due_updates(system, step - 1)
+    return [name for name in names if name.partition('/')[0] in due]
+
+
 def _failures(pending: list, metrics: list) -> dict[int, NotFinite]:
     """The first number of each member that is not finite, by the member's place."""
     found: dict[int, NotFinite] = {}
-    for (start, schedule, _), runs in zip(pending, metrics, strict=True):
-        for (_, count), run in zip(schedule, runs, strict=True):
-            bad = [(i, m, name) for name, values in run.items() for m, i in np.argwhere(~np.isfinite(values))]
-            for i, m, name in sorted(bad, key=lambda entry: entry[0]):
-                found.setdefault(int(m), NotFinite(f'step {start + i + 1:,}: {name} is {run[name][m, i]}'))
-            start += count
+    for (start, _), call in zip(pending, metrics, strict=True):
+        bad = [(i, m, name) for name, values in call.items() for m, i in np.argwhere(~np.isfinite(values))]
+        for i, m, name in sorted(bad, key=lambda entry: entry[0]):
+            found.setdefault(int(m), NotFinite(f'step {start + i + 1:,}: {name} is {call[name][m, i]}'))
     return found

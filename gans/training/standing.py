@@ -1,7 +1,8 @@
 """Standing statistics (BigGAN, Brock 2019, 1809.11096, section 3.1): before it is sampled, a generator with batch norm
 takes means and variances anew, of many batches that are made as its samples are, from averaged weights.
 
-Running averages are of training's last batches, of other weights, and of latents that were not truncated.
+Running averages are of training's last batches, of other weights, and of latents that were not truncated. Where a batch
+norm follows a linear layer of the latents, and nothing else reads these, moments taken anew undo every scale of them.
 """
 
 import jax

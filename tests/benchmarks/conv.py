@@ -107,11 +107,11 @@ def time_step(repeats):
         config.train.conv = form
         experiment = setup(config.copy_and_resolve_references(), devices=1)
         call, state = program.make_call(experiment), experiment.init()
-        raw, schedule = jax.device_put(experiment.source.arrays), program.schedule(experiment, 0)
+        raw, counts = jax.device_put(experiment.source.arrays), program.counts(experiment, 0)
 
         def step():
             nonlocal state
-            state, metrics = call(state, raw, schedule)
+            state, metrics = call(state, raw, counts)
             return metrics
 
         return step

@@ -93,13 +93,13 @@ def populations(out: str) -> None:
                 members.append(setup(config, devices=1, source=source, mapped=True))
                 source = members[0].source
             made = population(members, {})
-            state, raws, schedule = made.init(), made.raws(0), program.schedule(members[0], 0)
+            state, raws, counts = made.init(), made.raws(0), program.counts(members[0], 0)
             began = time.perf_counter()
-            state, metrics = made.call(state, next(raws), schedule)
+            state, metrics = made.call(state, next(raws), counts)
             jax.block_until_ready(metrics)
             compiled, calls, began = time.perf_counter() - began, 0, time.perf_counter()
             while time.perf_counter() - began < SECONDS:
-                state, metrics = made.call(state, next(raws), schedule)
+                state, metrics = made.call(state, next(raws), counts)
                 calls += 1
                 if calls % 8 == 0:
                     jax.block_until_ready(metrics)

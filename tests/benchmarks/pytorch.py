@@ -156,11 +156,11 @@ class Side(NamedTuple):
 def ours(experiment: Experiment) -> Side:
     call, state = program.make_call(experiment), experiment.init()
     raw = jax.device_put(experiment.source.arrays or {})
-    schedule = program.schedule(experiment, 0)
+    counts = program.counts(experiment, 0)
 
     def train() -> list:
         nonlocal state
-        state, metrics = call(state, raw, schedule)
+        state, metrics = call(state, raw, counts)
         return metrics
 
     return Side(train, experiment.config.train.steps_per_call, jax.block_until_ready)
