@@ -15,14 +15,17 @@ from ml_collections import ConfigDict
 
 from experiments import common, gan3d_furniture32
 
+SMOKE = {'data.name': 'furniture', 'generator.base': 16, 'critic.base': 16}
+
 
 def get_config(variant: str = '') -> ConfigDict:
     config = common.get_config()
     config.data.name = 'volumes:PATH'
     config.data.size = 64
-    gan3d_furniture32.play(config, width=64, critic_rate=1e-5)
+    gan3d_furniture32.play(config, width=64, rate=2.5e-3, critic_rate=1e-5)
+    config.gan = ConfigDict({'gate': 0.8})
     config.train.steps = 20_000
     config.train.batch_size = 100
     common.every(config, 1_000)
     config.eval.samples = 1_000
-    return common.finish(config, variant, __file__, {'data.name': 'furniture'})
+    return common.finish(config, variant, __file__, SMOKE)
