@@ -22,7 +22,7 @@ from experiments import common
 def get_config(variant: str = '') -> ConfigDict:
     config = common.get_config()
     config.system = 'stylegan2'
-    config.stylegan2 = ConfigDict({'mapping': 4, 'mixing': 0.9, 'path_length': 2.0})
+    config.stylegan2 = ConfigDict({'mapping': 4, 'mixing': 0.9, 'path_length': 2.0, 'path_every': 4})
     config.data.name = 'openmoji'
     config.data.size = 32
     config.data.style = 'color'

@@ -30,5 +30,5 @@ def get_config(variant: str = '') -> ConfigDict:
     config.augment.names = 'color,translation,cutout'
     common.every(config, 1_250)
     config.eval.samples = 1_600
-    smoke = {'eval.features': 'pixels', 'augment.names': None, 'train.conv': 'lax'}
+    smoke = {'eval.features': 'pixels', 'augment.names': 'cutout', 'train.conv': 'lax'}
     return stylegan_ffhq256.finish(config, variant, __file__, SCHEDULE, smoke)

@@ -206,7 +206,7 @@ def test_a_run_from_before_a_key_was_there(run, trained: Path, tmp_path: Path) -
     folder = tmp_path / 'old'
     shutil.copytree(trained, folder)
     config = json.loads((folder / 'config.json').read_text())
-    del config['pack'], config['eval']['features'], config['ema']
+    del config['pack'], config['eval']['features'], config['ema']['decay']
     (folder / 'config.json').write_text(json.dumps(config))
     code, _, errors = run('--config=CONFIG', f'--workdir={folder}', '--mode=sample', '--num=2')
     assert code == 0 and 'is older than' in errors

@@ -73,4 +73,4 @@ def test_first_call_is_compiled_ahead_and_once_and_scores_come_after_it(
 
 def test_on_several_devices_nothing_is_compiled_ahead() -> None:
     experiment, call = setup.setup(gan_ring8.get_config('smoke'), devices=4), object()
-    assert program.ahead(experiment, call, 0) is call
+    assert program.ahead(experiment, call) is call

@@ -157,7 +157,7 @@ def test_save_points(tmp_path) -> None:
         save.save_samples(tmp_path / 'b.pdf', np.zeros((2, 8, 8, 1)), Spec((8, 8, 1)))
     with np.load(tmp_path / 'a.npz') as arrays:
         assert arrays['samples'].dtype == np.float32 and np.allclose(arrays['samples'], samples)
-    with pytest.raises(UserError, match=r'folder of images, but samples are points'):
+    with pytest.raises(UserError, match=r'folder of one file per sample, but samples are points'):
         save.save_samples(f'{tmp_path}/folder/', samples, spec)
     for out in ('a.jpg', 'a', ''):
         with pytest.raises(UserError, match=r'NAME.png .*NAME.npz .*FOLDER/'):

@@ -13,8 +13,9 @@ from ml_collections import ConfigDict
 from experiments import common
 from gans.core import Compute, Spec
 from gans.errors import UserError
-from gans.nets import build, resnet, sngan
-from gans.ops.layers import Dense
+from gans.nets import _residual, build, resnet, sngan
+from gans.ops.layers import Conv, Dense
+from gans.ops.nearest import pool, upsample
 from gans.penalties import squared_gradient_norm
 from gans.step import init_state, make_train_step
 from gans.systems.build import build as build_system
@@ -156,7 +157,7 @@ def test_images_lie_between_minus_one_and_one(net):
 
 def test_initial_values_of_the_resnet_are_glorots():
     """Uniform with variance 2 / (fan in + fan out) in dense layers and shortcuts, twice that in residual branches."""
-    params = resnet.UpBlock(32, Compute(), 'none').init(jax.random.key(0), jnp.zeros((1, 1, 1, 32)))['params']
+    params = generator('resnet', latents=32, width=8).init(jax.random.key(0))[0]['block_8']
     std = math.sqrt(2 / (32 + 32))
     shortcut, residual = params['shortcut']['kernel'], params['conv_1']['kernel']
     np.testing.assert_allclose(shortcut.std(), std, rtol=0.05)
@@ -169,45 +170,62 @@ def test_initial_values_of_the_resnet_are_glorots():
 
 def test_upsampling_and_pooling():
     x = np.asarray(normal(2, 4, 6, 3))
-    np.testing.assert_array_equal(resnet.upsample(x), x.repeat(2, 1).repeat(2, 2))
+    np.testing.assert_array_equal(upsample(x), x.repeat(2, 1).repeat(2, 2))
     mean = (x[:, ::2, ::2] + x[:, 1::2, ::2] + x[:, ::2, 1::2] + x[:, 1::2, 1::2]) / 4
-    np.testing.assert_allclose(resnet.pool(x), mean, atol=1e-6)
+    np.testing.assert_allclose(pool(x), mean, atol=1e-6)
+
+
+def plain(block, channels, *options, **named):
+    """A block without norms, of plain convolutions."""
+    conv = functools.partial(Conv, compute=Compute())
+    return block(channels, *options, conv, functools.partial(conv, kernel=1), **named)
+
+
+def apply(block, params, x):
+    return block.apply({'params': params}, x, lambda x, name: x, train=True)
+
+
+def drawn_of(block, x):
+    """Parameters of numpy's making."""
+    shapes = jax.eval_shape(lambda key: block.init(key, jnp.zeros(x.shape), lambda x, name: x), jax.random.key(0))
+    rng = np.random.default_rng(0)
+    return jax.tree.map(lambda leaf: rng.normal(0, 0.2, leaf.shape).astype(np.float32), shapes['params'])
 
 
 def silenced(block, x):
     """The block's output with the second convolution zero, and its parameters."""
-    params, _ = drawn(build.from_linen(block, jax.ShapeDtypeStruct(x.shape, jnp.float32)))
+    params = drawn_of(block, x)
     params['conv_2'] = jax.tree.map(jnp.zeros_like, params['conv_2'])
     if 'shortcut' in params:
         params['shortcut']['bias'] = normal(block.channels)
-    return block.apply({'params': params}, x, train=True), params
+    return apply(block, params, x), params
 
 
 def test_without_its_residual_a_block_is_its_shortcut():
     x = normal(2, 8, 8, 4)
-    same = resnet.DownBlock(4, Compute(), 'none', halve=False)
+    same = plain(_residual.DownBlock, 4, 4, halve=False)
     out, params = silenced(same, x)
     assert 'shortcut' not in params
     np.testing.assert_array_equal(out, x)
     # Elsewhere, in the authors' order: convolve, then pool; upsample, then convolve.
     line = lambda x, params: x @ params['shortcut']['kernel'][0, 0] + params['shortcut']['bias']
     for first in (True, False):
-        out, params = silenced(resnet.DownBlock(6, Compute(), 'none', first=first), x)
-        np.testing.assert_allclose(out, resnet.pool(line(x, params)), atol=1e-5)
-    out, params = silenced(resnet.DownBlock(6, Compute(), 'none', halve=False), x)
+        out, params = silenced(plain(_residual.DownBlock, 6, 4, first=first), x)
+        np.testing.assert_allclose(out, pool(line(x, params)), atol=1e-5)
+    out, params = silenced(plain(_residual.DownBlock, 6, 4, halve=False), x)
     np.testing.assert_allclose(out, line(x, params), atol=1e-5)
-    out, params = silenced(resnet.UpBlock(6, Compute(), 'none'), x)
-    np.testing.assert_allclose(out, line(resnet.upsample(x), params), atol=1e-5)
+    out, params = silenced(plain(_residual.UpBlock, 6), x)
+    np.testing.assert_allclose(out, line(upsample(x), params), atol=1e-5)
 
 
 @pytest.mark.parametrize('first', [True, False])
 def test_where_the_first_relu_stands(first):
     """What is below zero reaches the residual of a first block alone."""
-    block = resnet.DownBlock(4, Compute(), 'none', first=first)
-    params, _ = drawn(build.from_linen(block, jax.ShapeDtypeStruct((1, 8, 8, 4), jnp.float32)))
-    params['shortcut']['kernel'] *= 0
+    block = plain(_residual.DownBlock, 4, 4, first=first)
     x = -abs(normal(1, 8, 8, 4))
-    once, twice = (block.apply({'params': params}, times * x, train=True) for times in (1, 2))
+    params = drawn_of(block, x)
+    params['shortcut']['kernel'] *= 0
+    once, twice = (apply(block, params, times * x) for times in (1, 2))
     assert (abs(once - twice).max() > 0.01) == first
 
 

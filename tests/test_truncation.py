@@ -149,5 +149,5 @@ def test_standing_statistics_are_in_the_stamp() -> None:
     experiment, state = made()
     some = np.zeros((4, 8, 8, 1), np.uint8)
     given = bench.Options(num=4, standing=2)
-    found = bench.Bench(experiment, state, 3, sampling.truth(experiment), None, 4, None, some, None, given)
+    found = bench.Bench(experiment, state, 3, sampling.truth(experiment), None, 4, None, some, None, None, given)
     assert found.protocol()['statistics'] == 'standing, 2 batches of 8'

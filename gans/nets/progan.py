@@ -102,7 +102,8 @@ class Generator(Growing):
 
 
 class Critic(Growing):
-    """Images [B, H, W, C] and alpha [B], or none -> scores [B]; of one for each class the label's, one-hot [B, K].
+    """Images [B, H, W, C] and alpha [B], or none -> scores [B]; with condition 'projection' one for each class, of
+    which the label's counts, one-hot [B, K].
 
     group: examples whose deviation is appended to the last features; None: the whole batch, as in the paper's tables.
     fused: whether convolutions are averaged before the leaky ReLU, as one strided convolution, or after it.
@@ -113,6 +114,7 @@ class Critic(Growing):
 
     blur = False
     batchwise = True
+    conditions = ('projection',)
 
     @nn.compact
     def __call__(self, x: Array, alpha: Array | None = None, label: Array | None = None, train: bool = True) -> Array:

@@ -103,10 +103,9 @@ class Synthesis(progan.Growing):
 
 
 class Critic(progan.Critic):
-    """ProGAN's with a blur; condition 'projection': one score for each class, of which the label's counts."""
+    """ProGAN's with a blur."""
 
     blur = True
-    conditions = ('projection',)
 
 
 def adain(x: Array, scale: Array, shift: Array) -> Array:
