@@ -3,9 +3,10 @@
 Paper: Zhu 2017 (1703.10593), tables 4 and 5, whose row 'GAN alone' is without.
 Command: python launch.py --sweep=experiments/sweeps/cyclegan_cycle.py --seeds=3
   The errors against hidden partners are eval/l1 and eval/psnr; --direction=b_to_a of --mode=evaluate has the other way.
-Hardware and cost: not run; both rows are one program. By the cost of the larger experiment, about 16 minutes of CPU
-  time for six runs.
-Expected: not run.
+Hardware and cost: two CPU cores, 11 minutes for six runs in one program.
+Expected: to colors, three seeds, with and without: FD (pixels) 12.2 +- 5.5 and 47.1 +- 4.5, sliced Wasserstein .130
+  +- .041 and .507 +- .018, both significant; l1 41 +- 13 and 51.6 +- 1.7, not so: one of three seeds has found the
+  colors (26.9). To lines: FD 2.6, .7, 2.3 and 9.2, 9.1, 8.4; l1 44, 23, 41 and 45, 42, 42.
 Deviations: those of experiments/cyclegan_openmoji64.py; half of its pixels, 3 blocks and patches of 16 pixels, so that
   six runs fit in half an hour of two CPU cores.
 """
