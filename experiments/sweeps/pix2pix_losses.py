@@ -4,9 +4,11 @@ Paper: Isola 2017 (1611.07004), section 4.2 to 4.4. On Cityscapes, by a segmenta
   pixels): L1 .42, GAN .22, cGAN .57, L1 + GAN .64, L1 + cGAN .66; patches of 1, 16, 70 and 286 pixels at 256: .39, .65,
   .66, .42.
 Command: python launch.py --sweep=experiments/sweeps/pix2pix_losses.py --seeds=2
-Hardware and cost: for two CPU cores; not measured: --dry-run times some steps, and tells.
-Expected: not run. `l1` alone should have the lowest l1, which it minimizes, and the higher Fréchet distance: it blurs
-  what could have several colors. Without the source, the critic cannot see whether what is made fits it.
+Hardware and cost: two CPU cores, 11 minutes for 16 runs in 5 programs.
+Expected: held-out, two seeds, FD (EfficientNet-Lite0) / l1: `l1` 530 +- 1 / 20.6; with the critic as well, patches of 1
+  pixel 538 +- 10 / 20.7, of 16 544 +- 22 / 21.0, of 34 510 +- 32 / 21.6, of 70 492 +- 8 / 22.2. `cgan` alone 552 +- 17
+  / 24.0; without the source, `gan` 854 +- 81 / 37.9 and `l1_gan` 551 +- 18 / 21.0. So the larger the patches, the better
+  the distance and the higher l1, as in the paper; with two seeds the corrected tests show no difference.
 Deviations: other data, and distances in place of people and segmentation: l1 and psnr of held-out emoji against their
   true colors, and the Fréchet distance. 32 pixels, nets of a quarter of the width, 1,000 steps of 16 images; patches of
   16 pixels are half of the image here, those of 34 and 70 are all of it.
