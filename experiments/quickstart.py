@@ -6,10 +6,10 @@ Command: python launch.py --config=experiments/quickstart.py
 Hardware and cost: two CPU cores, 15 steps per second; 240 s in total, compilation included. With the extra `features`,
   whose net then scores the samples, a minute more.
 Expected: sliced Wasserstein distance 0.05 to 0.07 (seed 0 with four versions of the convolutions: 0.054, 0.055, 0.059,
-  0.068; it depends on rounding), FD (EfficientNet-Lite0) 407 and 421 (two halves of the real data: 195, untrained generator: 680). In
-  samples/ yellow faces on white from step 800 on, later with different eyes, brows and mouths, and a few hearts. About
-  three in ten are smears: the rarer kinds. All of OpenMoji, with similar settings, gave colored blobs after 5,000
-  steps.
+  0.068; it depends on rounding), FD (EfficientNet-Lite0) 407 and 421 (two halves of the real data: 195, untrained
+  generator: 680). In samples/ yellow faces on white from step 800 on, later with different eyes, brows and mouths, and
+  a few hearts. About three in ten are smears: the rarer kinds. All of OpenMoji, with similar settings, gave colored
+  blobs after 5,000 steps.
 Deviations: 32 x 32 pixels, batch 32, no batch norm in the critic, R1 of weight 1 every 4 steps, faster optimizers, and
   averaged weights: all to save time. There are only 171 images in the group, but they are not memorized: of 2,000
   samples 0.6 % count as such (--mode=evaluate; 24 % of real images).

@@ -7,8 +7,8 @@ Command: python launch.py --sweep=experiments/sweeps/pix2pix_losses.py --seeds=2
 Hardware and cost: two CPU cores, 11 minutes for 16 runs in 5 programs.
 Expected: held-out, two seeds, FD (EfficientNet-Lite0) / l1: `l1` 530 +- 1 / 20.6; with the critic as well, patches of 1
   pixel 538 +- 10 / 20.7, of 16 544 +- 22 / 21.0, of 34 510 +- 32 / 21.6, of 70 492 +- 8 / 22.2. `cgan` alone 552 +- 17
-  / 24.0; without the source, `gan` 854 +- 81 / 37.9 and `l1_gan` 551 +- 18 / 21.0. So the larger the patches, the better
-  the distance and the higher l1, as in the paper; with two seeds the corrected tests show no difference.
+  / 24.0; without the source, `gan` 854 +- 81 / 37.9 and `l1_gan` 551 +- 18 / 21.0. So the larger the patches, the
+  better the distance and the higher l1, as in the paper; with two seeds the corrected tests show no difference.
 Deviations: other data, and distances in place of people and segmentation: l1 and psnr of held-out emoji against their
   true colors, and the Fréchet distance. 32 pixels, nets of a quarter of the width, 1,000 steps of 16 images; patches of
   16 pixels are half of the image here, those of 34 and 70 are all of it.
