@@ -86,6 +86,19 @@ def test_flops_of_a_loop_in_a_loss(monkeypatch: pytest.MonkeyPatch) -> None:
     assert looped == pytest.approx(count(), rel=0.03)  # counted once, it would be a fourteenth less
 
 
+def test_bytes_kept_for_the_backward_pass_by_hand() -> None:
+    """Of sin(x w) with x [7, 3] and w [3, 5], a cosine a sum is made; x and w were there before."""
+    backward = lambda w, x: jax.vjp(lambda w: jnp.sin(x @ w).sum(), w)[1]
+    assert describe.residual_bytes(backward, jnp.zeros((3, 5)), jnp.zeros((7, 3))) == 7 * 5 * 4
+
+
+def test_half_a_batch_keeps_half_and_remat_less() -> None:
+    kept = lambda **keys: describe.kept(setup(small(**keys), devices=1))
+    whole, halves = kept(), kept(**{'train.micro': 2})
+    assert all(0.45 < halves[name] / whole[name] < 0.6 for name in whole)  # all but what has no batch
+    assert all(size < whole[name] for name, size in kept(**{'train.remat': True}).items())
+
+
 def test_a_period_of_the_schedule_and_its_mean(monkeypatch: pytest.MonkeyPatch) -> None:
     experiment = setup(small(**{'terms.r1.every': 4, 'train.steps_per_call': 2}), devices=1)
     most, all_due = ('critic', 'generator'), ('critic', 'r1', 'generator')

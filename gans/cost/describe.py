@@ -9,11 +9,13 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import ml_collections
-from jax.extend.core import ClosedJaxpr, Jaxpr, jaxpr_as_fun
+from jax.extend.core import ClosedJaxpr, Jaxpr, Literal, jaxpr_as_fun
 
-from gans.core import Net, Tree
+from gans.core import Net, TrainState, Tree, Update
 from gans.cost.text import format_quantity
+from gans.data import feed
 from gans.errors import UserError
+from gans.ops.random import example_keys
 from gans.step import due_updates
 from gans.training import opening, program
 from gans.training.leaves import count, size_of
@@ -51,9 +53,16 @@ def _describe_stage(experiment: Experiment) -> str:
         f'parameters   {sum(parameters.values()):,}',
         *(f'  {name:<10} {number:,}' for name, number in parameters.items()),
         f'state        {format_quantity(size_of(state), "B")} (parameters, statistics, optimizers, averages)',
+        f'activations  {_activations(experiment)}',
         f'FLOPs        {counted} (XLA\'s count)',
     ]
     return '\n'.join(lines)
+
+
+def _activations(experiment: Experiment) -> str:
+    sizes = [f'{format_quantity(size, "B")} by {name}' for name, size in kept(experiment).items()]
+    of = _count(piece(experiment), 'example')
+    return f'{", ".join(sizes)}: kept for the gradients of {of}, before XLA saves any of it'
 
 
 def _count(number: int, what: str) -> str:
@@ -113,6 +122,38 @@ def _leaves(tree: Tree) -> str:
 
 def _sizes(tree: Tree) -> str:
     return f'{count(tree):,} ({size_of(tree):,} B)'
+
+
+def piece(experiment: Experiment) -> int:
+    """Examples that go through the nets at once on one device: its share of a batch, or a micro-batch of that."""
+    return experiment.shares['local'] // experiment.config.train.micro
+
+
+def kept(experiment: Experiment) -> dict[str, int]:
+    """Bytes that each update keeps from its forward pass for its backward pass, of one `piece`: what automatic
+    differentiation asks for, of which XLA may recompute or share some; with `train.remat` what that leaves.
+    """
+    single, examples = _alone(experiment), piece(experiment)
+    state, batch = single.abstract(), feed.shapes(single.source, examples)
+    keys = jax.eval_shape(lambda key: example_keys(key, jnp.arange(examples)), state.rng)
+
+    def of(update: Update) -> int:
+        def backward(state: TrainState, *args: Tree) -> Callable:
+            owned = {net: state.params[net] for net in single.system.players[update.player].nets}
+            objective = lambda owned: update.loss({**state.params, **owned}, state, *args)
+            return jax.vjp(objective, owned, has_aux=True)[1]
+
+        return residual_bytes(backward, state, batch, keys)
+
+    return {update.name: of(update) for update in single.system.updates}
+
+
+def residual_bytes(backward: Callable[..., Tree], *args: Tree) -> int:
+    """Bytes of the arrays in what `backward(*args)` returns, a function of `jax.vjp`, but for those of `args`."""
+    jaxpr = jax.make_jaxpr(backward)(*args).jaxpr
+    given = {*jaxpr.invars, *jaxpr.constvars}
+    made = {out for out in jaxpr.outvars if not isinstance(out, Literal)} - given
+    return sum(size_of(out.aval) for out in made)
 
 
 def flops(experiment: Experiment, due: tuple[str, ...] | None = None) -> float:
