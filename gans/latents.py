@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 import ml_collections
 from jax.scipy.special import ndtr, ndtri
 
+from gans.choices import choose
 from gans.core import Array, Batch, Keys
 from gans.errors import unknown
 from gans.ops import random
@@ -30,10 +31,10 @@ LATENTS = {
 
 def make_latents(config: ml_collections.ConfigDict) -> Callable[[Keys], Array]:
     """Makes latents(keys [B]) -> z [B, size], with the distribution and scale of the config."""
-    if config.distribution not in LATENTS:
+    if isinstance(config.distribution, str) and config.distribution not in LATENTS:
         raise unknown('latents.distribution', config.distribution, LATENTS)
-    draw = LATENTS[config.distribution]
-    return lambda keys: config.scale * draw(keys, (config.size,))
+    draw = lambda keys: choose(config.distribution, lambda name: LATENTS[name](keys, (config.size,)))
+    return lambda keys: config.scale * draw(keys)
 
 
 def with_label(latents: Callable[[Keys], Array]) -> Callable[[Batch, Keys], dict[str, Array]]:

@@ -12,6 +12,7 @@ import jax
 import jax.numpy as jnp
 
 from gans import user_code
+from gans.choices import Choice, choose
 from gans.core import Array, Keys
 from gans.errors import UserError, unknown
 from gans.ops import random
@@ -150,8 +151,15 @@ GAMES: dict[str, tuple[Callable[[Targets], Game], tuple[str, ...]]] = {
 }
 
 
-def game(name: str, targets: Targets = Targets()) -> Game:
+def game(name: str | Choice, targets: Targets = Targets()) -> Game:
     """The game of that name. Raises UserError for a target that the game would ignore."""
+    if isinstance(name, Choice):
+        games = {each: game(each, targets) for each in name.names}
+        return Game(
+            critic=lambda real, fake: choose(name, lambda each: games[each].critic(real, fake)),
+            generator=lambda real, fake: choose(name, lambda each: games[each].generator(real, fake)),
+            needs_real=any(each.needs_real for each in games.values()),
+        )
     if user_code.is_reference(name):
         return user_code.function('game', name, Game)(targets)
     if name not in GAMES:

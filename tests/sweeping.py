@@ -118,7 +118,7 @@ def sweep(add):
     add('base')
     add('heavy', **{'terms.r1.weight': 1.0})
     add(name='wild', **{'optimizer.critic.learning_rate': 1e30})
-    add('hinge', **{'game': 'hinge'})
+    add('hinge', **{'game': 'hinge', 'train.n_critic': 2})
 """
 
 

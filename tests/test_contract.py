@@ -173,8 +173,7 @@ def test_a_population_of_two_equals_its_solo_runs(name: str) -> None:
     members = [
         systems.experiment(override(experiment.config, {'seed': seed}, 'of a test'), mapped=True) for seed in (0, 1)
     ]
-    values = flatten(experiment.config)
-    made = population(members, {key: np.full(2, values[key]) for key in floats(experiment)})
+    made = population(members, floats(experiment))
     state, metrics = made.call(made.init(), next(made.raws(0)), FIRST)
     state, metrics = made.fetch(state), made.metrics([metrics])[0]
     for seed in (0, 1):
@@ -188,7 +187,7 @@ def test_every_float_may_be_a_tracer(name: str) -> None:
     """Of the experiment as it is, whose optional terms are on."""
     experiment = systems.experiment(systems.smoke(name), mapped=True)
     assert floats(experiment)
-    plan.trace(experiment, floats(experiment))
+    plan.trace([experiment], floats(experiment))
 
 
 def rows(inputs: dict) -> list[bytes]:
@@ -227,7 +226,7 @@ def test_dynamics_move_every_system(dynamics: str, system: str) -> None:
         assert '\n' not in str(error) and dynamics in str(error)
         return
     if like(system) == system:
-        plan.trace(experiment, floats(experiment))
+        plan.trace([experiment], floats(experiment))
     else:
         check_later([experiment], -1)
     before, after = alone(system).experiment.system, experiment.system

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from gans import losses
+from gans.choices import choice_of
 from gans.errors import UserError
 from gans.losses import Targets, game
 
@@ -210,6 +211,22 @@ def test_unlabeled_games_against_numpy(name):
     }[name]
     np.testing.assert_allclose(game(name).critic(real, fake), critic, rtol=1e-5, atol=1e-6)
     np.testing.assert_allclose(game(name).generator(real, fake), generator, rtol=1e-5, atol=1e-6)
+
+
+def test_a_choice_of_games_is_each_of_them_and_so_are_its_slopes():
+    """Mapped over, as a population has it."""
+    choice, (real, fake) = choice_of(list(GAMES)), scores()
+    for side in ('critic', 'generator'):
+
+        def loss(name, real, fake, side=side):
+            return jax.value_and_grad(lambda *own: getattr(game(name), side)(*own).mean(), (0, 1))(real, fake)
+
+        found = jax.vmap(loss, (0, None, None))(choice, real, fake)
+        for i, name in enumerate(GAMES):
+            ours, alone = jax.tree.leaves(found), jax.tree.leaves(loss(name, real, fake))
+            for some, wanted in zip(ours, alone, strict=True):
+                np.testing.assert_allclose(some[i], wanted, rtol=1e-6, atol=1e-7, err_msg=f'{name}, {side}')
+    assert game(choice).needs_real and not game(choice_of(['hinge', 'minimax'])).needs_real
 
 
 @pytest.mark.parametrize('name', GAMES)

@@ -245,7 +245,7 @@ def test_members_of_a_population_begin_a_stage_with_the_same_weights(reads: list
     ]
     keys = jnp.stack([jax.random.key(seed) for seed in (0, 1)])
     old = jax.vmap(lambda key: init_state(members[0][0].system, key))(keys)
-    program = population([stages[1] for stages in members], {})
+    program = population([stages[1] for stages in members], ())
     state = program.fetch(program.pass_on(old))
     for ours, read in zip(*map(jax.tree.leaves, (state.params['perceptual'], random_weights(1))), strict=True):
         np.testing.assert_array_equal(ours, np.stack([read, read]))

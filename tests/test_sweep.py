@@ -121,7 +121,7 @@ def test_interrupted_goes_on_to_the_same_bits(trained: Path, tmp_path: Path, mon
 def test_a_changed_file_trains_what_is_new(trained: Path, tmp_path: Path, monkeypatch, capsys) -> None:
     """An interrupted sweep whose file has then changed: a row stays, one is changed, one is gone, one is new."""
     folder = tmp_path / 'out'
-    text = ROWS.replace("    add('hinge', **{'game': 'hinge'})\n", '')
+    text = ROWS.replace("    add('hinge', **{'game': 'hinge', 'train.n_critic': 2})\n", '')
     interrupted(6, monkeypatch, write(tmp_path, text), base(), folder, 1, None, 'python launch.py')
     text = text.replace("add('heavy', **{'terms.r1.weight': 1.0})", "add('heavy', **{'terms.r1.weight': 2.0})")
     text = text.replace("add(name='wild', **{'optimizer.critic.learning_rate': 1e30})", "add('new', flip_targets=0.1)")

@@ -151,7 +151,7 @@ def test_every_choice_of_rows_is_traced(name, row, monkeypatch) -> None:
     for experiment in setup_stages(resolved(name, row), devices=1, mapped=True):
         config = flatten(experiment.config)
         floats = tuple(key for key, value in config.items() if isinstance(value, float) and not key.startswith('data.'))
-        plan.trace(experiment, floats)
+        plan.trace([experiment], floats)
 
 
 def test_dcgan_tricks_share_programs() -> None:

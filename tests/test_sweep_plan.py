@@ -93,10 +93,27 @@ def test_rows_that_differ_in_numbers_are_one_group(tmp_path: Path) -> None:
     assert [member.row for member in second.members] == ['hinge', 'hinge'] and second.numbers == ((),)
 
 
+def test_rows_that_differ_in_names_of_closed_sets_are_one_group(tmp_path: Path) -> None:
+    text = """
+def sweep(add):
+    add('a', game='minimax')
+    add('b', game='relativistic_average', **{'latents.distribution': 'uniform', 'targets.real': 0.9})
+"""
+    (group,) = groups_of(write(tmp_path, text), base())
+    assert [member.row for member in group.members] == ['a', 'a', 'b', 'b']
+    assert set(group.numbers[0]) == {'game', 'latents.distribution', 'targets.real'}
+
+
+def test_a_name_that_a_system_looks_at_is_structure(tmp_path: Path) -> None:
+    """An unrolled critic wants a zero-sum game, by its name."""
+    text = "def sweep(add):\n    for game in ('minimax', 'wasserstein'):\n        add(game, game=game)"
+    config = override(base(), {'system': 'unrolled'}, 'of a test')
+    assert [group.numbers for group in groups_of(write(tmp_path, text), config)] == [((),)] * 2
+
+
 @pytest.mark.parametrize(
     'overrides',
     [
-        {'game': 'hinge'},
         {'train.batch_size': 16},
         {'train.n_critic': 2},
         {'train.steps': 16},

@@ -11,7 +11,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from gans.configs import flatten
 from gans.cost.stopwatch import compilation_cache
 from gans.sweep import cadence
 from gans.sweep.plan import Group, Sources, experiments_of
@@ -59,10 +58,9 @@ def measure(parts: Sequence[Group], sources: Sources) -> Times:
     first = experiments_of(members[0], sources)[0]
     steps = int(np.clip(cores * SPEED / operations, 2, first.config.train.steps_per_call))
     runs = [_shortened(experiments_of(member, sources)[0], steps) for member in members]
-    configs = [flatten(run.config) for run in runs]
     with tempfile.TemporaryDirectory() as folder, compilation_cache(Path(folder) / 'compiled'):  # an empty one
         began = time.monotonic()
-        trained = population(runs, {key: np.array([each[key] for each in configs]) for key in part.numbers[0]})
+        trained = population(runs, part.numbers[0])
         state, raws, counts = trained.init(), trained.raws(0), program.counts(runs[0], 0)
         state, metrics = jax.block_until_ready(trained.call(state, next(raws), counts))
         compiling, done, began = time.monotonic() - began, 1, time.monotonic()

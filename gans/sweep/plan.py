@@ -1,4 +1,6 @@
-"""Which runs of a sweep train together: rows that differ in floats alone are one program, and nobody has to say so."""
+"""Which runs of a sweep train together: rows that differ in floats, or in names of closed sets, are one program, and
+nobody has to say so.
+"""
 
 import json
 from collections.abc import Iterable, Sequence
@@ -9,6 +11,7 @@ import jax
 import jax.numpy as jnp
 from jax.extend.core import ClosedJaxpr
 
+from gans import latents, losses
 from gans.configs import flatten
 from gans.core import Tree
 from gans.data import feed
@@ -21,13 +24,14 @@ from gans.training.leaves import size_of
 from gans.training.setup import Experiment, Sources, setup_stages
 
 Stages = tuple[Experiment, ...]  # of one member
+CHOICES = {'game': losses.GAMES, 'latents.distribution': latents.LATENTS}  # what may be traced of names, by key
 
 
 class Group(NamedTuple):
     """Members of one structure."""
 
     members: tuple[Member, ...]
-    numbers: tuple[tuple[str, ...], ...]  # of each stage, the floats in which they differ, by dotted key: traced
+    numbers: tuple[tuple[str, ...], ...]  # of each stage, the keys of floats and choices in which they differ: traced
     memory: int  # bytes of one member's state, in the largest stage
     work: tuple[Work, ...]  # of each stage of one member
 
@@ -64,7 +68,7 @@ def slices(group: Group, size: int) -> list[Group]:
 
 
 def _groups(members: Sequence[Member], experiments: dict[str, Stages], fixed: frozenset[str]) -> Iterable[tuple]:
-    """-> (members, numbers and work of each stage): `fixed` are floats that cannot be traced."""
+    """-> (members, numbers and work of each stage): `fixed` are keys that cannot be traced."""
     found: dict[str, list[Member]] = {}
     for member in members:
         structure = [_structure(stage, fixed) for stage in experiments[member.row]]
@@ -72,8 +76,8 @@ def _groups(members: Sequence[Member], experiments: dict[str, Stages], fixed: fr
     for group in found.values():
         stages = list(zip(*(experiments[member.row] for member in group), strict=True))
         numbers = tuple(_differing([flatten(each.config) for each in stage]) for stage in stages)
-        work = tuple(measure(trace(stage[0], ()), stage[0].end - stage[0].since) for stage in stages)  # raises errors
-        culprits = frozenset().union(*(_untraceable(stage[0], of) for stage, of in zip(stages, numbers, strict=True)))
+        work = tuple(measure(trace(stage, ()), stage[0].end - stage[0].since) for stage in stages)  # raises errors
+        culprits = frozenset().union(*map(_untraceable, stages, numbers))
         if culprits:
             yield from _groups(group, experiments, fixed | culprits)
         else:
@@ -81,15 +85,20 @@ def _groups(members: Sequence[Member], experiments: dict[str, Stages], fixed: fr
 
 
 def _structure(experiment: Experiment, fixed: frozenset[str]) -> dict[str, str]:
-    """What members of one program share: everything but the seed, and floats that can be traced.
+    """What members of one program share: everything but the seed, and floats and choices that can be traced.
 
     A data set that holds examples is read by the host, so its numbers are structure. So is a key that only some rows
     name, such as `data.sigma` where the base leaves the default.
     """
     drawn = experiment.source.size is None
-    free = lambda key, value: isinstance(value, float) and key not in fixed and (drawn or not key.startswith('data.'))
-    shape = {key: 'a float' if free(key, value) else repr(value) for key, value in flatten(experiment.config).items()}
-    return {key: value for key, value in shape.items() if key != 'seed'}
+    free = lambda key: key not in fixed and (drawn or not key.startswith('data.'))
+
+    def shape(key: str, value: Any) -> str:
+        if isinstance(value, float) and free(key):
+            return 'a float'
+        return 'a choice' if value in CHOICES.get(key, ()) and free(key) else repr(value)
+
+    return {key: shape(key, value) for key, value in flatten(experiment.config).items() if key != 'seed'}
 
 
 def _differing(configs: Sequence[dict[str, Any]]) -> tuple[str, ...]:
@@ -98,24 +107,25 @@ def _differing(configs: Sequence[dict[str, Any]]) -> tuple[str, ...]:
     return tuple(key for key in first if key != 'seed' and differ(key))
 
 
-def _untraceable(experiment: Experiment, numbers: tuple[str, ...]) -> frozenset[str]:
+def _untraceable(stage: Sequence[Experiment], keys: tuple[str, ...]) -> frozenset[str]:
     """Those of the numbers that must be known while the program is built."""
-    if not numbers or _traces(experiment, numbers):
+    if not keys or _traces(stage, keys):
         return frozenset()
-    return frozenset(key for key in numbers if not _traces(experiment, (key,))) or frozenset(numbers)
+    return frozenset(key for key in keys if not _traces(stage, (key,))) or frozenset(keys)
 
 
-def _traces(experiment: Experiment, numbers: tuple[str, ...]) -> bool:
+def _traces(stage: Sequence[Experiment], keys: tuple[str, ...]) -> bool:
     try:
-        trace(experiment, numbers)
+        trace(stage, keys)
     except Exception:  # whatever code raises that looks at a number
         return False
     return True
 
 
-def trace(experiment: Experiment, numbers: tuple[str, ...]) -> ClosedJaxpr:
-    """A call of one step in which all updates are due, and two samples, its floats of those keys traced."""
-    scalars = {key: jax.ShapeDtypeStruct((), jnp.float32) for key in numbers}
+def trace(stage: Sequence[Experiment], keys: tuple[str, ...]) -> ClosedJaxpr:
+    """A call of one step of the first in which all updates are due, and two samples, what all have for keys traced."""
+    experiment, numbers = stage[0], population.numbers_of([each.config for each in stage], keys)
+    scalars = jax.tree.map(lambda x: jax.ShapeDtypeStruct((), x.dtype), numbers)
     raw = program.abstract_raw(experiment)
 
     def call(state: Tree, numbers: population.Numbers, raw: Tree) -> Tree:

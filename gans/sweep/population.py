@@ -1,8 +1,8 @@
 """Many runs as one compiled program: the whole train step mapped over seeds and over numbers of the config.
 
-The members of a population differ in their seeds and in floats of their configs alone. Their system is built while
-tracing, from a config whose differing floats are tracers; `jax.vmap` of it trains them side by side. Each is the run
-that it would be alone, up to rounding: the same weights, batches and latents.
+The members of a population differ in their seeds, and in floats and choices of their configs alone. Their system is
+built while tracing, from a config whose differing floats are tracers; `jax.vmap` of it trains them side by side. Each
+is the run that it would be alone, up to rounding: the same weights, batches and latents.
 
 Members share nothing, so devices share them out without a word between them. On CPU there is a device for each core
 (`gans.devices.start`): XLA computes a mapped product of small matrices on one core.
@@ -14,10 +14,13 @@ from functools import cache, partial
 import flax.jax_utils
 import jax
 import jax.numpy as jnp
+import ml_collections
 import numpy as np
 from jax import lax
 
 from gans import memory
+from gans.choices import Choice, choice_of
+from gans.configs import flatten
 from gans.core import Array, TrainState, Tree
 from gans.data import feed, load
 from gans.step import Metrics, init_state
@@ -29,11 +32,19 @@ from gans.training.setup import Experiment, system_of, unoptimized
 
 WIDTH = 4  # members mapped over at once by a core: of 2x128 toys, 20 at once take a third longer each
 
-Numbers = dict[str, Array]  # floats of the config by dotted key: scalars of one member, [M] of a population
+# Floats and choices of the config by dotted key: scalars of one member, [M] of a population.
+Numbers = dict[str, Array | Choice]
+
+
+def numbers_of(configs: Sequence[ml_collections.ConfigDict], keys: Sequence[str]) -> Numbers:
+    """What the members of a population have for these keys: [M], on the host."""
+    columns = {key: [flatten(config)[key] for config in configs] for key in keys}
+    array = lambda column: choice_of(column) if isinstance(column[0], str) else np.array(column, np.float32)
+    return {key: array(column) for key, column in columns.items()}
 
 
 def overlay(experiment: Experiment, numbers: Numbers) -> Experiment:
-    """The experiment with other floats in its config, which may be tracers."""
+    """The experiment with other floats and choices in its config, which may be tracers."""
     config = experiment.config.copy_and_resolve_references()
     with config.ignore_type():
         config.update_from_flattened_dict(numbers)
@@ -67,13 +78,13 @@ def advance(
     return kept.replace(rng=state.rng), metrics
 
 
-def population(members: Sequence[Experiment], numbers: dict[str, np.ndarray]) -> Program:
+def population(members: Sequence[Experiment], keys: Sequence[str]) -> Program:
     """The program of many runs.
 
     Args:
       members: of one structure, each set up for one device (`setup(config, devices=1, mapped=True)`); all begin from
         what the first begins from.
-      numbers: the floats in which their configs differ, by dotted key: [M].
+      keys: of the floats and choices in which their configs differ, dotted.
     """
     first, count = members[0], len(members)
     devices = jax.local_devices()[:count]
@@ -86,18 +97,18 @@ def population(members: Sequence[Experiment], numbers: dict[str, np.ndarray]) ->
     share = lambda tree: jax.tree.map(lambda x: x[filled].reshape(len(devices), -1, *x.shape[1:]), tree)
     merge = lambda tree: jax.tree.map(lambda x: x.reshape(-1, *x.shape[2:])[:count], memory.fetch(tree))
     pmap = partial(jax.pmap, devices=devices)
-    numbers = {key: np.asarray(values, np.float32) for key, values in numbers.items()}
-    keys = _keys([member.config.seed for member in members])
+    numbers = numbers_of([member.config for member in members], keys)
+    seeds = _keys([member.config.seed for member in members])
     # On the devices as pmap leaves its results, lest the first call be compiled apart.
     place = lambda tree: pmap(lambda tree: tree)(share(memory.fetch(tree)))
-    shared_keys, shared = place((keys, numbers))
+    shared_keys, shared = place((seeds, numbers))
 
     def init() -> TrainState:
         def make(key: Array, numbers: Numbers, start: Start) -> TrainState:
             return init_state(start_from(overlay(first, numbers).system, start), key)
 
         made = jax.jit(jax.vmap(make, (0, 0, None)), compiler_options=unoptimized())
-        return place(made(keys, numbers, first.start))
+        return place(made(seeds, numbers, first.start))
 
     def follow(old: TrainState) -> TrainState:
         def make(old: TrainState, numbers: Numbers, start: Start) -> TrainState:

@@ -128,8 +128,7 @@ def _train_stage(
     failures = {int(m): NotFinite(said) for m, said in restored.notes['failures'].items()}
     if done == first.end or len(failures) == len(stage):
         return restored
-    configs = [flatten(each.config) for each in stage]
-    program = population(stage, {key: np.array([config[key] for config in configs]) for key in keys})
+    program = population(stage, keys)
     program = program._replace(call=watch(program.call))
     yet = kept if done > first.since else None  # states of one stage do not compare with those of another
     state = program.place(kept['state']) if yet else program.pass_on(kept['state']) if kept else program.init()
