@@ -31,7 +31,7 @@ class Modes(NamedTuple):
 class Spec(NamedTuple):
     """What one field of an example looks like: 'real', unless it is one of another's `fields`."""
 
-    shape: tuple[int, ...]  # (H, W, C) of an image in [-1, 1], or (d,) of a point
+    shape: tuple[int, ...]  # (H, W, C) of an image in [-1, 1], (T, H, W, C) of a clip, (d,) of a point
     classes: tuple[str, ...] = ()  # names of the labels, if the set has labels
     kind: str = ''  # of gans/kinds.py; '' by the rank of the shape: images or points
     fields: Mapping[str, 'Spec'] = {}  # what an example has beside 'real' and 'label': a source image, a caption

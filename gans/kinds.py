@@ -1,6 +1,6 @@
 """Kinds of examples: all that the data pipeline, the pictures and the metrics must know of each.
 
-Another kind (clips, captions) is a line of `KINDS`; a field of an example that is of no kind (a label) is kept
+Another kind (captions) is a line of `KINDS`; a field of an example that is of no kind (a label) is kept
 as it is, and nobody mirrors or draws it.
 """
 
@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from gans import binvox, files, pictures, plots, rendering, surfaces
+from gans import binvox, files, films, pictures, plots, rendering, surfaces
 from gans.core import Array, Spec
 from gans.errors import unknown
 from gans.ops import pixels, voxels
@@ -48,10 +48,36 @@ def _draw_grid(look: Callable[[np.ndarray], np.ndarray]) -> Callable[..., pictur
     return draw
 
 
+def _frames(clips: np.ndarray, most: int) -> np.ndarray:
+    """Every k-th frame of clips [N, T, H, W, C], at most so many: [N, n, H, W, C]."""
+    return clips[:, :: -(-clips.shape[1] // most)]
+
+
+def _strips(clips: np.ndarray) -> np.ndarray:
+    """Clips [N, T, H, W, C] as images of some of their frames side by side, [N, H, n W, C]."""
+    frames = _frames(clips, FRAMES)
+    n, count, height, width, channels = frames.shape
+    return frames.transpose(0, 2, 1, 3, 4).reshape(n, height, count * width, channels)
+
+
+def _draw_clips(samples: np.ndarray, caption: pictures.Caption, beside: plots.Beside) -> pictures.Film:
+    """A sheet of frames, a clip in each row or, where columns have names, in each column of a row; and all of them
+    moving.
+    """
+    clips = samples if len(samples) else beside.real
+    columns = len(caption.columns)
+    some = _frames(clips, max(2, FRAMES // max(1, columns)))
+    sheet = pictures.grid(some.reshape(-1, *some.shape[2:]), some.shape[1] * max(1, columns))
+    across = columns or (1 if caption.rows else None)
+    film = [pictures.annotate(pictures.grid(frame, across), caption) for frame in clips.swapaxes(0, 1)]
+    return pictures.Film(pictures.annotate(sheet, caption), np.stack(film))
+
+
 def _occupied(volume: np.ndarray) -> np.ndarray:
     return volume[..., 0] >= voxels.OCCUPIED
 
 
+FRAMES = 8  # of a clip that a sheet shows, at most
 FORMATS = {  # of a stored volume, [D, H, W, 1]
     '.binvox': lambda path, volume: binvox.save_binvox(path, _occupied(volume)),
     '.npy': lambda path, volume: files.write(path, lambda file: np.save(file, volume[..., 0])),
@@ -103,6 +129,20 @@ KINDS = {
         mirror=voxels.mirror,
         save=lambda path, volume: FORMATS['.binvox'](path.with_name(f'{path.name}.binvox'), volume),
         formats=FORMATS,
+    ),
+    'clips': Kind(
+        dtype=np.uint8,
+        finish=pixels.to_float,
+        keep=pixels.to_pixels,
+        store=pixels.to_uint8,
+        draw=_draw_clips,
+        shown=16,
+        features=('frames_pixels', 'frames_efficientnet_lite0'),
+        look=_strips,
+        mirror=pixels.mirror,
+        crop=pixels.crop,
+        save=lambda path, clip: films.save_clip(path.with_name(f'{path.name}.webp'), clip),
+        formats={'.webp': films.save_clip, '.gif': films.save_clip},
     ),
 }
 BY_RANK = {1: 'points', 3: 'images'}  # of a spec that names no kind

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 import numpy as np
 
-from gans import files
+from gans import files, films
 from gans.errors import UserError
 from gans.ops.pixels import to_uint8
 
@@ -21,7 +21,16 @@ LINE = 19  # pixels of a line of text
 NARROWEST = 240  # pixels of a picture with words
 VECTOR = ('.svg', '.pdf')  # files that plots go to as they are, lines and letters
 
-Picture: TypeAlias = 'np.ndarray | Figure'  # pixels, uint8 [h, w, 3], or a plot that is not drawn yet
+
+class Film(NamedTuple):
+    """A picture that moves."""
+
+    still: np.ndarray  # uint8 [h, w, 3]: what is seen of it where nothing moves
+    frames: np.ndarray  # uint8 [T, h, w, 3]
+
+
+# Pixels, uint8 [h, w, 3], a plot that is not drawn yet, or what moves.
+Picture: TypeAlias = 'np.ndarray | Figure | Film'
 
 
 class Caption(NamedTuple):
@@ -101,7 +110,9 @@ def annotate(picture: np.ndarray, caption: Caption) -> np.ndarray:
 
 
 def to_pixels(picture: Picture) -> np.ndarray:
-    """A picture as pixels, uint8 [h, w, 3]; a plot is drawn."""
+    """A picture as pixels, uint8 [h, w, 3]; a plot is drawn, what moves stands still."""
+    if isinstance(picture, Film):
+        return picture.still
     if isinstance(picture, np.ndarray):
         return picture
     from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -112,16 +123,18 @@ def to_pixels(picture: Picture) -> np.ndarray:
 
 
 def save(path: Path, picture: Picture) -> None:
-    """Writes a picture in one instant, a plot as the file's ending says: .png, .svg or .pdf; makes the folder. The
-    same picture is the same bytes.
+    """Writes a picture in one instant, a plot as the file's ending says: .png, .svg or .pdf; what moves as .png, and
+    beside it as .webp; makes the folder. The same picture is the same bytes.
 
     Raises:
         UserError: it cannot be written, or it is made of pixels and the file is to be .svg or .pdf.
     """
     if path.suffix not in VECTOR:
         save_png(path, to_pixels(picture))
+        if isinstance(picture, Film):
+            films.save_clip(path.with_suffix('.webp'), picture.frames)
         return
-    if isinstance(picture, np.ndarray):
+    if isinstance(picture, (np.ndarray, Film)):
         raise UserError(f'{path}: images are made of pixels, and only plots are lines: name a FILE.png')
     import matplotlib
 

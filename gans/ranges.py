@@ -86,10 +86,21 @@ RANGES = {
     'data.on_device_max_mb': NOT_NEGATIVE,
     **{
         f'data.{key}': count()
-        for key in ('num', 'size', 'channels', 'source_channels', 'crop', 'random_crop', 'modes', 'side')
+        for key in (
+            'num',
+            'size',
+            'channels',
+            'source_channels',
+            'crop',
+            'random_crop',
+            'modes',
+            'side',
+            'frames',
+            'number',
+        )
     },
     'data.shrink': count(2),
-    **{f'data.{key}': NOT_NEGATIVE for key in ('std', 'radius', 'sigma', 'spacing', 'noise')},
+    **{f'data.{key}': NOT_NEGATIVE for key in ('std', 'radius', 'sigma', 'spacing', 'noise', 'speed')},
     'data.mean': ANY,
     'data.threshold': POSITIVE_SHARE,
     'data.scale': POSITIVE,

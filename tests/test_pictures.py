@@ -85,8 +85,8 @@ def test_draw_chooses() -> None:
     assert draw(Spec((64, 64, 3)), np.zeros((4, 64, 64, 3))).shape == (130, 130, 3)
     assert draw(Spec((64, 64, 3)), np.zeros((0, 64, 64, 3)), np.zeros((1, 64, 64, 3))).shape == (64, 64, 3)
     assert pictures.to_pixels(draw(Spec((2,)), np.zeros((4, 2)), np.eye(2))).shape == (960, 960, 3)
-    with pytest.raises(UserError, match="kind of examples 'clips'"):
-        kinds.kind_of(Spec((8, 8, 8, 1), kind='clips'))
+    with pytest.raises(UserError, match="kind of examples 'songs'"):
+        kinds.kind_of(Spec((8, 8, 8, 1), kind='songs'))
 
 
 def test_paths() -> None:

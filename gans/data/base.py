@@ -41,6 +41,7 @@ class Source(NamedTuple):
     read: Callable[[np.ndarray], dict[str, np.ndarray]] | None = None  # host, threads: indices [M] -> leaves [M, ...]
     labels: Callable[[], np.ndarray] | None = None  # of a streamed set that has some: all of them, [size]
     modes: Modes | None = None  # of a toy that is a mixture
+    sprites: Any = None  # of clips in which one moves: `gans.data.moving.Sprites`
     # What `load` says of which examples these are, and in which order: 16 hex digits, the same wherever the set lies,
     # held or streamed, flipped or cropped or not; other examples, another digest. None: drawn, the name and arguments
     # say all.

@@ -28,6 +28,7 @@ OF_RUNS += (
     'progress.webp',
     'anomaly_step_*.png',
     '*_seed[0-9]*.png',
+    '*_seed[0-9]*.webp',
 )
 KINDS = 10  # of files that are left out, in a line
 

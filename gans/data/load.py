@@ -9,7 +9,7 @@ from typing import Any
 
 from gans import user_code
 from gans.configs import drop_none
-from gans.data import digits, folder, furniture, idx, openmoji, pairs, stacked, tfds, toys, volumes
+from gans.data import digits, folder, furniture, idx, moving, openmoji, pairs, stacked, tfds, toys, volumes
 from gans.data.base import Source, digest_of, stored_shapes
 from gans.data.images import whole
 from gans.data.joined import joined
@@ -23,6 +23,7 @@ SETS: dict[str, Callable[..., Source]] = {
     'fashion_mnist': idx.fashion_mnist,
     'mnist': idx.mnist,
     'digits': digits.digits,
+    'moving_digits': moving.moving_digits,
     'stacked': stacked.stacked,
     'cifar10': tfds.cifar10,
     'celeb_a': tfds.celeb_a,

@@ -11,8 +11,9 @@ class Extractor(NamedTuple):
 
     name: str  # as in configs: 'inception_v3:pytorch_fid'
     title: str  # of the Fréchet distance in its features: 'FID' for Inception alone, 'FD (pixels)'
-    # (params, uint8 images [B, H, W, C], C 1 or 3, or volumes [B, D, H, W, C]) -> (float32 features [B, f], logits
-    # [B, K] or None); traced once per shape. None for points [B, d]: they are the features, in float64
+    # (params, uint8 images [B, H, W, C], C 1 or 3, volumes [B, D, H, W, C] or clips [B, T, H, W, C]) -> (float32
+    # features [B, f], logits [B, K] or None); traced once per shape. None for points [B, d]: they are the features,
+    # in float64
     apply: Callable[[Tree, Array], tuple[Array, Array | None]] | None
     params: Tree = ()
     weights: str = 'none'  # first 16 digits of the SHA-256 of the weights

@@ -9,6 +9,8 @@ from gans.errors import UserError, unknown
 from gans.features.base import Extractor
 
 FEATURES = ('auto', 'inception_v3', 'efficientnet_lite0', 'classifier', 'pixels', 'voxels', 'identity')
+FEATURES += ('frames_pixels', 'frames_efficientnet_lite0')
+OF_FRAMES = 'frames_'  # before the name of features of images: those of clips, pooled over frames
 
 
 def resolve(features: str, spec: Spec) -> str:
@@ -19,15 +21,15 @@ def resolve(features: str, spec: Spec) -> str:
     """
     from gans.features import efficientnet
 
-    name = features.partition(':')[0]
+    name, fit = features.partition(':')[0], kinds.kind_of(spec).features
     if name not in FEATURES:
         raise unknown('features', features, FEATURES)
-    fit = kinds.kind_of(spec).features
     if name == 'auto':
-        return 'efficientnet_lite0' if 'efficientnet_lite0' in fit and efficientnet.is_installed() else fit[0]
+        wanted = next((some for some in fit if some.endswith('efficientnet_lite0')), None)
+        return wanted if wanted and efficientnet.is_installed() else fit[0]
     if name not in fit:
         raise UserError(f"features '{name}' do not support {kinds.name_of(spec)}: use {' or '.join(fit)}")
-    if name == 'efficientnet_lite0':
+    if name.endswith('efficientnet_lite0'):
         efficientnet.weights_file()
     return features
 
@@ -36,7 +38,8 @@ def load(features: str, spec: Spec, data: Mapping[str, Any] | None = None, weigh
     """The extractor of that name.
 
     Args:
-      features: NAME or NAME:VARIANT; inception_v3[:pytorch_fid], efficientnet_lite0[:SIDE], classifier[:DATA SET].
+      features: NAME or NAME:VARIANT; inception_v3[:pytorch_fid], efficientnet_lite0[:SIDE], classifier[:DATA SET]; of
+        clips frames_pixels or frames_efficientnet_lite0[:SIDE].
       spec: of the examples.
       data: `config.data`, for the classifier of that data set.
       weights: a file with Inception's weights.
@@ -44,7 +47,12 @@ def load(features: str, spec: Spec, data: Mapping[str, Any] | None = None, weigh
     Raises:
       UserError: see `resolve`; missing or wrong weights; a classifier without labels.
     """
-    name, _, variant = resolve(features, spec).partition(':')
+    resolved = resolve(features, spec)
+    if resolved.startswith(OF_FRAMES):
+        from gans.features.frames import over_frames
+
+        return over_frames(load(resolved.removeprefix(OF_FRAMES), Spec(spec.shape[1:]), data, weights))
+    name, _, variant = resolved.partition(':')
     if weights and name != 'inception_v3':
         raise UserError(f"--weights={weights} is for inception_v3 only; features '{name}' have their own")
     if name == 'inception_v3':

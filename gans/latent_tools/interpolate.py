@@ -9,11 +9,11 @@ import jax
 import ml_collections
 import numpy as np
 
-from gans import kinds, pictures
+from gans import films, kinds, pictures
 from gans.core import TrainState, Tree
 from gans.errors import UserError
 from gans.latent_tools import space, truncation
-from gans.training import draw, film, paths, sampling
+from gans.training import draw, paths, sampling
 from gans.training.draw import STRIPS
 from gans.training.setup import Experiment
 
@@ -124,7 +124,7 @@ def _film(
         )
     frames = _frames(made, state, at, num, columns)
     times = np.diff(np.round(np.arange(num + 1) * 1000 / RATE)).astype(int)
-    film.save(out, frames, times.tolist())
+    films.save(out, frames, times.tolist())
     return f'a film of {num} frames, {num / RATE:.1f} s in a loop, of step {int(state.step):,}: {out}'
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import ml_collections
 import numpy as np
 
-from gans import files, kinds, pictures
+from gans import files, films, kinds, pictures
 from gans.core import Spec
 from gans.data.decode import eight_bits
 from gans.data.files import pictures_in
@@ -21,7 +21,7 @@ from gans.latent_tools import projector, space
 from gans.latent_tools.interpolate import FILMS
 from gans.latent_tools.projector import OFFICIAL, Course, Settings
 from gans.ops.pixels import to_float
-from gans.training import draw, film, sampling
+from gans.training import draw, sampling
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -130,7 +130,7 @@ def _film(images: np.ndarray, kept: Mapping[int, np.ndarray], out: Path) -> None
     few = min(FILMED, len(images))
     beside = lambda made: np.stack([images[:few], to_float(made[:few])], 1).reshape(-1, *images.shape[1:])
     frames = [Image.fromarray(pictures.grid(beside(made), 2)) for _, made in sorted(kept.items())]
-    film.save(out, frames, [FRAME] * (len(frames) - 1) + [LAST])
+    films.save(out, frames, [FRAME] * (len(frames) - 1) + [LAST])
 
 
 def _sheet(images: np.ndarray, course: Course, steps: Sequence[int], shown: str) -> np.ndarray:

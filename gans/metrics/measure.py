@@ -7,7 +7,19 @@ import numpy as np
 
 from gans.core import Modes
 from gans.features.base import Extractor
-from gans.metrics import kid, manifold, matching, neighbors, probabilities, protocol, spectrum, ssim, toys, volumes
+from gans.metrics import (
+    clips,
+    kid,
+    manifold,
+    matching,
+    neighbors,
+    probabilities,
+    protocol,
+    spectrum,
+    ssim,
+    toys,
+    volumes,
+)
 from gans.metrics.extract import Extracted
 from gans.metrics.frechet import frechet
 from gans.metrics.sliced import sliced_wasserstein
@@ -55,7 +67,8 @@ def measure(
         found |= _measure_classes(fake, extractor)
     if extractor.kind == 'points':
         return found | _measure_points(real.features, fake.features, modes)
-    return found | {'images': _measure_images, 'volumes': _measure_volumes}[extractor.kind](real, fake)
+    of_kind = {'images': _measure_images, 'volumes': _measure_volumes, 'clips': _measure_clips}
+    return found | of_kind[extractor.kind](real, fake)
 
 
 def _measure_classes(fake: Extracted, extractor: Extractor) -> dict[str, Value]:
@@ -98,6 +111,10 @@ def _measure_images(real: Extracted, fake: Extracted) -> dict[str, Value]:
 def _measure_volumes(real: Extracted, fake: Extracted) -> dict[str, Value]:
     found = volumes.statistics(fake.examples) | volumes.matching(real.examples, fake.examples)
     return {name: Value(value, {'occupied': f'from {volumes.OCCUPIED} of 255 on'}) for name, value in found.items()}
+
+
+def _measure_clips(real: Extracted, fake: Extracted) -> dict[str, Value]:
+    return {name: Value(value) for name, value in clips.content_distances(fake).items()}
 
 
 def _measure_points(real: np.ndarray, fake: np.ndarray, modes: Modes | None) -> dict[str, Value]:

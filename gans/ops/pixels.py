@@ -1,4 +1,6 @@
-"""Conversion between stored images, uint8 [..., H, W, C], and those of nets, float32 in [-1, 1]; flips and crops."""
+"""Conversion between stored images, uint8 [..., H, W, C], and those of nets, float32 in [-1, 1]; flips and crops,
+of all frames of a clip alike.
+"""
 
 import jax
 import jax.numpy as jnp
@@ -25,11 +27,17 @@ def to_uint8(images: np.ndarray) -> np.ndarray:
 
 
 def mirror(images: Array, flip: Array) -> Array:
-    """Mirrors the images [B, H, W, C] for which `flip`, bool [B], is true, left to right."""
-    return jnp.where(flip[:, None, None, None], images[:, :, ::-1], images)
+    """Mirrors the images [B, H, W, C], or clips [B, T, H, W, C], for which `flip`, bool [B], is true, left to right."""
+    return jnp.where(flip.reshape(-1, *[1] * (images.ndim - 1)), images[..., ::-1, :], images)
 
 
 def crop(images: Array, corners: Array, side: int) -> Array:
-    """Square crops [B, side, side, C], whose upper left pixels are `corners`, int32 [B, 2] as (row, column)."""
-    cut = lambda image, corner: lax.dynamic_slice(image, (*corner, 0), (side, side, image.shape[2]))
+    """Square crops [B, side, side, C] of images, [B, T, side, side, C] of clips, whose upper left pixels are `corners`,
+    int32 [B, 2] as (row, column).
+    """
+
+    def cut(image: Array, corner: Array) -> Array:
+        *frames, _, _, channels = image.shape
+        return lax.dynamic_slice(image, (*[0] * len(frames), *corner, 0), (*frames, side, side, channels))
+
     return jax.vmap(cut)(images, corners)

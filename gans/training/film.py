@@ -3,13 +3,12 @@
 Both are made from what lies in `samples/`, so a run that was killed and resumed ends with the same bytes.
 """
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from gans import files, pictures
+from gans import films, pictures
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -29,15 +28,7 @@ def film(folder: Path) -> None:
     size = tuple(max(frame.size[axis] for frame in frames) for axis in (0, 1))  # of a stage with larger images
     first, *others = (_fill(frame, size) for frame in frames)
     times = [round(1000 * SECONDS)] * len(others) + [round(1000 * LAST)]
-    save(folder / 'progress.webp', [first, *others], times)
-
-
-def save(path: Path, frames: 'Sequence[Image]', times: Sequence[int]) -> None:
-    """Writes FILE.webp or FILE.gif of frames that run in a loop, each seen so many milliseconds."""
-    first, *others = frames
-    options = {'save_all': True, 'append_images': others, 'duration': list(times), 'loop': 0}
-    options |= {'quality': 80, 'method': 2} if path.suffix == '.webp' else {}
-    files.write(path, lambda file: first.save(file, path.suffix[1:].upper(), **options))
+    films.save(folder / 'progress.webp', [first, *others], times)
 
 
 def _choose(paths: list[Path], most: int) -> list[Path]:
