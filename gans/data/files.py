@@ -24,6 +24,7 @@ OF_RUNS += (
     'truncation.png',
     'curves.png',
     'reals.png',
+    'reals.webp',
     'strip.png',
     'progress.webp',
     'anomaly_step_*.png',
