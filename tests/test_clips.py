@@ -159,6 +159,18 @@ def test_moving_digits_are_a_function_of_seed_and_step():
             load.load({'name': 'moving_digits', **wrong})
 
 
+def test_moving_emoji_are_dark_on_white_and_read_as_what_they_are():
+    source = load.load({'name': 'moving_emoji', 'frames': 6, 'split': 'test'})
+    assert source.spec.shape == (6, 32, 32, 3) and source.spec.classes[0] == 'smileys-emotion'
+    assert source.sprites.ink.shape == (202, 14, 14, 3)
+    batch = feed.examples(source, 32, feed.fixed_key())
+    clips = to_uint8(batch['real'])
+    assert (np.median(clips, (1, 2, 3)) == 255).all() and (clips.min((2, 3, 4)) < 200).all()
+    seen = metrics.read(clips, source.sprites)
+    assert (seen.label == batch['label'][:, None]).mean() > 0.95
+    assert metrics.statistics(clips, source.sprites)['path_kept'] > 0.95
+
+
 # Measures
 
 

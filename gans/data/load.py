@@ -24,6 +24,7 @@ SETS: dict[str, Callable[..., Source]] = {
     'mnist': idx.mnist,
     'digits': digits.digits,
     'moving_digits': moving.moving_digits,
+    'moving_emoji': moving.moving_emoji,
     'stacked': stacked.stacked,
     'cifar10': tfds.cifar10,
     'celeb_a': tfds.celeb_a,
