@@ -62,6 +62,8 @@ def test_the_time_left_is_that_of_what_is_left_at_the_rates_so_far(capsys) -> No
     assert clock.begin(1) == 'program 2 of 2, about 5 min left' and clock.left() == pytest.approx(second)
     clock.skip(3 * 4 * 10.0)  # an earlier launch did four steps
     assert clock.left() == pytest.approx(second - 120)
+    clock.wait(30.0)
+    assert clock.spent() == pytest.approx({'compiling': 50, 'scoring': 30, 'training': 950 - 80})
 
 
 @pytest.mark.parametrize(('seconds', 'said'), [(0.2, '10 s'), (44, '40 s'), (151, '3 min'), (6000, '1.7 h')])

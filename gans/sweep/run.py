@@ -1,6 +1,7 @@
 """Runs a sweep, from its file to its report."""
 
 import contextlib
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -15,10 +16,12 @@ from gans.training import lock, workdir
 
 
 def run(path: Path, base: ml_collections.ConfigDict, folder: Path, seeds: int, row: str | None, command: str) -> str:
-    """Trains all rows of a sweep file, or one, and writes the report; returns a line with its location.
+    """Trains all rows of a sweep file, or one, and writes the report; returns a line with its location. What the
+    seconds went to is said, and stands in `summary.json`, of the last launch that trained.
 
     A row is trained by one process at a time: UserError if another process is training it.
     """
+    began = time.monotonic()
     sweep, groups, sources = _plan(path, base, seeds, row)
     if said := _warn(groups):
         workdir.say(said)
@@ -36,9 +39,19 @@ def run(path: Path, base: ml_collections.ConfigDict, folder: Path, seeds: int, r
         workdir.write_json(folder / 'sweep.json', about)
         parts = prepare(groups, folder, base.population.max_size, sources)
         own = stack.pop_all()
+    planned = time.monotonic()
     with own:
-        train(parts, folder, sources)
-    return report([folder], folder / 'report')
+        spent = train(parts, folder, sources)
+    trained = time.monotonic()
+    line = report([folder], folder / 'report')
+    if parts:
+        ended = time.monotonic()
+        seconds = {'planning': planned - began, **spent, 'report': ended - trained, 'all': ended - began}
+        seconds = {what: round(each, 1) for what, each in seconds.items()}
+        trains = {'programs': len(parts), 'runs': sum(len(part.members) for part in parts)}
+        workdir.write_json(folder / 'summary.json', trains | {'seconds': seconds})
+        workdir.say('sweep: ' + ', '.join(f'{what} {each:,.0f} s' for what, each in seconds.items()))
+    return line
 
 
 def dry_run(path: Path, base: ml_collections.ConfigDict, seeds: int, row: str | None) -> str:

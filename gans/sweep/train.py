@@ -22,7 +22,7 @@ from gans.errors import UserError
 from gans.sweep.plan import Group, Sources, experiments_of, slices
 from gans.sweep.population import abstract, population
 from gans.sweep.rows import Member
-from gans.sweep.work import Clock, Watch
+from gans.sweep.work import Clock
 from gans.training import graft, lock, opening, workdir
 from gans.training.checkpoints import Checkpoints, Restored
 from gans.training.loop import drive, raise_if_stopped
@@ -55,8 +55,8 @@ def prepare(groups: Sequence[Group], folder: Path, size: int, sources: Sources) 
     return parts
 
 
-def train(parts: Sequence[Group], folder: Path, sources: Sources) -> None:
-    """Trains what `prepare` gave, one part after the other.
+def train(parts: Sequence[Group], folder: Path, sources: Sources) -> dict[str, float]:
+    """Trains what `prepare` gave, one part after the other, and returns seconds, see `Clock.spent`.
 
     Raises:
       Stopped: by a signal; what was trained is saved.
@@ -72,6 +72,7 @@ def train(parts: Sequence[Group], folder: Path, sources: Sources) -> None:
             for member in part.members:
                 stack.enter_context(lock.hold(folder / member.folder))
             _train(part, folder, sources, clock)
+    return clock.spent()
 
 
 def _train(group: Group, folder: Path, sources: Sources, clock: Clock) -> None:
@@ -92,15 +93,14 @@ def _train(group: Group, folder: Path, sources: Sources, clock: Clock) -> None:
     before = restored.notes['seconds']
     seconds = lambda: before + time.monotonic() - began
     with contextlib.closing(checkpoints), Signals() as signals:
-        for stage, numbers, work in zip(zip(*runs, strict=True), group.numbers, group.work, strict=True):
+        for i, stage in enumerate(zip(*runs, strict=True)):
             first, is_last = stage[0], stage[0].end == members[0].config.train.steps
-            clock.skip(len(members) * work.operations * max(0, min(restored.step, first.end) - first.since))
+            clock.skip(len(members) * group.work[i].operations * max(0, min(restored.step, first.end) - first.since))
             if first.end < restored.step:
                 continue
             if restored.state and restored.step == first.since:
                 workdir.say(f'{folder}: {passes(runs[0], first)}')
-            each = clock.watching(work, len(members) * first.config.train.steps_per_call)
-            restored = _train_stage(group, stage, numbers, folder, checkpoints, restored, seconds, signals, each)
+            restored = _train_stage(group, i, stage, folder, checkpoints, restored, seconds, signals, clock)
             for m, member in enumerate(members):
                 failure = restored.notes['failures'].get(str(m))
                 _save(folder / member.folder, member, m, restored.state, seconds(), is_last)
@@ -111,16 +111,17 @@ def _train(group: Group, folder: Path, sources: Sources, clock: Clock) -> None:
 
 def _train_stage(
     group: Group,
+    i: int,
     stage: Sequence[Experiment],
-    keys: Sequence[str],
     folder: Path,
     checkpoints: Checkpoints,
     restored: Restored,
     seconds: Callable[[], float],
     signals: Signals,
-    watch: Watch,
+    clock: Clock,
 ) -> Restored:
-    """Trains a stage of all members that go on, from a checkpoint, of it or of the end of the stage before, to its end.
+    """Trains the i-th stage of all members that go on, from a checkpoint, of it or of the end of the one before, to its
+    end.
 
     Returns what its last checkpoint holds, or would hold. Raises Stopped.
     """
@@ -128,7 +129,8 @@ def _train_stage(
     failures = {int(m): NotFinite(said) for m, said in restored.notes['failures'].items()}
     if done == first.end or len(failures) == len(stage):
         return restored
-    program = population(stage, keys)
+    program = population(stage, group.numbers[i])
+    watch = clock.watching(group.work[i], len(stage) * first.config.train.steps_per_call)
     program = program._replace(call=watch(program.call))
     yet = kept if done > first.since else None  # states of one stage do not compare with those of another
     state = program.place(kept['state']) if yet else program.pass_on(kept['state']) if kept else program.init()
@@ -144,7 +146,10 @@ def _train_stage(
         done, yet = step, _better(yet, host, scores if due else [None] * len(scores))  # as without a signal
         checkpoints.save(step, yet, None, notes())
 
-    with contextlib.closing(reporter), contextlib.suppress(NotFinite):  # no member goes on: they are at their end
+    with contextlib.ExitStack() as stack:
+        stack.callback(lambda: clock.wait(reporter.waited))
+        stack.enter_context(contextlib.closing(reporter))
+        stack.enter_context(contextlib.suppress(NotFinite))  # no member goes on: they are at their end
         stop, _ = drive(program, state, done, reporter, save, signals)
         checkpoints.wait()
         raise_if_stopped(stop, folder)

@@ -63,6 +63,7 @@ class Clock:
         self._left = [(equations_of(part), operations_of(part)) for part in parts]
         self._now, self._at, self._said = now, 0, now()
         self._compiling, self._training = (0.0, 0.0), (0.0, 0.0)  # seconds, and what was done in them
+        self._began, self._waited = now(), 0.0
 
     def begin(self, place: int) -> str:
         """Says which program begins, of how many, and what is left: to be called in their order."""
@@ -74,6 +75,15 @@ class Clock:
         """Takes off what of this program is done."""
         equations, left = self._left[self._at]
         self._left[self._at] = equations, left - operations
+
+    def wait(self, seconds: float) -> None:
+        """Counts what was spent on scores and pictures while no step ran."""
+        self._waited += seconds
+
+    def spent(self) -> dict[str, float]:
+        """Seconds so far: of the first calls, which compile; of waiting for scores and pictures; and of all else."""
+        parts = {'compiling': self._compiling[0], 'scoring': self._waited}
+        return parts | {'training': self._now() - self._began - sum(parts.values())}
 
     def watching(self, work: Work, steps: int) -> Watch:
         """What makes a watched `call` of a `call` that takes so many steps, of all members: it says what is left now

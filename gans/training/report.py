@@ -5,6 +5,7 @@ worker is waited for before a checkpoint, so that what lies on disk is never beh
 next, so that no queue grows. It begins after the first call: until then the processor is needed to compile that.
 """
 
+import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import cache, partial
@@ -69,6 +70,7 @@ class Reporter:
           done: steps done, None if the runs are new.
         """
         self.failures = dict(failures or {})
+        self.waited = 0.0  # seconds in which the training stood still for a report
         self._program, self._config = program, program.members[0].config
         first = program.members[0]
         self._names = sampling.class_names(first)
@@ -134,8 +136,10 @@ class Reporter:
 
     def _join(self, left: int) -> None:
         """Waits until at most so many reports are under way."""
+        began = time.monotonic()
         while len(self._jobs) > left:
             self._jobs.pop(0).result()
+        self.waited += time.monotonic() - began
         if len(self.failures) == len(self._runs):
             raise next(iter(self.failures.values()))
 
