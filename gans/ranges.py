@@ -97,6 +97,8 @@ RANGES = {
             'side',
             'frames',
             'number',
+            'stride',
+            'length',
         )
     },
     'data.shrink': count(2),

@@ -223,14 +223,15 @@ class Reporter:
         common = sampling.protocol_of(first.experiment, first.truth) | {'latents seed': 'config.seed'}
         caption = pictures.Caption(f'real examples: {common["data"]}, split {common["split"]}', self._names)
         kind, none = kinds.kind_of(first.truth.source.spec), first.beside.real[:0]
-        pixels = pictures.to_pixels(kind.draw(none, caption, first.beside))
+        drawn = kind.draw(none, caption, first.beside)
+        drawn = drawn if isinstance(drawn, pictures.Film) else pictures.to_pixels(drawn)  # a plot is drawn once
         for run in runs:
             found = stamps(common, run.truth.source, self._scored, extractor, run.targets)
             lines = {name: {'protocol': stamp, 'floor': made.floor.get(name)} for name, stamp in found.items()}
             for name, warning in made.warnings.items():
                 lines[name]['warning'] = warning
             workdir.write_json(run.folder / 'stamps.json', lines)
-            pictures.save_png(run.folder / 'reals.png', pixels)
+            pictures.save(run.folder / 'reals.png', drawn)
 
 
 def _arrange(real: np.ndarray, labels: np.ndarray | None, num: int, names: tuple[str, ...]) -> np.ndarray:
