@@ -98,6 +98,8 @@ RANGES = {
             'side',
             'frames',
             'number',
+            'stride',
+            'length',
         )
     },
     'data.shrink': count(2),

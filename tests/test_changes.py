@@ -18,8 +18,9 @@ from gans.configs import flatten
 from gans.data import load
 from gans.errors import Stopped, UserError
 from gans.metrics import protocol
-from gans.sweep import plan, run, train
+from gans.sweep import plan, run
 from gans.sweep import rows as sweep_rows
+from gans.sweep.take import take
 from gans.training import draw, identity, leaves, loop, setup, workdir
 from gans.training.checkpoints import Checkpoints
 from gans.training.logs import forget
@@ -263,11 +264,14 @@ def test_a_sweep_with_longer_rows_trains_them_anew(tmp_path: Path) -> None:
     written(folder, config_of(), None)
     summary = {'steps': 7, 'seconds': 1.0, 'final': {}}
     workdir.write_json(folder / 'summary.json', summary)
-    prepared = lambda config: train.prepare(sweeping.groups_of(path, config, 1), tmp_path / 'out', 64, plan.Sources())
-    assert not prepared(config_of())  # done
-    (part,) = prepared(config_of(**{'train.steps': 16}))
-    assert part.members[0].config.train.steps == 16 and not folder.exists()
-    assert workdir.read_json(tmp_path / 'out' / 'replaced' / '001-a-seed_0' / 'summary.json') == summary
+    left = lambda config: take(sweeping.groups_of(path, config, 1), tmp_path / 'out', 64, plan.Sources())
+    with left(config_of()) as (parts, _):
+        assert not parts  # done
+    with left(config_of(**{'train.steps': 16})) as ((part,), _):
+        assert part.members[0].config.train.steps == 16
+        assert [path.name for path in folder.iterdir()] == ['.lock']
+    old = tmp_path / 'out' / 'replaced' / '001-a-seed_0'
+    assert workdir.read_json(old / 'summary.json') == summary and not (old / '.lock').exists()
 
 
 def test_settings_of_jax_are_in_the_stamp() -> None:

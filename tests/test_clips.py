@@ -12,8 +12,11 @@ from gans.data.base import Source, finish_by_kind
 from gans.errors import UserError
 from gans.features.load import load as load_features
 from gans.features.load import resolve
+from gans.metrics import moving as metrics
 from gans.metrics.extract import extract
 from gans.metrics.measure import measure
+from gans.metrics.score import Scorer, better, stamps
+from gans.ops.pixels import to_uint8
 from gans.ops.random import example_keys
 from gans.training.save import save_samples
 
@@ -156,6 +159,18 @@ def test_moving_digits_are_a_function_of_seed_and_step():
             load.load({'name': 'moving_digits', **wrong})
 
 
+def test_moving_emoji_are_dark_on_white_and_read_as_what_they_are():
+    source = load.load({'name': 'moving_emoji', 'frames': 6, 'split': 'test'})
+    assert source.spec.shape == (6, 32, 32, 3) and source.spec.classes[0] == 'smileys-emotion'
+    assert source.sprites.ink.shape == (202, 14, 14, 3)
+    batch = feed.examples(source, 32, feed.fixed_key())
+    clips = to_uint8(batch['real'])
+    assert (np.median(clips, (1, 2, 3)) == 255).all() and (clips.min((2, 3, 4)) < 200).all()
+    seen = metrics.read(clips, source.sprites)
+    assert (seen.label == batch['label'][:, None]).mean() > 0.95
+    assert metrics.statistics(clips, source.sprites)['path_kept'] > 0.95
+
+
 # Measures
 
 
@@ -184,3 +199,60 @@ def test_content_distance():
     found = measure(extract(extractor, still), extract(extractor, clips.repeat(2, 0)), extractor)
     assert found['acd_color'].value == pytest.approx(0.5)
     assert found['acd_features'].value == pytest.approx(8 * np.sqrt(0.5), rel=1e-5)
+
+
+@pytest.fixture(scope='module')
+def digits():
+    """Of some moving digits the sprites, clips as they are stored, labels, and places of their upper left corners."""
+    source, keys = load.load({'name': 'moving_digits'}), example_keys(jax.random.key(5), np.arange(64))
+    ways = moving.draw_paths(keys, 16, 18, 2.5)
+    chosen = np.arange(64) * 28
+    clips = to_uint8(2 * np.asarray(moving.place(source.sprites.ink[chosen] / np.float32(255), ways, 32)) - 1)
+    return source.sprites, clips, source.sprites.labels[chosen], np.asarray(ways)
+
+
+def test_what_is_read_of_real_clips_is_what_was_drawn(digits):
+    sprites, clips, labels, ways = digits
+    seen = metrics.read(clips, sprites)
+    assert (seen.label == labels[:, None]).mean() == 1 and np.abs(seen.corner - ways).max() < 0.3
+    assert np.abs(seen.corner - ways).mean() < 0.03
+    found = metrics.statistics(clips, sprites)
+    assert all(found[name] == 1 for name in ('identity_kept', 'identity_frames', 'path_kept', 'bounces_right'))
+    truth = np.linalg.norm(np.abs(np.diff(ways, axis=1)).max(1), axis=1).mean()
+    assert found['speed'] == pytest.approx(truth, abs=0.02)
+    assert found['path_error'] < 0.05 and found['speed_error'] < 0.04
+    light = metrics.statistics(255 - clips, sprites._replace(white=True))
+    assert light == found
+    hazy = np.clip(clips + np.random.default_rng(0).normal(0, 15, clips.shape), 0, 255).astype(np.uint8)
+    found = metrics.statistics(hazy, sprites)
+    assert found['identity_kept'] > 0.95 and found['path_kept'] > 0.95
+
+
+def test_what_is_wrong_with_clips_is_seen(digits):
+    sprites, clips, *_ = digits
+    of = lambda clips: metrics.statistics(clips, sprites)
+    others = of(np.concatenate([clips[:, :8], np.roll(clips, 1, 0)[:, 8:]], 1))  # which jump, too
+    assert others['identity_kept'] < 0.2 and others['path_kept'] == 0 and others['path_error'] > 1
+    still = of(clips[:, :1].repeat(16, 1))
+    assert still['identity_kept'] == 1 and still['path_kept'] == 0 and still['speed'] < 0.01
+    jerky = of(clips[:, [0, 0, 2, 2, 4, 4, 6, 6, 8, 8, 10, 10, 12, 12, 14, 14]])
+    assert jerky['identity_kept'] == 1 and jerky['path_kept'] < 0.7 and jerky['speed_error'] > 0.5
+    there_and_back = of(np.concatenate([clips[:, :8], clips[:, 7::-1]], 1))  # it turns where no wall is
+    assert there_and_back['path_kept'] < 0.2 and there_and_back['bounces_right'] < 0.9
+    empty = of(np.zeros_like(clips))
+    assert empty['identity_kept'] == empty['identity_frames'] == empty['path_kept'] == 0
+    assert all(np.isfinite(list(found.values())).all() for found in (others, still, jerky, there_and_back, empty))
+
+
+def test_moving_sets_are_measured_by_what_is_known_of_them(digits):
+    _, clips, *_ = digits
+    source = load.load({'name': 'moving_digits'})
+    extractor = load_features('frames_pixels', source.spec)
+    seen = extract(extractor, clips)
+    found = measure(seen, seen, extractor, source.known)
+    assert found['fd_frames_pixels'].value < 1e-3 and found['path_kept'].value == 1
+    assert 'path_kept' not in measure(seen, seen, extractor)
+    scorer = Scorer(source, kinds.KINDS['clips'].finish(clips), 32, None)
+    assert scorer.floor['eval/identity_kept'] == 1 == scorer(KIND.finish(clips[:32]))['eval/path_kept']
+    assert stamps({}, source, 32, None)['eval/path_kept'] == {'fake': 32}
+    assert better('eval/identity_kept') == 'higher' and better('eval/path_error') == 'lower'

@@ -178,24 +178,21 @@ def test_processes_of_one_run_are_refused_together(tmp_path: Path) -> None:
 # Sweeps
 
 
-def test_two_launches_of_one_sweep(tmp_path: Path) -> None:
+def test_a_launch_of_a_sweep_leaves_what_others_train(tmp_path: Path, capsys) -> None:
+    """And is refused where nothing else is left; a run that somebody trains alone counts as well."""
     args = (sweeping.write_file(tmp_path), sweeping.small_config(), tmp_path / 'out', 1)
-    with lock.hold(tmp_path / 'out' / 'rows' / 'heavy'):
+    heavy = tmp_path / 'out' / 'rows' / 'heavy' / 'seed_0'
+    with lock.hold(heavy):
         before = contents(tmp_path / 'out')
-        for row in (None, 'heavy'):
-            with pytest.raises(UserError, match=r'rows/heavy: process .* has trained there since'):
-                run.run(*args, row, 'python launch.py')
+        with pytest.raises(UserError, match=r'rows/heavy/seed_0: process .* has trained there since'):
+            run.run(*args, 'heavy', 'python launch.py')
         assert contents(tmp_path / 'out') == before
-        assert 'of 4 rows' in run.run(*args, 'hinge', 'python launch.py')  # another row, beside it
-    assert not list((tmp_path / 'out').rglob('.lock'))
-
-
-def test_a_run_of_a_sweep_that_is_trained_alone(tmp_path: Path) -> None:
-    args = (sweeping.write_file(tmp_path), sweeping.small_config(), tmp_path / 'out', 1, None, 'python launch.py')
-    said = r'rows/wild/seed_0: process .* has trained there since'
-    with lock.hold(tmp_path / 'out' / 'rows' / 'wild' / 'seed_0'), pytest.raises(UserError, match=said):
-        run.run(*args)
-    assert not list((tmp_path / 'out').glob('rows/*/*/metrics.csv'))
+        assert 'of 4 rows' in run.run(*args, None, 'python launch.py')
+        assert f'others still train: {heavy}: process {os.getpid()}' in capsys.readouterr().err
+        done = {path.parent.parent.name for path in (tmp_path / 'out' / 'rows').glob('*/*/summary.json')}
+        assert done == {'base', 'wild', 'hinge'}
+    run.run(*args, None, 'python launch.py')
+    assert (heavy / 'summary.json').is_file() and not list((tmp_path / 'out').rglob('.lock'))
 
 
 def test_a_run_is_locked_before_it_is_read(tmp_path: Path, monkeypatch) -> None:

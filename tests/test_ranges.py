@@ -50,7 +50,7 @@ def test_every_number_that_a_function_takes_has_a_range() -> None:
     """Those of data sets, optimizers and nets."""
     taken = {
         f'data.{key}': default
-        for name in [*load.SETS, 'folder:PATH', 'paired:PATH', 'unpaired:PATH', 'volumes:PATH', 'tfds:NAME']
+        for name in [*load.SETS, 'tfds:NAME', *(f'{family}:PATH' for family in load.OF_PATHS)]
         for key, default in load.arguments(name).items()
     }
     for make in optimizers.OPTIMIZERS.values():

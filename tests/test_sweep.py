@@ -49,6 +49,13 @@ def test_every_member_has_a_run_folder(trained: Path) -> None:
     assert (trained / 'report' / 'report.html').is_file()
 
 
+def test_what_the_seconds_went_to(trained: Path) -> None:
+    found = json.loads((trained / 'summary.json').read_text())
+    whole, parts = found['seconds'].pop('all'), found['seconds']
+    assert (found['programs'], found['runs']) == (2, 8) and parts.keys() >= {'planning', 'compiling', 'report'}
+    assert sum(parts.values()) == pytest.approx(whole, abs=0.5) and parts['compiling'] > 0.1
+
+
 def test_members_can_be_sampled_as_any_run(trained: Path, tmp_path: Path) -> None:
     place = trained / 'rows' / 'heavy' / 'seed_1'
     for step in ('latest', 'best'):

@@ -49,8 +49,8 @@ def test_the_time_left_is_that_of_what_is_left_at_the_rates_so_far(capsys) -> No
     """100 equations take 50 s, a step of 2 runs 10 s: the second program has 3 runs of twice the work, 40 equations."""
     time = 0.0
     parts = [Part(2, 100, 5.0, 100), Part(3, 10, 10.0, 40)]
-    clock = Clock(parts, lambda: time)
-    assert clock.begin(0) == 'program 1 of 2' and clock.left() is None
+    clock = Clock(lambda: time)
+    assert clock.begin(parts) == 'program 1 of 2' and clock.left() is None
     call = clock.watching(parts[0].work[0], 2 * 10)(lambda *args: args)
     for seconds in (0, 50, 100, 100):  # the first call compiles
         time += seconds
@@ -59,9 +59,11 @@ def test_the_time_left_is_that_of_what_is_left_at_the_rates_so_far(capsys) -> No
     assert clock.left() == pytest.approx((100 - 30) * 2 * 5.0 + second)  # of the fourth call the end is not seen yet
     assert 'sweep: program 1 of 2, about 19 min left' in capsys.readouterr().err
     time += 700
-    assert clock.begin(1) == 'program 2 of 2, about 5 min left' and clock.left() == pytest.approx(second)
+    assert clock.begin(parts[1:]) == 'program 2 of 2, about 5 min left' and clock.left() == pytest.approx(second)
     clock.skip(3 * 4 * 10.0)  # an earlier launch did four steps
     assert clock.left() == pytest.approx(second - 120)
+    clock.wait(30.0)
+    assert clock.spent() == pytest.approx({'compiling': 50, 'scoring': 30, 'training': 950 - 80})
 
 
 @pytest.mark.parametrize(('seconds', 'said'), [(0.2, '10 s'), (44, '40 s'), (151, '3 min'), (6000, '1.7 h')])

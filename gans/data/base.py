@@ -57,6 +57,11 @@ class Source(NamedTuple):
         return 'held' if self.arrays is not None else 'streamed' if self.read is not None else 'drawn'
 
     @property
+    def known(self) -> Any:
+        """What is known of its examples: the modes of a mixture, or the sprites that move in clips; or None."""
+        return self.sprites if self.modes is None else self.modes
+
+    @property
     def fields(self) -> dict[str, Spec]:
         """By name, what a batch has beside labels: 'real' and others, or the parts' names."""
         return {**({} if self.parts else {'real': self.spec}), **self.spec.fields}

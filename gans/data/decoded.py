@@ -30,19 +30,22 @@ class Report(NamedTuple):
     sha256: str  # of their bytes
     unreadable: dict[str, str]  # why, by name
     frames: int  # images that have more frames than the one that is taken
+    lengths: Sequence[int] = ()  # of clips: the frames of each
 
 
 def load_or_decode(
     root: Path,
     names: Sequence[Path],
     files: Sequence[Path],
-    shape: tuple[int, ...],
+    shape: tuple[int | None, ...],
     options: list,
     make_decode: Callable[[], Decode],
     strict: bool = False,
     cache: str | None = None,
 ) -> tuple[np.ndarray, list[Path], Report]:
     """The readable ones of some pictures, uint8 [N, *shape], their names, and the report; says which are left out.
+
+    If the shape begins with None, they are clips of any lengths, one behind the other: uint8 [all frames, *the rest].
 
     Args:
         root: their folder.
@@ -71,7 +74,7 @@ def _load_or_decode(
     root: Path,
     names: Sequence[Path],
     files: Sequence[Path],
-    shape: tuple[int, ...],
+    shape: tuple[int | None, ...],
     options: list,
     make_decode: Callable[[], Decode],
     cache: Path,
@@ -84,15 +87,15 @@ def _load_or_decode(
         shutil.rmtree(done, ignore_errors=True)  # what is there is damaged
         decode = make_decode()
         try:
-            _write(done, root, _decode(names, decode))
+            _write(done, root, _decode(names, decode), shape)
         except OSError as error:  # another run may have been first
             why = error
         kept = _read_cached(done, shape)
     if kept is None:
         logging.warning("cannot keep decoded images in '%s' (%s); decoding into memory", cache, why)
         images = []
-        report = _gather(root, _decode(names, decode), images.append)
-        kept = np.stack(images), report
+        report = _gather(root, _decode(names, decode), shape, images.append)
+        kept = np.concatenate(images) if shape[0] is None else np.stack(images), report
     return kept
 
 
@@ -106,31 +109,32 @@ def _dates(path: Path) -> tuple[int, ...]:
     return found.st_mtime_ns, found.st_ctime_ns, found.st_size
 
 
-def _read_cached(done: Path, shape: tuple[int, ...]) -> tuple[np.ndarray, Report] | None:
+def _read_cached(done: Path, shape: tuple[int | None, ...]) -> tuple[np.ndarray, Report] | None:
     """What `_write` wrote, if it is there and whole."""
     try:
         report = Report(**json.loads((done / 'report.json').read_text(encoding='utf-8')))
-        return np.memmap(done / 'images.uint8', np.uint8, 'r', shape=(report.readable, *shape)), report
+        whole = (sum(report.lengths), *shape[1:]) if shape[0] is None else (report.readable, *shape)
+        return np.memmap(done / 'images.uint8', np.uint8, 'r', shape=whole), report
     except (OSError, ValueError, TypeError):
         return None
 
 
-def _write(done: Path, root: Path, rows: Rows) -> None:
+def _write(done: Path, root: Path, rows: Rows, shape: tuple[int | None, ...]) -> None:
     """Writes images and report into a folder of another name, which is renamed when all are there."""
     done.parent.mkdir(parents=True, exist_ok=True)
     making = Path(tempfile.mkdtemp(prefix='making-', dir=done.parent))
     try:
         with open(making / 'images.uint8', 'wb') as file:
-            report = _gather(root, rows, lambda image: file.write(image.tobytes()))
+            report = _gather(root, rows, shape, lambda image: file.write(image.tobytes()))
         (making / 'report.json').write_text(json.dumps(report._asdict()), encoding='utf-8')
         making.replace(done)
     finally:
         shutil.rmtree(making, ignore_errors=True)
 
 
-def _gather(root: Path, rows: Rows, keep: Callable[[np.ndarray], Any]) -> Report:
+def _gather(root: Path, rows: Rows, shape: tuple[int | None, ...], keep: Callable[[np.ndarray], Any]) -> Report:
     """Keeps the images, and reports. Raises UserError if there is none."""
-    content, unreadable, readable, several = hashlib.sha256(), {}, 0, 0
+    content, unreadable, readable, several, lengths = hashlib.sha256(), {}, 0, 0, []
     for name, image, frames in rows:
         if isinstance(image, Exception):
             unreadable[str(name)] = str(image) or type(image).__name__
@@ -138,11 +142,12 @@ def _gather(root: Path, rows: Rows, keep: Callable[[np.ndarray], Any]) -> Report
             keep(image)
             content.update(np.ascontiguousarray(image))
             readable, several = readable + 1, several + frames
+            lengths += [len(image)] if shape[0] is None else []
     if not readable:
         first, error = next(iter(unreadable.items()))
-        count = len(unreadable)
-        raise UserError(f"none of the {count} images in '{root}' can be read; the first is '{first}': {error}")
-    return Report(readable, content.hexdigest(), unreadable, several)
+        count, what = len(unreadable), 'clips' if shape[0] is None else 'images'
+        raise UserError(f"none of the {count} {what} in '{root}' can be read; the first is '{first}': {error}")
+    return Report(readable, content.hexdigest(), unreadable, several, lengths)
 
 
 def _decode(names: Sequence[Path], decode: Decode) -> Rows:

@@ -5,7 +5,7 @@ import json
 import logging
 import os
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import cache
 from pathlib import Path
 from typing import NamedTuple
@@ -24,6 +24,7 @@ OF_RUNS += (
     'truncation.png',
     'curves.png',
     'reals.png',
+    'reals.webp',
     'strip.png',
     'progress.webp',
     'anomaly_step_*.png',
@@ -50,12 +51,15 @@ def suffixes() -> frozenset[str]:
     return frozenset(suffix for suffix, format in formats.items() if format in readable)
 
 
-def pictures_in(root: Path) -> Listing:
+def pictures_in(root: Path, others: Sequence[str] = ()) -> Listing:
     """The pictures below a folder; says in one line how many files are left out, and of which kinds.
 
     Left out are: what Pillow does not read by its suffix; what is hidden (a name that begins with a dot, __MACOSX); and
     the folders of runs and sweeps, so that a work folder in its data folder never becomes data. Links to folders are
     followed, but not to one that they lie in.
+
+    Args:
+        others: suffixes of what is wanted beside pictures, in lower case.
 
     Raises:
         UserError: there is none.
@@ -84,14 +88,15 @@ def pictures_in(root: Path) -> Listing:
             suffix = Path(name).suffix.lower()
             if not (place / name).is_file():
                 left['broken links' if (place / name).is_symlink() else 'special files'] += 1
-            elif suffix in suffixes():
+            elif suffix in suffixes() or suffix in others:
                 names.append((place / name).relative_to(root))
             else:
                 left[suffix or 'without a suffix'] += 1
     said = _list_kinds(left)
     if not names:
         there = f' (left out: {said})' if said else ''
-        raise UserError(f"no image lies in '{root}'{there}; wanted are files such as .jpg, .png, .tif and .webp")
+        more = f', or {", ".join(others)}' if others else ''
+        raise UserError(f"no image lies in '{root}'{there}; wanted are files such as .jpg, .png, .tif and .webp{more}")
     if said:
         logging.warning("left out of '%s': %s", root, said)
     return Listing(sorted(names), groups)

@@ -9,7 +9,7 @@ from typing import Any
 
 from gans import user_code
 from gans.configs import drop_none
-from gans.data import digits, folder, furniture, idx, moving, openmoji, pairs, stacked, tfds, toys, volumes
+from gans.data import clips, digits, folder, furniture, idx, moving, openmoji, pairs, stacked, tfds, toys, volumes
 from gans.data.base import Source, digest_of, stored_shapes
 from gans.data.images import whole
 from gans.data.joined import joined
@@ -24,6 +24,7 @@ SETS: dict[str, Callable[..., Source]] = {
     'mnist': idx.mnist,
     'digits': digits.digits,
     'moving_digits': moving.moving_digits,
+    'moving_emoji': moving.moving_emoji,
     'stacked': stacked.stacked,
     'cifar10': tfds.cifar10,
     'celeb_a': tfds.celeb_a,
@@ -39,8 +40,9 @@ FAMILIES: dict[str, Callable[..., Source]] = {  # of 'tfds:NAME' and so on
     'paired': pairs.paired,
     'unpaired': pairs.unpaired,
     'volumes': volumes.volumes,
+    'clips': clips.clips,
 }
-OF_PATHS = ('folder', 'paired', 'unpaired', 'volumes')  # families whose names are folders
+OF_PATHS = ('folder', 'paired', 'unpaired', 'volumes', 'clips')  # families whose names are folders
 SEEN = ('flip', 'random_crop', 'shrink', 'shrink_kernel')  # keys of any set: what is seen of its examples
 
 
@@ -49,8 +51,8 @@ def load(config: Mapping[str, Any], outlined: bool = False) -> Source:
 
     Args:
         config: a dict or ConfigDict of
-            name: of `SETS`, or 'tfds:NAME', 'folder:PATH', 'paired:PATH', 'unpaired:PATH', 'volumes:PATH', or the
-                user's own function, 'FILE.py:NAME';
+            name: of `SETS`, or 'tfds:NAME', 'folder:PATH', 'paired:PATH', 'unpaired:PATH', 'volumes:PATH',
+                'clips:PATH', or the user's own function, 'FILE.py:NAME';
             flip: mirror half of the examples that training sees (default False), all fields of an example together;
             random_crop: training sees random squares of that side, in pixels of 'real', all others the central ones;
             shrink: gives examples a 'source', 'real' so many times smaller (bicubic, antialiased, 8 bits);

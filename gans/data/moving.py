@@ -11,9 +11,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from gans.core import Array, Keys, Spec
-from gans.data import digits
+from gans.data import digits, openmoji
 from gans.data.base import Source
-from gans.data.images import pixels
+from gans.data.images import pixels, resize
 from gans.errors import UserError
 from gans.ops import random
 
@@ -54,6 +54,26 @@ def moving_digits(
     source = digits.digits(size=side, split=split)
     sprites = Sprites(source.arrays['real'], source.arrays['label'], False, speed * size)
     return _moving(sprites, source.spec.classes, frames, size, number)._replace(absent=source.absent)
+
+
+def moving_emoji(
+    *, frames: int = 16, size: int = 32, number: int = 1, speed: float = FASTEST, split: str = 'all'
+) -> Source:
+    """Emoji of OpenMoji, in color on white, [frames, size, size, 3]; the label is the group, if there is one alone.
+
+    They move as `moving_digits`, and are as large; where some pass each other the darker is seen.
+
+    Args:
+        frames, size, number, speed: as of `moving_digits`.
+        split: of the emoji: 'all', 'train' or 'test'.
+
+    Raises:
+        UserError: a wrong argument.
+    """
+    source = openmoji.openmoji(size=64, split=split)
+    ink = 255 - resize(source.arrays['real'], max(1, round(SPRITE * pixels(size))))
+    sprites = Sprites(ink, source.arrays['label'], True, speed * size)
+    return _moving(sprites, source.spec.classes, frames, size, number)
 
 
 def _moving(sprites: Sprites, classes: Sequence[str], frames: int, size: int, number: int) -> Source:

@@ -46,7 +46,7 @@ def measure(config: ml_collections.ConfigDict, folder: Path, options: Options) -
     for by in amounts:
         at = bench.truncate(by)
         results[str(by)], warnings = evaluate_pairs(
-            {'': (bench.same, at.extract())}, bench.extractor, at.protocol(), bench.compared.source.modes
+            {'': (bench.same, at.extract())}, bench.extractor, at.protocol(), bench.compared.source.known
         )
     for warning in warnings:
         workdir.say(warning)

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from gans.core import Modes
+from gans.data.moving import Sprites
 from gans.errors import UserError
 from gans.features.base import Extractor
 from gans.metrics import protocol
@@ -23,7 +24,7 @@ def evaluate_pairs(
     pairs: Mapping[str, tuple[Extracted, Extracted]],
     extractor: Extractor,
     common: Protocol,
-    modes: Modes | None = None,
+    known: Modes | Sprites | None = None,
     only: bool = False,
 ) -> tuple[list[Result], list[str]]:
     """All results, and warnings of one line each.
@@ -32,7 +33,7 @@ def evaluate_pairs(
       pairs: real examples and what is measured against them: '' samples, `HALVES` other real examples, `UNTRAINED`
         samples of a generator before training, of which the Fréchet distance alone is taken.
       common: what all stamps have in common.
-      modes: of points that are a mixture.
+      known: of points that are a mixture, or of clips in which a sprite moves, see `Source.known`.
       only: only the Fréchet distance.
 
     Raises:
@@ -44,7 +45,7 @@ def evaluate_pairs(
         if min(sizes.values()) < 2:
             continue
         with np.errstate(all='ignore'):  # what comes of it is looked at
-            found = measure(truth, samples, extractor, modes, only=only or suffix == UNTRAINED)
+            found = measure(truth, samples, extractor, known, only=only or suffix == UNTRAINED)
         for name, value in found.items():
             if not np.isfinite(value.value):
                 raise _not_finite(name + suffix, truth, samples)

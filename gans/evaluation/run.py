@@ -51,7 +51,7 @@ def measure(config: ml_collections.ConfigDict, folder: Path, options: Options) -
     first, second = halves(len(bench.truth), num)
     same = bench.same
     pairs = {'': (same, fake), HALVES: (bench.real.part(first), bench.real.part(second)), UNTRAINED: (same, untrained)}
-    results, warnings = evaluate_pairs(pairs, bench.extractor, common, source.modes)
+    results, warnings = evaluate_pairs(pairs, bench.extractor, common, source.known)
     results += paired_scores(experiment, bench.inputs, fake.examples, untrained.examples, common)
     if fake.labels is not None and compared.labeled and 'classifier' in kinds.kind_of(source.spec).features:
         results += cas(compared.data, fake.examples, fake.labels, common)

@@ -6,12 +6,14 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from gans.core import Modes
+from gans.data.moving import Sprites
 from gans.features.base import Extractor
 from gans.metrics import (
     clips,
     kid,
     manifold,
     matching,
+    moving,
     neighbors,
     probabilities,
     protocol,
@@ -39,13 +41,13 @@ class Value(NamedTuple):
 
 
 def measure(
-    real: Extracted, fake: Extracted, extractor: Extractor, modes: Modes | None = None, only: bool = False
+    real: Extracted, fake: Extracted, extractor: Extractor, known: Modes | Sprites | None = None, only: bool = False
 ) -> dict[str, Value]:
     """Computes every metric that applies; those that need more examples, or more pixels, are left out.
 
     Args:
       real, fake: features of `extractor`, at least two examples each.
-      modes: the ground truth of a mixture of Gaussians.
+      known: the ground truth of a mixture of Gaussians, or what moves in clips.
       only: only the Fréchet distance.
     """
     found = {protocol.frechet(extractor): Value(frechet(real.moments, fake.moments))}
@@ -66,9 +68,10 @@ def measure(
     if fake.logits is not None:
         found |= _measure_classes(fake, extractor)
     if extractor.kind == 'points':
-        return found | _measure_points(real.features, fake.features, modes)
-    of_kind = {'images': _measure_images, 'volumes': _measure_volumes, 'clips': _measure_clips}
-    return found | of_kind[extractor.kind](real, fake)
+        return found | _measure_points(real.features, fake.features, known)
+    if extractor.kind == 'clips':
+        return found | _measure_clips(fake, known)
+    return found | {'images': _measure_images, 'volumes': _measure_volumes}[extractor.kind](real, fake)
 
 
 def _measure_classes(fake: Extracted, extractor: Extractor) -> dict[str, Value]:
@@ -113,8 +116,12 @@ def _measure_volumes(real: Extracted, fake: Extracted) -> dict[str, Value]:
     return {name: Value(value, {'occupied': f'from {volumes.OCCUPIED} of 255 on'}) for name, value in found.items()}
 
 
-def _measure_clips(real: Extracted, fake: Extracted) -> dict[str, Value]:
-    return {name: Value(value) for name, value in clips.content_distances(fake).items()}
+def _measure_clips(fake: Extracted, sprites: Sprites | None) -> dict[str, Value]:
+    found = {name: Value(value) for name, value in clips.content_distances(fake).items()}
+    if sprites is not None:
+        near = {'near': f'{moving.NEAR:g} sides'}
+        found |= {name: Value(value, near) for name, value in moving.statistics(fake.examples, sprites).items()}
+    return found
 
 
 def _measure_points(real: np.ndarray, fake: np.ndarray, modes: Modes | None) -> dict[str, Value]:

@@ -9,7 +9,7 @@ from gans import kinds
 from gans.data.base import Source
 from gans.errors import UserError
 from gans.features.base import Extractor
-from gans.metrics import protocol
+from gans.metrics import moving, protocol
 from gans.metrics.extract import extract, extract_cached
 from gans.metrics.frechet import frechet, is_singular, moments
 from gans.metrics.paired import Targets
@@ -23,8 +23,10 @@ EVALUATED = 'evaluation/'  # of results of --mode=evaluate, next to them
 SLICED = f'{PREFIX}sliced_wasserstein'  # every run has it
 # Which values are better; other scores have no such order (the mean, for example, has a target instead).
 LOWER = ('fid', 'kid', 'reverse_kl', 'sliced_wasserstein', 'spectrum_distance', 'code_error', 'l1', 'iou_mmd')
+LOWER += ('path_error', 'speed_error')
 HIGHER = ('is', 'precision', 'recall', 'density', 'coverage', 'accuracy', 'cas', 'modes', 'high_quality')
-HIGHER += ('psnr', 'ssim', 'iou_coverage')
+HIGHER += ('psnr', 'ssim', 'iou_coverage', 'identity_kept', 'identity_frames', 'path_kept', 'bounces_right')
+MOVING = ('identity_kept', 'path_kept')  # of clips in which a sprite moves, see `gans.metrics.moving`
 PAIRED = ('l1', 'psnr')  # of each sample against its target, where these are known
 
 
@@ -68,6 +70,7 @@ class Scorer:
         distinct = real[: len(real) if source.size is None else source.size]
         one, other = halves(len(distinct), num)
         self.floor = {SLICED: sliced_wasserstein(real[one], real[other])} if len(distinct) > 1 else {}
+        self.floor |= self._moving(self._store(self._real)) if source.sprites is not None else {}
         self.warnings: dict[str, str] = {}
         if extractor:
             if len(distinct) < 4:  # two in each half
@@ -90,18 +93,25 @@ class Scorer:
         """The scores of samples [num, ...], by metric name; NaN samples score NaN."""
         bad = not np.isfinite(samples).all()
         found = {SLICED: float('nan') if bad else sliced_wasserstein(samples, self._real)}
-        pixels = self._store(samples) if (self._extractor or self._targets) and not bad else None
+        sprites = self._source.sprites is not None
+        pixels = self._store(samples) if (self._extractor or self._targets or sprites) and not bad else None
         if self._extractor:
             features = None if bad else extract(self._extractor, pixels).features
             found[self._name] = float('nan') if bad else frechet(self._moments, moments(features))
         if self._targets:
             values = dict.fromkeys(PAIRED, float('nan')) if bad else self._targets.score(pixels, PAIRED)
             found |= {PREFIX + name: value for name, value in values.items()}
+        if not bad and sprites:
+            found |= self._moving(pixels)
         if not bad and self._source.spec.shape == (1,):
             found |= {PREFIX + name: value for name, value in mean_and_std(samples).items()}
         if not bad and self._source.modes is not None and len(self._source.modes.centers) > 1:
             found |= {PREFIX + name: value for name, value in mode_counts(samples, self._source.modes).items()}
         return found
+
+    def _moving(self, clips: np.ndarray) -> dict[str, float]:
+        found = moving.statistics(clips, self._source.sprites)
+        return {PREFIX + name: found[name] for name in MOVING}
 
 
 def halves(size: int, num: int) -> tuple[slice, slice]:
@@ -127,5 +137,7 @@ def stamps(
         found[PREFIX + protocol.frechet(extractor)] = numbers | {'real': real} | protocol.features(extractor)
     if targets:
         found |= {PREFIX + name: {**numbers, **targets.stamps()[name]} for name in PAIRED}
+    if source.sprites is not None:
+        found |= {PREFIX + name: numbers for name in MOVING}
     others = ('mean', 'std', 'modes', 'high_quality', 'reverse_kl')
     return found | {PREFIX + name: numbers for name in others if source.modes is not None}

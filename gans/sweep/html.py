@@ -5,6 +5,7 @@ import io
 import math
 import re
 import string
+from collections.abc import Iterable, Sequence
 from html import escape
 from pathlib import Path
 
@@ -12,9 +13,11 @@ from gans.metrics.score import PREFIX, better
 from gans.sweep import plots
 from gans.sweep.cadence import FEW
 from gans.sweep.grid import Grid, Page
+from gans.sweep.ranking import DRAWS, Rank, best_of_lines, ranking
 from gans.sweep.results import WHENS, Row, Sweep, differing_keys, format_value
 from gans.sweep.table import Cell, Column, Table, footnote, notes, protocols, rule, undecided
 
+FIRST = 10  # rows of a ranking that are seen at once
 MAX_PNG = 200_000  # bytes of a picture that is embedded as it is; larger ones become JPEGs of the same resolution
 
 
@@ -83,11 +86,42 @@ def _charts(whole: Table) -> str:
             tables = [_matrix(whole, whole.grid, column, page) for page in whole.grid.pages for column in columns]
             parts.append(f'<div class="side">{"".join(tables)}</div>')
         if columns:
+            parts.append(_ranking(whole, columns[0]))
             svg = plots.strips(whole.rows, name, {column.when: column.place for column in columns})
             parts.append(f'<h3>Each seed</h3><p class="soft">One dot per finished seed, and a bar at their mean.</p>'
                          f'<div class="strip"><svg viewBox="{svg.box}">{svg.inner}</svg></div>')  # fmt: skip
         parts.append(_curves(whole.rows, name, f'axes{i}') + '</section>')
     return '\n'.join(parts)
+
+
+def _ranking(whole: Table, column: Column) -> str:
+    """The order of the rows, all but the first in a fold; of a grid the best of each line."""
+    ranked = ranking(whole, column)
+    if not ranked:
+        return ''
+
+    def line(rank: Rank, *names: str) -> str:
+        words = ''.join(f'<td class="text">{escape(name)}</td>' for name in names)
+        numbers = whole.cell(rank.row, column).text, f'{rank.place}', rank.ends
+        return f'<tr>{words}{"".join(f"<td>{escape(number)}</td>" for number in numbers)}</tr>'
+
+    lines = [line(rank, rank.row.name) for rank in ranked]
+    first, rest = (_small_table(['row'], some) for some in (lines[:FIRST], lines[FIRST:]))
+    more = f'<details><summary>{len(lines) - FIRST} more</summary>{rest}</details>' if lines[FIRST:] else ''
+    parts = [f'<div>{first}{more}</div>']
+    if whole.grid:
+        heads = whole.grid.lines.title, whole.grid.heads.title or 'its best'
+        for page in whole.grid.pages:
+            best = [line(rank, name, head) for name, head, rank in best_of_lines(whole.grid, page, ranked)]
+            parts.append(f'<div><p class="soft">{escape(page.title)}</p>{_small_table(heads, best)}</div>')
+    return f"""<h3>Ranking</h3><p class="soft">By the mean, {escape(column.place)}; and the ranks of the middle 90 % of
+{DRAWS:,} draws of the seeds with replacement (bootstrap).</p><div class="side">{''.join(parts)}</div>"""
+
+
+def _small_table(names: Iterable[str], lines: Sequence[str]) -> str:
+    words = ''.join(f'<th class="text">{escape(name)}</th>' for name in names)
+    heads = f'<tr>{words}<th>score</th><th>rank</th><th>of 90 %</th></tr>'
+    return f'<div class="wide"><table><thead>{heads}</thead><tbody>{"".join(lines)}</tbody></table></div>'
 
 
 def _curves(rows: tuple[Row, ...], metric: str, key: str) -> str:

@@ -1,25 +1,34 @@
 """Runs a sweep, from its file to its report."""
 
-import contextlib
-from collections.abc import Sequence
+import time
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import ml_collections
 
 from gans.configs import consequences
 from gans.errors import UserError, unknown
-from gans.sweep import cadence, pilot, plan, rows
+from gans.sweep import cadence, cluster, pilot, plan, rows
 from gans.sweep.report import report
-from gans.sweep.train import prepare, train
-from gans.training import lock, workdir
+from gans.sweep.take import take
+from gans.sweep.train import train
+from gans.sweep.work import Clock
+from gans.training import opening, workdir
 
 
 def run(path: Path, base: ml_collections.ConfigDict, folder: Path, seeds: int, row: str | None, command: str) -> str:
-    """Trains all rows of a sweep file, or one, and writes the report; returns a line with its location.
+    """Trains all rows of a sweep file, or one, and writes the report; returns a line with its location. What the
+    seconds went to is said, and stands in `summary.json`, of the last launch that trained.
 
-    A row is trained by one process at a time: UserError if another process is training it.
+    Several processes may do so at once, here or on other hosts: each takes the next program that nobody trains.
+
+    Raises:
+      Held: others train all that is left.
     """
+    began = time.monotonic()
     sweep, groups, sources = _plan(path, base, seeds, row)
+    seconds = {'planning': time.monotonic() - began}
+    clock, programs, runs = Clock(), 0, 0
     if said := _warn(groups):
         workdir.say(said)
     about = {
@@ -29,16 +38,71 @@ def run(path: Path, base: ml_collections.ConfigDict, folder: Path, seeds: int, r
         'seeds': [base.seed + i for i in range(seeds)],
         'rows': [{'name': each.name, 'overrides': _to_json(each.overrides)} for each in sweep.rows],
     }
-    # Launches with --row take turns in preparing what they share, and then lock only their own rows.
-    with lock.hold(folder / 'rows', wait=True), contextlib.ExitStack() as stack:
-        for name in dict.fromkeys(member.row for group in groups for member in group.members):
-            stack.enter_context(lock.hold(folder / 'rows' / name))
-        workdir.write_json(folder / 'sweep.json', about)
-        parts = prepare(groups, folder, base.population.max_size, sources)
-        own = stack.pop_all()
-    with own:
-        train(parts, folder, sources)
+    while True:
+        with take(groups, folder, base.population.max_size, sources) as (parts, held):
+            if held and not (parts or programs):
+                raise held
+            workdir.write_json(folder / 'sweep.json', about)
+            if not parts:
+                break
+            for line in opening.machine() if not programs else ():
+                workdir.say(line)
+            workdir.say(f'{folder}: {clock.begin(parts)}, {_describe(parts[0])}')
+            train(parts[0], folder, sources, clock)
+            programs, runs = programs + 1, runs + len(parts[0].members)
+    if held:
+        workdir.say(f'others still train: {held}')
+    seconds |= clock.spent()
+    began = time.monotonic()
+    line = report([folder], folder / 'report')
+    if programs:
+        _tell(folder, programs, runs, seconds | {'report': time.monotonic() - began})
+    return line
+
+
+def run_on_cluster(
+    path: Path,
+    base: ml_collections.ConfigDict,
+    folder: Path,
+    seeds: int,
+    row: str | None,
+    kind: str,
+    command: Sequence[str],
+) -> str:
+    """Has several processes do what `run` does, each by this command; returns a line.
+
+    Args:
+      kind: as `gans.sweep.cluster.parse` has it.
+    """
+    chosen = cluster.parse(kind)
+    _, groups, sources = _plan(path, base, seeds, row)
+    size = base.population.max_size
+    programs = sum(len(plan.slices(group, size)) for group in groups)
+    if chosen.kind == 'slurm':
+        last = [*command[:2], f'--report={folder}']
+        return cluster.submit(command, last, folder, chosen.jobs or programs, chosen.options)
+    failed = cluster.train_here(command, folder, min(chosen.jobs or 2, programs))
+    with take(groups, folder, size, sources) as (parts, _):
+        if parts:
+            raise UserError(f'{_describe(parts[0])} are not done: {failed[0] if failed else "launch the same again"}')
+    for line in failed:
+        workdir.say(f'{line}; another trained what it left')
     return report([folder], folder / 'report')
+
+
+def _describe(part: plan.Group) -> str:
+    """'20 runs: row_1, row_2 and 3 more rows'."""
+    names = list(dict.fromkeys(member.row for member in part.members))
+    more = f' and {len(names) - 6} more rows' if len(names) > 6 else ''
+    return f'{len(part.members)} runs: {", ".join(names[:6])}{more}'
+
+
+def _tell(folder: Path, programs: int, runs: int, seconds: Mapping[str, float]) -> None:
+    """What the seconds went to."""
+    seconds = {what: round(each, 1) for what, each in seconds.items()}
+    seconds['all'] = round(sum(seconds.values()), 1)
+    workdir.write_json(folder / 'summary.json', {'programs': programs, 'runs': runs, 'seconds': seconds})
+    workdir.say('sweep: ' + ', '.join(f'{what} {each:,.0f} s' for what, each in seconds.items()))
 
 
 def dry_run(path: Path, base: ml_collections.ConfigDict, seeds: int, row: str | None) -> str:

@@ -125,8 +125,8 @@ def undecided(whole: Table) -> str:
 def _compared(whole: Table) -> dict[Column, list[Cell]]:
     """The cells that compete, of each column in which two or more do."""
     cells = {column: [whole.cell(row, column) for row in whole.rows] for column in whole.columns}
-    rivals = {column: [of[i] for i in _rivals(whole.rows, of)] for column, of in cells.items() if better(column.metric)}
-    return {column: some for column, some in rivals.items() if len(some) > 1}
+    some = {column: [of[i] for i in rivals(whole.rows, of)] for column, of in cells.items() if better(column.metric)}
+    return {column: found for column, found in some.items() if len(found) > 1}
 
 
 def format_number(mean: float, std: float) -> str:
@@ -188,25 +188,25 @@ def _cells(rows: tuple[Row, ...], column: Column) -> list[Cell]:
     apart = [any(stamp != usual for stamp in row.stamps(column.metric)) for row in rows]
     cells = [_cell(row, v, odd) for row, v, odd in zip(rows, values, apart, strict=True)]
     order = better(column.metric)
-    rivals = _rivals(rows, cells)
-    if order is None or len(rivals) < 2:
+    competing = rivals(rows, cells)
+    if order is None or len(competing) < 2:
         return cells
-    best = (min if order == 'lower' else max)(rivals, key=lambda i: cells[i].mean)
-    others = [i for i in rivals if i != best]
+    best = (min if order == 'lower' else max)(competing, key=lambda i: cells[i].mean)
+    others = [i for i in competing if i != best]
     if len(values[best]) > 1:
         p = dict(zip(others, compare(values[best], [values[i] for i in others]), strict=True))
         group = [i for i in others if p[i] >= ALPHA]
     else:
         group = others  # one seed shows nothing
     if len(group) == len(others):
-        first = [i for i in rivals if cells[i].mean == cells[best].mean]
-        marks = dict.fromkeys(first, 'lead') if len(first) < len(rivals) else {}
+        first = [i for i in competing if cells[i].mean == cells[best].mean]
+        marks = dict.fromkeys(first, 'lead') if len(first) < len(competing) else {}
     else:
         marks = dict.fromkeys([best, *group], 'group') if group else {best: 'best'}
     return [cell._replace(mark=marks.get(i, cell.mark)) for i, cell in enumerate(cells)]
 
 
-def _rivals(rows: tuple[Row, ...], cells: list[Cell]) -> list[int]:
+def rivals(rows: tuple[Row, ...], cells: list[Cell]) -> list[int]:
     """The rows that compete in a column: all of their seeds have a value; two or more, unless no row has as many."""
     whole = [i for i, row in enumerate(rows) if cells[i].n == len(row.runs) and cells[i].mark != 'apart']
     return [i for i in whole if cells[i].n > 1] or whole

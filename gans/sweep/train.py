@@ -18,70 +18,31 @@ import numpy as np
 
 from gans.configs import flatten
 from gans.core import TrainState, Tree
-from gans.errors import UserError
-from gans.sweep.plan import Group, Sources, experiments_of, slices
+from gans.sweep.plan import Group, Sources, experiments_of
 from gans.sweep.population import abstract, population
 from gans.sweep.rows import Member
-from gans.sweep.work import Clock, Watch
-from gans.training import graft, lock, opening, workdir
+from gans.sweep.work import Clock
+from gans.training import workdir
 from gans.training.checkpoints import Checkpoints, Restored
 from gans.training.loop import drive, raise_if_stopped
 from gans.training.report import NotFinite, Reporter
-from gans.training.setup import Experiment, all_data, check_files, looks, passes
+from gans.training.setup import Experiment, all_data, looks, passes
 from gans.training.signals import Signals
-from gans.training.stages import at, stages
+from gans.training.stages import at
 
 
-def prepare(groups: Sequence[Group], folder: Path, size: int, sources: Sources) -> list[Group]:
-    """The members of all groups that are not done, in parts of at most `size` that train together.
-
-    Raises:
-      UserError: another process trains one, one began with other data, or what it is to begin from is not there.
-    """
-    members = [member for group in groups for member in group.members]
-    for member in members:
-        with lock.hold(folder / member.folder):  # nobody trains it alone
-            if not _is_changed(folder, member):
-                data = [sources.of(stage.config) for stage in stages(member.config)]
-                workdir.check_data(folder / member.folder, all_data(data))
-    _set_aside(folder, members)
-    parts = [part for group in groups for part in _find_interrupted(folder, group, sources)]
-    taken = {member.folder for part in parts for member in part.members}
-    for group in groups:
-        fresh = tuple(m for m in group.members if not _is_done(folder, m) and m.folder not in taken)
-        if fresh:
-            _check_start(fresh[0], sources)
-            parts += slices(group._replace(members=fresh), size)
-    return parts
-
-
-def train(parts: Sequence[Group], folder: Path, sources: Sources) -> None:
-    """Trains what `prepare` gave, one part after the other.
+def train(group: Group, folder: Path, sources: Sources, clock: Clock) -> None:
+    """Trains the members of one group together, from where they stand to the end.
 
     Raises:
       Stopped: by a signal; what was trained is saved.
     """
-    clock = Clock(parts)
-    for line in opening.machine() if parts else ():
-        workdir.say(line)
-    for i, part in enumerate(parts):
-        names = list(dict.fromkeys(member.row for member in part.members))
-        some = ', '.join(names[:6]) + (f' and {len(names) - 6} more rows' if len(names) > 6 else '')
-        workdir.say(f'{folder}: {clock.begin(i)}, {len(part.members)} runs: {some}')
-        with contextlib.ExitStack() as stack:
-            for member in part.members:
-                stack.enter_context(lock.hold(folder / member.folder))
-            _train(part, folder, sources, clock)
-
-
-def _train(group: Group, folder: Path, sources: Sources, clock: Clock) -> None:
-    """Trains the members of one group together, from where they stand to the end."""
     began, members = time.monotonic(), group.members
     runs = [experiments_of(member, sources) for member in members]
-    who = [_who(member) for member in members]
-    place = _place(folder, who)
+    who = [identity(member) for member in members]
+    place = place_of(folder, who)
     checkpoints = Checkpoints(place / 'checkpoints', keep=1)
-    restored = checkpoints.restore(_template(runs[0], len(members)))
+    restored = checkpoints.restore(template(runs[0], len(members)))
     for member, run in zip(members, runs, strict=True):
         data = all_data([each.source for each in run])
         workdir.claim(folder / member.folder, member.config, data, restored and restored.step, looks(run))
@@ -92,15 +53,14 @@ def _train(group: Group, folder: Path, sources: Sources, clock: Clock) -> None:
     before = restored.notes['seconds']
     seconds = lambda: before + time.monotonic() - began
     with contextlib.closing(checkpoints), Signals() as signals:
-        for stage, numbers, work in zip(zip(*runs, strict=True), group.numbers, group.work, strict=True):
+        for i, stage in enumerate(zip(*runs, strict=True)):
             first, is_last = stage[0], stage[0].end == members[0].config.train.steps
-            clock.skip(len(members) * work.operations * max(0, min(restored.step, first.end) - first.since))
+            clock.skip(len(members) * group.work[i].operations * max(0, min(restored.step, first.end) - first.since))
             if first.end < restored.step:
                 continue
             if restored.state and restored.step == first.since:
                 workdir.say(f'{folder}: {passes(runs[0], first)}')
-            each = clock.watching(work, len(members) * first.config.train.steps_per_call)
-            restored = _train_stage(group, stage, numbers, folder, checkpoints, restored, seconds, signals, each)
+            restored = _train_stage(group, i, stage, folder, checkpoints, restored, seconds, signals, clock)
             for m, member in enumerate(members):
                 failure = restored.notes['failures'].get(str(m))
                 _save(folder / member.folder, member, m, restored.state, seconds(), is_last)
@@ -111,16 +71,17 @@ def _train(group: Group, folder: Path, sources: Sources, clock: Clock) -> None:
 
 def _train_stage(
     group: Group,
+    i: int,
     stage: Sequence[Experiment],
-    keys: Sequence[str],
     folder: Path,
     checkpoints: Checkpoints,
     restored: Restored,
     seconds: Callable[[], float],
     signals: Signals,
-    watch: Watch,
+    clock: Clock,
 ) -> Restored:
-    """Trains a stage of all members that go on, from a checkpoint, of it or of the end of the stage before, to its end.
+    """Trains the i-th stage of all members that go on, from a checkpoint, of it or of the end of the one before, to its
+    end.
 
     Returns what its last checkpoint holds, or would hold. Raises Stopped.
     """
@@ -128,7 +89,8 @@ def _train_stage(
     failures = {int(m): NotFinite(said) for m, said in restored.notes['failures'].items()}
     if done == first.end or len(failures) == len(stage):
         return restored
-    program = population(stage, keys)
+    program = population(stage, group.numbers[i])
+    watch = clock.watching(group.work[i], len(stage) * first.config.train.steps_per_call)
     program = program._replace(call=watch(program.call))
     yet = kept if done > first.since else None  # states of one stage do not compare with those of another
     state = program.place(kept['state']) if yet else program.pass_on(kept['state']) if kept else program.init()
@@ -144,21 +106,14 @@ def _train_stage(
         done, yet = step, _better(yet, host, scores if due else [None] * len(scores))  # as without a signal
         checkpoints.save(step, yet, None, notes())
 
-    with contextlib.closing(reporter), contextlib.suppress(NotFinite):  # no member goes on: they are at their end
+    with contextlib.ExitStack() as stack:
+        stack.callback(lambda: clock.wait(reporter.waited))
+        stack.enter_context(contextlib.closing(reporter))
+        stack.enter_context(contextlib.suppress(NotFinite))  # no member goes on: they are at their end
         stop, _ = drive(program, state, done, reporter, save, signals)
         checkpoints.wait()
         raise_if_stopped(stop, folder)
     return Restored(done, yet or kept, notes(), None)
-
-
-def _check_start(member: Member, sources: Sources) -> None:
-    """What a run begins from must be there before any run is trained; UserError names the row."""
-    experiments = experiments_of(member, sources)
-    try:
-        graft.read(experiments[0].config.finetune, experiments[0].system)
-        check_files(experiments, experiments)
-    except UserError as error:
-        raise UserError(f"row '{member.row}': {error}") from error
 
 
 def _better(kept: dict[str, Tree] | None, host: TrainState, scores: list[float | None]) -> dict[str, Tree]:
@@ -174,7 +129,7 @@ def _better(kept: dict[str, Tree] | None, host: TrainState, scores: list[float |
     return {'state': state, 'best': best, 'score': np.where(better, now, kept['score'])}
 
 
-def _template(run: Sequence[Experiment], members: int) -> Callable[[int], dict[str, Tree]]:
+def template(run: Sequence[Experiment], members: int) -> Callable[[int], dict[str, Tree]]:
     """Shapes of what `_better` gives after a step."""
 
     def shapes(step: int) -> dict[str, Tree]:
@@ -206,79 +161,14 @@ def _summarize(
     workdir.summarize(folder, member.config, seconds, **more)
 
 
-# Which runs there are
-
-
-def _set_aside(folder: Path, members: Sequence[Member]) -> None:
-    """Moves runs whose row has changed since to `replaced/`: nothing is lost, and the new ones can begin."""
-    for member in members:
-        if _is_changed(folder, member):
-            target = workdir.spare(folder, f'{member.row}-seed_{member.config.seed}')
-            (folder / member.folder).rename(target)
-            workdir.say(f"row '{member.row}' has changed: its run with seed {member.config.seed} is now in {target}")
-
-
-def _is_changed(folder: Path, member: Member) -> bool:
-    """Whether the run that is there is of another config, in whatever key: the members of a program share them all."""
-    path = folder / member.folder / 'config.json'
-    return path.is_file() and bool(workdir.differing(flatten(workdir.read_config(path)), flatten(member.config)))
-
-
-def _is_done(folder: Path, member: Member) -> bool:
-    return (folder / member.folder / 'summary.json').is_file()
-
-
-def _find_interrupted(folder: Path, group: Group, sources: Sources) -> list[Group]:
-    """Populations that were interrupted, without the members that are done or not wanted now."""
-    wanted = {str(member.folder): member for member in group.members if not _is_done(folder, member)}
-    found = []
-    for path in sorted((folder / 'populations').glob('*/members.json')):
-        there = workdir.read_json(path)
-        same = lambda who: not workdir.differing(who['config'], flatten(wanted[who['folder']].config))
-        going = [i for i, who in enumerate(there) if who['folder'] in wanted and same(who)]
-        members = tuple(wanted.pop(there[i]['folder']) for i in going)
-        if not members:
-            continue
-        if len(going) < len(there):
-            waiting = [i for i, who in enumerate(there) if i not in going and _waits(folder, who)]
-            there = [_who(members[going.index(i)]) if i in going else who for i, who in enumerate(there)]
-            _divide(path.parent, there, [going, waiting], folder, experiments_of(members[0], sources))
-        found.append(group._replace(members=members))
-    return found
-
-
-def _waits(folder: Path, who: dict[str, Any]) -> bool:
-    """Whether a run of a population, as its folder has it, is neither done nor set aside: --row left it out."""
-    path = folder / who['folder']
-    if (path / 'summary.json').is_file() or not (path / 'config.json').is_file():
-        return False
-    return not workdir.differing(flatten(workdir.read_config(path / 'config.json')), who['config'])
-
-
-def _divide(
-    place: Path, there: list[dict[str, Any]], parts: list[list[int]], folder: Path, run: Sequence[Experiment]
-) -> None:
-    """Makes populations of these parts of the members of one, with their states."""
-    restored: Restored | None = Checkpoints(place / 'checkpoints', keep=1).restore(_template(run, len(there)))
-    for part in filter(None, parts):
-        new = workdir.make_folder(_place(folder, [there[i] for i in part]))
-        if restored:
-            picked = jax.tree.map(lambda x: x[np.array(part)], restored.state)  # noqa: B023
-            said = restored.notes['failures']
-            failures = {str(i): said[str(j)] for i, j in enumerate(part) if str(j) in said}
-            checkpoints = Checkpoints(new / 'checkpoints', keep=1)
-            checkpoints.save(restored.step, picked, None, restored.notes | {'failures': failures})
-            checkpoints.close()
-        workdir.write_json(new / 'members.json', [there[i] for i in part])
-    shutil.rmtree(place)
-
-
-def _place(folder: Path, members: Sequence[dict[str, Any]]) -> Path:
+def place_of(folder: Path, members: Sequence[dict[str, Any]]) -> Path:
+    """The folder of the population of some members, see `identity`."""
     who = json.dumps(members, sort_keys=True)
     return folder / 'populations' / hashlib.sha256(who.encode()).hexdigest()[:12]
 
 
-def _who(member: Member) -> dict[str, Any]:
+def identity(member: Member) -> dict[str, Any]:
+    """Its run's folder and config, as `members.json` of a population has them."""
     # Without how many train at a time, which may change between launches and must not change a population's folder.
     config = {key: value for key, value in flatten(member.config).items() if not key.startswith('population.')}
     return {'folder': str(member.folder), 'config': config}

@@ -59,21 +59,33 @@ def say_time(seconds: float) -> str:
 class Clock:
     """Tells how long the programs of a sweep still take, as those before, and this one, did so far."""
 
-    def __init__(self, parts: Sequence[Part], now: Callable[[], float] = time.monotonic) -> None:
-        self._left = [(equations_of(part), operations_of(part)) for part in parts]
-        self._now, self._at, self._said = now, 0, now()
+    def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
+        self._now = now
+        self._begun = 0  # programs
+        self._left: list[tuple[int, float]] = []  # equations and operations, of this program and of those after it
         self._compiling, self._training = (0.0, 0.0), (0.0, 0.0)  # seconds, and what was done in them
+        self._since, self._waited = now(), 0.0
+        self._said = now()
 
-    def begin(self, place: int) -> str:
-        """Says which program begins, of how many, and what is left: to be called in their order."""
-        self._left[:place] = [(0, 0.0)] * place
-        self._at, self._said = place, self._now()
+    def begin(self, parts: Sequence[Part]) -> str:
+        """Says that the first of the parts begins, and what is left: these."""
+        self._left = [(equations_of(part), operations_of(part)) for part in parts]
+        self._begun, self._said = self._begun + 1, self._now()
         return self._text()
 
     def skip(self, operations: float) -> None:
         """Takes off what of this program is done."""
-        equations, left = self._left[self._at]
-        self._left[self._at] = equations, left - operations
+        equations, left = self._left[0]
+        self._left[0] = equations, left - operations
+
+    def wait(self, seconds: float) -> None:
+        """Counts what was spent on scores and pictures while no step ran."""
+        self._waited += seconds
+
+    def spent(self) -> dict[str, float]:
+        """Seconds so far: of the first calls, which compile; of waiting for scores and pictures; and of all else."""
+        parts = {'compiling': self._compiling[0], 'scoring': self._waited}
+        return parts | {'training': self._now() - self._since - sum(parts.values())}
 
     def watching(self, work: Work, steps: int) -> Watch:
         """What makes a watched `call` of a `call` that takes so many steps, of all members: it says what is left now
@@ -89,7 +101,7 @@ class Clock:
                 self.skip(operations)
             if begun == 1:
                 self._compiling = _add(self._compiling, (now - last, work.equations))
-                self._left[self._at] = self._left[self._at][0] - work.equations, self._left[self._at][1]
+                self._left[0] = self._left[0][0] - work.equations, self._left[0][1]
             elif begun:
                 self._training = _add(self._training, (now - last, operations))
             if now - self._said > QUIET and self.left() is not None:
@@ -117,7 +129,7 @@ class Clock:
     def _text(self) -> str:
         left = self.left()
         about = '' if left is None else f', about {say_time(left)} left'
-        return f'program {self._at + 1} of {len(self._left)}{about}'
+        return f'program {self._begun} of {self._begun - 1 + len(self._left)}{about}'
 
 
 def _add(a: tuple[float, float], b: tuple[float, float]) -> tuple[float, float]:

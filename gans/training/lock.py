@@ -22,6 +22,10 @@ from gans.training import workdir
 NAME = '.lock'
 
 
+class Held(UserError):
+    """Another process is there."""
+
+
 @contextlib.contextmanager
 def hold(folder: Path, wait: bool = False) -> Iterator[None]:
     """Inside the context no other process is in that of the same folder, which is made if it must be.
@@ -32,7 +36,8 @@ def hold(folder: Path, wait: bool = False) -> Iterator[None]:
       wait: for others to leave it, who take moments.
 
     Raises:
-      UserError: another process is there, and the line says which, on which host; or the folder cannot be written.
+      Held: another process is there, and the line says which, on which host.
+      UserError: the folder cannot be written.
     """
     fresh = not folder.exists()
     path = folder / NAME
@@ -63,7 +68,7 @@ def _take(path: Path, wait: bool) -> TextIO:
             raise UserError(f'cannot write to {path.parent}: {reason}; choose another --workdir') from error
         try:
             if not _try_lock(file, path.parent, wait):
-                raise UserError(f'{path.parent}: {_owner(file)}: wait until it ends, or choose another --workdir')
+                raise Held(f'{path.parent}: {_owner(file)}: wait until it ends, or choose another --workdir')
             if _is_at(file, path):
                 return file
         except BaseException:

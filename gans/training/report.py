@@ -5,6 +5,7 @@ worker is waited for before a checkpoint, so that what lies on disk is never beh
 next, so that no queue grows. It begins after the first call: until then the processor is needed to compile that.
 """
 
+import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import cache, partial
@@ -69,6 +70,7 @@ class Reporter:
           done: steps done, None if the runs are new.
         """
         self.failures = dict(failures or {})
+        self.waited = 0.0  # seconds in which the training stood still for a report
         self._program, self._config = program, program.members[0].config
         first = program.members[0]
         self._names = sampling.class_names(first)
@@ -134,8 +136,10 @@ class Reporter:
 
     def _join(self, left: int) -> None:
         """Waits until at most so many reports are under way."""
+        began = time.monotonic()
         while len(self._jobs) > left:
             self._jobs.pop(0).result()
+        self.waited += time.monotonic() - began
         if len(self.failures) == len(self._runs):
             raise next(iter(self.failures.values()))
 
@@ -219,14 +223,15 @@ class Reporter:
         common = sampling.protocol_of(first.experiment, first.truth) | {'latents seed': 'config.seed'}
         caption = pictures.Caption(f'real examples: {common["data"]}, split {common["split"]}', self._names)
         kind, none = kinds.kind_of(first.truth.source.spec), first.beside.real[:0]
-        pixels = pictures.to_pixels(kind.draw(none, caption, first.beside))
+        drawn = kind.draw(none, caption, first.beside)
+        drawn = drawn if isinstance(drawn, pictures.Film) else pictures.to_pixels(drawn)  # a plot is drawn once
         for run in runs:
             found = stamps(common, run.truth.source, self._scored, extractor, run.targets)
             lines = {name: {'protocol': stamp, 'floor': made.floor.get(name)} for name, stamp in found.items()}
             for name, warning in made.warnings.items():
                 lines[name]['warning'] = warning
             workdir.write_json(run.folder / 'stamps.json', lines)
-            pictures.save_png(run.folder / 'reals.png', pixels)
+            pictures.save(run.folder / 'reals.png', drawn)
 
 
 def _arrange(real: np.ndarray, labels: np.ndarray | None, num: int, names: tuple[str, ...]) -> np.ndarray:
