@@ -64,7 +64,7 @@ def test_clipping_is_an_update_of_its_own_after_the_critics():
     assert systems.changed(after.params, state.params) == {'critic'} and largest > 1
     assert float(metrics['clip/singular_value']) == pytest.approx(float(largest))
     assert float(excesses(after.params['critic'], state.stats['critic'])[1]) <= 1 + 1e-5
-    assert [update.name for update in smoke(**SMALL, **{'tgan.clip_every': None}).updates] == ['critic', 'generator']
+    assert [update.name for update in smoke(**SMALL | {'tgan.clip_every': None}).updates] == ['critic', 'generator']
 
 
 def count(net, *inputs):
