@@ -106,8 +106,11 @@ class Pair(NamedTuple):
     critic: Net  # packs [P, ...], conditions -> scores [P], or maps of them [P, h, w]
     inputs: Callable[[Batch, Keys], Tree]  # the generator's inputs: latents, labels, images
     conditions: Callable[[Tree, TrainState], Conditions] = lambda inputs, state: ()
-    real: Callable[[Batch, TrainState], Array] = lambda batch, state: batch['real']  # [B, ...]: what fakes are to be
-    name: str = ''  # distinguishes several pairs: their nets, players and memories are called critic_NAME etc.
+    # (batch, state, inputs) -> [B, ...]: what fakes are to be
+    real: Callable[[Batch, TrainState, Tree], Array] = lambda batch, state, inputs: batch['real']
+    # Distinguishes several pairs: their nets, players and memories are called critic_NAME etc., but for a net of theirs
+    # that has no such name, which they share
+    name: str = ''
     critic_terms: Mapping[str, Term] = {}
     generator_terms: Mapping[str, Term] = {}
     view: View | None = None
@@ -171,7 +174,7 @@ class Pair(NamedTuple):
         fakes, generator_stats = self.generate(params, state, inputs, True)
         if past and self.replay is not None:
             fakes, memory = self.replay.mix(fakes, params, state, k_past)
-        reals, conditions = self.real(batch, state), self.conditions(inputs, state)
+        reals, conditions = self.real(batch, state, inputs), self.conditions(inputs, state)
         reals, fakes, conditions, weights = pack_batch(reals, fakes, conditions, self.pack)
         net, stats = params[self.qualify('critic')], state.stats[self.qualify('critic')]
 

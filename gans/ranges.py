@@ -80,7 +80,7 @@ TERM = {'weight': NOT_NEGATIVE, 'every': count(), 'target': NOT_NEGATIVE, 'decay
 SCHEDULE = {'to': ANY, 'begin': count(0), 'end': count()}  # where a number arrives: gans/schedules.py looks closer
 # Integers of nets are checked with their other options: gans/nets/build.py.
 NET = {'init_std': POSITIVE, 'init_limit': POSITIVE, 'start': ANY, 'embedding': count(), 'dropout': FACTOR}
-NET |= {'occupancy': Range(0, 1, '()')}
+NET |= {'occupancy': Range(0, 1, '()'), 'noise_std': NOT_NEGATIVE}
 RANGES = {
     'begin': count(),  # of a stage
     'seed': SEED,
@@ -153,6 +153,10 @@ RANGES = {
     'lapgan.coarsest': count(),
     'lookahead.every': count(),
     'lookahead.alpha': POSITIVE_SHARE,
+    'mocogan.motion': count(),
+    'mocogan.categories': count(2),
+    'mocogan.weight': NOT_NEGATIVE,
+    'mocogan.long': count(),
     'pix2pix.l1': NOT_NEGATIVE,
     'pix2pix.adversarial': NOT_NEGATIVE,
     'progan.class_weight': NOT_NEGATIVE,

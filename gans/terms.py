@@ -137,10 +137,11 @@ def orthogonal(*, name: str, weight: float = 1e-4) -> Term:
     Kernels are the parameters themselves, before spectral norm. Those of embeddings are exempt, as are vectors. The
     authors' code adds half of the gradient: weight=5e-5 is theirs.
     """
-    net = name.replace('orthogonal', 'generator', 1)  # that of the same pair
+    own = name.replace('orthogonal', 'generator', 1)  # that of the same pair, or of all
 
     def value(scene: Scene, keys: Keys) -> tuple[Array, Aux]:
-        named = [([entry.key for entry in path], leaf) for path, leaf in jax.tree.leaves_with_path(scene.params[net])]
+        net = scene.params[own if own in scene.params else 'generator']
+        named = [([entry.key for entry in path], leaf) for path, leaf in jax.tree.leaves_with_path(net)]
         kernels = [leaf for path, leaf in named if path[-1] == 'kernel' and 'embedding' not in path]
         return sum(map(penalties.overlaps, kernels), jnp.zeros(())), Aux()
 

@@ -75,7 +75,7 @@ def translator(config: ConfigDict, spec: Spec, compute: Compute) -> System:
         nets['critic'],
         inputs=lambda batch, keys: batch[of],
         conditions=lambda inputs, state: (inputs,) if to == 'real' else (),
-        real=lambda batch, state: batch[to],
+        real=lambda batch, state, inputs: batch[to],
     )
     return two_players(config, [pair], nets, samplers={'samples': pair.sampler(like=to, target='real')})
 

@@ -65,7 +65,8 @@ def two_players(
     """The system in which critics and generators take turns, as the config says.
 
     Args:
-      pairs: their nets and players are called critic and generator, or critic_NAME and generator_NAME.
+      pairs: their nets and players are called critic and generator, or critic_NAME and generator_NAME; pairs that
+        share a generator are trained together.
       own: the system's own game, which replaces config.game and its targets.
       weight: of the game in the generators' losses, beside terms of weights of their own.
       together: one critic player and one generator player for all pairs, with the sums of their losses.
@@ -86,7 +87,8 @@ def two_players(
             name = role if together else group[0].qualify(role)
             lazy = [(pair, term) for pair in group for term, each in _terms(pair, role).items() if each.every > 1]
             every = [_terms(pair, role)[term].every for pair, term in lazy]
-            players[name] = player(config, role, (*(pair.qualify(role) for pair in group), *more), every)
+            owned = [own if (own := pair.qualify(role)) in nets else role for pair in group]
+            players[name] = player(config, role, (*dict.fromkeys(owned), *more), every)
             make = _critic_loss if role == 'critic' else _generator_loss
             loss = _sum({pair.name: make(config, pair, getattr(game, role)) for pair in group})
             repeats = config.train.n_critic if role == 'critic' else 1

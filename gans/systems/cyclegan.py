@@ -88,7 +88,7 @@ def build(
             own.generate,
             critics[name],
             inputs=lambda batch, keys: own.given(batch[source], keys),
-            real=lambda batch, state: batch[made],
+            real=lambda batch, state, inputs: batch[made],
             name=name,
             generator_terms={'cycle': Term(come_back, cycle)}
             | ({} if identity is None else {'identity': Term(stay, cycle * identity)}),

@@ -114,7 +114,7 @@ def _pair(level: Level) -> Pair:
         level.critic,
         inputs=lambda batch, keys: (level.latents(keys), level.real(batch)[1]),
         conditions=lambda inputs, state: inputs[1],
-        real=lambda batch, state: level.real(batch)[0],
+        real=lambda batch, state, inputs: level.real(batch)[0],
         name=str(level.size),
         replayable=False,
     )
