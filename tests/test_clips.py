@@ -150,6 +150,8 @@ def test_moving_digits_are_a_function_of_seed_and_step():
     assert not np.array_equal(here['real'], there['real']) and not np.array_equal(here['real'], fetch(8, 0)['real'])
     np.testing.assert_array_equal(here['real'], fetch(7, 0)['real'])
     assert -1 <= here['real'].min() < -0.99 and 0.2 < here['real'].max() <= 1
+    swept = lambda speed, keys: load.load({'name': 'moving_digits', 'speed': speed}).finish({}, keys)
+    assert jax.eval_shape(swept, 0.1, jax.random.split(jax.random.key(0), 2))['real'].shape == (2, 16, 32, 32, 1)
     two = load.load({'name': 'moving_digits', 'frames': 2, 'size': 16, 'number': 2})
     assert two.spec.classes == () and set(feed.shapes(two, 1)) == {'real'} and two.sprites is None
     held_out = load.split({'name': 'moving_digits', 'frames': 2, 'size': 16}, 'test')
