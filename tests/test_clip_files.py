@@ -65,7 +65,9 @@ def test_a_part_of_a_clip_is_drawn_by_seed_and_step(tmp_path, read):
     films.save_clip(tmp_path / 'set' / 'a.webp', ramp(20))
     source = read(stride=3)
     key = jax.random.key(2)
-    fetch = lambda made, raw, step: feed.fetch(made, raw, key, step, repeats=1, batch=64)['real'][0]
+    fetch = lambda made, raw, step: jax.jit(
+        lambda raw: feed.fetch(made, raw, key, step, repeats=1, batch=64)['real'][0]
+    )(raw)
     found = to_uint8(np.asarray(fetch(source, source.arrays, 5)))[..., 0, 0, 0]
     np.testing.assert_array_equal(found, found[:, :1] + [0, 3, 6, 9])
     assert {*found[:, 0].tolist()} == {*range(11)}  # all starts, the first and the last
