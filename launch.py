@@ -5,6 +5,7 @@ Or what is in a folder: `python launch.py --workdir=FOLDER --mode=sample`, or ev
 Or a sweep: `python launch.py --sweep=NAME[:variant] [--seeds=5] [--config.KEY=VALUE ...]`.
 """
 
+import os
 import sys
 
 from gans import streams
@@ -35,6 +36,12 @@ WORKDIR = cli.define_path(
 SWEEP = cli.define_path('sweep', 'Instead of --config: NAME[:variant] of experiments/sweeps/, or a file of your own.')
 SEEDS = cli.define_whole('seeds', 5, 'sweep: runs of each row, with seeds 0, 1, ... (from config.seed on).')
 ROW = flags.DEFINE_string('row', None, 'sweep: train only this row.')
+CLUSTER = flags.DEFINE_string(
+    'cluster',
+    None,
+    'sweep: by several processes: local[:jobs=2], or jobs of SLURM: slurm[:KEY=VALUE,...] of jobs, partition, '
+    "timeout_min, mem_gb, gpus_per_node, and whatever else submitit's SLURM executor takes.",
+)
 DRY_RUN = flags.DEFINE_bool('dry-run', False, 'sweep: check all rows, and print which would be trained together.')
 REPORT = cli.define_path('report', 'Instead of --config: folders of sweeps, DIR [DIR ...], to write a report of.')
 NUM = cli.define_whole(
@@ -158,7 +165,8 @@ def main(argv: list[str]) -> int:
             command=cli.run_command(argv[0], folder),
         )
         if swept:
-            chosen = modes.SweepOptions(seeds=SEEDS.value, row=ROW.value, dry_run=DRY_RUN.value)
+            again = [sys.executable, os.path.abspath(argv[0]), *cli.without(argv[1:], ('cluster',))]
+            chosen = modes.SweepOptions(SEEDS.value, ROW.value, DRY_RUN.value, CLUSTER.value, again)
             modes.sweep(config_file.find(file, swept), config, folder, chosen, cli.sweep_command(argv))
         else:
             modes.MODES[MODE.value](config, folder, options)

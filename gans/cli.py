@@ -134,6 +134,8 @@ def parse(argv: Sequence[str]) -> tuple[list[str], Overrides]:
             raise UserError(f'--sweep={given.sweep} has its own config: leave out --config, --report and other sweeps')
         if given.mode != 'train':
             raise UserError('--sweep only trains; for other modes set --workdir alone, to a run in its rows/')
+    elif given.cluster:
+        raise UserError(f'--cluster={given.cluster} is of sweeps: set --sweep=NAME')
     if rest and not given.report:
         raise UserError(f"unexpected argument '{rest[0]}': flags are --NAME=VALUE")
     ranges.check_one('--seed', given.seed, ranges.SEED)
@@ -188,15 +190,21 @@ def default_workdir(name: str, swept: bool = False, *more: str) -> Path:
 
 def sweep_command(argv: Sequence[str]) -> str:
     """The command line of a sweep without flags that select a part of it or where it runs."""
-    words, left = ['python launch.py'], deque(argv[1:])
+    words = without(argv[1:], ('row', 'workdir', 'compilation_cache', 'cluster'))
+    return ' '.join(['python launch.py', *map(shlex.quote, words)])
+
+
+def without(words: Sequence[str], names: Sequence[str]) -> list[str]:
+    """A command line without these flags, which have values, and the values."""
+    kept, left = [], deque(words)
     while left:
         word = left.popleft()
         name, given, _ = word.partition('=')
-        if name.lstrip('-') not in ('row', 'workdir', 'compilation_cache'):
-            words.append(shlex.quote(word))
+        if name.lstrip('-') not in names:
+            kept.append(word)
         elif not given and left:
             left.popleft()
-    return ' '.join(words)
+    return kept
 
 
 def run_command(program: str, folder: Path) -> str:

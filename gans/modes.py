@@ -45,6 +45,8 @@ class SweepOptions(NamedTuple):
     seeds: int = 5
     row: str | None = None
     dry_run: bool = False
+    cluster: str | None = None
+    again: Sequence[str] = ()  # the command line, but for `cluster`
 
 
 def train(config: ConfigDict, folder: Path, options: Options) -> None:
@@ -169,6 +171,8 @@ def sweep(path: Path, base: ConfigDict, folder: Path, options: SweepOptions, com
 
     if options.dry_run:
         print(run.dry_run(path, base, options.seeds, options.row))
+    elif options.cluster:
+        print(run.run_on_cluster(path, base, folder, options.seeds, options.row, options.cluster, options.again))
     else:
         print(run.run(path, base, folder, options.seeds, options.row, command))
 

@@ -79,7 +79,8 @@ OPTIMIZER = {
 TERM = {'weight': NOT_NEGATIVE, 'every': count(), 'target': NOT_NEGATIVE, 'decay': FACTOR}
 SCHEDULE = {'to': ANY, 'begin': count(0), 'end': count()}  # where a number arrives: gans/schedules.py looks closer
 # Integers of nets are checked with their other options: gans/nets/build.py.
-NET = {'init_std': POSITIVE, 'start': ANY, 'embedding': count(), 'dropout': FACTOR, 'occupancy': Range(0, 1, '()')}
+NET = {'init_std': POSITIVE, 'init_limit': POSITIVE, 'start': ANY, 'embedding': count(), 'dropout': FACTOR}
+NET |= {'occupancy': Range(0, 1, '()')}
 RANGES = {
     'begin': count(),  # of a stage
     'seed': SEED,
@@ -165,6 +166,7 @@ RANGES = {
     'stylegan2.path_every': count(),
     'stylegan2.path_shrink': count(),
     'stylegan2.path_decay': SHARE,
+    'tgan.clip_every': count(),
     'unrolled.steps': count(0),
 }
 

@@ -10,8 +10,8 @@ from test_conv import all_orders
 from gans.ops.conv3d import NDHWC, conv3d, conv3d_transpose
 
 REFERENCE = {
-    conv3d: lambda x, w, s, p: lax.conv_general_dilated(x, w, (s,) * 3, p, dimension_numbers=NDHWC),
-    conv3d_transpose: lambda x, w, s, p: lax.conv_transpose(x, w, (s,) * 3, p, dimension_numbers=NDHWC),
+    conv3d: lambda x, w, s, p: lax.conv_general_dilated(x, w, strides(s), p, dimension_numbers=NDHWC),
+    conv3d_transpose: lambda x, w, s, p: lax.conv_transpose(x, w, strides(s), p, dimension_numbers=NDHWC),
 }
 # kernel, stride, padding, volume: odd and even of each, a remainder, a stride beyond the kernel, cut borders
 CASES = [
@@ -20,7 +20,13 @@ CASES = [
     ((5, 4, 3), 2, 'VALID', (8, 7, 6)),
     ((1, 2, 1), 3, 'SAME', (5, 4, 4)),
     ((3, 3, 3), 2, [(-1, 0), (1, -1), (2, 1)], (7, 6, 5)),
+    ((4, 4, 4), (1, 2, 2), [(0, 0), (1, 1), (1, 1)], (6, 4, 4)),
+    ((2, 3, 4), (3, 1, 2), 'SAME', (5, 3, 4)),
 ]
+
+
+def strides(stride):
+    return (stride,) * 3 if isinstance(stride, int) else stride
 
 
 def arrays(kernel, volume):

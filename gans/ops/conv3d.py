@@ -23,16 +23,17 @@ from jax import lax
 from gans.ops.conv import FORMS, conv, conv_transpose, transpose_pads
 
 Padding = str | Sequence[tuple[int, int]]
+Stride = int | tuple[int, int, int]
 NDHWC = ('NDHWC', 'DHWIO', 'NDHWC')
 
 
-def conv3d(x: jax.Array, w: jax.Array, stride: int = 1, padding: Padding = 'SAME', form: str = 'auto') -> jax.Array:
+def conv3d(x: jax.Array, w: jax.Array, stride: Stride = 1, padding: Padding = 'SAME', form: str = 'auto') -> jax.Array:
     """Convolves x [B, D, H, W, C] with w [kd, kh, kw, C, F] -> [B, D', H', W', F]; `flax.linen.Conv` without a bias.
 
     Args:
       x: volumes.
       w: kernel, of the same dtype.
-      stride: voxels, the same along each axis.
+      stride: voxels, one number or those of depth, height and width.
       padding: 'SAME', 'VALID' or zeros added [(before, after)] for depth, height and width.
       form: as of `gans.ops.conv.conv`, of the 2-D convolution; 'lax' is XLA's own 3-D one, 'auto' is that except on
         CPU.
@@ -40,22 +41,22 @@ def conv3d(x: jax.Array, w: jax.Array, stride: int = 1, padding: Padding = 'SAME
     Raises:
       ValueError: an unknown form or padding, or shapes that do not match.
     """
-    form = _check('conv3d', x, w, padding, form)
+    form, strides = _check('conv3d', x, w, stride, padding, form)
     if form == 'lax':
-        return lax.conv_general_dilated(x, w, (stride,) * 3, padding, dimension_numbers=NDHWC)
+        return lax.conv_general_dilated(x, w, strides, padding, dimension_numbers=NDHWC)
     if isinstance(padding, str):
-        padding = lax.padtype_to_pads(x.shape[1:4], w.shape[:3], (stride,) * 3, padding)
+        padding = lax.padtype_to_pads(x.shape[1:4], w.shape[:3], strides, padding)
     (before, after), *pads = padding
-    out = (x.shape[1] + before + after - len(w)) // stride + 1
+    out = (x.shape[1] + before + after - len(w)) // strides[0] + 1
     if min(x.shape[1], out) < 1:
         raise ValueError(f'conv3d: kernel {w.shape[:3]}, stride {stride} and padding leave nothing of {x.shape[1:4]}')
-    x = _gather(Depth(x.shape[1], len(w), stride, before, out), x)
+    x = _gather(Depth(x.shape[1], len(w), strides[0], before, out), x)
     w = w.transpose(1, 2, 0, 3, 4).reshape(*w.shape[1:3], -1, w.shape[4])  # [kh, kw, kd C, F]
-    return _unfold(conv(_fold(x), w, stride, pads, form), out)
+    return _unfold(conv(_fold(x), w, strides[1:], pads, form), out)
 
 
 def conv3d_transpose(
-    x: jax.Array, w: jax.Array, stride: int = 1, padding: Padding = 'SAME', form: str = 'auto'
+    x: jax.Array, w: jax.Array, stride: Stride = 1, padding: Padding = 'SAME', form: str = 'auto'
 ) -> jax.Array:
     """Upsamples x [B, D, H, W, C] by w [kd, kh, kw, C, F] -> [B, D', H', W', F]; `flax.linen.ConvTranspose` without a
     bias.
@@ -63,22 +64,24 @@ def conv3d_transpose(
     As `lax.conv_transpose` with transpose_kernel=False. 'SAME' gives D' = D * stride; explicit padding applies to the
     dilated x. Other arguments and errors are those of `conv3d`.
     """
-    form = _check('conv3d_transpose', x, w, padding, form)
+    form, strides = _check('conv3d_transpose', x, w, stride, padding, form)
     if form == 'lax':
-        return lax.conv_transpose(x, w, (stride,) * 3, padding, dimension_numbers=NDHWC)
+        return lax.conv_transpose(x, w, strides, padding, dimension_numbers=NDHWC)
     if isinstance(padding, str):
-        padding = [transpose_pads(k, stride, padding) for k in w.shape[:3]]
+        padding = [transpose_pads(k, s, padding) for k, s in zip(w.shape[:3], strides, strict=True)]
     (before, after), *pads = padding
     depth, kernel = x.shape[1], len(w)
-    size = (depth - 1) * stride + 2 - kernel + before + after
+    size = (depth - 1) * strides[0] + 2 - kernel + before + after
     if min(depth, size) < 1:
         raise ValueError(f'conv3d_transpose: kernel {w.shape[:3]} and padding leave nothing of {x.shape[1:4]}')
     w = w[::-1].transpose(1, 2, 3, 0, 4).reshape(*w.shape[1:4], -1)  # [kh, kw, C, kd F]
-    y = _unfold(conv_transpose(_fold(x), w, stride, pads, form), depth)
-    return _scatter(Depth(size, kernel, stride, kernel - 1 - before, depth), y)
+    y = _unfold(conv_transpose(_fold(x), w, strides[1:], pads, form), depth)
+    return _scatter(Depth(size, kernel, strides[0], kernel - 1 - before, depth), y)
 
 
-def _check(name: str, x: jax.Array, w: jax.Array, padding: Padding, form: str) -> str:
+def _check(
+    name: str, x: jax.Array, w: jax.Array, stride: Stride, padding: Padding, form: str
+) -> tuple[str, tuple[int, int, int]]:
     if form not in FORMS:
         raise ValueError(f'{name}: unknown form {form!r}, choose from {", ".join(FORMS)}')
     if x.ndim != 5 or w.ndim != 5 or x.shape[4] != w.shape[3]:
@@ -87,7 +90,8 @@ def _check(name: str, x: jax.Array, w: jax.Array, padding: Padding, form: str) -
         raise ValueError(f'{name}: x is {x.dtype} and w is {w.dtype}; cast one of them')
     if isinstance(padding, str) and padding not in ('SAME', 'VALID'):
         raise ValueError(f"{name}: unknown padding {padding!r}, choose 'SAME', 'VALID' or three pairs (before, after)")
-    return 'lax' if form == 'auto' and jax.default_backend() != 'cpu' else form
+    form = 'lax' if form == 'auto' and jax.default_backend() != 'cpu' else form
+    return form, (stride,) * 3 if isinstance(stride, int) else tuple(stride)
 
 
 def _fold(x: jax.Array) -> jax.Array:

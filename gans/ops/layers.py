@@ -159,8 +159,11 @@ def batch_norm(
     compute: Compute = Compute(),
     scale_init: Initializer = nn.initializers.ones,
     affine: bool = True,
+    shift: bool = True,
 ) -> Array:
-    """A batch norm layer `name` of the calling module, x [B, d] or [B, H, W, C]; affine: with scales and shifts."""
+    """A batch norm layer `name` of the calling module, x [B, ..., C]; affine: with scales and, unless shift is False,
+    shifts.
+    """
     if train:
         check_batch('batch norm', len(x), compute.axis_name)
     layer = nn.BatchNorm(
@@ -170,7 +173,7 @@ def batch_norm(
         dtype=compute.dtype,
         scale_init=scale_init,
         use_scale=affine,
-        use_bias=affine,
+        use_bias=affine and shift,
         axis_name=compute.axis_name,
         name=name,
     )

@@ -1,23 +1,27 @@
-"""Linen layers of volumes: as those of gans/ops/layers.py, by the convolutions of gans/ops/conv3d.py."""
+"""Linen layers of volumes and clips: as those of gans/ops/layers.py, by the convolutions of gans/ops/conv3d.py."""
 
 import flax.linen as nn
 from jax.ad_checkpoint import checkpoint_name
 
 from gans.core import Array
-from gans.ops.conv3d import conv3d, conv3d_transpose
+from gans.ops.conv3d import Padding, Stride, conv3d, conv3d_transpose
 from gans.ops.layers import PRODUCT, Kernel
 
 
 class Conv3d(Kernel):
-    """x [B, D, H, W, C] -> [B, D', H', W', features], with as many zeros at each end: (kernel - 1) // 2."""
+    """x [B, D, H, W, C] -> [B, D', H', W', features].
+
+    padding: as of `gans.ops.conv3d.conv3d`; None: as many zeros at each end, (kernel - 1) // 2.
+    """
 
     kernel: int = 4
-    stride: int = 2
+    stride: Stride = 2
+    padding: Padding | None = None
 
     @nn.compact
     def __call__(self, x: Array, train: bool = True) -> Array:
         kernel, bias = self.make_parameters((*[self.kernel] * 3, x.shape[-1], self.features), train)
-        pads = [((self.kernel - 1) // 2,) * 2] * 3
+        pads = [((self.kernel - 1) // 2,) * 2] * 3 if self.padding is None else self.padding
         x = conv3d(x.astype(self.compute.dtype), kernel, self.stride, pads, self.compute.conv) + bias
         return checkpoint_name(x, PRODUCT)
 

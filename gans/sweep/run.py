@@ -8,7 +8,7 @@ import ml_collections
 
 from gans.configs import consequences
 from gans.errors import UserError, unknown
-from gans.sweep import cadence, pilot, plan, rows
+from gans.sweep import cadence, cluster, pilot, plan, rows
 from gans.sweep.report import report
 from gans.sweep.take import take
 from gans.sweep.train import train
@@ -58,6 +58,36 @@ def run(path: Path, base: ml_collections.ConfigDict, folder: Path, seeds: int, r
     if programs:
         _tell(folder, programs, runs, seconds | {'report': time.monotonic() - began})
     return line
+
+
+def run_on_cluster(
+    path: Path,
+    base: ml_collections.ConfigDict,
+    folder: Path,
+    seeds: int,
+    row: str | None,
+    kind: str,
+    command: Sequence[str],
+) -> str:
+    """Has several processes do what `run` does, each by this command; returns a line.
+
+    Args:
+      kind: as `gans.sweep.cluster.parse` has it.
+    """
+    chosen = cluster.parse(kind)
+    _, groups, sources = _plan(path, base, seeds, row)
+    size = base.population.max_size
+    programs = sum(len(plan.slices(group, size)) for group in groups)
+    if chosen.kind == 'slurm':
+        last = [*command[:2], f'--report={folder}']
+        return cluster.submit(command, last, folder, chosen.jobs or programs, chosen.options)
+    failed = cluster.train_here(command, folder, min(chosen.jobs or 2, programs))
+    with take(groups, folder, size, sources) as (parts, _):
+        if parts:
+            raise UserError(f'{_describe(parts[0])} are not done: {failed[0] if failed else "launch the same again"}')
+    for line in failed:
+        workdir.say(f'{line}; another trained what it left')
+    return report([folder], folder / 'report')
 
 
 def _describe(part: plan.Group) -> str:
