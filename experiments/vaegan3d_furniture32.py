@@ -34,7 +34,7 @@ def get_config(variant: str = '') -> ConfigDict:
     config.train.batch_size = 16
     common.every(config, 500)
     config.eval.samples = 20
-    smoke = {'generator.base': 8, 'critic.base': 8, 'vaegan3d.encoder_width': 4}
+    smoke = {'generator.base': 8, 'critic.base': 8, 'vaegan3d.encoder_width': 4, 'terms.r1.every': 1}
     return common.finish(config, variant, __file__, smoke)
 
 

@@ -55,12 +55,12 @@ def test_clipping_is_an_update_of_its_own_after_the_critics():
     system = smoke(**SMALL)
     assert [(update.name, update.every) for update in system.updates] == [('critic', 1), ('clip', 5), ('generator', 1)]
     state = systems.first(system)
-    wide = jax.tree.map(lambda x: 100 * x, state.params['critic'])
+    wide = jax.tree.map(lambda x: 10 * x, state.params['critic'])
     state = state.replace(params=state.params | {'critic': wide})
     batch = {'real': jnp.zeros((1, 2, 8, 8, 8, 1))}
     after, metrics = jax.jit(make_train_step(system), static_argnums=2)(state, batch, ('clip',))
     over, largest = excesses(wide, state.stats['critic'])
-    systems.assert_close(after.params['critic'], jax.tree.map(jnp.subtract, wide, over), 1e-5, 1e-6)
+    systems.assert_close(after.params['critic'], jax.tree.map(jnp.subtract, wide, over), 1e-4, 1e-5)
     assert systems.changed(after.params, state.params) == {'critic'} and largest > 1
     assert float(metrics['clip/singular_value']) == pytest.approx(float(largest))
     assert float(excesses(after.params['critic'], state.stats['critic'])[1]) <= 1 + 1e-5
