@@ -11,8 +11,8 @@ from gans import defaults, signatures, user_code
 # What any data set, net or optimizer takes, beside the arguments of its own function.
 OF_ANY = {
     'data': {
-        'flip': 'bool', 'random_crop': 'int', 'shrink': 'int', 'shrink_kernel': 'str', 'split': 'str', 'num': 'int',
-        'on_device_max_mb': 'float',
+        'flip': 'bool', 'random_crop': 'int', 'shrink': 'int', 'shrink_kernel': 'str', 'view': 'int', 'turn': 'float',
+        'split': 'str', 'num': 'int', 'on_device_max_mb': 'float',
     },
     'net': {'condition': 'str', 'embedding': 'int'},
     'optimizer': {

@@ -100,10 +100,11 @@ RANGES = {
             'number',
             'stride',
             'length',
+            'view',
         )
     },
     'data.shrink': count(2),
-    **{f'data.{key}': NOT_NEGATIVE for key in ('std', 'radius', 'sigma', 'spacing', 'noise', 'speed')},
+    **{f'data.{key}': NOT_NEGATIVE for key in ('std', 'radius', 'sigma', 'spacing', 'noise', 'speed', 'turn')},
     'data.mean': ANY,
     'data.threshold': POSITIVE_SHARE,
     'data.scale': POSITIVE,
@@ -171,6 +172,10 @@ RANGES = {
     'stylegan2.path_shrink': count(),
     'stylegan2.path_decay': SHARE,
     'tgan.clip_every': count(),
+    'vaegan3d.kl': NOT_NEGATIVE,
+    'vaegan3d.reconstruction': NOT_NEGATIVE,
+    'vaegan3d.encoder_width': count(),
+    'vaegan3d.encoder_rate': POSITIVE,
     'unrolled.steps': count(0),
 }
 

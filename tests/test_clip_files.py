@@ -65,7 +65,9 @@ def test_a_part_of_a_clip_is_drawn_by_seed_and_step(tmp_path, read):
     films.save_clip(tmp_path / 'set' / 'a.webp', ramp(20))
     source = read(stride=3)
     key = jax.random.key(2)
-    fetch = lambda made, raw, step: feed.fetch(made, raw, key, step, repeats=1, batch=64)['real'][0]
+    fetch = lambda made, raw, step: jax.jit(
+        lambda raw: feed.fetch(made, raw, key, step, repeats=1, batch=64)['real'][0]
+    )(raw)
     found = to_uint8(np.asarray(fetch(source, source.arrays, 5)))[..., 0, 0, 0]
     np.testing.assert_array_equal(found, found[:, :1] + [0, 3, 6, 9])
     assert {*found[:, 0].tolist()} == {*range(11)}  # all starts, the first and the last
@@ -97,6 +99,9 @@ def test_sub_folders_are_classes(tmp_path, read):
     assert [raw(source, i)[0] for i in range(4)] == [20, 30, 0, 10]
     parts = [read(split=which) for which in ('train', 'test')]
     assert [part.size for part in parts] == [3, 1]
+    save_stills(tmp_path / 'set', ramp(6, 50))  # frames in the folder itself are a clip, of no class
+    source = read()
+    assert source.spec.classes == () and raw(source, 0) == [*range(50, 56)]
 
 
 def test_short_and_damaged_clips_are_left_out_in_one_line_each(tmp_path, read, caplog):
@@ -134,8 +139,9 @@ def test_wrong_arguments_are_one_line(tmp_path):
         load.load({'name': f'clips:{tmp_path}/none'})
     with pytest.raises(UserError, match=r'data.length=30 is less than .* raise it to 31'):
         of(stride=2, length=30)
-    with pytest.raises(UserError, match=r'data.channels is 4'):
-        of(channels=4)
+    for wrong in ({'channels': 4}, {'frames': 0}, {'stride': 1.5}, {'length': None, 'size': 0}):
+        with pytest.raises(UserError, match=f'data.{list(wrong)[-1]} is'):
+            of(**wrong)
     with pytest.raises(UserError, match=r'no image lies in .* or .mp4'):
         (tmp_path / 'none').mkdir()
         of()

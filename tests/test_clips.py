@@ -1,5 +1,7 @@
 """Clips: as they are stored, cropped, drawn, saved, made to move, and measured."""
 
+from functools import partial
+
 import jax
 import numpy as np
 import pytest
@@ -22,6 +24,14 @@ from gans.training.save import save_samples
 
 KIND = kinds.KINDS['clips']
 SPEC = Spec((4, 6, 8, 3), kind='clips')
+
+
+place = jax.jit(moving.place, static_argnums=2)
+
+
+@partial(jax.jit, static_argnums=(0, 1))
+def draw_paths(seed, frames):
+    return moving.draw_paths(example_keys(jax.random.key(seed), np.arange(64)), frames, 18, 2.5)
 
 
 def noise(num, shape=SPEC.shape, seed=0):
@@ -59,7 +69,8 @@ def test_any_set_of_clips_is_cropped_and_mirrored(monkeypatch):
     monkeypatch.setitem(load.SETS, 'noise', lambda: source)
     made = load.load({'name': 'noise', 'random_crop': 4, 'flip': True})
     assert made.spec.shape == (4, 4, 4, 3) and made.spec.kind == 'clips'
-    batch = feed.fetch(made, made.arrays, jax.random.key(0), 0, repeats=1, batch=6)['real'][0]
+    fetch = jax.jit(lambda raw: feed.fetch(made, raw, jax.random.key(0), 0, repeats=1, batch=6)['real'][0])
+    batch = fetch(made.arrays)
     order = np.asarray(feed.shuffle(np.arange(6, dtype=np.uint32), 6, np.asarray(feed.shuffle_seed(jax.random.key(0)))))
     for clip, whole in zip(KIND.store(np.asarray(batch)), source.arrays['real'][order], strict=True):
         ways = [whole[:, i : i + 4, j : j + 4][:, :, ::way] for i in range(3) for j in range(5) for way in (1, -1)]
@@ -111,8 +122,7 @@ def test_files_of_samples(tmp_path):
 
 
 def test_sprites_move_straight_ahead_and_bounce_exactly():
-    keys = example_keys(jax.random.key(1), np.arange(64))
-    way = np.asarray(moving.draw_paths(keys, 40, 18, 2.5))
+    way = np.asarray(draw_paths(1, 40))
     assert way.shape == (64, 40, 2) and way.min() >= 0 and way.max() <= 18
     steps = np.abs(np.diff(way, axis=1))
     speed = steps.max(1)  # along each axis; a step that meets a wall is shorter
@@ -130,7 +140,7 @@ def test_sprites_move_straight_ahead_and_bounce_exactly():
 def test_sprites_are_placed_between_pixels():
     ink = np.random.default_rng(0).random((1, 3, 3, 1)).astype(np.float32)
     at = np.array([[[0.0, 0.0], [2.0, 5.0], [1.25, 3.5]]], np.float32)
-    found = np.asarray(moving.place(ink, at, 8))[0, ..., 0]
+    found = np.asarray(place(ink, at, 8))[0, ..., 0]
     whole = np.zeros((2, 8, 8))
     whole[0, :3, :3], whole[1, 2:5, 5:] = ink[0, ..., 0], ink[0, ..., 0]
     np.testing.assert_allclose(found[:2], whole, atol=1e-6)
@@ -150,6 +160,8 @@ def test_moving_digits_are_a_function_of_seed_and_step():
     assert not np.array_equal(here['real'], there['real']) and not np.array_equal(here['real'], fetch(8, 0)['real'])
     np.testing.assert_array_equal(here['real'], fetch(7, 0)['real'])
     assert -1 <= here['real'].min() < -0.99 and 0.2 < here['real'].max() <= 1
+    swept = lambda speed, keys: load.load({'name': 'moving_digits', 'speed': speed}).finish({}, keys)
+    assert jax.eval_shape(swept, 0.1, jax.random.split(jax.random.key(0), 2))['real'].shape == (2, 16, 32, 32, 1)
     two = load.load({'name': 'moving_digits', 'frames': 2, 'size': 16, 'number': 2})
     assert two.spec.classes == () and set(feed.shapes(two, 1)) == {'real'} and two.sprites is None
     held_out = load.split({'name': 'moving_digits', 'frames': 2, 'size': 16}, 'test')
@@ -204,10 +216,9 @@ def test_content_distance():
 @pytest.fixture(scope='module')
 def digits():
     """Of some moving digits the sprites, clips as they are stored, labels, and places of their upper left corners."""
-    source, keys = load.load({'name': 'moving_digits'}), example_keys(jax.random.key(5), np.arange(64))
-    ways = moving.draw_paths(keys, 16, 18, 2.5)
+    source, ways = load.load({'name': 'moving_digits'}), draw_paths(5, 16)
     chosen = np.arange(64) * 28
-    clips = to_uint8(2 * np.asarray(moving.place(source.sprites.ink[chosen] / np.float32(255), ways, 32)) - 1)
+    clips = to_uint8(2 * np.asarray(place(source.sprites.ink[chosen] / np.float32(255), ways, 32)) - 1)
     return source.sprites, clips, source.sprites.labels[chosen], np.asarray(ways)
 
 

@@ -225,7 +225,7 @@ def test_it_is_scored_on_held_out_images_of_the_other_domain() -> None:
         (of,) = sampling.fields_read(main, experiment.source)
         assert {of, to} == {'a', 'b'} and main.target == f'{of}_source' and sampling.is_given_examples(directed)
         assert truth.split == 'test' and truth.source is experiment.held_out().parts[to]
-        assert truth.examples(3).shape == targets.targets(directed, 3).images.shape == shape
+        assert truth.examples(3).shape == targets.targets(directed, 3).examples.shape == shape
         assert sampling.batch_of(directed, main, 3).keys() == {of}
     batch = {'a': np.zeros((2, 16, 16, 1), np.float32), 'b': np.zeros((2, 16, 16, 3), np.float32)}  # no other field
     state = jax.eval_shape(lambda: init_state(experiment.system, jax.random.key(0)))

@@ -17,7 +17,7 @@ from gans.evaluation import run
 from gans.evaluation.paired import paired_scores
 from gans.features import pixels
 from gans.metrics import psnr, ssim
-from gans.metrics.paired import MOST, Targets, copied, mean_image
+from gans.metrics.paired import MOST, Targets, copied, mean_example
 from gans.metrics.score import PREFIX, Scorer, better
 from gans.ops.pixels import to_float, to_uint8
 from gans.systems.build import build
@@ -52,7 +52,7 @@ def test_answers_that_take_no_learning() -> None:
     assert np.abs(copied(color, (4, 4, 1)).astype(int) - wanted).max() <= 1  # its weights are rounded
     wanted = np.stack([Image.fromarray(each).resize((16, 16), Image.Resampling.BICUBIC) for each in color])
     assert np.abs(copied(color, (16, 16, 3)).astype(int) - wanted).max() <= 1
-    assert mean_image([color[:1], color[1:]]).tolist() == np.round(color.mean(0)).astype(int).tolist()
+    assert mean_example([color[:1], color[1:]]).tolist() == np.round(color.mean(0)).astype(int).tolist()
 
 
 def test_scores_while_it_trains() -> None:

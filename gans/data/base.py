@@ -18,7 +18,7 @@ import numpy as np
 
 from gans import kinds
 from gans.core import Array, Batch, Keys, Modes, Spec
-from gans.errors import unknown
+from gans.errors import UserError, unknown
 
 
 class Source(NamedTuple):
@@ -99,6 +99,13 @@ def digest_of(arrays: Mapping[str, np.ndarray], known: Mapping[str, str] | None 
     content = lambda array: hashlib.sha256(np.ascontiguousarray(array)).hexdigest()
     sums = {name: (known or {}).get(name) or content(array) for name, array in arrays.items()}
     return digest([[name, str(arrays[name].dtype), arrays[name].shape, sums[name]] for name in sorted(arrays)])
+
+
+def whole_number(key: str, value: int) -> int:
+    """The value of `data.KEY`, if it is a whole number of at least 1."""
+    if not isinstance(value, int) or value < 1:
+        raise UserError(f'data.{key} is {value!r}; it must be a whole number of at least 1')
+    return value
 
 
 def class_number(name: str | int, classes: tuple[str, ...], what: str) -> int:

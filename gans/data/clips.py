@@ -11,7 +11,7 @@ import jax
 import numpy as np
 
 from gans.core import Array, Batch, Keys, Spec
-from gans.data.base import Source, digest
+from gans.data.base import Source, digest, whole_number
 from gans.data.decode import eight_bits
 from gans.data.decoded import load_or_decode
 from gans.data.files import pictures_in
@@ -68,6 +68,8 @@ def clips(
     if channels not in (1, 3):
         raise UserError(f'data.channels is {channels!r}; it must be 3 for RGB or 1 for grey')
     pixels(size)
+    for key, value in (('frames', frames), ('stride', stride), ('length', length)):
+        whole_number(key, value)
     span = (frames - 1) * stride + 1
     if span > length:
         raise UserError(
@@ -95,10 +97,11 @@ def clips(
     lengths = np.array(report.lengths)
     enough = lengths >= span
     _say_short(root, kept, lengths, span)
-    groups = sorted({name.parts[0] for name in kept})
-    labeled = len(groups) > 1 and all(len(name.parts) > 1 for name in kept)
+    below = [name.parts[0] if len(name.parts) > 1 else '' for name in kept]
+    groups = sorted({*below})
+    labeled = len(groups) > 1 and '' not in groups
     starts, lengths = (np.cumsum(lengths) - lengths)[enough], lengths[enough]
-    labels = np.array([groups.index(name.parts[0]) for name in kept], np.int32)[enough] if labeled else None
+    labels = np.array([groups.index(group) for group in below], np.int32)[enough] if labeled else None
     places = np.arange(lengths.max())
 
     def read(index: np.ndarray) -> dict[str, np.ndarray]:

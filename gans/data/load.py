@@ -14,7 +14,7 @@ from gans.data.base import Source, digest_of, stored_shapes
 from gans.data.images import whole
 from gans.data.joined import joined
 from gans.data.part import say_empty, take, take_split
-from gans.data.transforms import flip, random_crop, shrink
+from gans.data.transforms import flip, random_crop, shrink, view
 from gans.errors import UserError, unknown
 
 SETS: dict[str, Callable[..., Source]] = {
@@ -43,7 +43,14 @@ FAMILIES: dict[str, Callable[..., Source]] = {  # of 'tfds:NAME' and so on
     'clips': clips.clips,
 }
 OF_PATHS = ('folder', 'paired', 'unpaired', 'volumes', 'clips')  # families whose names are folders
-SEEN = ('flip', 'random_crop', 'shrink', 'shrink_kernel')  # keys of any set: what is seen of its examples
+SEEN = (
+    'flip',
+    'random_crop',
+    'shrink',
+    'shrink_kernel',
+    'view',
+    'turn',
+)  # keys of any set: what is seen of its examples
 
 
 def load(config: Mapping[str, Any], outlined: bool = False) -> Source:
@@ -57,6 +64,8 @@ def load(config: Mapping[str, Any], outlined: bool = False) -> Source:
             random_crop: training sees random squares of that side, in pixels of 'real', all others the central ones;
             shrink: gives examples a 'source', 'real' so many times smaller (bicubic, antialiased, 8 bits);
             shrink_kernel: 'pillow' (default), or 'matlab', which mirrors images at their edges;
+            view: gives volumes a 'source', a picture of 'real' of so many pixels, from a side that is drawn anew;
+            turn: degrees that this side may lie off the front (default 60);
             split: 'train', 'test' or 'all', as far as the set's own function does not say otherwise;
             num: only so many of its examples, a random part in which classes keep their shares;
             on_device_max_mb: a set of at most so many MB (10^6 bytes, all fields as they are stored) lies on the
@@ -225,6 +234,10 @@ def _prepare(source: Source, options: Mapping[str, Any], held: bool) -> Source:
     source = flip(source) if options.get('flip') else source
     if 'shrink' in options:
         return shrink(source, options['shrink'], options.get('shrink_kernel', 'pillow'))
+    if 'view' in options:
+        return view(source, options['view'], options.get('turn', 60.0))
+    if 'turn' in options:
+        raise UserError(f"data.turn={options['turn']} has no meaning without data.view")
     if 'shrink_kernel' in options:
         raise UserError(f"data.shrink_kernel='{options['shrink_kernel']}' has no meaning without data.shrink")
     return source

@@ -12,9 +12,8 @@ import numpy as np
 
 from gans.core import Array, Keys, Spec
 from gans.data import digits, openmoji
-from gans.data.base import Source
+from gans.data.base import Source, whole_number
 from gans.data.images import pixels, resize
-from gans.errors import UserError
 from gans.ops import random
 
 SPRITE = 28 / 64  # sides of a digit and of a picture in Moving MNIST
@@ -79,8 +78,7 @@ def moving_emoji(
 def _moving(sprites: Sprites, classes: Sequence[str], frames: int, size: int, number: int) -> Source:
     """The set of clips in which `number` sprites move."""
     for key, value in (('frames', frames), ('number', number)):
-        if not isinstance(value, int) or value < 1:
-            raise UserError(f'data.{key} is {value!r}; it must be a whole number of at least 1')
+        whole_number(key, value)
     count, side, _, channels = sprites.ink.shape
 
     def finish(raw: dict[str, Array], keys: Keys) -> dict[str, Array]:

@@ -7,8 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from gans.core import Array, Keys, Modes, Spec
-from gans.data.base import Source
-from gans.errors import UserError
+from gans.data.base import Source, whole_number
 from gans.ops import random
 
 
@@ -19,7 +18,7 @@ def gaussian1d(*, mean: float = 4.0, std: float = 1.25) -> Source:
 
 def ring(*, modes: int = 8, radius: float = 2.0, sigma: float = 0.02, labels: bool = False) -> Source:
     """Gaussians at equal distances around a circle, [2] (Metz et al. 2017, Unrolled GAN); the label is the mode."""
-    angle = 2 * np.pi * np.arange(_count('modes', modes)) / modes
+    angle = 2 * np.pi * np.arange(whole_number('modes', modes)) / modes
     return _mixture(radius * np.stack([np.cos(angle), np.sin(angle)], -1).astype(np.float32), sigma, labels)
 
 
@@ -28,7 +27,7 @@ def grid(*, side: int = 5, spacing: float = 2.0, sigma: float = 0.05, labels: bo
 
     The toy code of WGAN-GP divides by 2.828: spacing=2/2.828, sigma=.05/2.828.
     """
-    ticks = np.arange(_count('side', side), dtype=np.float32) - (side - 1) / 2
+    ticks = np.arange(whole_number('side', side), dtype=np.float32) - (side - 1) / 2
     return _mixture(spacing * np.stack(np.meshgrid(ticks, ticks, indexing='ij'), -1).reshape(-1, 2), sigma, labels)
 
 
@@ -61,9 +60,3 @@ def _mixture(centers: np.ndarray, sigma: float, labels: bool) -> Source:
 
     classes = tuple(f'mode {n}' for n in range(count)) if labels else ()
     return Source(Spec((dims,), classes), finish, modes=Modes(centers, sigma))
-
-
-def _count(name: str, value: int) -> int:
-    if not isinstance(value, int) or value < 1:
-        raise UserError(f'data.{name} is {value!r}; it must be a whole number of at least 1')
-    return value

@@ -12,11 +12,11 @@ from functools import cache
 import jax.numpy as jnp
 
 from gans import kinds
-from gans.core import Array, Batch, Keys
+from gans.core import Array, Batch, Keys, Spec
 from gans.data.base import Source
 from gans.data.images import pixels
 from gans.errors import UserError, unknown
-from gans.ops import bicubic
+from gans.ops import bicubic, rendering
 from gans.ops.random import fold, integers, split, uniform
 
 Transform = Callable[[Batch, Keys], Batch]
@@ -110,6 +110,39 @@ def shrink(source: Source, factor: int, kernel: str = 'pillow') -> Source:
 @cache  # equal functions are compiled once
 def _shrinker(height: int, width: int, kernel: str) -> Callable[[Batch], Batch]:
     return lambda batch: {**batch, 'source': bicubic.resize(batch['real'], height, width, kernel)}
+
+
+def view(source: Source, size: int, turn: float | Array = 60.0) -> Source:
+    """The set of volumes whose examples have a field 'source': a picture of 'real', [size, size, 3], seen from above
+    and from a side that is drawn anew each time that the example comes.
+
+    Args:
+        size: pixels of the picture's sides.
+        turn: degrees, to either side of the front, that the eye goes at most.
+
+    Raises:
+        UserError: no volumes, or they have a source already.
+    """
+    if kinds.name_of(source.spec) != 'volumes' or source.parts:
+        raise UserError(f'data.view={size} is set, but this is no set of volumes; leave it off')
+    if 'source' in source.spec.fields:
+        raise UserError(f"data.view={size} would make a 'source', which the examples have already: leave one off")
+    seen = Spec((pixels(size, 'view'), size, 3), kind='images')
+    spec = source.spec._replace(fields={**source.spec.fields, 'source': seen})
+    return source._replace(spec=spec, finish=_turner(source.finish, turn), derive=_viewer(size))
+
+
+def _turner(finish: Transform, turn: float | Array) -> Transform:
+    return lambda raw, keys: {**finish(raw, keys), 'turn': uniform(fold(keys, 'turn'), (), -1.0, 1.0) * turn}
+
+
+@cache  # equal functions are compiled once
+def _viewer(size: int) -> Callable[[Batch], Batch]:
+    def see(batch: Batch) -> Batch:
+        rest = {name: array for name, array in batch.items() if name != 'turn'}
+        return {**rest, 'source': rendering.render(batch['real'], batch['turn'], size)}
+
+    return see
 
 
 def _scale(name: str, size: tuple[int, ...], real: tuple[int, ...], side: int) -> Fraction:

@@ -1,7 +1,8 @@
 """Paired scores of `--mode=evaluate`: each sample against its own target.
 
-Beside 'NAME' stand 'NAME/untrained', and of the same examples two answers that take no learning: 'NAME/source', the
-images that samples are made from as they are, and 'NAME/mean', the mean of the training set's targets for all.
+Beside 'NAME' stand 'NAME/untrained', and of the same examples answers that take no learning: 'NAME/mean', the mean of
+the training set's targets for all; of images 'NAME/source', those that samples are made from as they are; of volumes
+'NAME/nearest', that of the training set whose picture is nearest to the one that is given.
 """
 
 import numpy as np
@@ -14,7 +15,7 @@ from gans.ops.pixels import to_uint8
 from gans.training import targets
 from gans.training.setup import Experiment
 
-SOURCE, MEAN = '/source', '/mean'  # what follows a metric's name
+SOURCE, MEAN, NEAREST = '/source', '/mean', '/nearest'  # what follows a metric's name
 
 
 def paired_scores(
@@ -30,9 +31,11 @@ def paired_scores(
     known = targets.targets(experiment, len(samples))
     if known is None:
         return []
-    shape, given = known.images.shape, targets.image_of(inputs)
+    shape, given = known.examples.shape, targets.image_of(inputs)
     answers = {'': samples, UNTRAINED: untrained}
-    if given is not None:
+    if given is not None and len(shape) == 5:
+        answers[NEAREST] = targets.nearest_targets(experiment, given, known.field)
+    elif given is not None:
         answers[SOURCE] = paired.copied(to_uint8(given), shape[1:])
     answers[MEAN] = np.broadcast_to(targets.mean_target(experiment, known.field), shape)
     stamps = known.stamps()

@@ -20,9 +20,9 @@ GREY = np.array([299, 587, 114]) / 1000  # of R, G and B, as Pillow's
 
 
 class Targets(NamedTuple):
-    """What each sample should equal."""
+    """What each sample should equal, of images; `gans.metrics.volumes.Targets` is the same of volumes."""
 
-    images: np.ndarray  # uint8 [N, H, W, C]
+    examples: np.ndarray  # uint8 [N, H, W, C]
     scale: int  # by which they are larger than what samples are made from
     field: str  # of the examples, that they are
 
@@ -31,8 +31,13 @@ class Targets(NamedTuple):
         """Border and channel of PSNR and SSIM; on images that are too small, no border is cut."""
         if self.scale == 1:
             return {'border': 0, 'channel': 'RGB'}
-        wide = min(self.images.shape[1:3]) - 2 * self.scale >= SMALLEST
+        wide = min(self.examples.shape[1:3]) - 2 * self.scale >= SMALLEST
         return {'border': self.scale * wide, 'channel': 'Y'}
+
+    @property
+    def quick(self) -> tuple[str, ...]:
+        """The scores that training reports."""
+        return ('l1', 'psnr')
 
     def stamps(self) -> dict[str, dict[str, Any]]:
         """What each score depends on beside the images, by its name."""
@@ -42,7 +47,7 @@ class Targets(NamedTuple):
 
     def score(self, images: np.ndarray, names: Iterable[str] = ('l1', 'psnr', 'ssim')) -> dict[str, float]:
         """Means over images, uint8 [M, H, W, C], M <= N, of their scores against the first targets."""
-        targets = self.images[: len(images)]
+        targets = self.examples[: len(images)]
         compare: dict[str, Callable[[np.ndarray, np.ndarray], np.ndarray]] = {
             'l1': lambda a, b: np.abs(a.astype(np.float32) - b).mean((1, 2, 3), dtype=np.float64),
             'psnr': lambda a, b: np.minimum(psnr.psnr(a, b, **self.settings), MOST),
@@ -67,9 +72,9 @@ def copied(sources: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
     return np.concatenate([to_uint8(bicubic.resize(to_float(part), height, width)) for part in parts])
 
 
-def mean_image(chunks: Iterable[np.ndarray]) -> np.ndarray:
-    """The mean of images uint8 [n, H, W, C] that come in pieces, uint8 [H, W, C]."""
+def mean_example(chunks: Iterable[np.ndarray]) -> np.ndarray:
+    """The mean of images or volumes uint8 [n, ...] that come in pieces, uint8 [...]."""
     total, count = 0.0, 0
-    for images in chunks:
-        total, count = total + images.sum(0, dtype=np.float64), count + len(images)
+    for examples in chunks:
+        total, count = total + examples.sum(0, dtype=np.float64), count + len(examples)
     return np.round(total / count).astype(np.uint8)

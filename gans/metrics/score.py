@@ -9,7 +9,7 @@ from gans import kinds
 from gans.data.base import Source
 from gans.errors import UserError
 from gans.features.base import Extractor
-from gans.metrics import moving, protocol
+from gans.metrics import moving, protocol, volumes
 from gans.metrics.extract import extract, extract_cached
 from gans.metrics.frechet import frechet, is_singular, moments
 from gans.metrics.paired import Targets
@@ -25,9 +25,18 @@ SLICED = f'{PREFIX}sliced_wasserstein'  # every run has it
 LOWER = ('fid', 'kid', 'reverse_kl', 'sliced_wasserstein', 'spectrum_distance', 'code_error', 'l1', 'iou_mmd')
 LOWER += ('path_error', 'speed_error')
 HIGHER = ('is', 'precision', 'recall', 'density', 'coverage', 'accuracy', 'cas', 'modes', 'high_quality')
-HIGHER += ('psnr', 'ssim', 'iou_coverage', 'identity_kept', 'identity_frames', 'path_kept', 'bounces_right')
+HIGHER += (
+    'psnr',
+    'ssim',
+    'iou',
+    'average_precision',
+    'iou_coverage',
+    'identity_kept',
+    'identity_frames',
+    'path_kept',
+    'bounces_right',
+)
 MOVING = ('identity_kept', 'path_kept')  # of clips in which a sprite moves, see `gans.metrics.moving`
-PAIRED = ('l1', 'psnr')  # of each sample against its target, where these are known
 
 
 def better(metric: str) -> str | None:
@@ -53,7 +62,12 @@ class Scorer:
     """
 
     def __init__(
-        self, source: Source, real: np.ndarray, num: int, extractor: Extractor | None, targets: Targets | None = None
+        self,
+        source: Source,
+        real: np.ndarray,
+        num: int,
+        extractor: Extractor | None,
+        targets: Targets | volumes.Targets | None = None,
     ) -> None:
         """
         Args:
@@ -99,7 +113,8 @@ class Scorer:
             features = None if bad else extract(self._extractor, pixels).features
             found[self._name] = float('nan') if bad else frechet(self._moments, moments(features))
         if self._targets:
-            values = dict.fromkeys(PAIRED, float('nan')) if bad else self._targets.score(pixels, PAIRED)
+            quick = self._targets.quick
+            values = dict.fromkeys(quick, float('nan')) if bad else self._targets.score(pixels, quick)
             found |= {PREFIX + name: value for name, value in values.items()}
         if not bad and sprites:
             found |= self._moving(pixels)
@@ -123,7 +138,11 @@ def halves(size: int, num: int) -> tuple[slice, slice]:
 
 
 def stamps(
-    common: Protocol, source: Source, num: int, extractor: Extractor | None, targets: Targets | None = None
+    common: Protocol,
+    source: Source,
+    num: int,
+    extractor: Extractor | None,
+    targets: Targets | volumes.Targets | None = None,
 ) -> dict[str, Protocol]:
     """The stamp of each score, by metric name.
 
@@ -136,7 +155,7 @@ def stamps(
     if extractor:
         found[PREFIX + protocol.frechet(extractor)] = numbers | {'real': real} | protocol.features(extractor)
     if targets:
-        found |= {PREFIX + name: {**numbers, **targets.stamps()[name]} for name in PAIRED}
+        found |= {PREFIX + name: {**numbers, **targets.stamps()[name]} for name in targets.quick}
     if source.sprites is not None:
         found |= {PREFIX + name: numbers for name in MOVING}
     others = ('mean', 'std', 'modes', 'high_quality', 'reverse_kl')

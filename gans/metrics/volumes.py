@@ -4,13 +4,58 @@ None of them sees shapes beyond single voxels: a chair that is moved by two voxe
 models have an IoU of 1 to the nearest and the best coverage, so read them beside those of the real halves.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from gans.ops.voxels import OCCUPIED
 
 BLOCK = 256  # volumes of a product
+
+
+class Targets(NamedTuple):
+    """What each sample should equal, of volumes."""
+
+    examples: np.ndarray  # uint8 [N, D, H, W, C]
+    field: str  # of the examples, that they are
+
+    @property
+    def quick(self) -> tuple[str, ...]:
+        """The scores that training reports."""
+        return ('iou',)
+
+    def stamps(self) -> dict[str, dict[str, Any]]:
+        """What each score depends on beside the volumes, by its name."""
+        shared = {'target': self.field, 'occupied': f'from {OCCUPIED} of 255 on'}
+        return {'iou': shared, 'average_precision': {**shared, 'levels': 256}}
+
+    def score(self, volumes: np.ndarray, names: Iterable[str] = ('iou', 'average_precision')) -> dict[str, float]:
+        """Means over volumes, uint8 [M, D, H, W, C], M <= N, of their scores against the first targets."""
+        compare = {'iou': iou, 'average_precision': average_precision}
+        return {name: float(compare[name](volumes, self.examples[: len(volumes)]).mean()) for name in names}
+
+
+def iou(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """The IoU of each of a with its own of b, stored volumes [N, D, H, W, C] both -> [N]; two empty ones are equal."""
+    a, b = ((x >= OCCUPIED).reshape(len(x), -1) for x in (a, b))
+    either = (a | b).sum(1)
+    return np.where(either, (a & b).sum(1) / np.maximum(either, 1), 1.0)
+
+
+def average_precision(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """The area under precision against recall of a's voxels as guesses, by their 256 levels, at which of b's are
+    occupied: stored volumes [N, D, H, W, C] -> [N], 0 where none is. As Wu 2016 (1610.07584, section 4.3) scores
+    shapes, there best over shifts and mirror images.
+    """
+    found = []
+    for guess, truth in zip(a, b, strict=True):
+        occupied = truth >= OCCUPIED
+        right, all_of = (np.bincount(x.reshape(-1), minlength=256)[::-1] for x in (guess[occupied], guess))
+        right, all_of = right.cumsum(), all_of.cumsum()  # from the surest level on
+        precision = right / np.maximum(all_of, 1)
+        found.append(float((np.diff(right, prepend=0) * precision).sum() / max(1, right[-1])))
+    return np.array(found)
 
 
 def statistics(volumes: np.ndarray) -> dict[str, float]:

@@ -15,6 +15,7 @@ import jax.numpy as jnp
 from gans import user_code
 from gans.core import Array, Compute, Keys, Net, Spec, Tree
 from gans.errors import UserError, unknown
+from gans.nets._encoder import Encoder
 from gans.ops import labels
 from gans.ops.dropout import noise_shape
 from gans.ops.layers import PRODUCT
@@ -120,6 +121,12 @@ def autoencoder(config: Mapping[str, Any], spec: Spec, compute: Compute) -> Net:
     """Builds a critic that is an autoencoder: examples [B, *spec.shape] -> reconstructions of the same shape."""
     module = make_module('Autoencoder', config, 'critic', shape=spec.shape, compute=compute)
     return from_linen(module, jax.ShapeDtypeStruct((2, *spec.shape), jnp.float32))
+
+
+def encoder(source: Spec, features: int, width: int, compute: Compute) -> Net:
+    """Builds an encoder of pictures: [B, *source.shape] -> [B, features]."""
+    module = Encoder(shape=source.shape, compute=compute, features=features, width=width)
+    return from_linen(module, jax.ShapeDtypeStruct((2, *source.shape), jnp.float32))
 
 
 def translator(config: Mapping[str, Any], source: Spec, made: Spec, compute: Compute) -> Net:

@@ -135,7 +135,7 @@ def _sample(experiment: Experiment, state: TrainState, folder: Path, options: Op
 def _beside(experiment: Experiment, state: TrainState, num: int, paired: bool) -> plots.Beside:
     """What is drawn with `num` samples: of points the truth and the critic's scores; of pairs the real examples."""
     truth = sampling.truth(experiment)
-    if kinds.is_image(truth.source.spec):
+    if kinds.kind_of(truth.source.spec).look:
         return plots.Beside(truth.examples(num) if paired else None)
     real = truth.examples(kinds.kind_of(truth.source.spec).shown)
     places = sampling.places_to_judge(experiment, real)

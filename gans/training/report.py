@@ -18,6 +18,7 @@ from gans import kinds, pictures, plots
 from gans.core import System
 from gans.features import load
 from gans.features.base import Extractor
+from gans.metrics import volumes
 from gans.metrics.paired import Targets
 from gans.metrics.score import Scorer, selection_metric, stamps
 from gans.step import Metrics, due_updates
@@ -42,7 +43,7 @@ class _Run(NamedTuple):
     beside: plots.Beside  # what the pictures of points are drawn with; the critic's scores come with each picture
     places: np.ndarray | None  # at which its critic is asked for them, [G, d]; None: nowhere
     scorer: Callable[[], Scorer]  # which the worker makes first, once
-    targets: Targets | None  # what each sample that is scored should equal, where that is known
+    targets: Targets | volumes.Targets | None  # what each sample that is scored should equal, where that is known
 
 
 class _Drawn(NamedTuple):

@@ -276,7 +276,7 @@ def picture(
     images = {name: x for name, x in given.items() if name in spec.fields and kinds.is_image(spec.fields[name])}
     if not images:
         return kind.draw(samples, caption, beside)
-    images['sample'] = samples
+    images['sample'] = kind.look(samples)
     if beside.real is not None and not experiment.source.parts:
-        images['real'] = beside.real[: len(samples)]
+        images['real'] = kind.look(beside.real[: len(samples)])
     return pictures.side_by_side(images, caption.title)

@@ -19,13 +19,14 @@ def save_samples(
 ) -> str:
     """Writes samples, float [N, *spec.shape], in the form that the ending of `out` asks for.
 
-    - `NAME.png`: one picture, that of `draw`, by default of the samples alone; of points `NAME.svg` or `NAME.pdf`, too;
+    - `NAME.png`: one picture, that of `draw`, by default of the samples alone, of clips beside it the same moving,
+      `NAME.webp`; of points `NAME.svg` or `NAME.pdf`, too;
     - `NAME.npz`: array 'samples', uint8 [N, H, W, C] for images, float32 [N, d] for points; and 'labels', int32 [N],
       the classes that were asked for, if any;
-    - `FOLDER/`: one PNG per image, 000000.png and so on, one .binvox per volume; of a conditional system in a folder
-      per class, FOLDER/CLASS/;
+    - `FOLDER/`: one PNG per image, 000000.png and so on, one .binvox per volume, one .webp per clip, lossless; of a
+      conditional system in a folder per class, FOLDER/CLASS/;
     - of volumes `NAME.binvox` or `NAME.npy`, voxels, `NAME.obj` or `NAME.ply`, their surface: of several samples one
-      file each, NAME_000000.obj and so on.
+      file each, NAME_000000.obj and so on; so of clips `NAME.webp` or `NAME.gif`.
 
     Returns:
         What was written, in a line.
