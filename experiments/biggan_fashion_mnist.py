@@ -2,9 +2,12 @@
 
 Paper: Brock 2019 (1809.11096), appendix B.
 Command: python launch.py --config=experiments/biggan_fashion_mnist.py
-Hardware and cost: two CPU cores, 0.74 s of CPU time a step (measured on busy cores), so about 40 minutes; its program
-  takes a minute to compile.
-Expected: not run.
+Hardware and cost: two CPU cores; 69 minutes beside other programs, 1.5 steps per second, of which its program takes two
+  minutes to compile.
+Expected: seed 0, the best checkpoint, after 5,000 steps: FD (classifier, 10,000 samples) 5.93 (halves 0.29, untrained
+  315; projection_fashion_mnist 6.82), precision 0.68, recall 0.60, accuracy 87.0 % (trousers 100 %, shirts 53 %; real
+  images 91.2 %). Clothes of all classes, some dotted, sandals broken. It is not steady: 21.5 after 4,000 steps. With
+  latents truncated at 0.6, 2,000 samples have a precision of 0.89 and a recall of 0.20 (0.80 and 0.60 without).
 Deviations: other data and size; 32 channels, batch 64, and the learning rates of the authors' code, 1e-4 and 4e-4, with
   one critic step; weights are averaged from step 1,000 on with a decay of 0.999.
 """
