@@ -1,5 +1,6 @@
 """Standard output and error that never fail: results must not be lost because a line cannot be printed."""
 
+import logging
 import os
 import sys
 from collections.abc import Callable
@@ -7,12 +8,15 @@ from typing import Any
 
 
 def install() -> None:
-    """Replaces characters that the terminal cannot encode by '?', and ignores output after the reader is gone."""
+    """Replaces characters that the terminal cannot encode by '?', and ignores output after the reader is gone. What is
+    logged comes as the lines that it is, without the words of `logging` before them.
+    """
     for name in ('stdout', 'stderr'):
         stream = getattr(sys, name)
         if hasattr(stream, 'reconfigure'):  # may be None, as under pythonw
             stream.reconfigure(errors='replace')
             setattr(sys, name, _SafeStream(stream))
+    logging.basicConfig(format='%(message)s', stream=sys.stderr)
 
 
 class _SafeStream:
