@@ -1,6 +1,6 @@
 """Pictures of images: grids of them with words around, and the files that pictures go to."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
@@ -69,17 +69,24 @@ def side_by_side(fields: Mapping[str, np.ndarray], title: str = '') -> np.ndarra
     then the second of each, and so on, a few to a row.
 
     Args:
-        fields: by name, each float [N, H, W, C] in [-1, 1], C 1 or 3; of any sizes, shown in that of the largest.
+        fields: by name, each float [N, H, W, C] in [-1, 1], C 1 or 3; of any sizes, shown as large as the largest.
     """
     side = [max(images.shape[axis] for images in fields.values()) for axis in (1, 2)]
-    cells = []
-    for images in fields.values():
-        rows, places = (np.arange(to) * size // to for to, size in zip(side, images.shape[1:3], strict=True))
-        images = images[:, rows][:, :, places]  # nearest neighbor
-        cells.append(images if images.shape[3] == 3 else images.repeat(3, 3))
+    cells = [_fit(images if images.shape[3] == 3 else images.repeat(3, 3), side) for images in fields.values()]
     names = tuple(fields) * max(1, round((len(cells[0]) / len(fields)) ** 0.5))
     picture = grid(np.stack(cells, 1).reshape(-1, *side, 3), len(names))
     return annotate(picture, Caption(title, names[: len(fields) * len(cells[0])]))
+
+
+def _fit(images: np.ndarray, side: Sequence[int]) -> np.ndarray:
+    """Images [N, h, w, C] as large as they fit into a cell [N, *side, C], in their proportions, on white."""
+    h, w = images.shape[1:3]
+    height, width = (side[0], w * side[0] // h) if w * side[0] <= h * side[1] else (h * side[1] // w, side[1])
+    rows, columns = np.arange(height) * h // height, np.arange(width) * w // width
+    cell = np.ones((len(images), *side, images.shape[3]), images.dtype)
+    top, left = (side[0] - height) // 2, (side[1] - width) // 2
+    cell[:, top : top + height, left : left + width] = images[:, rows][:, :, columns]  # nearest neighbor
+    return cell
 
 
 def annotate(picture: np.ndarray, caption: Caption) -> np.ndarray:
