@@ -72,13 +72,13 @@ def side_by_side(fields: Mapping[str, np.ndarray], title: str = '') -> np.ndarra
         fields: by name, each float [N, H, W, C] in [-1, 1], C 1 or 3; of any sizes, shown as large as the largest.
     """
     side = [max(images.shape[axis] for images in fields.values()) for axis in (1, 2)]
-    cells = [_fit(images if images.shape[3] == 3 else images.repeat(3, 3), side) for images in fields.values()]
+    cells = [_fit_in(images if images.shape[3] == 3 else images.repeat(3, 3), side) for images in fields.values()]
     names = tuple(fields) * max(1, round((len(cells[0]) / len(fields)) ** 0.5))
     picture = grid(np.stack(cells, 1).reshape(-1, *side, 3), len(names))
     return annotate(picture, Caption(title, names[: len(fields) * len(cells[0])]))
 
 
-def _fit(images: np.ndarray, side: Sequence[int]) -> np.ndarray:
+def _fit_in(images: np.ndarray, side: Sequence[int]) -> np.ndarray:
     """Images [N, h, w, C] as large as they fit into a cell [N, *side, C], in their proportions, on white."""
     h, w = images.shape[1:3]
     height, width = (side[0], w * side[0] // h) if w * side[0] <= h * side[1] else (h * side[1] // w, side[1])

@@ -167,7 +167,7 @@ def test_save_points(tmp_path) -> None:
 def test_images_of_other_proportions_keep_them() -> None:
     """A dark square beside a wide picture is a square, in the middle of white."""
     fields = {'source': np.full((1, 4, 4, 1), -1.0, np.float32), 'sample': np.zeros((1, 8, 16, 3), np.float32)}
-    cell = pictures._fit(fields['source'].repeat(3, 3), (8, 16))[0]
+    cell = pictures._fit_in(fields['source'].repeat(3, 3), (8, 16))[0]
     assert (cell[:, 4:12] == -1).all() and (cell[:, :4] == 1).all() and (cell[:, 12:] == 1).all()
-    assert pictures._fit(fields['sample'], (8, 16)).tolist() == fields['sample'].tolist()
+    assert pictures._fit_in(fields['sample'], (8, 16)).tolist() == fields['sample'].tolist()
     assert pictures.side_by_side(fields).dtype == np.uint8
