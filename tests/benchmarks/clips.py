@@ -1,0 +1,217 @@
+"""A training step of TGAN and of MoCoGAN against a plain PyTorch peer: same nets, losses and Adam, 16 frames.
+
+    pip install torch
+    python tests/benchmarks/clips.py [--cases=tgan,mocogan] [--side=32] [--width=32] [--batch=32] [--rounds=5]
+        [--steps=2] [--cpu] [--check]
+
+All sides take turns in one process, PyTorch in both of its layouts, of which the faster one counts. Ratio: our time
+over PyTorch's in each round; the median and the extremes. --cpu: seconds of the CPU in place of those of the clock, one
+thread in PyTorch. --check times nothing and compares losses and gradients. Clipping of singular values is left out.
+"""
+
+import argparse
+import statistics
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import torch
+from benchmarks.peers import clips as peers
+from benchmarks.translation import in_turns
+
+from gans.core import Array, Compute, Tree
+from gans.devices import keep_memory
+from gans.nets import mocogan, tgan
+from gans.nets.build import from_linen
+from gans.systems.mocogan import take_frame
+
+FRAMES, LATENTS, MOTION = 16, 50, 10
+ADAM = {'learning_rate': 2e-4, 'b1': 0.5, 'b2': 0.999, 'eps': 1e-8}
+PHASES = ('critic', 'generator')
+
+
+class Case:
+    """Nets, inputs and losses of either side; a name and those of its system."""
+
+    def __init__(self, name: str, side: int, width: int, batch: int) -> None:
+        self.name, self.side, self.batch = name, side, batch
+        shape, plain = (FRAMES, side, side, 3), Compute()
+        like = lambda *shape: jax.ShapeDtypeStruct((2, *shape), jnp.float32)
+        if name == 'tgan':
+            nets = {
+                'generator': (tgan.Generator(shape, plain, width, init_limit=None), like(LATENTS)),
+                'critic': (tgan.Critic(shape, plain, width, init_limit=None), like(*shape)),
+            }
+        else:
+            drawn = like(LATENTS), like(MOTION), like(FRAMES, MOTION), like(0)
+            nets = {
+                'generator': (mocogan.Generator(shape, plain, width=width), *drawn),
+                'critic_frames': (mocogan.Critic(shape[1:], plain, width), like(*shape[1:])),
+                'critic_clips': (mocogan.Critic(shape, plain, width), like(*shape)),
+            }
+        self.nets = {each: from_linen(*parts) for each, parts in nets.items()}
+        keys = jax.random.split(jax.random.key(0), len(nets))
+        made = {each: jax.jit(net.init)(key) for (each, net), key in zip(self.nets.items(), keys, strict=True)}
+        self.params, self.stats = ({each: both[i] for each, both in made.items()} for i in (0, 1))
+        draw = np.random.default_rng(0)
+        sizes = {'z': (LATENTS,), 'start': (MOTION,), 'steps': (FRAMES, MOTION)}
+        self.inputs = {each: draw.normal(size=(batch, *size)).astype(np.float32) for each, size in sizes.items()}
+        self.inputs['real'] = draw.uniform(-1, 1, (batch, *shape)).astype(np.float32)
+        self.inputs['frame'] = draw.integers(0, FRAMES, batch).astype(np.int32)
+
+    def owned(self, phase: str, params: Tree) -> Tree:
+        return {name: params[name] for name in self.nets if name.startswith(phase)}
+
+    def ours(self, phase: str, params: Tree, given: dict[str, Array]) -> Array:
+        apply = lambda name, *x: self.nets[name].apply(params[name], self.stats[name], *x, train=True)[0]
+        if self.name == 'tgan':
+            fake = apply('critic', apply('generator', given['z']))
+            return -fake.mean() if phase == 'generator' else fake.mean() - apply('critic', given['real']).mean()
+        loss, softplus = 0.0, jax.nn.softplus
+        codes = given['z'], given['start'], given['steps'], jnp.zeros((self.batch, 0))
+        for name, frame in (('critic_frames', given['frame']), ('critic_clips', None)):
+            fake = apply(name, apply('generator', *codes, *(() if frame is None else (frame,))))
+            if phase == 'generator':
+                loss += softplus(-fake).mean()
+            else:
+                real = given['real'] if frame is None else take_frame(given['real'], frame)
+                loss += softplus(fake).mean() + softplus(-apply(name, real)).mean()
+        return loss
+
+    def theirs(self, phase: str, peer: peers.Peer, given: dict[str, torch.Tensor]) -> torch.Tensor:
+        side, softplus = self.side, torch.nn.functional.softplus
+        with torch.set_grad_enabled(phase == 'generator'):
+            if self.name == 'tgan':
+                fakes = {'critic': peer.tgan(given['z'], FRAMES, side)}
+            else:
+                codes = given['z'], given['start'], given['steps'], side
+                fakes = {'critic_frames': peer.mocogan(*codes, given['frame']), 'critic_clips': peer.mocogan(*codes)}
+        loss = 0.0
+        for name, fake in fakes.items():
+            steps = [side >> i for i in range((side // 4).bit_length() - 1 - (name == 'critic_frames'))]
+            real = given['real']
+            if name == 'critic_frames':
+                real = real[torch.arange(self.batch), :, given['frame']]
+            score = peer.critic(name, fake, steps)
+            if phase == 'generator':
+                loss += -score.mean() if self.name == 'tgan' else softplus(-score).mean()
+                continue
+            real = peer.critic(name, real, steps)
+            loss += (score - real).mean() if self.name == 'tgan' else softplus(score).mean() + softplus(-real).mean()
+        return loss
+
+
+class Ours:
+    """Trains by `step`."""
+
+    def __init__(self, case: Case) -> None:
+        tx, given = optax.adam(**ADAM), jax.tree.map(jnp.asarray, case.inputs)
+        self.params = jax.tree.map(jnp.copy, case.params)
+        self.opt = {phase: tx.init(case.owned(phase, self.params)) for phase in PHASES}
+
+        def step(params: Tree, opt: Tree, given: Tree) -> tuple[Tree, Tree]:
+            for phase in PHASES:
+                own = case.owned(phase, params)
+                loss = lambda own, phase=phase, params=params: case.ours(phase, {**params, **own}, given)
+                moves, state = tx.update(jax.grad(loss)(own), opt[phase])
+                params, opt = {**params, **optax.apply_updates(own, moves)}, {**opt, phase: state}
+            return params, opt
+
+        self.jitted, self.given = jax.jit(step, donate_argnums=(0, 1)), given
+
+    def step(self) -> None:
+        self.params, self.opt = self.jitted(self.params, self.opt, self.given)
+
+    def wait(self) -> None:
+        jax.block_until_ready(self.params)
+
+
+class Theirs:
+    """The peer, which begins with the same weights."""
+
+    def __init__(self, case: Case, channels_last: bool = True) -> None:
+        self.case, self.peer = case, peers.Peer(case.params, channels_last)
+        self.given = {name: torch.from_numpy(x) for name, x in case.inputs.items()}
+        real = self.given['real'].movedim(-1, 1)
+        self.given['real'] = real.contiguous(memory_format=self.peer.order(5))
+        self.given['frame'] = self.given['frame'].long()
+        self.own = {phase: [p for name, p in self.peer.p.items() if name.startswith(phase)] for phase in PHASES}
+        options = {'lr': ADAM['learning_rate'], 'betas': (ADAM['b1'], ADAM['b2']), 'fused': True}
+        self.optimizers = {phase: torch.optim.Adam(own, **options) for phase, own in self.own.items()}
+
+    def gradients(self, phase: str) -> torch.Tensor:
+        """The loss; gradients are in the parameters of the phase, and in no others."""
+        for other, own in self.own.items():
+            for parameter in own:
+                parameter.requires_grad_(other == phase)
+                parameter.grad = None
+        loss = self.case.theirs(phase, self.peer, self.given)
+        loss.backward()
+        return loss
+
+    def step(self) -> None:
+        for phase in PHASES:
+            self.gradients(phase)
+            self.optimizers[phase].step()
+
+    def wait(self) -> None:
+        pass
+
+
+def compare(case: Case) -> dict[str, float]:
+    """How far the peer's loss and gradients are from ours: over the larger of 1 and the loss, and over their norm."""
+    theirs, found = Theirs(case), {}
+    for phase in PHASES:
+        grad = jax.jit(
+            jax.value_and_grad(lambda own, phase=phase: case.ours(phase, {**case.params, **own}, case.inputs))
+        )
+        value, gradients = grad(case.owned(phase, case.params))
+        loss = theirs.gradients(phase).item()
+        found[f'{phase} loss'] = abs(float(value) - loss) / max(1.0, abs(loss))
+        mine = peers.arrays(gradients)
+        apart = [np.linalg.norm(x - theirs.peer.p[name].grad.numpy()) for name, x in mine.items()]
+        found[f'{phase} gradients'] = float(np.linalg.norm(apart) / optax.tree.norm(gradients))
+    return found
+
+
+def measure(case: Case, args: argparse.Namespace) -> None:
+    sides: dict[str, Any] = {'ours': Ours(case)}
+    sides |= {'channels last': Theirs(case), 'channels first': Theirs(case, False)}
+    times = in_turns(sides, args.rounds, args.steps, time.process_time if args.cpu else time.perf_counter)
+    ms = {side: 1e3 * statistics.median(values) for side, values in times.items()}
+    best = min(list(ms)[1:], key=ms.get)
+    ratios = [a / b for a, b in zip(times['ours'], times[best], strict=True)]
+    others = ', '.join(f'PyTorch {side} {ms[side]:.0f}' for side in list(ms)[1:])
+    print(f'{case.name:<8} {ms["ours"]:.0f} ms, {others}; ratio {statistics.median(ratios):.2f} '
+          f'({min(ratios):.2f}-{max(ratios):.2f})', flush=True)  # fmt: skip
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('--cases', default='tgan,mocogan', help='names, with commas between')
+    for name, default in (('side', 32), ('width', 32), ('batch', 32), ('rounds', 5), ('steps', 2)):
+        parser.add_argument(f'--{name}', type=int, default=default)
+    parser.add_argument('--cpu', action='store_true', help='seconds of the CPU, one thread')
+    parser.add_argument('--check', action='store_true', help='compare what is computed, and time nothing')
+    args = parser.parse_args()
+    keep_memory()
+    if args.cpu:
+        torch.set_num_threads(1)
+    for name in args.cases.split(','):
+        case = Case(name, args.side, args.width, args.batch)
+        if args.check:
+            print(f'{name:<8}', ', '.join(f'{what} {value:.1e}' for what, value in compare(case).items()), flush=True)
+        else:
+            measure(case, args)
+
+
+if __name__ == '__main__':
+    main()

@@ -1,0 +1,113 @@
+"""TGAN and MoCoGAN in plain PyTorch, as functions of our parameters by path: [B, C, T, H, W] for clips."""
+
+import jax
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from gans.core import Tree
+
+Parameters = dict[str, Tensor]
+TRANSPOSED = ('generator/block_', 'generator/times_')  # layers whose kernels PyTorch has backwards
+
+
+def arrays(tree: Tree) -> dict[str, np.ndarray]:
+    """Our parameters, or their gradients, by path and in PyTorch's layout."""
+    found = {}
+    for path, leaf in jax.tree.leaves_with_path(tree):
+        name, x = '/'.join(entry.key for entry in path), np.asarray(leaf, np.float32)
+        if name.startswith(TRANSPOSED) and x.ndim > 2:
+            spatial = range(x.ndim - 2)
+            x = np.flip(x, [*spatial]).transpose(x.ndim - 2, x.ndim - 1, *spatial)
+        elif x.ndim >= 2:
+            x = x.transpose(x.ndim - 1, x.ndim - 2, *range(x.ndim - 2))
+        found[name] = np.ascontiguousarray(x)
+    return found
+
+
+def layout(rank: int) -> torch.memory_format:
+    return {4: torch.channels_last, 5: torch.channels_last_3d}.get(rank, torch.contiguous_format)
+
+
+class Peer:
+    """Parameters, statistics of batch norms, and the nets of both systems."""
+
+    def __init__(self, tree: Tree, channels_last: bool) -> None:
+        self.order = layout if channels_last else lambda rank: torch.contiguous_format
+        self.p = {
+            name: torch.from_numpy(x.copy()).contiguous(memory_format=self.order(x.ndim)).requires_grad_()
+            for name, x in arrays(tree).items()
+        }
+        self.running = {}
+
+    def norm(self, name: str, x: Tensor) -> Tensor:
+        scale, shift = self.p[f'{name}/scale'], self.p.get(f'{name}/bias')
+        mean, var = self.running.setdefault(name, (torch.zeros_like(scale), torch.ones_like(scale)))
+        return F.batch_norm(x, mean, var, scale, shift, True)
+
+    def dense(self, name: str, x: Tensor) -> Tensor:
+        return F.linear(x, self.p[f'{name}/kernel'], self.p.get(f'{name}/bias'))
+
+    def up(self, name: str, x: Tensor) -> Tensor:
+        weight = self.p[f'{name}/kernel']
+        stride, pad = (2, 1) if weight.shape[-1] == 4 else (1, 0)
+        op = F.conv_transpose1d if weight.ndim == 3 else F.conv_transpose2d
+        return op(x, weight, self.p.get(f'{name}/bias'), stride, pad)
+
+    def images(self, x: Tensor, base: int = 4) -> Tensor:
+        """Rows [N, base base C] as images [N, C, base, base]."""
+        x = x.unflatten(1, (base, base, -1)).permute(0, 3, 1, 2)
+        return x.contiguous(memory_format=self.order(4))
+
+    def clips(self, frames: Tensor, batch: int) -> Tensor:
+        """Frames [B T, C, H, W] as clips [B, C, T, H, W]."""
+        return frames.unflatten(0, (batch, -1)).transpose(1, 2).contiguous(memory_format=self.order(5))
+
+    def conv(self, name: str, x: Tensor) -> Tensor:
+        weight, bias = self.p[f'{name}/kernel'], self.p.get(f'{name}/bias')
+        if weight.ndim == 4:
+            return F.conv2d(x, weight, bias, 2, 1)
+        moco = name.startswith('critic_clips')
+        return F.conv3d(x, weight, bias, (1, 2, 2) if moco else 2, (0, 1, 1) if moco else 1)
+
+    def critic(self, name: str, x: Tensor, steps: list[int]) -> Tensor:
+        """Scores, or maps of them where the last layer is a convolution."""
+        for i, size in enumerate(steps):
+            x = self.conv(f'{name}/block_{size}', x)
+            x = F.leaky_relu(self.norm(f'{name}/norm_{size}', x) if i else x, 0.2)
+        last = self.p[f'{name}/out/kernel']
+        if last.ndim > 2:
+            return self.conv(f'{name}/out', x)
+        return self.dense(f'{name}/out', x.movedim(1, -1).flatten(1))[:, 0]
+
+    def tgan(self, z: Tensor, frames: int, size: int) -> Tensor:
+        times = z[:, :, None]
+        for i in range(frames.bit_length()):
+            name = f'generator/times_{2**i}'
+            times = self.up(name, times)
+            if 2**i < frames:
+                times = F.relu(self.norm(f'generator/norm_times_{2**i}', times))
+        times = torch.tanh(times).transpose(1, 2).flatten(0, 1)
+        begin = lambda name, x: F.relu(self.norm(f'generator/norm_{name}', self.dense(f'generator/{name}', x)))
+        clip = self.images(begin('clip', z)).repeat_interleave(frames, 0)
+        x, side = torch.cat([clip, self.images(begin('frame', times))], 1), 4
+        while side < size:
+            side *= 2
+            x = F.relu(self.norm(f'generator/norm_{side}', self.up(f'generator/block_{side}', x)))
+        out = F.conv2d(x, self.p['generator/out/kernel'], self.p['generator/out/bias'], 1, 1)
+        return self.clips(torch.tanh(out), len(z))
+
+    def mocogan(self, z: Tensor, start: Tensor, steps: Tensor, size: int, frame: Tensor | None = None) -> Tensor:
+        names = ('kernel', 'state_kernel', 'bias', 'state_bias')
+        weights = [self.p[f'generator/motion/{name}'] for name in names]
+        motion, _ = torch._VF.gru(steps, start[None], weights, True, 1, 0.0, True, False, True)
+        codes = torch.cat([z[:, None].expand(-1, steps.shape[1], -1), motion], 2)
+        codes = codes.flatten(0, 1) if frame is None else codes[torch.arange(len(z)), frame]
+        x, side = self.images(self.dense('generator/stem_4', codes)), 4
+        x = F.relu(self.norm('generator/norm_4', x))
+        while side < size:
+            side *= 2
+            x = self.up(f'generator/block_{side}', x)
+            x = F.relu(self.norm(f'generator/norm_{side}', x)) if side < size else torch.tanh(x)
+        return self.clips(x, len(z)) if frame is None else x
