@@ -4,8 +4,10 @@ Paper: Wu 2016 (1610.07584), section 3.3.
 Command: python launch.py --config=experiments/vaegan3d_furniture32.py
   then --mode=evaluate: of held-out models the IoU and the average precision, beside those of the mean model and of the
   model of the training set whose picture is nearest
-Hardware and cost: two CPU cores; not measured yet.
-Expected: not run.
+Hardware and cost: two CPU cores; 26 minutes, 1.3 steps per second.
+Expected: seed 0, of 21 held-out models IoU 0.366 and average precision 0.42; the model of the nearest picture has 0.330
+  and 0.33, the mean model 0.065 and 0.44. Sofas, beds and cupboards are recognized, chairs have crumbs around them; a
+  rocking horse is none. After 1,000 steps IoU is as good, and shapes are smoother.
 Deviations: other data; pictures of the models alone, in one color on white, from up to 60 degrees off the front; 32
   voxels and pixels, nets of half the width, batch 16; one rate of 5e-4 for generator and critic and 1e-3 for the
   encoder, R1 in place of the critic's batch norms, no gate; a divergence of weight 0.01 and a reconstruction of 1e-2,
