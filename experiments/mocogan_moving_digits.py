@@ -4,7 +4,8 @@ Paper: Tulyakov 2018 (1707.04993).
 Command: python launch.py --config=experiments/mocogan_moving_digits.py
 Variants: --config.mocogan.category=motion gives the GRU the digit, which the critic of clips learns to read;
   --config.mocogan.category=generator gives it to the image generator; --config.mocogan.categories=10 reads no labels
-Hardware and cost: two CPU cores; seconds of a step were not measured yet.
+Hardware and cost: two CPU cores; a step of these nets, in color, took 2.0 s of CPU time (measured on busy cores,
+  tests/benchmarks/clips.py), so at least 50 minutes.
 Expected: not run.
 Deviations: other data, 32 pixels in place of 64 with a convolution less in each net (the critic of clips scores what is
   left, 7 x 4 x 4), half the width; as many frames as clips in a batch, 32 in place of 10 and 3; no weight decay; both

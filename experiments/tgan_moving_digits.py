@@ -4,7 +4,8 @@ Paper: Saito 2017 (1611.06624).
 Command: python launch.py --config=experiments/tgan_moving_digits.py
 Variants: --config.tgan.clip_every=None --config.terms.wgan_gp.weight=10 --config.critic.norm=none is WGAN-GP;
   --config.generator.temporal=lstm makes the latents of frames by an LSTM
-Hardware and cost: two CPU cores; seconds of a step were not measured yet.
+Hardware and cost: two CPU cores; a step of these nets, in color and without clipping, took 2.1 s of CPU time (measured
+  on busy cores, tests/benchmarks/clips.py), so at least 50 minutes.
 Expected: not run.
 Deviations: other data, 32 pixels in place of 64 with one deconvolution less; the critic halves frames and pixels three
   times and scores what is left, 2 x 4 x 4; half the width, kernels that begin as LeCun's (the authors have both) and
