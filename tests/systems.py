@@ -197,12 +197,13 @@ def computed(step: Callable[..., tuple[TrainState, Tree]], state: TrainState, *a
 
 
 def assert_close(ours: Tree, theirs: Tree, rtol: float = 1e-4, atol: float = 1e-6) -> None:
-    """Trees of arrays, but for the keys in them."""
+    """Trees of arrays, but for the keys in them. atol: of arrays whose largest number is 1, or less."""
     paths = dict(jax.tree.leaves_with_path(theirs))
     assert paths.keys() == dict(jax.tree.leaves_with_path(ours)).keys()
     for path, leaf in jax.tree.leaves_with_path(ours):
         if not jax.dtypes.issubdtype(leaf.dtype, jax.dtypes.prng_key):
-            np.testing.assert_allclose(leaf, paths[path], rtol, atol, err_msg=jax.tree_util.keystr(path))
+            scale = max(1.0, float(np.abs(paths[path]).max(initial=0)))
+            np.testing.assert_allclose(leaf, paths[path], rtol, scale * atol, err_msg=jax.tree_util.keystr(path))
 
 
 def changed(after: Tree, before: Tree) -> set[str]:

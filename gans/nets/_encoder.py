@@ -25,6 +25,8 @@ class Encoder(nn.Module):
     width: int = 64
     init_std: float | None = 0.02
 
+    batchwise = True  # by its norms
+
     @nn.compact
     def __call__(self, x: Array, train: bool = True) -> Array:
         if self.shape[0] != self.shape[1] or self.shape[0] % SHRINKS:

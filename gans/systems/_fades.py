@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 import ml_collections
 
-from gans.core import Array, Batch, Net, Spec, TrainState
+from gans.core import Array, Batch, Net, Spec, TrainState, Tree
 from gans.errors import UserError
 from gans.nets.progan import fade
 from gans.ops.nearest import pool, upsample
@@ -36,7 +36,7 @@ class Fade(NamedTuple):
         """What nets are told beside x [B, ...]: alpha [B]."""
         return (jnp.full(len(x), self.alpha(state)),) if self.steps else ()
 
-    def real(self, batch: Batch, state: TrainState) -> Array:
+    def real(self, batch: Batch, state: TrainState, inputs: Tree) -> Array:
         """What fakes are to be like."""
         x = batch['real']
         return fade(upsample(pool(x)), x, self.alpha(state)) if self.steps else x

@@ -39,7 +39,7 @@ def hold(folder: Path, wait: bool = False) -> Iterator[None]:
       Held: another process is there, and the line says which, on which host.
       UserError: the folder cannot be written.
     """
-    fresh = not folder.exists()
+    fresh = [path for path in (folder, *folder.parents) if not path.exists()]  # which are made
     path = folder / NAME
     file = _take(path, wait)
     try:
@@ -50,8 +50,8 @@ def hold(folder: Path, wait: bool = False) -> Iterator[None]:
             file.truncate(0)  # we have ended as one should, also where an open file cannot be removed
             if _is_at(file, path):
                 path.unlink()
-            if fresh:
-                folder.rmdir()  # fails where something is in it
+            for made in fresh:
+                made.rmdir()  # fails where something is in it
         file.close()
 
 
