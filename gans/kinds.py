@@ -145,6 +145,15 @@ KINDS = {
         formats={'.webp': films.save_clip, '.gif': films.save_clip},
     ),
 }
+KINDS['tokens'] = Kind(  # captions: fields of other examples, never drawn or measured by themselves
+    dtype=np.int32,
+    finish=_same,
+    keep=_same,
+    store=lambda x: np.asarray(x, np.int32),
+    draw=lambda samples, caption, beside: pictures.annotate(pictures.grid(np.ones((1, 8, 8, 3)), None), caption),
+    shown=1,
+    features=(),
+)
 BY_RANK = {1: 'points', 3: 'images'}  # of a spec that names no kind
 
 

@@ -348,15 +348,15 @@ def test_openmoji(style, channels, size) -> None:
 def test_openmoji_styles_and_captions_are_aligned() -> None:
     color = openmoji.openmoji(size=64, drop_duplicates=False).arrays
     line = openmoji.openmoji(size=64, style='line', drop_duplicates=False).arrays
-    assert len(color['real']) == len(line['real']) == len(openmoji.captions()) == 1644
+    assert len(color['real']) == len(line['real']) == len(openmoji.table()) == 1644
     np.testing.assert_array_equal(color['label'], line['label'])
     same = (color['real'] == line['real']).all((1, 2, 3)).sum()
     assert same == 63
     ink = line['real'][..., 0] < 64  # where lines are, the color drawing is dark too
     assert (color['real'][ink].mean(-1) < 64).mean() > 0.95
-    first = openmoji.captions()[0]
+    first = openmoji.table()[0]
     assert first['annotation'] == 'grinning face' and first['hexcode'] == '1F600' and 'smile' in first['tags']
-    assert len({emoji['subgroups'] for emoji in openmoji.captions()}) == 95
+    assert len({emoji['subgroups'] for emoji in openmoji.table()}) == 95
 
 
 def test_digits_splits_are_disjoint() -> None:

@@ -12,6 +12,7 @@ import numpy as np
 
 from gans.data.base import Source
 from gans.data.images import image_set
+from gans.data.words import encode, vocabulary, with_captions, words_of
 from gans.errors import UserError, unknown
 
 STYLES = ('color', 'line')
@@ -27,6 +28,7 @@ def openmoji(
     drop_duplicates: bool = True,
     group: str = 'all',
     source: str | None = None,
+    words: int | None = None,
 ) -> Source:
     """Emoji on white; the labels are the 8 groups ('smileys-emotion', 'animals-nature', ...).
 
@@ -40,6 +42,9 @@ def openmoji(
         group: 'all', or one of the 8 groups, or one of the 95 subgroups ('animal-mammal'); the labels stay the same.
         source: the other style, as field 'source' of each example. Which images come again is decided by `style` alone:
             a source may, but a blank one is left out, which leaves 1,617 pairs with lines as sources.
+        words: at most so many of the field 'caption', int32 [words], 0 behind its end: the annotation ('red heart'), or
+            it and one of the tags ('red heart love'), drawn anew each time. The vocabulary is that of 'train', and
+            emoji of other splits without a word of it are left out.
 
     Raises:
         UserError: a wrong argument.
@@ -52,22 +57,26 @@ def openmoji(
         raise UserError(f'data.source={source} is data.style itself; take the other of {" and ".join(STYLES)}')
     images = {'real': _images(style)} | ({} if source is None else {'source': _images(source, 'data.source')})
     keep = indices(style, split, drop_duplicates, source)
-    groups = [emoji['group'] for emoji in captions()]
+    groups, said = [emoji['group'] for emoji in table()], [phrases(emoji) for emoji in table()]
     classes = tuple(dict.fromkeys(groups))
     if group != 'all':
-        belongs = np.array([group in (emoji['group'], emoji['subgroups']) for emoji in captions()])
+        belongs = np.array([group in (emoji['group'], emoji['subgroups']) for emoji in table()])
         if not belongs.any():
-            raise unknown('data.group', group, {'all', *groups, *(emoji['subgroups'] for emoji in captions())})
+            raise unknown('data.group', group, {'all', *groups, *(emoji['subgroups'] for emoji in table())})
         keep = keep[belongs[keep]]
     labels = np.array([classes.index(group) for group in groups])
+    if words is not None:
+        known = vocabulary(caption for i in indices(style, 'train', drop_duplicates, source) for caption in said[i])
+        keep = np.array([i for i in keep if any(encode(each, known, words)[0].any() for each in said[i])])
     fields = {name: shrunk(array[keep], array.shape[1] // size) for name, array in images.items()}
-    return image_set(fields.pop('real'), labels[keep], classes, **fields)
+    made = image_set(fields.pop('real'), labels[keep], classes, **fields)
+    return made if words is None else with_captions(made, [said[i] for i in keep], known, words)
 
 
 def indices(
     style: str = 'color', split: str = 'all', drop_duplicates: bool = True, source: str | None = None
 ) -> np.ndarray:
-    """The places in `captions()` of the images that `openmoji` with these arguments gives, in order."""
+    """The places in `table()` of the images that `openmoji` with these arguments gives, in order."""
     images = _images(style)
     keep = np.arange(len(images))
     if drop_duplicates:
@@ -78,7 +87,14 @@ def indices(
     return {'all': keep, 'train': keep[~test], 'test': keep[test]}[split]
 
 
-def captions() -> list[dict[str, Any]]:
+def phrases(emoji: dict[str, Any]) -> list[str]:
+    """What an emoji is called: its annotation, and it with each of the tags that say more."""
+    name, tags = emoji['annotation'], [tag.strip() for tag in emoji['tags'].split(',')]
+    more = [tag for tag in tags if tag and not set(words_of(tag)) <= set(words_of(name))]
+    return [name, *(f'{name} {tag}' for tag in more)]
+
+
+def table() -> list[dict[str, Any]]:
     """For each of the 1,644 emoji, in the order of the atlases: hexcode, group, subgroups, annotation, tags (str)."""
     table = _table()
     return [dict(zip(table['fields'], emoji, strict=True)) for emoji in table['emoji']]

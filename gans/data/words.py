@@ -1,0 +1,101 @@
+"""Captions as numbers: words of a vocabulary that is made from the captions that are trained on."""
+
+import difflib
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+
+import jax.numpy as jnp
+import numpy as np
+
+from gans.core import Array, Batch, Keys, Spec
+from gans.data.base import Source
+from gans.errors import UserError
+from gans.ops import random
+
+WORD = re.compile(r'\w+')
+PADDING = ''  # the word of number 0, which stands behind the end of each caption
+
+
+def words_of(caption: str) -> list[str]:
+    """Its words: lower case, letters and digits alone ('T-shirt' is two)."""
+    return WORD.findall(caption.lower())
+
+
+def vocabulary(captions: Iterable[str]) -> tuple[str, ...]:
+    """All words of some captions, the most frequent first and equally frequent ones by the alphabet, behind PADDING:
+    the same for the same captions in any order.
+    """
+    counts = Counter(word for caption in captions for word in words_of(caption))
+    return (PADDING, *sorted(counts, key=lambda word: (-counts[word], word)))
+
+
+def encode(caption: str, known: Sequence[str], length: int) -> tuple[np.ndarray, list[str]]:
+    """(numbers int32 [length], words that are not known): the first `length` words that are, then 0."""
+    place = {word: i for i, word in enumerate(known)}
+    words = words_of(caption)
+    found = [place[word] for word in words if place.get(word, 0)][:length]
+    return np.array(found + [0] * (length - len(found)), np.int32), [word for word in words if not place.get(word, 0)]
+
+
+def encode_all(captions: Sequence[Sequence[str]], known: Sequence[str], length: int) -> tuple[np.ndarray, np.ndarray]:
+    """The captions of N examples, one or more each: (int32 [N, K, length], how many each has, int32 [N]).
+
+    Captions of which no word is known are left out; equal ones of an example are one.
+
+    Raises:
+        UserError: an example has no caption with a known word.
+    """
+    rows = []
+    for i, some in enumerate(captions):
+        found = {tuple(encode(caption, known, length)[0].tolist()): None for caption in some}
+        found.pop((0,) * length, None)
+        if not found:
+            said = f"'{some[0]}'" if some else 'none at all'
+            raise UserError(f'no caption of example {i} has a word of the vocabulary; it has {said}')
+        rows.append(list(found))
+    most = max(map(len, rows))
+    filled = [[*row, *[row[0]] * (most - len(row))] for row in rows]
+    return np.array(filled, np.int32), np.array([len(row) for row in rows], np.int32)
+
+
+def nearest(word: str, known: Sequence[str]) -> list[str]:
+    """Words of the vocabulary that are spelled like one that is not in it."""
+    return difflib.get_close_matches(word, known[1:], n=3)
+
+
+def caption_spec(known: Sequence[str], length: int) -> Spec:
+    """Of the field 'caption': its classes are the vocabulary."""
+    return Spec((length,), tuple(known), 'tokens')
+
+
+def draw_caption(finish: Callable[[dict[str, Array], Keys], Batch]) -> Callable[[dict[str, Array], Keys], Batch]:
+    """Makes finish(raw, keys) of raw examples with 'captions' [B, K, length], of which the first 'count' [B] count: one
+    of them, drawn anew each time that the example comes, is its 'caption', int32 [B, length].
+    """
+
+    def drawn(raw: dict[str, Array], keys: Keys) -> Batch:
+        raw = dict(raw)
+        captions, count = raw.pop('captions'), raw.pop('count')
+        which = (random.uniform(random.fold(keys, 'caption')) * count).astype(np.int32)
+        return {**finish(raw, keys), 'caption': jnp.take_along_axis(captions, which[:, None, None], 1)[:, 0]}
+
+    return drawn
+
+
+def with_captions(source: Source, captions: Sequence[Sequence[str]], known: Sequence[str], length: int) -> Source:
+    """A held set with the field 'caption', one of each example's captions, see `encode_all` and `draw_caption`."""
+    numbers, count = encode_all(captions, known, length)
+    spec = source.spec._replace(fields={**source.spec.fields, 'caption': caption_spec(known, length)})
+    arrays = {**source.arrays, 'captions': numbers, 'count': count}
+    return source._replace(spec=spec, arrays=arrays, finish=draw_caption(source.finish))
+
+
+def alike(captions: Array) -> Array:
+    """Which of some captions, int32 [B, length], are the same: bool [B, B]."""
+    return (captions[:, None] == captions[None]).all(-1)
+
+
+def length_of(captions: Array) -> Array:
+    """Words of captions int32 [B, length]: int32 [B]."""
+    return (captions != 0).sum(1)
