@@ -53,7 +53,8 @@ def build(
         found = jnp.take_along_axis(same, by_sentence.argmax(1)[:, None], 1).mean()
         return losses['words'] + losses['sentences'], Aux({**losses, 'found': found})
 
-    seen = Sampler(lambda batch, keys: {'real': batch['real']}, lambda state, inputs: inputs['real'])
+    given = lambda batch, keys: {name: batch[name] for name in ('real', 'caption')}  # which R-precision compares
+    seen = Sampler(given, lambda state, inputs: inputs['real'])
     return System(
         nets={'text': text, 'image': image},
         players={'generator': player(config, 'generator', ('text', 'image'))},
