@@ -4,6 +4,7 @@ import difflib
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
+from functools import cache
 
 import jax.numpy as jnp
 import numpy as np
@@ -32,10 +33,14 @@ def vocabulary(captions: Iterable[str]) -> tuple[str, ...]:
 
 def encode(caption: str, known: Sequence[str], length: int) -> tuple[np.ndarray, list[str]]:
     """(numbers int32 [length], words that are not known): the first `length` words that are, then 0."""
-    place = {word: i for i, word in enumerate(known)}
-    words = words_of(caption)
+    place, words = _places(tuple(known)), words_of(caption)
     found = [place[word] for word in words if place.get(word, 0)][:length]
     return np.array(found + [0] * (length - len(found)), np.int32), [word for word in words if not place.get(word, 0)]
+
+
+@cache
+def _places(known: tuple[str, ...]) -> dict[str, int]:
+    return {word: i for i, word in enumerate(known)}
 
 
 def encode_all(captions: Sequence[Sequence[str]], known: Sequence[str], length: int) -> tuple[np.ndarray, np.ndarray]:
