@@ -13,17 +13,18 @@ from ml_collections import ConfigDict
 from experiments import common
 
 MATCHING = 2_000  # steps of the stage in which words and images learn to agree
+ENCODERS = {'features': 64, 'embedding': 64, 'width': 16}
 
 
 def get_config(variant: str = '') -> ConfigDict:
     config = common.get_config()
     config.system = 'damsm'
-    config.damsm = ConfigDict({'features': 64, 'embedding': 64, 'width': 16})
+    config.damsm = ConfigDict(ENCODERS)
     config.data.name = 'openmoji'
     config.data.size = 32
     config.data.style = 'color'
     config.data.split = 'train'
-    config.data.captions = 8
+    config.data.words = 8
     config.latents.size = 64
     config.generator = ConfigDict({'net': 'dfgan', 'width': 16})
     config.critic = ConfigDict({'net': 'dfgan', 'width': 16})
@@ -35,10 +36,10 @@ def get_config(variant: str = '') -> ConfigDict:
     config.stages.words = {
         'begin': MATCHING,
         'system': 'dfgan',
-        'dfgan': {'features': 64, 'embedding': 64},
+        'dfgan': ENCODERS,
         'optimizer': {'generator': common.adam(2e-4, b1=0.0), 'critic': common.adam(8e-4, b1=0.0)},
         'ema': {'decay': 0.999},
         'train': {'fresh_optimizers': True},
     }
-    smoke = {'eval.features': 'pixels', 'stages.words.begin': 2, 'damsm.width': 2}
+    smoke = {'eval.features': 'pixels', 'stages.words.begin': 2}
     return common.finish(config, variant, __file__, smoke)

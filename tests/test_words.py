@@ -6,12 +6,14 @@ import numpy as np
 import pytest
 
 from gans import damsm
+from gans.configs import override
 from gans.core import Compute, Spec
 from gans.data import load, words
 from gans.data.feed import examples, fixed_key
 from gans.errors import UserError
 from gans.nets import build
 from gans.nets._words import TextEncoder
+from gans.systems import _words
 from gans.systems.build import build as build_system
 
 CAPTIONS = [['Red heart', 'red heart, love'], ['a T-shirt'], ['heart']]
@@ -24,7 +26,7 @@ def test_a_vocabulary_is_that_of_the_captions_in_any_order() -> None:
     numbers, unknown = words.encode('RED  heart of glass', known, 3)
     assert numbers.tolist() == [2, 1, 0] and unknown == ['of', 'glass']
     assert words.encode('a t shirt red', known, 2)[0].tolist() == [3, 6]
-    assert words.nearest('hart', known) == ['heart']
+    assert words.nearest('hart', known)[0] == 'heart'
 
 
 def test_captions_of_examples_are_filled_up_and_one_without_a_word_is_told() -> None:
@@ -36,7 +38,7 @@ def test_captions_of_examples_are_filled_up_and_one_without_a_word_is_told() -> 
 
 
 def test_an_example_comes_with_one_of_its_captions() -> None:
-    source = load.load({'name': 'openmoji', 'size': 8, 'captions': 8, 'split': 'train'})
+    source = load.load({'name': 'openmoji', 'size': 8, 'words': 8, 'split': 'train'})
     spec = source.spec.fields['caption']
     assert spec.shape == (8,) and spec.kind == 'tokens' and spec.classes[0] == ''
     found = examples(source, 64, fixed_key())
@@ -100,7 +102,24 @@ def test_pairs_of_equal_captions_count_neither_way() -> None:
         for row in (scores[i], scores[:, i]):
             rivals = [10 * row[j] for j in range(3) if j == i or not same[i, j]]
             loss += np.log(np.exp(rivals).sum()) - 10 * row[i]
-    np.testing.assert_allclose(damsm.matching_loss(scores, same, 10.0), loss / 3, rtol=1e-5)
+    np.testing.assert_allclose(damsm.matching_loss(scores, same, 10.0), loss / 3, rtol=1e-4)
+
+
+def test_a_word_that_is_all_zeros_passes_a_gradient() -> None:
+    """As that of a net whose last layer begins at 0; and no padded word passes any."""
+    inside, regions = np.array([[1, 1, 0], [1, 0, 0]], bool), np.random.default_rng(0).normal(size=(2, 4, 5))
+    loss = lambda words: damsm.matching_loss(damsm.word_scores(words, inside, regions), np.eye(2, dtype=bool), 10.0)
+    slopes = np.asarray(jax.grad(loss)(jnp.zeros((2, 3, 5))))
+    assert np.isfinite(slopes).all() and (slopes[inside] != 0).any() and (slopes[~inside] == 0).all()
+
+
+def test_examples_meet_over_devices() -> None:
+    """Each is given what is the next one's of the whole batch; scores see all."""
+    batch, spread = jnp.arange(8.0), Compute(device_axis='devices')
+    over = lambda f: jax.vmap(f, axis_name='devices')(batch.reshape(4, 2))
+    np.testing.assert_array_equal(_words.pass_on(batch, Compute()), np.roll(batch, -1))
+    np.testing.assert_array_equal(over(lambda x: _words.pass_on(x, spread)).ravel(), np.roll(batch, -1))
+    np.testing.assert_array_equal(over(lambda x: _words.gather(x, spread)), np.tile(batch, (4, 1)))
 
 
 def test_the_nets_have_the_papers_widths() -> None:
@@ -121,3 +140,7 @@ def test_mistakes_are_told() -> None:
     config = systems.smokes()['dfgan_openmoji32']
     with pytest.raises(UserError, match='these examples have no captions'):
         build_system(config, Spec((8, 8, 3)), Compute())
+    captioned = Spec((8, 8, 3), fields={'caption': words.caption_spec(('', 'a'), 2)})
+    for key, value, said in (('micro', 2, 'train.micro=2 has no meaning'), ('batch_size', 1, 'set it to at least 2')):
+        with pytest.raises(UserError, match=said):
+            build_system(override(config, {f'train.{key}': value}, 'of a test'), captioned, Compute())

@@ -10,10 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from gans.data import words
 from gans.data.base import Source
 from gans.data.images import image_set
-from gans.data.words import with_captions
+from gans.data.words import encode, vocabulary, with_captions, words_of
 from gans.errors import UserError, unknown
 
 STYLES = ('color', 'line')
@@ -29,7 +28,7 @@ def openmoji(
     drop_duplicates: bool = True,
     group: str = 'all',
     source: str | None = None,
-    captions: int | None = None,
+    words: int | None = None,
 ) -> Source:
     """Emoji on white; the labels are the 8 groups ('smileys-emotion', 'animals-nature', ...).
 
@@ -43,9 +42,9 @@ def openmoji(
         group: 'all', or one of the 8 groups, or one of the 95 subgroups ('animal-mammal'); the labels stay the same.
         source: the other style, as field 'source' of each example. Which images come again is decided by `style` alone:
             a source may, but a blank one is left out, which leaves 1,617 pairs with lines as sources.
-        captions: words of the field 'caption', int32 [captions], 0 behind its end: the annotation ('red heart'), or it
-            and one of the tags ('red heart love'), drawn anew each time. The vocabulary is that of the split 'train',
-            and emoji of other splits without a word of it are left out.
+        words: at most so many of the field 'caption', int32 [words], 0 behind its end: the annotation ('red heart'), or
+            it and one of the tags ('red heart love'), drawn anew each time. The vocabulary is that of 'train', and
+            emoji of other splits without a word of it are left out.
 
     Raises:
         UserError: a wrong argument.
@@ -66,14 +65,12 @@ def openmoji(
             raise unknown('data.group', group, {'all', *groups, *(emoji['subgroups'] for emoji in table())})
         keep = keep[belongs[keep]]
     labels = np.array([classes.index(group) for group in groups])
-    if captions is not None:
-        known = words.vocabulary(
-            caption for i in indices(style, 'train', drop_duplicates, source) for caption in said[i]
-        )
-        keep = np.array([i for i in keep if any(words.encode(each, known, captions)[0].any() for each in said[i])])
+    if words is not None:
+        known = vocabulary(caption for i in indices(style, 'train', drop_duplicates, source) for caption in said[i])
+        keep = np.array([i for i in keep if any(encode(each, known, words)[0].any() for each in said[i])])
     fields = {name: shrunk(array[keep], array.shape[1] // size) for name, array in images.items()}
     made = image_set(fields.pop('real'), labels[keep], classes, **fields)
-    return made if captions is None else with_captions(made, [said[i] for i in keep], known, captions)
+    return made if words is None else with_captions(made, [said[i] for i in keep], known, words)
 
 
 def indices(
@@ -93,7 +90,7 @@ def indices(
 def phrases(emoji: dict[str, Any]) -> list[str]:
     """What an emoji is called: its annotation, and it with each of the tags that say more."""
     name, tags = emoji['annotation'], [tag.strip() for tag in emoji['tags'].split(',')]
-    more = [tag for tag in tags if tag and not set(words.words_of(tag)) <= set(words.words_of(name))]
+    more = [tag for tag in tags if tag and not set(words_of(tag)) <= set(words_of(name))]
     return [name, *(f'{name} {tag}' for tag in more)]
 
 

@@ -1,14 +1,20 @@
-"""What systems of images and captions share: the encoders."""
+"""What systems of images and captions share: the encoders, what the text encoder tells a GAN, and examples of a batch
+that meet each other.
+"""
+
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 import ml_collections
+from jax import lax
 
 from gans import kinds
-from gans.core import Compute, Net, Spec
+from gans.core import Array, Compute, Net, Params, Spec, Tree
 from gans.errors import UserError
 from gans.nets._words import ImageEncoder, TextEncoder
 from gans.nets.build import from_linen
+from gans.systems._players import refuse
 
 
 def caption_of(config: ml_collections.ConfigDict, spec: Spec) -> Spec:
@@ -16,7 +22,7 @@ def caption_of(config: ml_collections.ConfigDict, spec: Spec) -> Spec:
     caption = spec.fields.get('caption')
     if caption is None:
         raise UserError(f"system '{config.system}' is told words, and these examples have no captions: set"
-                        ' data.captions=8 for openmoji, or take captions:PATH')  # fmt: skip
+                        ' data.words=8 for openmoji, or take captions:PATH')  # fmt: skip
     if not kinds.is_image(spec):
         raise UserError(f"system '{config.system}' makes images of words, not {kinds.name_of(spec)}")
     return caption
@@ -26,8 +32,45 @@ def encoders(
     config: ml_collections.ConfigDict, spec: Spec, compute: Compute, features: int, embedding: int, width: int
 ) -> tuple[Net, Net]:
     """The encoders of text and of images, 'text' and 'image' among the nets."""
+    refuse_pieces(config)
     caption = caption_of(config, spec)
     text = TextEncoder(compute, len(caption.classes), features, embedding)
     image = ImageEncoder(spec.shape, compute, features, width)
     captions = jax.ShapeDtypeStruct((2, *caption.shape), jnp.int32)
     return from_linen(text, captions), from_linen(image, jax.ShapeDtypeStruct((2, *spec.shape), jnp.float32))
+
+
+class Told(NamedTuple):
+    """What a frozen text encoder says of captions."""
+
+    words: Array  # [B, L, features], 0 behind the ends
+    sentence: Array  # [B, features]
+    inside: Array  # bool [B, L], False behind the ends
+
+
+def read(text: Net, params: Params, captions: Array) -> Told:
+    """Captions int32 [B, L] as the net 'text' reads them; nothing passes a gradient back to it."""
+    words, sentence = lax.stop_gradient(text.apply(params['text'], {}, captions, train=False)[0])
+    return Told(words, sentence, captions != 0)
+
+
+def gather(tree: Tree, compute: Compute) -> Tree:
+    """Leaves [B, ...] of the part of a batch that a device has -> those of the whole batch, on each of them."""
+    if compute.device_axis is None:
+        return tree
+    return jax.tree.map(lambda x: lax.all_gather(x, compute.device_axis, tiled=True), tree)
+
+
+def pass_on(x: Array, compute: Compute) -> Array:
+    """Gives each example what is the next one's in the batch, and the last one what is the first one's: [B, ...]."""
+    every = jnp.roll(gather(x, compute), -1, 0)
+    first = 0 if compute.device_axis is None else lax.axis_index(compute.device_axis) * len(x)
+    return lax.dynamic_slice_in_dim(every, first, len(x))
+
+
+def refuse_pieces(config: ml_collections.ConfigDict) -> None:
+    """Raises UserError for batches whose examples do not all meet."""
+    refuse(config, 'train.micro', 'the captions of a batch meet each other')
+    if config.train.batch_size < 2:
+        raise UserError(f"train.batch_size={config.train.batch_size}: system '{config.system}' shows images with the"
+                        ' captions of others: set it to at least 2')  # fmt: skip

@@ -10,7 +10,7 @@ from gans.core import Array, Aux, Batch, Compute, Keys, Params, Sampler, Spec, S
 from gans.data.words import alike
 from gans.optimizers import ema
 from gans.systems._players import player
-from gans.systems._words import encoders
+from gans.systems._words import encoders, gather
 
 
 def build(
@@ -34,7 +34,7 @@ def build(
       regions, words, captions: the gammas, see `gans.damsm.Sharpness`.
 
     Raises:
-      UserError: examples without captions.
+      UserError: examples without captions, micro-batches.
     """
     text, image = encoders(config, spec, compute, features, embedding, width)
     sharp = damsm.Sharpness(regions, words, captions)
@@ -42,9 +42,10 @@ def build(
     def loss(params: Params, state: TrainState, batch: Batch, keys: Keys) -> tuple[Array, Aux]:
         (of_words, sentences), _ = text.apply(params['text'], {}, batch['caption'], train=True)
         (of_regions, whole), _ = image.apply(params['image'], {}, batch['real'], train=True)
-        inside, same = batch['caption'] != 0, alike(batch['caption'])
-        by_words = damsm.word_scores(of_words, inside, of_regions, sharp)
-        by_sentence = damsm.sentence_scores(sentences, whole)
+        captions = gather(batch['caption'], compute)
+        of_words, sentences, of_regions, whole = gather((of_words, sentences, of_regions, whole), compute)
+        by_words = damsm.word_scores(of_words, captions != 0, of_regions, sharp)
+        by_sentence, same = damsm.sentence_scores(sentences, whole), alike(captions)
         losses = {
             'words': damsm.matching_loss(by_words, same, sharp.captions),
             'sentences': damsm.matching_loss(by_sentence, same, sharp.captions),
@@ -56,7 +57,7 @@ def build(
     return System(
         nets={'text': text, 'image': image},
         players={'generator': player(config, 'generator', ('text', 'image'))},
-        updates=(Update('generator', 'generator', loss, micro=config.train.micro),),
+        updates=(Update('generator', 'generator', loss),),
         samplers={'samples': seen},
         ema=ema(config.ema)._replace(nets=('text', 'image')) if config.ema.decay is not None else None,
         headline=('found',),

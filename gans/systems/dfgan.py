@@ -12,7 +12,6 @@ import jax.numpy as jnp
 import ml_collections
 
 from gans.core import Array, Aux, Batch, Compute, Keys, Params, Spec, System, TrainState, Tree
-from gans.data.words import alike
 from gans.latents import make_latents
 from gans.nets import build as nets
 from gans.ops import random
@@ -20,7 +19,7 @@ from gans.optimizers import ema
 from gans.parts import Pair, Scene, Term
 from gans.penalties import squared_norm
 from gans.systems._players import Sides, refuse, two_players
-from gans.systems._words import encoders
+from gans.systems._words import encoders, pass_on, read
 
 
 def build(
@@ -30,32 +29,29 @@ def build(
     *,
     features: int = 256,
     embedding: int = 300,
+    width: int = 32,
     penalty: float = 2.0,
     power: float = 6.0,
 ) -> System:
     """
     Args:
-      features, embedding: of the text encoder, as of system 'damsm'.
+      features, embedding, width: of the encoders, as of system 'damsm'. That of images moves nothing here; it judges.
       penalty, power: weight and power of the norm of the critic's gradient at real pairs.
 
     Raises:
-      UserError: examples without captions; labels, packs.
+      UserError: examples without captions; labels, packs, micro-batches.
     """
     for role in ('generator', 'critic'):
         refuse(config, f'{role}.condition', 'words are what it is told')
     refuse(config, 'pack', 'each example has words of its own')
-    text, _ = encoders(config, spec, compute, features, embedding, 1)
+    text, image = encoders(config, spec, compute, features, embedding, width)
     told = (jax.ShapeDtypeStruct((2, features), jnp.float32),)
     generator = nets.generator(config.generator, spec, config.latents.size, compute, told=told)
     critic = nets.critic(config.critic, spec, compute, told=told)
     latents = make_latents(config.latents)
 
-    def sentence(params: Params, captions: Array) -> Array:
-        (_, found), _ = text.apply(params['text'], {}, captions, train=False)
-        return jax.lax.stop_gradient(found)
-
     def generate(params: Params, state: TrainState, inputs: Tree, train: bool) -> tuple[Array, Params]:
-        given = inputs['z'], sentence(params, inputs['caption'])
+        given = inputs['z'], read(text, params, inputs['caption']).sentence
         made, stats = generator.apply(params['generator'], state.stats['generator'], *given, train=train)
         return made, {'generator': stats}
 
@@ -63,11 +59,11 @@ def build(
         return {'z': latents(random.split(keys, 1)[0]), 'caption': batch['caption']}
 
     def critic_loss(scene: Scene, keys: Keys) -> tuple[Array, Aux]:
-        (own,), same = scene.conditions, alike(scene.inputs['caption'])
-        counts = 1.0 - jnp.diagonal(jnp.roll(same, -1, 1)).astype(jnp.float32)  # 0 where the next caption is the same
-        mismatched = scene.bare_critic(scene.shown[0], (jnp.roll(own, -1, 0),))
+        (own,), captions = scene.conditions, scene.inputs['caption']
+        other = (captions != pass_on(captions, compute)).any(1)
+        mismatched = scene.bare_critic(scene.shown[0], (pass_on(own, compute),))
         hinge = lambda x: jax.nn.relu(1 + x)
-        down = (hinge(scene.fake_scores) + counts * hinge(mismatched)) / 2
+        down = (hinge(scene.fake_scores) + other * hinge(mismatched)) / 2
         return hinge(-scene.real_scores) + down, Aux({'mismatched_score': mismatched.mean()})
 
     def generator_loss(scene: Scene, keys: Keys) -> tuple[Array, Aux]:
@@ -83,14 +79,14 @@ def build(
         generate,
         critic,
         inputs,
-        conditions=lambda inputs, state: (sentence(state.params, inputs['caption']),),
+        conditions=lambda inputs, state: (read(text, state.params, inputs['caption']).sentence,),
         critic_terms={'matching_penalty': Term(smooth, penalty)},
         replayable=False,
     )
     return two_players(
         config,
         [pair],
-        {'generator': generator, 'critic': critic, 'text': text},
+        {'generator': generator, 'critic': critic, 'text': text, 'image': image},
         own=Sides(Term(critic_loss), Term(generator_loss)),
         samplers={'samples': pair.sampler()},
         ema=ema(config.ema),
