@@ -29,7 +29,7 @@ def get_config(variant: str = '') -> ConfigDict:
     config.generator = ConfigDict({'net': 'dfgan', 'width': 16})
     config.critic = ConfigDict({'net': 'dfgan', 'width': 16})
     config.optimizer.generator = common.adam(1e-3, b1=0.5)
-    config.train.steps = MATCHING + 8_000
+    config.train.steps = MATCHING + 5_000
     config.train.batch_size = 32
     common.every(config, 1_000)
     config.eval.samples = 200
