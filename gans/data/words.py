@@ -4,6 +4,7 @@ import difflib
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import lru_cache
 
 import jax.numpy as jnp
 import numpy as np
@@ -32,17 +33,18 @@ def vocabulary(captions: Iterable[str]) -> tuple[str, ...]:
 
 def encode(caption: str, known: Sequence[str], length: int) -> tuple[np.ndarray, list[str]]:
     """(numbers int32 [length], words that are not known): the first `length` words that are, then 0."""
-    return _encode(caption, _places(known), length)
-
-
-def _places(known: Sequence[str]) -> dict[str, int]:
-    return {word: i for i, word in enumerate(known)}
+    return _encode(caption, _places(tuple(known)), length)
 
 
 def _encode(caption: str, place: Mapping[str, int], length: int) -> tuple[np.ndarray, list[str]]:
     words = words_of(caption)
     found = [place[word] for word in words if place.get(word, 0)][:length]
     return np.array(found + [0] * (length - len(found)), np.int32), [word for word in words if not place.get(word, 0)]
+
+
+@lru_cache(maxsize=4)
+def _places(known: tuple[str, ...]) -> Mapping[str, int]:
+    return {word: i for i, word in enumerate(known)}
 
 
 def encode_all(captions: Sequence[Sequence[str]], known: Sequence[str], length: int) -> tuple[np.ndarray, np.ndarray]:
@@ -53,7 +55,7 @@ def encode_all(captions: Sequence[Sequence[str]], known: Sequence[str], length: 
     Raises:
         UserError: an example has no caption with a known word.
     """
-    rows, place = [], _places(known)
+    rows, place = [], _places(tuple(known))
     for i, some in enumerate(captions):
         found = {tuple(_encode(caption, place, length)[0].tolist()): None for caption in some}
         found.pop((0,) * length, None)
