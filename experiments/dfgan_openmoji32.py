@@ -20,7 +20,7 @@ def get_config(variant: str = '') -> ConfigDict:
     config.latents.size = 64
     config.generator = ConfigDict({'net': 'dfgan', 'width': 16})
     config.critic = ConfigDict({'net': 'dfgan', 'width': 16})
-    config.train.steps = matching + 8_000
+    config.train.steps = matching + 5_000
     common.every(config, 1_000)
     config.stages.words = {
         'begin': matching,
