@@ -87,9 +87,10 @@ def by_hand(seen: list) -> Retrieval:
         return (None, around((x[:, 0, 0, 0] + 1) * params['scale'])), {}
 
     text = lambda params, stats, x, train: ((None, around(x[:, 0] / 10)), {})
-    nets = [Net(None, apply, None, (), False) for apply in (text, image)]
+    sees = (jax.ShapeDtypeStruct((2, 4, 4, 3), jnp.float32),)  # larger images
+    nets = [Net(None, apply, None, sees, False) for apply in (text, image)]
     captions = np.arange(70)[:, None] % 35
-    return Retrieval(captions, draw_pools(captions, 10), r_precision.make_embed(*nets, Spec((2, 2, 3))))
+    return Retrieval(captions, draw_pools(captions, 10), r_precision.make_embed(*nets, Spec((2, 2, 3))), 4)
 
 
 PARAMS = {'text': {}, 'image': {'scale': np.float32(12.75)}}  # level 10 is the direction of 1
@@ -99,14 +100,15 @@ def test_scores_are_of_images_as_they_are_stored_in_batches_of_one_shape() -> No
     seen: list = []
     asked = by_hand(seen)
     images = np.broadcast_to(asked.captions[:, :1, None, None], (70, 2, 2, 3)).astype(np.uint8)
-    assert asked.find(PARAMS, images).value == 1 and seen == [(64, 2, 2, 3)]  # traced once
+    assert asked.find(PARAMS, images).value == 1 and seen == [(64, 4, 4, 3)]  # traced once
     wrong = asked.find(PARAMS, images[::-1], shuffles=9)
     assert wrong.value < 0.2 and wrong.shuffled.shape == (9,)
     scorer = Scorer(image_set(images), to_float(images), 70, None, None, asked)
     assert scorer(to_float(images), PARAMS)[RETRIEVED] == 1
     assert np.isnan(scorer(np.full((70, 2, 2, 3), np.nan, np.float32), PARAMS)[RETRIEVED])
     stamp = stamps({'x': 1}, image_set(images), 70, None, None, asked)[RETRIEVED]
-    assert stamp == {'x': 1, 'fake': 70, 'encoder': 'own', 'pool': 10, 'pool seed': 0, 'ties': 'misses'}
+    pool = {'pool': 10, 'pool seed': 0, 'ties': 'misses', 'encoder side': 4}
+    assert stamp == {'x': 1, 'fake': 70, 'encoder': 'own', **pool}
     assert RETRIEVED not in stamps({}, image_set(images), 70, None)
 
 
@@ -114,12 +116,12 @@ def test_an_evaluation_says_whether_words_were_heard() -> None:
     asked = by_hand([])._replace(captions=np.arange(110)[:, None] % 55)
     asked = asked._replace(pools=draw_pools(asked.captions, 10))
     right = np.broadcast_to(asked.captions[:, :1, None, None], (110, 2, 2, 3)).astype(np.uint8)
-    judge = encoders.Encoders(None, None, PARAMS, {'encoder': 'other', 'encoder seed': 1})
+    judge = encoders.Encoders({}, PARAMS, {'encoder': 'other', 'encoder seed': 1})
     found = words.judge(asked, judge, right, np.zeros_like(right), right[::-1], {'x': 1})
     values = {each.metric: each.value for each in found.results}
     assert values['r_precision'] == 1 and values['r_precision_std'] == 0 and values['r_precision_p'] == 1 / 200
     assert max(values[f'r_precision{each}'] for each in (words.TRUTH, words.SHUFFLED, UNTRAINED)) < 0.3
-    common = {'x': 1, 'fake': 110, 'encoder': 'other', 'encoder seed': 1, 'pool': 10, 'pool seed': 0, 'ties': 'misses'}
+    common = {'x': 1, 'fake': 110, 'encoder': 'other', 'encoder seed': 1, **asked.stamp()}
     assert found.results[0].protocol == {'metric': 'r_precision', **common}
     assert 'above chance, p 0.005; encoder other, encoder seed 1, pool 10' in found.said
     ignored = words.judge(asked, judge, np.full_like(right, 7), right, right, {})
@@ -146,7 +148,8 @@ def test_other_runs_judge_if_they_know_the_same_words_and_images(tmp_path: Path)
     jax.tree.map(lambda x: x.delete(), state.params)  # as a call does that takes the state
     systems.assert_close(own.params, copies)
     systems.assert_close(jax.tree.map(lambda x: x[1], both), copies)
-    assert encoders.retrieval(stage, 16).captions.shape == (16, 8)
+    asked = encoders.retrieval(stage, 16)
+    assert asked.captions.shape == (16, 8) and asked.side == 8
     folder = tmp_path / 'judge'
     with pytest.raises(UserError, match=f'--encoder={folder} contains no run'):
         encoders.of_run(folder, stage)
@@ -160,9 +163,9 @@ def test_other_runs_judge_if_they_know_the_same_words_and_images(tmp_path: Path)
     assert found.stamp == {'encoder': 'judge', 'encoder step': 2, 'encoder seed': 0} | {
         'encoder weights': found.stamp['encoder weights']
     }
-    larger = stage._replace(source=stage.source._replace(spec=stage.source.spec._replace(shape=(16, 16, 3))))
-    with pytest.raises(UserError, match=r'sees images \(8, 8, 3\), not \(16, 16, 3\): train it on those'):
-        encoders.of_run(folder, larger)
+    grey = stage._replace(source=stage.source._replace(spec=stage.source.spec._replace(shape=(16, 16, 1))))
+    with pytest.raises(UserError, match='sees images of 3 channels, not 1'):
+        encoders.of_run(folder, grey)
     caption = stage.source.spec.fields['caption']
     fewer = stage.source.spec._replace(fields={'caption': caption._replace(classes=caption.classes[:-1])})
     with pytest.raises(UserError, match='knows other words'):
@@ -173,7 +176,7 @@ def test_runs_without_words_have_no_such_score(tmp_path: Path) -> None:
     experiment = systems.experiment(systems.smoke('gan'))
     assert encoders.retrieval(experiment, 16) is None and not encoders.has_encoders(experiment.system)
     bench = Bench(experiment, None, 0, None, None, 16, None, None, None, None, Options(encoder='runs/judge'))
-    with pytest.raises(UserError, match="--encoder=runs/judge: system 'gan' makes nothing of captions that differ"):
+    with pytest.raises(UserError, match="--encoder=runs/judge: system 'gan' makes nothing of captions: leave it off"):
         run.judged_by(bench)
     assert run.judged_by(bench._replace(options=Options())) == (None, None)
     with pytest.raises(UserError, match=r'--encoder=runs/judge is of one truncation: leave out --truncation=1,0\.5'):

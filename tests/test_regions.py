@@ -1,19 +1,25 @@
 """Image encoders of DAMSM on frozen nets: what they see, what learns, and where their weights come from."""
 
+from pathlib import Path
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 import systems
-from ml_collections import ConfigDict
 
 from gans import configs
-from gans.core import Compute
+from gans.core import Compute, Spec
+from gans.data import words
 from gans.errors import UserError
 from gans.features import efficientnet, inception, regions
 from gans.features.regions import RegionEncoder, Trunk
 from gans.nets import build
-from gans.training import graft, setup
+from gans.step import init_state
+from gans.systems import _words
+from gans.systems.build import build as build_system
+from gans.training import graft
+from gans.training.stages import stages
 
 needs_lite0 = pytest.mark.skipif(not efficientnet.is_installed(), reason='the extra `features` is not installed')
 
@@ -70,37 +76,33 @@ def test_gradients_pass_through_the_frozen_net_to_images_alone(toy: list) -> Non
     kernel = params['regions']['kernel'][0, 0]
     np.testing.assert_allclose(found, 3 * x[:, ::2, ::2].reshape(2, 4, 3) @ kernel, rtol=1e-4, atol=1e-5)
     np.testing.assert_allclose(whole, 3 * x.mean((1, 2)) @ params['whole']['kernel'], rtol=1e-4, atol=1e-5)
-    slopes, of_images = jax.grad(loss, (0, 1))(params, x)
+    slopes, of_images = jax.jit(jax.grad(loss, (0, 1)))(params, x)
     assert slopes['trunk']['scale'] == 0 and slopes['regions']['kernel'].any() and of_images.any()
 
 
-def of_toy(**more: object) -> ConfigDict:
-    sizes = {'features': 4, 'embedding': 4, 'width': 2, 'image': 'toy'}
-    keys = {'data.size': 8, 'damsm': sizes, 'stages.words.dfgan': sizes, **more}
-    return configs.override(systems.smokes()['dfgan_openmoji32'], keys, 'of a test')
-
-
 def test_the_frozen_net_is_read_once_and_never_moves(toy: list) -> None:
-    matching, gan = setup.setup_stages(of_toy(), 1)
-    begun = graft.start_from(matching.system, matching.begin().start)
-    image, _ = begun.nets['image'].init(jax.random.key(0))
+    sizes = {'features': 4, 'embedding': 4, 'width': 2, 'image': 'toy'}
+    keys = {'damsm': sizes, 'stages.words.dfgan': sizes}
+    config = configs.override(systems.smokes()['dfgan_openmoji32'], keys, 'of a test')
+    spec = Spec((8, 8, 3), fields={'caption': words.caption_spec(('', 'a', 'b'), 2)})
+    matching, gan = (build_system(stage.config, spec, Compute()) for stage in stages(config))
+    image, _ = graft.start_from(matching, graft.pretrained(matching)).nets['image'].init(jax.random.key(0))
     assert toy == [None] and image['trunk']['scale'] == 3 and image['regions']['kernel'].all()
-    player, nets = matching.system.players['generator'], {'image': image}
+    player, nets = matching.players['generator'], {'image': image}
     moved, _ = player.tx.update(jax.tree.map(jnp.ones_like, nets), player.tx.init(nets), nets)
     assert moved['image']['trunk']['scale'] == 0 and moved['image']['regions']['kernel'].all()
     assert player.nets == ('text', 'image')
-    assert not graft.pretrained(gan.system, matching.abstract()) and toy == [None]  # it comes from the stage before
-    assert graft.pretrained(gan.system).keys() == {'image/params/trunk/scale'} and toy == [None, None]
-    assert not {'text', 'image'} & {net for player in gan.system.players.values() for net in player.nets}
+    before = jax.eval_shape(lambda: init_state(matching, jax.random.key(0)))
+    assert not graft.pretrained(gan, before) and toy == [None]  # it comes from the stage before
+    assert graft.pretrained(gan).keys() == {'image/params/trunk/scale'} and toy == [None, None]
+    assert not {'text', 'image'} & {net for player in gan.players.values() for net in player.nets}
 
 
-def test_mistakes_are_told(tmp_path) -> None:
-    with pytest.raises(
-        UserError, match="unknown image encoder 'vgg19'; known: efficientnet_lite0, inception_v3, small"
-    ):
-        setup.setup_stages(of_toy(**{'damsm.image': 'vgg19'}), 1)
+def test_mistakes_are_told(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="unknown image encoder 'vgg19'; known: efficientnet_lite0, inception_v3"):
+        _words.pretrained('vgg19', None)
     with pytest.raises(UserError, match=r"weights=x\.pth are for the image encoder inception_v3, not 'small'"):
-        setup.setup_stages(of_toy(**{'damsm.image': 'small', 'damsm.weights': 'x.pth'}), 1)
+        _words.pretrained('small', 'x.pth')
     with pytest.raises(UserError, match=r"weights=x\.pth are for inception_v3; 'efficientnet_lite0' has its own"):
         regions.reader('efficientnet_lite0', 'x.pth')()
     wrong = tmp_path / 'mine.pth'

@@ -18,7 +18,7 @@ from gans.latent_tools import truncation
 from gans.metrics.extract import Extracted
 from gans.metrics.neighbors import nearest
 from gans.metrics.protocol import Result
-from gans.metrics.r_precision import Retrieval, make_embed
+from gans.metrics.r_precision import Retrieval
 from gans.metrics.score import PREFIX, halves
 from gans.metrics.spectrum import has_spectrum
 from gans.training import encoders, sampling, workdir
@@ -96,19 +96,17 @@ def measure(config: ml_collections.ConfigDict, folder: Path, options: Options) -
 
 
 def judged_by(bench: Bench) -> tuple[Retrieval | None, Encoders | None]:
-    """The captions of the samples and what sees them, where they have any; UserError for an encoder without them."""
-    experiment, other = bench.experiment, bench.options.encoder
-    asked = encoders.retrieval(experiment, bench.num)
-    if asked is None and other:
-        raise UserError(f"--encoder={other}: system '{experiment.config.system}' makes nothing of captions that differ:"
-                        ' leave it off')  # fmt: skip
-    if asked is None:
-        return None, None
-    if not other:
-        return asked, encoders.own(experiment, bench.state)
-    judge = encoders.of_run(Path(other), experiment)
-    embed = make_embed(judge.text, judge.image, bench.compared.source.spec)
-    return asked._replace(embed=embed), judge
+    """The captions of the samples and what sees them, if anything does; UserError for an encoder without captions."""
+    experiment, other, judge = bench.experiment, bench.options.encoder, None
+    if other and not encoders.is_told_words(experiment):
+        raise UserError(
+            f"--encoder={other}: system '{experiment.config.system}' makes nothing of captions: leave it off"
+        )
+    if other:
+        judge = encoders.of_run(Path(other), experiment)
+    elif encoders.has_encoders(experiment.system):
+        judge = encoders.own(experiment, bench.state)
+    return judge and encoders.retrieval(experiment, bench.num, judge.nets), judge
 
 
 def neighbors(real: Extracted, fake: Extracted, title: str, kind: kinds.Kind) -> np.ndarray:

@@ -6,6 +6,7 @@ The paper's net is Inception v3, of which this takes the weights of the Fréchet
 """
 
 from collections.abc import Callable, Mapping
+from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -54,6 +55,7 @@ def _read_lite0(weights: str | None) -> Tree:
     return {name: layer for name, layer in found.items() if name != 'logits'}
 
 
+@cache
 def _inception_shapes() -> Tree:
     images = jax.ShapeDtypeStruct((1, inception.SIZE, inception.SIZE, 3), jnp.float32)
     return jax.eval_shape(inception.InceptionV3(parent=None).init, jax.random.key(0), images)['params']

@@ -6,7 +6,7 @@ its own has the largest cosine; a tie is a miss, so an encoder to which all capt
 that are shuffled have nothing to do with the images: 1 / pool in expectation over pools, whatever the encoders do.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import jax
@@ -60,10 +60,11 @@ class Retrieval(NamedTuple):
     captions: np.ndarray  # int32 [N, L]
     pools: np.ndarray  # int [N, P - 1], see `draw_pools`
     embed: Embed  # see `make_embed`
+    side: int  # pixels of a side of the images that the encoder sees, to which they are resized
 
     def stamp(self) -> dict[str, Any]:
         """What scores depend on beside samples and encoders."""
-        return {'pool': self.pools.shape[1] + 1, 'pool seed': SEED, 'ties': 'misses'}
+        return {'pool': self.pools.shape[1] + 1, 'pool seed': SEED, 'ties': 'misses', 'encoder side': self.side}
 
     def find(self, params: Params, images: np.ndarray, shuffles: int = 0) -> Found:
         """What becomes of images that are made of the captions.
@@ -82,16 +83,26 @@ class Retrieval(NamedTuple):
         return Found(hits[0], hits[1:].mean(1))
 
 
+def make_retrieval(captions: np.ndarray, nets: Mapping[str, Net], spec: Spec) -> Retrieval | None:
+    """Of captions int32 [N, L] as the nets 'text' and 'image' see them; None if all are equal. spec: of the images."""
+    pools, (text, image) = draw_pools(captions), (nets[name] for name in ('text', 'image'))
+    if not pools.size:
+        return None
+    return Retrieval(captions, pools, make_embed(text, image, spec), image.inputs[0].shape[1])
+
+
 def make_embed(text: Net, image: Net, spec: Spec) -> Embed:
     """Compiles (params by net, stored images [B, ...], captions int32 [B, L]) -> (images [B, d], sentences [B, d]).
 
     Args:
       text, image: nets as of gans/nets/_words.py. spec: of the images.
     """
-    finish = kinds.kind_of(spec).finish
+    finish, shape = kinds.kind_of(spec).finish, image.inputs[0].shape[1:]
 
     def embed(params: Params, images: Array, captions: Array) -> tuple[Array, Array]:
-        (_, whole), _ = image.apply(params['image'], {}, finish(images), train=False)
+        x = finish(images)
+        x = x if spec.shape == shape else jax.image.resize(x, (len(x), *shape), 'linear')  # antialiased
+        (_, whole), _ = image.apply(params['image'], {}, x, train=False)
         (_, sentences), _ = text.apply(params['text'], {}, captions, train=False)
         return whole, sentences
 

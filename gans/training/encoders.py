@@ -1,5 +1,6 @@
 """Encoders of images and words that judge what is made of captions: a run's own, or another run's."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -10,7 +11,7 @@ from gans import config_file
 from gans.core import Net, Params, System, TrainState
 from gans.errors import UserError
 from gans.metrics.protocol import Protocol
-from gans.metrics.r_precision import Retrieval, draw_pools, make_embed
+from gans.metrics.r_precision import Retrieval, make_retrieval
 from gans.training import draw, remembered, sampling
 from gans.training.leaves import by_path, checksum
 from gans.training.setup import Experiment, setup_stages
@@ -19,26 +20,27 @@ NETS = 'text', 'image'
 
 
 class Encoders(NamedTuple):
-    """Nets, their parameters, and what stamps say of them."""
+    """Nets and their parameters by name, and what stamps say of them."""
 
-    text: Net
-    image: Net
+    nets: Mapping[str, Net]
     params: Params
     stamp: Protocol
 
 
-def retrieval(experiment: Experiment, num: int) -> Retrieval | None:
-    """Of the captions of the run's first `num` samples, with its own nets; None if its main sampler is given no
-    captions, there are no encoders, or all captions are equal.
+def retrieval(experiment: Experiment, num: int, nets: Mapping[str, Net] | None = None) -> Retrieval | None:
+    """Of the captions of the run's first `num` samples; None if they are made of none, there are no encoders, or all
+    captions are equal. nets: that see them (default: its own).
     """
-    sampler, nets = sampling.main_sampler(experiment.system), experiment.system.nets
-    if not has_encoders(experiment.system) or 'caption' not in sampling.fields_read(sampler, experiment.source):
+    nets = experiment.system.nets if nets is None else nets
+    if not (is_told_words(experiment) and nets.keys() >= set(NETS)):
         return None
-    captions = sampling.batch_of(experiment, sampler, num)['caption']
-    pools = draw_pools(captions)
-    if not pools.size:
-        return None
-    return Retrieval(captions, pools, make_embed(*(nets[name] for name in NETS), sampling.sampled_spec(experiment)))
+    captions = sampling.batch_of(experiment, sampling.main_sampler(experiment.system), num)['caption']
+    return make_retrieval(captions, nets, sampling.sampled_spec(experiment))
+
+
+def is_told_words(experiment: Experiment) -> bool:
+    """Whether the main sampler makes something of captions."""
+    return 'caption' in sampling.fields_read(sampling.main_sampler(experiment.system), experiment.source)
 
 
 def has_encoders(system: System) -> bool:
@@ -71,8 +73,8 @@ def of_run(folder: Path, experiment: Experiment) -> Encoders:
         words = [len(spec.fields['caption'].classes) for spec in (theirs, ours)]
         raise UserError(f'--encoder={folder} knows other words ({words[0]:,}, here {words[1]:,}): it must be trained on'
                         ' the same captions')  # fmt: skip
-    if theirs.shape != ours.shape:
-        raise UserError(f'--encoder={folder} sees images {theirs.shape}, not {ours.shape}: train it on those')
+    if theirs.shape[-1] != ours.shape[-1]:
+        raise UserError(f'--encoder={folder} sees images of {theirs.shape[-1]} channels, not {ours.shape[-1]}')
     found = _encoders(other, state, {})
     weights = f'{checksum(by_path(found.params)):08x}'
     stamp = {'encoder': folder.resolve().name, 'encoder step': step, 'encoder seed': other.config.seed}
@@ -82,4 +84,4 @@ def of_run(folder: Path, experiment: Experiment) -> Encoders:
 def _encoders(experiment: Experiment, state: TrainState, stamp: Protocol) -> Encoders:
     averaged, nets = sampling.use_averages(state).params, experiment.system.nets
     params = {name: jax.tree.map(np.asarray, averaged[name]) for name in NETS}
-    return Encoders(nets['text'], nets['image'], params, stamp)
+    return Encoders({name: nets[name] for name in NETS}, params, stamp)
