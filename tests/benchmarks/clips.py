@@ -25,6 +25,7 @@ import numpy as np
 import optax
 import torch
 from benchmarks.peers import clips as peers
+from benchmarks.peers import paths
 from benchmarks.translation import in_turns
 
 from gans.core import Array, Compute, Tree
@@ -176,7 +177,7 @@ def compare(case: Case) -> dict[str, float]:
         value, gradients = grad(case.owned(phase, case.params))
         loss = theirs.gradients(phase).item()
         found[f'{phase} loss'] = abs(float(value) - loss) / max(1.0, abs(loss))
-        mine = peers.arrays(gradients)
+        mine = paths.arrays(gradients, peers.TRANSPOSED)
         apart = [np.linalg.norm(x - theirs.peer.p[name].grad.numpy()) for name, x in mine.items()]
         found[f'{phase} gradients'] = float(np.linalg.norm(apart) / optax.tree.norm(gradients))
     return found

@@ -1,64 +1,26 @@
 """TGAN and MoCoGAN in plain PyTorch, as functions of our parameters by path: [B, C, T, H, W] for clips."""
 
-import jax
-import numpy as np
 import torch
+from benchmarks.peers import paths
 from torch import Tensor
 from torch.nn import functional as F
 
 from gans.core import Tree
 
-Parameters = dict[str, Tensor]
-TRANSPOSED = ('generator/block_', 'generator/times_')  # layers whose kernels PyTorch has backwards
+TRANSPOSED = ('generator/block_', 'generator/times_')
 
 
-def arrays(tree: Tree) -> dict[str, np.ndarray]:
-    """Our parameters, or their gradients, by path and in PyTorch's layout."""
-    found = {}
-    for path, leaf in jax.tree.leaves_with_path(tree):
-        name, x = '/'.join(entry.key for entry in path), np.asarray(leaf, np.float32)
-        if name.startswith(TRANSPOSED) and x.ndim > 2:
-            spatial = range(x.ndim - 2)
-            x = np.flip(x, [*spatial]).transpose(x.ndim - 2, x.ndim - 1, *spatial)
-        elif x.ndim >= 2:
-            x = x.transpose(x.ndim - 1, x.ndim - 2, *range(x.ndim - 2))
-        found[name] = np.ascontiguousarray(x)
-    return found
-
-
-def layout(rank: int) -> torch.memory_format:
-    return {4: torch.channels_last, 5: torch.channels_last_3d}.get(rank, torch.contiguous_format)
-
-
-class Peer:
-    """Parameters, statistics of batch norms, and the nets of both systems."""
+class Peer(paths.Parameters):
+    """The nets of both systems."""
 
     def __init__(self, tree: Tree, channels_last: bool) -> None:
-        self.order = layout if channels_last else lambda rank: torch.contiguous_format
-        self.p = {
-            name: torch.from_numpy(x.copy()).contiguous(memory_format=self.order(x.ndim)).requires_grad_()
-            for name, x in arrays(tree).items()
-        }
-        self.running = {}
-
-    def norm(self, name: str, x: Tensor) -> Tensor:
-        scale, shift = self.p[f'{name}/scale'], self.p.get(f'{name}/bias')
-        mean, var = self.running.setdefault(name, (torch.zeros_like(scale), torch.ones_like(scale)))
-        return F.batch_norm(x, mean, var, scale, shift, True)
-
-    def dense(self, name: str, x: Tensor) -> Tensor:
-        return F.linear(x, self.p[f'{name}/kernel'], self.p.get(f'{name}/bias'))
+        super().__init__(tree, channels_last, TRANSPOSED)
 
     def up(self, name: str, x: Tensor) -> Tensor:
         weight = self.p[f'{name}/kernel']
         stride, pad = (2, 1) if weight.shape[-1] == 4 else (1, 0)
         op = F.conv_transpose1d if weight.ndim == 3 else F.conv_transpose2d
         return op(x, weight, self.p.get(f'{name}/bias'), stride, pad)
-
-    def images(self, x: Tensor, base: int = 4) -> Tensor:
-        """Rows [N, base base C] as images [N, C, base, base]."""
-        x = x.unflatten(1, (base, base, -1)).permute(0, 3, 1, 2)
-        return x.contiguous(memory_format=self.order(4))
 
     def clips(self, frames: Tensor, batch: int) -> Tensor:
         """Frames [B T, C, H, W] as clips [B, C, T, H, W]."""

@@ -1,0 +1,197 @@
+"""A training step of DAMSM and of DF-GAN, as their experiment has them, against a plain PyTorch peer: same nets, losses
+and Adam.
+
+    pip install torch
+    python tests/benchmarks/words.py [--cases=damsm,dfgan] [--rounds=5] [--steps=3] [--cpu] [--check]
+
+All sides take turns in one process, PyTorch in both of its layouts, of which the faster one counts. Ratio: our time
+over PyTorch's in each round; the median and the extremes. --cpu: seconds of the CPU in place of those of the clock, one
+thread in PyTorch. --check times nothing and compares losses and gradients.
+
+Our side is the step that trains, with the recurrent text encoder in it, which is trained by DAMSM and frozen in DF-GAN.
+"""
+
+import argparse
+import statistics
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import torch
+from benchmarks.peers import paths
+from benchmarks.peers import words as peers
+from benchmarks.translation import in_turns
+from torch.nn.functional import relu
+
+from experiments import dfgan_openmoji32
+from gans.core import Array, Compute, Tree
+from gans.data import load
+from gans.data.feed import examples, fixed_key
+from gans.devices import keep_memory
+from gans.latents import make_latents
+from gans.ops import random
+from gans.step import init_state, make_train_step
+from gans.systems.build import build
+from gans.training.setup import unoptimized
+from gans.training.stages import stages
+
+ROLES = {'damsm': {'generator': ('text', 'image')}, 'dfgan': {'critic': ('critic',), 'generator': ('generator',)}}
+BATCH = 32
+
+
+class Ours:
+    """The step that trains, without averages."""
+
+    def __init__(self, name: str, variant: str = '', size: int = 32) -> None:
+        self.name, self.roles = name, ROLES[name]
+        of = {stage.config.system: stage.config for stage in stages(dfgan_openmoji32.get_config(variant))}
+        of[name].data.size = size
+        self.config, source = of[name].copy_and_resolve_references(), load.load(of[name].data)
+        self.config.ema.decay = None
+        self.system, self.latents = build(self.config, source.spec, Compute()), make_latents(self.config.latents)
+        self.state = jax.jit(lambda: init_state(self.system, jax.random.key(0)), compiler_options=unoptimized())()
+        drawn = examples(source, BATCH, fixed_key())
+        self.batch = {name: jnp.asarray(drawn[name])[None] for name in ('real', 'caption')}
+        step = make_train_step(self.system)
+        due = tuple(update.name for update in self.system.updates)
+        self.jitted = jax.jit(lambda state, batch: step(state, batch, due)[0], donate_argnums=0)
+
+    def gradients(self, role: str, params: Tree) -> tuple[Array, Tree, Array]:
+        """Loss, the player's gradients, and the latents that were drawn."""
+        update = self.system.updates[list(self.roles).index(role)]
+        keys = random.example_keys(jax.random.key(1), jnp.arange(BATCH))
+        batch, state = {name: x[0] for name, x in self.batch.items()}, self.state.replace(params=params)
+        own = {name: params[name] for name in self.roles[role]}
+        value, slope = jax.value_and_grad(lambda own: update.loss({**params, **own}, state, batch, keys)[0])(own)
+        scene = random.split(keys, 3)[0] if role == 'critic' else keys
+        return value, slope, self.latents(random.split(random.split(scene, 4)[0], 1)[0])
+
+    def step(self) -> None:
+        self.state = self.jitted(self.state, self.batch)
+
+    def wait(self) -> None:
+        jax.block_until_ready(self.state.params)
+
+
+class Theirs:
+    """The peer, which begins with the same weights."""
+
+    def __init__(self, ours: Ours, channels_last: bool) -> None:
+        self.ours, self.peer = ours, peers.Peer(ours.state.params, channels_last)
+        real, captions = (np.array(ours.batch[name][0]) for name in ('real', 'caption'))
+        real = torch.from_numpy(real).permute(0, 3, 1, 2)
+        self.real = real.contiguous(memory_format=self.peer.order(4))
+        self.captions = torch.from_numpy(captions).long()
+        self.own = {
+            role: [p for name, p in self.peer.p.items() if name.startswith(nets)] for role, nets in ours.roles.items()
+        }
+        options = {role: ours.config.optimizer[role] for role in ours.roles}
+        self.optimizers = {
+            role: torch.optim.Adam(own, options[role].learning_rate, (options[role].b1, options[role].b2), fused=True)
+            for role, own in self.own.items()
+        }
+
+    def damsm(self) -> torch.Tensor:
+        words, sentences = self.peer.text(self.captions)
+        regions, whole = self.peer.image(self.real)
+        same = (self.captions[:, None] == self.captions[None]).all(2)
+        by_words = peers.match(words, self.captions != 0, regions, (5.0, 5.0))
+        by_sentence = torch.nn.functional.cosine_similarity(whole[:, None], sentences[None], dim=2)
+        return peers.find(by_words, same, 10.0) + peers.find(by_sentence, same, 10.0)
+
+    def critic(self, z: torch.Tensor) -> torch.Tensor:
+        with torch.no_grad():
+            sentence = self.peer.text(self.captions)[1]
+            fake = self.peer.generator(z, sentence, self.real.shape[-1])
+        other = (self.captions != self.captions.roll(-1, 0)).any(1)
+        real, told = self.real.clone().requires_grad_(), sentence.clone().requires_grad_()
+        scores = self.peer.critic(real, told)
+        down = relu(1 + self.peer.critic(fake, sentence)) + other * relu(
+            1 + self.peer.critic(self.real, told.roll(-1, 0))
+        )
+        slopes = torch.autograd.grad(scores.sum(), (real, told), create_graph=True)
+        norms = sum(slope.flatten(1).square().sum(1) for slope in slopes)
+        return (relu(1 - scores) + down / 2 + 2 * norms**3).mean()
+
+    def generator(self, z: torch.Tensor) -> torch.Tensor:
+        with torch.no_grad():
+            sentence = self.peer.text(self.captions)[1]
+        return -self.peer.critic(self.peer.generator(z, sentence, self.real.shape[-1]), sentence).mean()
+
+    def loss(self, role: str, z: torch.Tensor) -> torch.Tensor:
+        """Gradients are in the parameters of the player afterwards, and in no others."""
+        for other, own in self.own.items():
+            for parameter in own:
+                parameter.requires_grad_(other == role)
+                parameter.grad = None
+        loss = self.damsm() if self.ours.name == 'damsm' else getattr(self, role)(z)
+        loss.backward()
+        return loss.detach()
+
+    def step(self) -> None:
+        for role in self.own:
+            self.loss(role, torch.randn(BATCH, self.ours.config.latents.size))
+            self.optimizers[role].step()
+
+    def wait(self) -> None:
+        pass
+
+
+def compare(name: str) -> dict[str, float]:
+    """How far the peer's losses and gradients are from ours, for narrow nets and small images; all kernels count."""
+    ours, found = Ours(name, 'smoke', 16), {}
+    noise = lambda x: x + 0.1 * np.random.default_rng(x.size).normal(size=x.shape).astype(np.float32)
+    ours.state = ours.state.replace(params=jax.tree.map(noise, ours.state.params))
+    theirs = Theirs(ours, False)
+    for role in ours.roles:
+        gradients = jax.jit(ours.gradients, static_argnums=0, compiler_options=unoptimized())
+        value, slopes, z = gradients(role, ours.state.params)
+        loss = theirs.loss(role, torch.tensor(np.asarray(z)))
+        found[f'{role} loss'] = abs(float(value) - float(loss)) / max(1.0, abs(float(value)))
+        mine = paths.arrays(slopes)
+        apart = [np.linalg.norm(x - theirs.peer.p[path].grad.numpy()) for path, x in mine.items()]
+        found[f'{role} gradients'] = float(np.linalg.norm(apart) / optax.tree.norm(slopes))
+    return found
+
+
+def measure(name: str, args: argparse.Namespace) -> None:
+    ours = Ours(name)
+    sides: dict[str, Any] = {'ours': ours}
+    sides |= {'channels last': Theirs(ours, True), 'channels first': Theirs(ours, False)}
+    times = in_turns(sides, args.rounds, args.steps, time.process_time if args.cpu else time.perf_counter)
+    ms = {side: 1e3 * statistics.median(values) for side, values in times.items()}
+    best = min(list(ms)[1:], key=ms.get)
+    ratios = [a / b for a, b in zip(times['ours'], times[best], strict=True)]
+    others = ', '.join(f'PyTorch {side} {ms[side]:.0f}' for side in list(ms)[1:])
+    print(f'{name:<8} {ms["ours"]:.0f} ms, {others}; ratio {statistics.median(ratios):.2f} '
+          f'({min(ratios):.2f}-{max(ratios):.2f})', flush=True)  # fmt: skip
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('--cases', default=','.join(ROLES), help='names, with commas between')
+    for name, default in (('rounds', 5), ('steps', 3)):
+        parser.add_argument(f'--{name}', type=int, default=default)
+    parser.add_argument('--cpu', action='store_true', help='seconds of the CPU, one thread')
+    parser.add_argument('--check', action='store_true', help='compare what is computed, and time nothing')
+    args = parser.parse_args()
+    keep_memory()
+    if args.cpu:
+        torch.set_num_threads(1)
+    for name in args.cases.split(','):
+        if args.check:
+            print(f'{name:<8}', ', '.join(f'{what} {value:.1e}' for what, value in compare(name).items()), flush=True)
+        else:
+            measure(name, args)
+
+
+if __name__ == '__main__':
+    main()
