@@ -20,14 +20,11 @@ ENCODERS = {'features': 64, 'embedding': 64, 'width': 16}
 NETS = {'condition': 32, 'sketch_width': 64}
 SMOKE = {
     'eval.features': 'pixels',
-    'data.size': 16,
     'stages.I.begin': 1,
-    'stages.I.data.size': 8,
     'stages.II.begin': 2,
     'stages.II.stackgan.sketch_width': 4,
     'stages.II.generator': {'width': 4, 'halvings': 1, 'blocks': 1},
     'stages.II.critic.width': 4,
-    **{f'stages.{stage}.stackgan.doublings': 1 for stage in ('I', 'II')},
 }
 
 
