@@ -188,6 +188,11 @@ def flip(keys: Keys, probability: float | Array, real: Array, fake: Array) -> tu
     return jnp.where(swap, fake, real), jnp.where(swap, real, fake)
 
 
+def divergence(mean: Array, log_variance: Array) -> Array:
+    """KL(N(mean, exp(log_variance)) || N(0, I)) in nats: two of [B, d] -> [B]."""
+    return 0.5 * (jnp.square(mean) + jnp.exp(log_variance) - 1 - log_variance).sum(1)
+
+
 def top_k(scores: Array, share: float | Array, step: Array, until: int) -> Array:
     """Weights of the fakes in the generator's loss: 1 for the k best scores [B], else 0 (Sinha 2020, 2002.06224).
 

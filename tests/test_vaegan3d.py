@@ -9,10 +9,10 @@ from gans.core import Compute, Spec
 from gans.data import load
 from gans.data.feed import examples, fixed_key
 from gans.errors import UserError
+from gans.losses import divergence
 from gans.metrics import volumes
 from gans.nets import build
 from gans.ops import rendering
-from gans.systems.vaegan3d import divergence
 from gans.training import targets
 from gans.training.setup import setup
 

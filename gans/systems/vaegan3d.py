@@ -13,6 +13,7 @@ from gans import kinds, optimizers
 from gans.core import Array, Aux, Batch, Compute, Keys, Params, Player, Sampler, Spec, System, TrainState, Tree, Update
 from gans.errors import UserError
 from gans.latents import make_latents
+from gans.losses import divergence
 from gans.nets import build as nets
 from gans.ops import random
 from gans.optimizers import ema
@@ -116,11 +117,6 @@ def build(
         updates=(*(each for each in system.updates if each.player == 'critic'), update,
                  *(each for each in system.updates if each.player != 'critic')),
     )  # fmt: skip
-
-
-def divergence(mean: Array, log_variance: Array) -> Array:
-    """KL(N(mean, exp(log_variance)) || N(0, I)) in nats: two of [B, d] -> [B]."""
-    return 0.5 * (jnp.square(mean) + jnp.exp(log_variance) - 1 - log_variance).sum(1)
 
 
 def _source(spec: Spec) -> Spec:
