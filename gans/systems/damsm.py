@@ -2,12 +2,10 @@
 that is told words. It makes nothing: its one sampler gives back images, so that runs can be looked at.
 """
 
-import jax.numpy as jnp
 import ml_collections
 
 from gans import damsm
 from gans.core import Array, Aux, Batch, Compute, Keys, Params, Sampler, Spec, System, TrainState, Update
-from gans.data.words import alike
 from gans.optimizers import ema
 from gans.systems._players import player
 from gans.systems._words import encoders, gather
@@ -40,18 +38,12 @@ def build(
     sharp = damsm.Sharpness(regions, words, captions)
 
     def loss(params: Params, state: TrainState, batch: Batch, keys: Keys) -> tuple[Array, Aux]:
-        (of_words, sentences), _ = text.apply(params['text'], {}, batch['caption'], train=True)
-        (of_regions, whole), _ = image.apply(params['image'], {}, batch['real'], train=True)
-        captions = gather(batch['caption'], compute)
-        of_words, sentences, of_regions, whole = gather((of_words, sentences, of_regions, whole), compute)
-        by_words = damsm.word_scores(of_words, captions != 0, of_regions, sharp)
-        by_sentence, same = damsm.sentence_scores(sentences, whole), alike(captions)
-        losses = {
-            'words': damsm.matching_loss(by_words, same, sharp.captions),
-            'sentences': damsm.matching_loss(by_sentence, same, sharp.captions),
-        }
-        found = jnp.take_along_axis(same, by_sentence.argmax(1)[:, None], 1).mean()
-        return losses['words'] + losses['sentences'], Aux({**losses, 'found': found})
+        told, _ = text.apply(params['text'], {}, batch['caption'], train=True)
+        seen, _ = image.apply(params['image'], {}, batch['real'], train=True)
+        captions, seen = gather((batch['caption'], seen), compute)
+        told = *gather(told, compute), captions != 0
+        losses, found = damsm.losses(told, seen, captions, sharp)
+        return sum(losses.values()), Aux({**losses, 'found': found})
 
     seen = Sampler(lambda batch, keys: {'real': batch['real']}, lambda state, inputs: inputs['real'])
     return System(
