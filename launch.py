@@ -117,6 +117,11 @@ PPL = flags.DEFINE_string(
     'evaluate: also perceptual path lengths, by auto, efficientnet_lite0[:LAYER], vgg19[:LAYER] or pixels; '
     'as many ways as samples.',
 )
+ENCODER = cli.define_path(
+    'encoder',
+    'evaluate: folder of another run, such as damsm_openmoji32, whose encoders judge whether samples are of their '
+    "captions (default: the run's own, with which it may have been trained).",
+)
 DISTRIBUTED = flags.DEFINE_string(
     'distributed', None, "Several processes: 'auto' on a cluster that jax knows, else HOST:PORT,PROCESSES,PROCESS."
 )
@@ -156,6 +161,7 @@ def main(argv: list[str]) -> int:
             truncation=TRUNCATION.value,
             standing=STANDING.value,
             ppl=PPL.value,
+            encoder=ENCODER.value,
             latents=LATENTS.value,
             edit=EDIT.value,
             layers=LAYERS.value,

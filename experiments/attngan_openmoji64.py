@@ -12,34 +12,30 @@ from ml_collections import ConfigDict
 
 from experiments import common
 
-MATCHING = 2_000  # steps of the stage in which words and images learn to agree
-ENCODERS = {'features': 64, 'embedding': 64, 'width': 16}
+SMOKE = {
+    'eval.features': 'pixels',
+    'data.size': 16,
+    'stages.words.begin': 2,
+    'stages.words.attngan.scales': 2,
+}
 
 
 def get_config(variant: str = '') -> ConfigDict:
     config = common.get_config()
-    config.system = 'damsm'
-    config.damsm = ConfigDict(ENCODERS)
-    config.data.name = 'openmoji'
+    common.match_words(config)
+    matching = config.train.steps
     config.data.size = 64
-    config.data.style = 'color'
-    config.data.split = 'train'
-    config.data.words = 8
     config.latents.size = 32
     config.generator = ConfigDict({'net': 'attngan', 'width': 16})
     config.critic = ConfigDict({'net': 'attngan', 'width': 16})
-    config.optimizer.generator = common.adam(1e-3, b1=0.5)
-    config.train.steps = MATCHING + 4_000
-    config.train.batch_size = 32
+    config.train.steps = matching + 4_000
     common.every(config, 1_000)
-    config.eval.samples = 200
-    config.stages.draw = {
-        'begin': MATCHING,
+    config.stages.words = {
+        'begin': matching,
         'system': 'attngan',
-        'attngan': {**ENCODERS, 'condition': 32},
-        'optimizer': {'generator': common.adam(2e-4), 'critic': common.adam(2e-4)},
+        'attngan': {**common.ENCODERS, 'condition': 32},
+        'optimizer': {role: common.adam(2e-4, b1=0.5) for role in ('generator', 'critic')},
         'ema': {'decay': 0.999},
         'train': {'fresh_optimizers': True},
     }
-    smoke = {'eval.features': 'pixels', 'stages.draw.begin': 2}
-    return common.finish(config, variant, __file__, smoke)
+    return common.finish(config, variant, __file__, SMOKE)

@@ -10,12 +10,16 @@ from ml_collections import ConfigDict
 from gans.defaults import adam, get_config, rmsprop, sgd
 from gans.errors import unknown
 
-__all__ = ['DOMAINS', 'FOLDER', 'GROWTH', 'adam', 'every', 'finish', 'get_config', 'grow', 'rmsprop', 'sgd']
+__all__ = ['DOMAINS', 'ENCODERS', 'FOLDER', 'GROWTH', 'adam', 'every', 'finish', 'get_config', 'grow', 'match_words']
+__all__ += ['rmsprop', 'sgd']
 
 # A folder of images that always exists, for the smoke variants of experiments on folders.
 FOLDER = f'folder:{Path(__file__).resolve().parent.parent / "gans" / "data" / "openmoji_atlas"}'
 # Two domains of two images each, for those on unpaired folders.
 DOMAINS = f'unpaired:{Path(__file__).resolve().parent / "two_domains"}'
+
+# Of encoders of words and emoji.
+ENCODERS = {'features': 64, 'embedding': 64, 'width': 16}
 
 GROWTH = {4: 8, 8: 8}, 16, 16  # of smoke variants, for `grow`
 
@@ -23,6 +27,20 @@ GROWTH = {4: 8, 8: 8}, 16, 16  # of smoke variants, for `grow`
 def every(config: ConfigDict, steps: int) -> None:
     """Sets the period of pictures, scores and checkpoints, in steps."""
     config.train.sample_every = config.train.checkpoint_every = config.eval.every = steps
+
+
+def match_words(config: ConfigDict) -> None:
+    """Has words and emoji of 32 pixels learn to agree, in a run by itself or in the first stretch of a GAN's."""
+    config.system, config.damsm = 'damsm', ConfigDict(ENCODERS)
+    config.data.name = 'openmoji'
+    config.data.size = 32
+    config.data.style = 'color'
+    config.data.split = 'train'
+    config.data.words = 8
+    config.optimizer.generator = adam(1e-3, b1=0.5)
+    config.train.steps = 2_000
+    config.train.batch_size = 32
+    config.eval.samples = 200
 
 
 def grow(

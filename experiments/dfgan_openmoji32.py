@@ -12,31 +12,20 @@ from ml_collections import ConfigDict
 
 from experiments import common
 
-MATCHING = 2_000  # steps of the stage in which words and images learn to agree
-ENCODERS = {'features': 64, 'embedding': 64, 'width': 16}
-
 
 def get_config(variant: str = '') -> ConfigDict:
     config = common.get_config()
-    config.system = 'damsm'
-    config.damsm = ConfigDict(ENCODERS)
-    config.data.name = 'openmoji'
-    config.data.size = 32
-    config.data.style = 'color'
-    config.data.split = 'train'
-    config.data.words = 8
+    common.match_words(config)
+    matching = config.train.steps
     config.latents.size = 64
     config.generator = ConfigDict({'net': 'dfgan', 'width': 16})
     config.critic = ConfigDict({'net': 'dfgan', 'width': 16})
-    config.optimizer.generator = common.adam(1e-3, b1=0.5)
-    config.train.steps = MATCHING + 8_000
-    config.train.batch_size = 32
+    config.train.steps = matching + 5_000
     common.every(config, 1_000)
-    config.eval.samples = 200
     config.stages.words = {
-        'begin': MATCHING,
+        'begin': matching,
         'system': 'dfgan',
-        'dfgan': ENCODERS,
+        'dfgan': common.ENCODERS,
         'optimizer': {'generator': common.adam(2e-4, b1=0.0), 'critic': common.adam(8e-4, b1=0.0)},
         'ema': {'decay': 0.999},
         'train': {'fresh_optimizers': True},

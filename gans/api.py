@@ -71,6 +71,7 @@ def evaluate(
     truncation: float | str | None = None,
     standing: int | None = None,
     ppl: str | None = None,
+    encoder: str | Path | None = None,
 ) -> dict[str, float]:
     """Measures the generator of a run by all metrics that apply, as `--mode=evaluate` does.
 
@@ -84,6 +85,7 @@ def evaluate(
       truncation: of the samples, as of `--truncation`: one.
       standing: batches of which statistics of batch norms are taken anew.
       ppl: the net by which path lengths are measured, too: 'auto' is the best that is installed.
+      encoder: folder of a run whose encoders judge whether samples are of their captions (default: the run's own).
 
     Returns:
       By name the metrics of the samples; as 'NAME/real' those of halves of the real data, as 'NAME/untrained' those of
@@ -103,6 +105,7 @@ def evaluate(
 
         cut = None if truncation is None else str(truncation)
         more = {'direction': direction, 'truncation': cut, 'standing': standing, 'ppl': ppl}
+        more['encoder'] = None if encoder is None else str(Path(encoder).expanduser())
         results, _ = run.measure(held, place, run.Options(num, seed, which, features, **more))
     return {result.metric: float(result.value) for result in results}
 

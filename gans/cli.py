@@ -24,7 +24,7 @@ flags.disclaim_key_flags()  # so that --help lists them under launch.py
 # Flags of some modes alone, most of them of styles, and the modes that have them.
 STYLES = {'latents': ('sample',), 'edit': ('sample',), 'layers': ('directions',), 'space': ('interpolate',)}
 STYLES |= {'truncation': ('sample', 'interpolate', 'directions', 'evaluate')}
-STYLES |= {'standing': ('sample', 'evaluate'), 'ppl': ('evaluate',)}
+STYLES |= {'standing': ('sample', 'evaluate'), 'ppl': ('evaluate',), 'encoder': ('evaluate',)}
 OVERRIDE = re.compile(r'--?(no)?config\.([^=\s]+)(?:=(.*))?', re.DOTALL)
 
 

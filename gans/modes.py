@@ -30,6 +30,7 @@ class Options(NamedTuple):
     truncation: str | None = None
     standing: int | None = None
     ppl: str | None = None
+    encoder: str | None = None
     latents: str | None = None
     edit: str | None = None
     layers: str | None = None

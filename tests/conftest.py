@@ -39,6 +39,30 @@ def own_cache(tmp_path_factory: pytest.TempPathFactory) -> None:
     os.environ['XDG_CACHE_HOME'] = str(tmp_path_factory.getbasetemp() / 'cache')
 
 
+@pytest.fixture(scope='session', autouse=True)
+def undrawn() -> Iterator[None]:
+    """Runs in this process leave a dot as curves.png, which takes two seconds to draw: tests that look at it have
+    `loop.curves` drawn, and so do runs in processes of their own.
+    """
+    import numpy as np
+
+    from gans import pictures
+    from gans.training import loop
+
+    with pytest.MonkeyPatch.context() as patch:
+        dot = np.zeros((1, 1, 3), np.uint8)
+        patch.setattr(loop, 'curves', lambda folder: pictures.save(folder / 'curves.png', dot))
+        yield
+
+
+@pytest.fixture
+def drawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Runs draw curves.png, as they do for users."""
+    from gans.training import curves, loop
+
+    monkeypatch.setattr(loop, 'curves', curves.curves)
+
+
 @pytest.fixture(scope='module')
 def compiled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Programs are compiled once for all runs of a file that asks for it."""

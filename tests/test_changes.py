@@ -78,6 +78,7 @@ def short(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.mark.usefixtures('drawn')
 def test_a_longer_run_is_one_that_was_as_long_from_the_start(short: Path, tmp_path: Path, capsys) -> None:
     longer, straight = tmp_path / 'longer', tmp_path / 'straight'
     shutil.copytree(short, longer)

@@ -5,6 +5,7 @@
 """
 
 import json
+from functools import cache
 from importlib.resources import files
 from typing import Any
 
@@ -55,7 +56,10 @@ def openmoji(
         raise unknown('data.split', split, SPLITS)
     if source == style:
         raise UserError(f'data.source={source} is data.style itself; take the other of {" and ".join(STYLES)}')
-    images = {'real': _images(style)} | ({} if source is None else {'source': _images(source, 'data.source')})
+    for key, name in (('data.style', style), ('data.source', source)):
+        if name not in STYLES and (key, name) != ('data.source', None):
+            raise unknown(key, name, STYLES)
+    images = {'real': _images(style)} | ({} if source is None else {'source': _images(source)})
     keep = indices(style, split, drop_duplicates, source)
     groups, said = [emoji['group'] for emoji in table()], [phrases(emoji) for emoji in table()]
     classes = tuple(dict.fromkeys(groups))
@@ -73,6 +77,7 @@ def openmoji(
     return made if words is None else with_captions(made, [said[i] for i in keep], known, words)
 
 
+@cache
 def indices(
     style: str = 'color', split: str = 'all', drop_duplicates: bool = True, source: str | None = None
 ) -> np.ndarray:
@@ -84,7 +89,9 @@ def indices(
         drawn = [some.min((1, 2, 3)) < 255 for some in (images, *([] if source is None else [_images(source)]))]
         keep = np.array(sorted(i for i in first.values() if all(some[i] for some in drawn)))
     test = np.isin(keep, keep[7::8])
-    return {'all': keep, 'train': keep[~test], 'test': keep[test]}[split]
+    found = {'all': keep, 'train': keep[~test], 'test': keep[test]}[split]
+    found.flags.writeable = False
+    return found
 
 
 def phrases(emoji: dict[str, Any]) -> list[str]:
@@ -101,25 +108,32 @@ def table() -> list[dict[str, Any]]:
 
 
 def shrunk(images: np.ndarray, factor: int) -> np.ndarray:
-    """uint8 images [N, H, W, C] as [N, H / factor, W / factor, C]: the rounded mean of each block of pixels."""
-    n, h, w, c = images.shape
-    blocks = images.reshape(n, h // factor, factor, w // factor, factor, c)
-    return np.round(blocks.mean((2, 4), dtype=np.float32)).astype(np.uint8)
+    """uint8 images [N, H, W, C] as [N, H / factor, W / factor, C]: the rounded mean of each block of pixels.
+
+    factor: at most 16, as sums of more do not fit into 16 bits.
+    """
+    if factor == 1:
+        return images
+    rows = sum(images[:, i::factor].astype(np.uint16) for i in range(factor))
+    blocks = sum(rows[:, :, i::factor] for i in range(factor))
+    return np.round(blocks / np.float32(factor**2)).astype(np.uint8)
 
 
-def _images(style: str, key: str = 'data.style') -> np.ndarray:
+@cache  # runs read several splits, and decoding is most of it
+def _images(style: str) -> np.ndarray:
     """uint8 [1644, 64, 64, C], cut from the atlas."""
     from PIL import Image
 
-    if style not in STYLES:
-        raise unknown(key, style, STYLES)
     table = _table()
     side, columns, count = table['size'], table['columns'], len(table['emoji'])
     with (files('gans.data') / 'openmoji_atlas' / f'{style}.webp').open('rb') as file:
         sheet = np.asarray(Image.open(file).convert('RGB' if style == 'color' else 'L'))
     cells = sheet.reshape(-1, side, columns, side, sheet.shape[2] if sheet.ndim == 3 else 1)
-    return cells.swapaxes(1, 2).reshape(-1, side, side, cells.shape[-1])[:count]
+    images = cells.swapaxes(1, 2).reshape(-1, side, side, cells.shape[-1])[:count]
+    images.flags.writeable = False
+    return images
 
 
+@cache
 def _table() -> dict[str, Any]:
     return json.loads((files('gans.data') / 'openmoji_atlas' / 'emoji.json').read_text(encoding='utf-8'))

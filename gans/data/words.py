@@ -3,7 +3,8 @@
 import difflib
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import lru_cache
 
 import jax.numpy as jnp
 import numpy as np
@@ -32,10 +33,15 @@ def vocabulary(captions: Iterable[str]) -> tuple[str, ...]:
 
 def encode(caption: str, known: Sequence[str], length: int) -> tuple[np.ndarray, list[str]]:
     """(numbers int32 [length], words that are not known): the first `length` words that are, then 0."""
-    place = {word: i for i, word in enumerate(known)}
+    place = _places(tuple(known))
     words = words_of(caption)
     found = [place[word] for word in words if place.get(word, 0)][:length]
     return np.array(found + [0] * (length - len(found)), np.int32), [word for word in words if not place.get(word, 0)]
+
+
+@lru_cache(maxsize=4)
+def _places(known: tuple[str, ...]) -> Mapping[str, int]:
+    return {word: i for i, word in enumerate(known)}
 
 
 def encode_all(captions: Sequence[Sequence[str]], known: Sequence[str], length: int) -> tuple[np.ndarray, np.ndarray]:

@@ -37,6 +37,7 @@ class Options(NamedTuple):
     truncation: str | None = None  # of samples, see `gans.latent_tools.truncation`; several, and there is a curve
     ppl: str | None = None  # the net of a distance in which path lengths are measured, see `path_length`
     standing: int | None = None  # batches that statistics are taken of, see `gans.training.standing`
+    encoder: str | None = None  # a run whose encoders judge whether samples are of their captions; by default its own
 
 
 class Bench(NamedTuple):

@@ -7,8 +7,8 @@ import numpy as np
 
 from gans import kinds, pictures
 from gans.errors import UserError
-from gans.evaluation import classes, codes, curve, write
-from gans.evaluation.bench import Options, set_up
+from gans.evaluation import classes, codes, curve, words, write
+from gans.evaluation.bench import Bench, Options, set_up
 from gans.evaluation.cas import cas
 from gans.evaluation.judge import HALVES, UNTRAINED, evaluate_pairs
 from gans.evaluation.paired import paired_scores
@@ -18,9 +18,11 @@ from gans.latent_tools import truncation
 from gans.metrics.extract import Extracted
 from gans.metrics.neighbors import nearest
 from gans.metrics.protocol import Result
+from gans.metrics.r_precision import Retrieval, make_embed
 from gans.metrics.score import PREFIX, halves
 from gans.metrics.spectrum import has_spectrum
-from gans.training import sampling, workdir
+from gans.training import encoders, sampling, workdir
+from gans.training.encoders import Encoders
 
 PAIRS = 32  # samples beside their nearest real images, in a picture
 
@@ -44,6 +46,7 @@ def measure(config: ml_collections.ConfigDict, folder: Path, options: Options) -
     if by is not None and options.ppl:
         raise UserError(f'--ppl={options.ppl} is of samples as they are: leave out --truncation={by}')
     bench = set_up(config, folder, options)
+    retrieval, judge = judged_by(bench)
     bench = bench.renew() if by is None else bench.truncate(by)
     experiment, compared, step = bench.experiment, bench.compared, bench.step
     source, direction, num = compared.source, sampling.direction(experiment.system), bench.num
@@ -53,6 +56,10 @@ def measure(config: ml_collections.ConfigDict, folder: Path, options: Options) -
     pairs = {'': (same, fake), HALVES: (bench.real.part(first), bench.real.part(second)), UNTRAINED: (same, untrained)}
     results, warnings = evaluate_pairs(pairs, bench.extractor, common, source.known)
     results += paired_scores(experiment, bench.inputs, fake.examples, untrained.examples, common)
+    told = []
+    if retrieval:
+        judged = words.judge(retrieval, judge, fake.examples, untrained.examples, bench.truth[:num], common)
+        results, told = results + judged.results, [judged.said]
     if fake.labels is not None and compared.labeled and 'classifier' in kinds.kind_of(source.spec).features:
         results += cas(compared.data, fake.examples, fake.labels, common)
     by_class = []
@@ -73,7 +80,7 @@ def measure(config: ml_collections.ConfigDict, folder: Path, options: Options) -
     place, scores = folder / 'evaluation' / direction, {PREFIX + result.metric: result.value for result in results}
     truncated = ''.join(f'{name} {value}' for name, value in bench.cut.items())
     end = f'step_{step:08d}{"_" * bool(truncated)}{truncated.replace(" ", "_")}'
-    told = [f'path lengths of {num:,} ways, {lengths[0].protocol["distance"]}'] if options.ppl else []
+    told += [f'path lengths of {num:,} ways, {lengths[0].protocol["distance"]}'] if options.ppl else []
     said = '\n'.join([*told, *classes.extremes(by_class), f'all in {folder / "evaluation.json"}'])
     if by_class:
         write.save_classes(place / f'classes_{end}.csv', by_class)
@@ -86,6 +93,22 @@ def measure(config: ml_collections.ConfigDict, folder: Path, options: Options) -
             write.spectra(place / f'spectrum_{end}.png', bench.truth[:num], fake.examples, shown)
         said += f', pictures in {place}'
     return results, f'{write.table(f"{folder}, step {step:,}", results)}\n{said}'
+
+
+def judged_by(bench: Bench) -> tuple[Retrieval | None, Encoders | None]:
+    """The captions of the samples and what sees them, where they have any; UserError for an encoder without them."""
+    experiment, other = bench.experiment, bench.options.encoder
+    asked = encoders.retrieval(experiment, bench.num)
+    if asked is None and other:
+        raise UserError(f"--encoder={other}: system '{experiment.config.system}' makes nothing of captions that differ:"
+                        ' leave it off')  # fmt: skip
+    if asked is None:
+        return None, None
+    if not other:
+        return asked, encoders.own(experiment, bench.state)
+    judge = encoders.of_run(Path(other), experiment)
+    embed = make_embed(judge.text, judge.image, bench.compared.source.spec)
+    return asked._replace(embed=embed), judge
 
 
 def neighbors(real: Extracted, fake: Extracted, title: str, kind: kinds.Kind) -> np.ndarray:

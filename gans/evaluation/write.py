@@ -16,7 +16,7 @@ from gans.metrics.spectrum import spectrum
 from gans.training import lock, logs, workdir
 
 COLUMNS = {'': 'value', '/real': 'real halves', '/untrained': 'untrained', '/source': 'the source', '/mean': 'the mean'}
-COLUMNS |= {'/nearest': 'the nearest'}
+COLUMNS |= {'/nearest': 'the nearest', '/truth': 'real images', '/shuffled': 'shuffled captions'}
 ARROWS = {'lower': '↓', 'higher': '↑', None: ''}
 
 

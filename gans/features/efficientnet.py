@@ -95,14 +95,20 @@ def weights_file() -> Path:
 
 def features(params: Tree, x: Array) -> tuple[Array, Array]:
     """Preprocessed images float32 [B, H, W, 3] -> features [B, 1280], logits [B, 1000]."""
-    x = run_blocks(params, relu6(stem(x, params['stem'])))
-    found = relu6(pointwise(x, params['head'])).mean((1, 2))
+    found = pool(params, run_blocks(params, relu6(stem(x, params['stem']))))
     return found, pointwise(found, params['logits'])
 
 
-def run_blocks(params: Tree, x: Array, count: int = len(BLOCKS)) -> Array:
-    """The first blocks: the stem's output float32 [B, H / 2, W / 2, 32] -> [B, h, w, f]."""
-    for i, (_, stride, before, expanded, width) in enumerate(BLOCKS[:count]):
+def pool(params: Tree, x: Array) -> Array:
+    """What the last block gives -> features [B, 1280]."""
+    return relu6(pointwise(x, params['head'])).mean((1, 2))
+
+
+def run_blocks(params: Tree, x: Array, count: int = len(BLOCKS), first: int = 0) -> Array:
+    """Blocks from `first` to before `count`, on what comes before: of the first one the stem's output, float32
+    [B, H / 2, W / 2, 32] -> [B, h, w, f].
+    """
+    for i, (_, stride, before, expanded, width) in enumerate(BLOCKS[first:count], first):
         block, y = params[f'block_{i}'], x
         if expanded != before:
             y = relu6(pointwise(y, block['expand']))

@@ -112,7 +112,8 @@ def features(params: Tree, images: Array) -> dict[str, Array]:
       images: preprocessed, float32 [B, 299, 299, 3].
 
     Returns:
-      '64', '192', '768' and '2048': float32 [B, 64] and so on; 'logits': [B, 1008], without bias.
+      '64', '192', '768' and '2048': float32 [B, 64] and so on; 'logits': [B, 1008], without bias; 'Mixed_6e': what
+      the means '768' are of, [B, 17, 17, 768].
     """
     return InceptionV3().apply({'params': params}, images)
 
@@ -161,6 +162,7 @@ class InceptionV3(nn.Module):
         x = BlockB(name='Mixed_6a')(x)  # [B, 17, 17, 768]
         for letter, width in zip('bcde', (128, 160, 160, 192), strict=True):
             x = BlockC(width, name=f'Mixed_6{letter}')(x)
+        found['Mixed_6e'] = x
         x = record(x)
         x = BlockD(name='Mixed_7a')(x)  # [B, 8, 8, 1280]
         x = BlockE(average_pool, name='Mixed_7b')(x)

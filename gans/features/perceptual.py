@@ -76,10 +76,14 @@ class EfficientNetLite0(nn.Module):
             name: self.param(name, lambda rng, shapes=shapes: jax.tree.map(lambda x: jnp.zeros(x.shape), shapes))
             for name, shapes in lite0_shapes(self.blocks).items()
         }
-        x = ((jnp.broadcast_to(x, (*x.shape[:3], 3)) + 1) * 127.5 - 127) / 128
-        stem = params['stem']
-        x = conv(x, stem['kernel'], 2, 'SAME', form=self.compute.conv) + stem['bias']
-        return efficientnet.run_blocks(params, efficientnet.relu6(x), self.blocks)
+        x = lite0_stem(params, jnp.broadcast_to(x, (*x.shape[:3], 3)), self.compute.conv)
+        return efficientnet.run_blocks(params, x, self.blocks)
+
+
+def lite0_stem(params: Tree, x: Array, form: str) -> Array:
+    """Images [B, H, W, 3] in [-1, 1] -> what the first block takes. form: of a convolution, see gans/ops/conv.py."""
+    stem, x = params['stem'], ((x + 1) * 127.5 - 127) / 128
+    return efficientnet.relu6(conv(x, stem['kernel'], 2, 'SAME', form=form) + stem['bias'])
 
 
 def lite0_shapes(blocks: int) -> Tree:

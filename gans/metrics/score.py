@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from gans import kinds
+from gans.core import Params
 from gans.data.base import Source
 from gans.errors import UserError
 from gans.features.base import Extractor
@@ -14,6 +15,7 @@ from gans.metrics.extract import extract, extract_cached
 from gans.metrics.frechet import frechet, is_singular, moments
 from gans.metrics.paired import Targets
 from gans.metrics.protocol import Protocol
+from gans.metrics.r_precision import Retrieval
 from gans.metrics.sliced import sliced_wasserstein
 from gans.metrics.toys import mode_counts
 from gans.metrics.toys import moments as mean_and_std
@@ -21,6 +23,7 @@ from gans.metrics.toys import moments as mean_and_std
 PREFIX = 'eval/'  # of scores among a run's metrics
 EVALUATED = 'evaluation/'  # of results of --mode=evaluate, next to them
 SLICED = f'{PREFIX}sliced_wasserstein'  # every run has it
+RETRIEVED = f'{PREFIX}r_precision'
 # Which values are better; other scores have no such order (the mean, for example, has a target instead).
 LOWER = ('fid', 'kid', 'reverse_kl', 'sliced_wasserstein', 'spectrum_distance', 'code_error', 'l1', 'iou_mmd')
 LOWER += ('path_error', 'speed_error')
@@ -35,6 +38,7 @@ HIGHER += (
     'identity_frames',
     'path_kept',
     'bounces_right',
+    'r_precision',
 )
 MOVING = ('identity_kept', 'path_kept')  # of clips in which a sprite moves, see `gans.metrics.moving`
 
@@ -68,6 +72,7 @@ class Scorer:
         num: int,
         extractor: Extractor | None,
         targets: Targets | volumes.Targets | None = None,
+        retrieval: Retrieval | None = None,
     ) -> None:
         """
         Args:
@@ -75,11 +80,13 @@ class Scorer:
           num: number of samples per call.
           extractor: for a Fréchet distance of images.
           targets: what each of the samples should equal.
+          retrieval: the captions that samples are made of.
 
         Raises:
           UserError: too few images for that.
         """
         self._source, self._real, self._extractor, self._targets = source, real[:num], extractor, targets
+        self._retrieval = retrieval
         self._store = kinds.kind_of(source.spec).store
         distinct = real[: len(real) if source.size is None else source.size]
         one, other = halves(len(distinct), num)
@@ -103,12 +110,15 @@ class Scorer:
                     f'{features.shape[1]:,} features (singular covariances): compare with equal numbers only'
                 )
 
-    def __call__(self, samples: np.ndarray) -> dict[str, float]:
-        """The scores of samples [num, ...], by metric name; NaN samples score NaN."""
+    def __call__(self, samples: np.ndarray, encoders: Params | None = None) -> dict[str, float]:
+        """The scores of samples [num, ...], by metric name; NaN samples score NaN. encoders: parameters of the nets
+        that see whether samples are of their captions.
+        """
         bad = not np.isfinite(samples).all()
         found = {SLICED: float('nan') if bad else sliced_wasserstein(samples, self._real)}
         sprites = self._source.sprites is not None
-        pixels = self._store(samples) if (self._extractor or self._targets or sprites) and not bad else None
+        asked = self._extractor or self._targets or self._retrieval or sprites
+        pixels = self._store(samples) if asked and not bad else None
         if self._extractor:
             features = None if bad else extract(self._extractor, pixels).features
             found[self._name] = float('nan') if bad else frechet(self._moments, moments(features))
@@ -116,6 +126,8 @@ class Scorer:
             quick = self._targets.quick
             values = dict.fromkeys(quick, float('nan')) if bad else self._targets.score(pixels, quick)
             found |= {PREFIX + name: value for name, value in values.items()}
+        if self._retrieval:
+            found[RETRIEVED] = float('nan') if bad else self._retrieval.find(encoders, pixels).value
         if not bad and sprites:
             found |= self._moving(pixels)
         if not bad and self._source.spec.shape == (1,):
@@ -143,6 +155,7 @@ def stamps(
     num: int,
     extractor: Extractor | None,
     targets: Targets | volumes.Targets | None = None,
+    retrieval: Retrieval | None = None,
 ) -> dict[str, Protocol]:
     """The stamp of each score, by metric name.
 
@@ -156,6 +169,8 @@ def stamps(
         found[PREFIX + protocol.frechet(extractor)] = numbers | {'real': real} | protocol.features(extractor)
     if targets:
         found |= {PREFIX + name: {**numbers, **targets.stamps()[name]} for name in targets.quick}
+    if retrieval:
+        found[RETRIEVED] = {**numbers, 'encoder': 'own', **retrieval.stamp()}
     if source.sprites is not None:
         found |= {PREFIX + name: numbers for name in MOVING}
     others = ('mean', 'std', 'modes', 'high_quality', 'reverse_kl')

@@ -21,7 +21,7 @@ from jax import lax
 from gans import memory
 from gans.choices import Choice, choice_of
 from gans.configs import flatten
-from gans.core import Array, TrainState, Tree
+from gans.core import Array, Params, TrainState, Tree
 from gans.data import feed, load
 from gans.step import Metrics, init_state
 from gans.training import program, sampling
@@ -157,6 +157,12 @@ def population(members: Sequence[Experiment], keys: Sequence[str]) -> Program:
         scores = scores_of(state, shared, share(examples))
         return lambda: merge(scores)
 
+    copy = pmap(program.copy, static_broadcasted_argnums=1)
+
+    def weights(state: TrainState, names: tuple[str, ...]) -> Callable[[], Params]:
+        copies = copy(state, names)
+        return lambda: merge(copies)
+
     return Program(
         members=tuple(members),
         init=init,
@@ -168,6 +174,7 @@ def population(members: Sequence[Experiment], keys: Sequence[str]) -> Program:
         metrics=merge,
         samples=samples,
         judge=judge,
+        weights=weights,
     )
 
 

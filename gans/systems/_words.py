@@ -2,6 +2,7 @@
 that meet each other.
 """
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import jax
@@ -12,9 +13,12 @@ from jax import lax
 from gans import kinds
 from gans.core import Array, Compute, Net, Params, Spec, Tree
 from gans.errors import UserError
+from gans.features.regions import RegionEncoder, reader
 from gans.nets._words import ImageEncoder, TextEncoder
 from gans.nets.build import from_linen
 from gans.systems._players import refuse
+
+SMALL = 'small'  # an image encoder that is trained along
 
 
 def caption_of(config: ml_collections.ConfigDict, spec: Spec) -> Spec:
@@ -29,15 +33,38 @@ def caption_of(config: ml_collections.ConfigDict, spec: Spec) -> Spec:
 
 
 def encoders(
-    config: ml_collections.ConfigDict, spec: Spec, compute: Compute, features: int, embedding: int, width: int
+    config: ml_collections.ConfigDict,
+    spec: Spec,
+    compute: Compute,
+    features: int,
+    embedding: int,
+    width: int,
+    image: str = SMALL,
 ) -> tuple[Net, Net]:
-    """The encoders of text and of images, 'text' and 'image' among the nets."""
+    """The encoders of text and of images, 'text' and 'image' among the nets.
+
+    Args:
+      features, embedding: see `TextEncoder`.
+      width: of the small image encoder.
+      image: its encoder: 'small', or a frozen net of gans/features/regions.py with layers that learn on top of it; then
+        `pretrained` is among the system's.
+    """
     refuse_pieces(config)
     caption = caption_of(config, spec)
     text = TextEncoder(compute, len(caption.classes), features, embedding)
-    image = ImageEncoder(spec.shape, compute, features, width)
+    small = image == SMALL
+    seer = ImageEncoder(spec.shape, compute, features, width) if small else RegionEncoder(compute, image, features)
     captions = jax.ShapeDtypeStruct((2, *caption.shape), jnp.int32)
-    return from_linen(text, captions), from_linen(image, jax.ShapeDtypeStruct((2, *spec.shape), jnp.float32))
+    return from_linen(text, captions), from_linen(seer, jax.ShapeDtypeStruct((2, *spec.shape), jnp.float32))
+
+
+def pretrained(image: str, weights: str | None) -> dict[str, Callable[[], Tree]]:
+    """Of the image encoder of that name, as `System.pretrained`. weights: the file of inception_v3."""
+    if image != SMALL:
+        return {'image': reader(image, weights)}
+    if weights is not None:
+        raise UserError(f"weights={weights} are for the image encoder inception_v3, not '{SMALL}': leave them off")
+    return {}
 
 
 class Told(NamedTuple):

@@ -22,7 +22,7 @@ from gans.optimizers import ema
 from gans.parts import Pair, Scene, Term
 from gans.systems._augmentation import divergence_term, moments_of
 from gans.systems._players import Sides, refuse, two_players
-from gans.systems._words import Told, encoders, gather, pass_on, read
+from gans.systems._words import Told, encoders, gather, pass_on, pretrained, read
 
 
 def build(
@@ -33,6 +33,8 @@ def build(
     features: int = 256,
     embedding: int = 300,
     width: int = 32,
+    image: str = 'small',
+    weights: str | None = None,
     scales: int = 3,
     condition: int = 100,
     divergence: float = 1.0,
@@ -43,7 +45,7 @@ def build(
 ) -> System:
     """
     Args:
-      features, embedding, width: of the encoders, as of system 'damsm'.
+      features, embedding, width, image, weights: of the encoders, as of system 'damsm'.
       scales: sizes of images, each twice the one before, up to that of the data. 1: without attention.
       condition: numbers that the generator is told of a sentence.
       divergence: weight of the divergence of these from N(0, I).
@@ -56,7 +58,7 @@ def build(
     for role in ('generator', 'critic'):
         refuse(config, f'{role}.condition', 'words are what it is told')
     refuse(config, 'pack', 'each example has words of its own')
-    text, image = encoders(config, spec, compute, features, embedding, width)
+    text_net, image_net = encoders(config, spec, compute, features, embedding, width, image)
     sizes, length, (*sides, channels) = _tree.sizes(spec.shape, scales), spec.fields['caption'].shape[0], spec.shape
     all_sizes = spec._replace(shape=(*sides, scales * channels))
     like = lambda *shape, dtype=jnp.float32: jax.ShapeDtypeStruct((2, *shape), dtype)
@@ -82,7 +84,7 @@ def build(
     sharp = damsm.Sharpness(regions, words, captions)
 
     def told(params: Params, inputs: Tree) -> Told:
-        return read(text, params, inputs['caption'])
+        return read(text_net, params, inputs['caption'])
 
     def inputs(batch: Batch, keys: Keys) -> Tree:
         k_latents, k_noise = random.split(keys, 2)
@@ -112,7 +114,7 @@ def build(
     def matching_error(scene: Scene, keys: Keys) -> tuple[Array, Aux]:
         """DAMSM's loss of the largest images, [], by the whole batch."""
         largest = _tree.take(scene.fake, scales - 1, scales)
-        seen, _ = image.apply(scene.params['image'], {}, largest, train=False)
+        seen, _ = image_net.apply(scene.params['image'], {}, largest, train=False)
         own, seen, captions = gather((told(scene.params, scene.inputs), seen, scene.inputs['caption']), compute)
         losses, found = damsm.losses(own, seen, captions, sharp)
         return sum(losses.values()), Aux({'found': found})
@@ -155,10 +157,11 @@ def build(
     return two_players(
         config,
         [pair],
-        {'generator': generators[False], 'critic': critic, 'text': text, 'image': image},
+        {'generator': generators[False], 'critic': critic, 'text': text_net, 'image': image_net},
         own=Sides(Term(critic_loss), Term(generator_loss)),
         samplers={'samples': pair.sampler()._replace(make=largest), **pictures},
         ema=ema(config.ema),
+        pretrained=pretrained(image, weights),
     )
 
 

@@ -6,9 +6,10 @@ import ml_collections
 
 from gans import damsm
 from gans.core import Array, Aux, Batch, Compute, Keys, Params, Sampler, Spec, System, TrainState, Update
-from gans.optimizers import ema
+from gans.features.regions import FROZEN
+from gans.optimizers import ema, freeze
 from gans.systems._players import player
-from gans.systems._words import encoders, gather
+from gans.systems._words import encoders, gather, pretrained
 
 
 def build(
@@ -19,6 +20,8 @@ def build(
     features: int = 256,
     embedding: int = 300,
     width: int = 32,
+    image: str = 'small',
+    weights: str | None = None,
     regions: float = 5.0,
     words: float = 5.0,
     captions: float = 10.0,
@@ -28,29 +31,36 @@ def build(
     Args:
       features: numbers of a word, a region, a sentence and an image.
       embedding: numbers of a word before it is read in its sentence.
-      width: channels of the image encoder's first convolution.
+      width: channels of the first convolution of the small image encoder.
+      image: its encoder: 'small', which is trained along, or layers on top of frozen regions, 'efficientnet_lite0' or
+        'inception_v3', see gans/features/regions.py.
+      weights: the file of inception_v3.
       regions, words, captions: the gammas, see `gans.damsm.Sharpness`.
 
     Raises:
       UserError: examples without captions, micro-batches.
     """
-    text, image = encoders(config, spec, compute, features, embedding, width)
+    text_net, image_net = encoders(config, spec, compute, features, embedding, width, image)
+    frozen = pretrained(image, weights)
     sharp = damsm.Sharpness(regions, words, captions)
 
     def loss(params: Params, state: TrainState, batch: Batch, keys: Keys) -> tuple[Array, Aux]:
-        told, _ = text.apply(params['text'], {}, batch['caption'], train=True)
-        seen, _ = image.apply(params['image'], {}, batch['real'], train=True)
+        told, _ = text_net.apply(params['text'], {}, batch['caption'], train=True)
+        seen, _ = image_net.apply(params['image'], {}, batch['real'], train=True)
         captions, seen = gather((batch['caption'], seen), compute)
         told = *gather(told, compute), captions != 0
         losses, found = damsm.losses(told, seen, captions, sharp)
         return sum(losses.values()), Aux({**losses, 'found': found})
 
-    seen = Sampler(lambda batch, keys: {'real': batch['real']}, lambda state, inputs: inputs['real'])
+    given = lambda batch, keys: {name: batch[name] for name in ('real', 'caption')}  # which R-precision compares
+    seen = Sampler(given, lambda state, inputs: inputs['real'])
+    own = player(config, 'generator', ('text', 'image'))
     return System(
-        nets={'text': text, 'image': image},
-        players={'generator': player(config, 'generator', ('text', 'image'))},
+        nets={'text': text_net, 'image': image_net},
+        players={'generator': own._replace(tx=freeze(own.tx, [f'{name}/{FROZEN}' for name in frozen]))},
         updates=(Update('generator', 'generator', loss),),
         samplers={'samples': seen},
         ema=ema(config.ema)._replace(nets=('text', 'image')) if config.ema.decay is not None else None,
         headline=('found',),
+        pretrained=frozen,
     )

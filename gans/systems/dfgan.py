@@ -19,7 +19,7 @@ from gans.optimizers import ema
 from gans.parts import Pair, Scene, Term
 from gans.penalties import squared_norm
 from gans.systems._players import Sides, refuse, two_players
-from gans.systems._words import encoders, pass_on, read
+from gans.systems._words import encoders, pass_on, pretrained, read
 
 
 def build(
@@ -30,12 +30,14 @@ def build(
     features: int = 256,
     embedding: int = 300,
     width: int = 32,
+    image: str = 'small',
+    weights: str | None = None,
     penalty: float = 2.0,
     power: float = 6.0,
 ) -> System:
     """
     Args:
-      features, embedding, width: of the encoders, as of system 'damsm'. That of images moves nothing here; it judges.
+      features, embedding, width, image, weights: as of system 'damsm'. That of images moves nothing here; it judges.
       penalty, power: weight and power of the norm of the critic's gradient at real pairs.
 
     Raises:
@@ -44,14 +46,14 @@ def build(
     for role in ('generator', 'critic'):
         refuse(config, f'{role}.condition', 'words are what it is told')
     refuse(config, 'pack', 'each example has words of its own')
-    text, image = encoders(config, spec, compute, features, embedding, width)
+    text_net, image_net = encoders(config, spec, compute, features, embedding, width, image)
     told = (jax.ShapeDtypeStruct((2, features), jnp.float32),)
     generator = nets.generator(config.generator, spec, config.latents.size, compute, told=told)
     critic = nets.critic(config.critic, spec, compute, told=told)
     latents = make_latents(config.latents)
 
     def generate(params: Params, state: TrainState, inputs: Tree, train: bool) -> tuple[Array, Params]:
-        given = inputs['z'], read(text, params, inputs['caption']).sentence
+        given = inputs['z'], read(text_net, params, inputs['caption']).sentence
         made, stats = generator.apply(params['generator'], state.stats['generator'], *given, train=train)
         return made, {'generator': stats}
 
@@ -79,15 +81,16 @@ def build(
         generate,
         critic,
         inputs,
-        conditions=lambda inputs, state: (read(text, state.params, inputs['caption']).sentence,),
+        conditions=lambda inputs, state: (read(text_net, state.params, inputs['caption']).sentence,),
         critic_terms={'matching_penalty': Term(smooth, penalty)},
         replayable=False,
     )
     return two_players(
         config,
         [pair],
-        {'generator': generator, 'critic': critic, 'text': text, 'image': image},
+        {'generator': generator, 'critic': critic, 'text': text_net, 'image': image_net},
         own=Sides(Term(critic_loss), Term(generator_loss)),
         samplers={'samples': pair.sampler()},
         ema=ema(config.ema),
+        pretrained=pretrained(image, weights),
     )

@@ -7,11 +7,12 @@ from typing import NamedTuple
 
 import flax.jax_utils
 import jax
+import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
 from gans import memory
-from gans.core import DATA, Array, TrainState, Tree
+from gans.core import DATA, Array, Params, TrainState, Tree
 from gans.data import feed
 from gans.step import Metrics, make_train_step
 from gans.training import sampling
@@ -35,6 +36,8 @@ class Program(NamedTuple):
     samples: Callable[[TrainState, int], Callable[[], np.ndarray]]  # (state, n) -> wait for them: [members, n, ...]
     # (state, examples [members, n, ...]) -> wait for each member's critic's scores of them: [members, n]
     judge: Callable[[TrainState, np.ndarray], Callable[[], np.ndarray]]
+    # (state, names of nets) -> wait for their parameters, averaged ones if there are any: leaves [members, ...]
+    weights: Callable[[TrainState, tuple[str, ...]], Callable[[], Params]]
 
 
 def solo(experiment: Experiment) -> Program:
@@ -52,6 +55,10 @@ def solo(experiment: Experiment) -> Program:
         scores = scores_of(one(experiment, state), examples[0])
         return lambda: memory.fetch(scores)[None]
 
+    def weights(state: TrainState, names: tuple[str, ...]) -> Callable[[], Params]:
+        copies = copy(one(experiment, state), names)
+        return lambda: jax.tree.map(lambda x: x[None], memory.fetch(copies))
+
     return Program(
         members=(experiment,),
         init=lambda: place(experiment, experiment.init()),
@@ -63,7 +70,15 @@ def solo(experiment: Experiment) -> Program:
         metrics=lambda tree: jax.tree.map(lambda x: x[None], memory.fetch(one(experiment, tree))),
         samples=samples,
         judge=judge,
+        weights=weights,
     )
+
+
+@partial(jax.jit, static_argnums=1)
+def copy(state: TrainState, names: tuple[str, ...]) -> Params:
+    """Parameters of some nets, averaged ones if there are any, in arrays of their own: a call donates the state."""
+    params = sampling.use_averages(state).params
+    return jax.tree.map(jnp.copy, {name: params[name] for name in names})
 
 
 def counts(experiment: Experiment, done: int) -> np.ndarray:

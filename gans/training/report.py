@@ -12,17 +12,19 @@ from functools import cache, partial
 from pathlib import Path
 from typing import NamedTuple
 
+import jax
 import numpy as np
 
 from gans import kinds, pictures, plots
-from gans.core import System
+from gans.core import Params, System
 from gans.features import load
 from gans.features.base import Extractor
 from gans.metrics import volumes
 from gans.metrics.paired import Targets
+from gans.metrics.r_precision import Retrieval
 from gans.metrics.score import Scorer, selection_metric, stamps
 from gans.step import Metrics, due_updates
-from gans.training import sampling, targets, workdir
+from gans.training import encoders, sampling, targets, workdir
 from gans.training.logs import Logs
 from gans.training.program import Program
 from gans.training.progress import Progress
@@ -44,6 +46,7 @@ class _Run(NamedTuple):
     places: np.ndarray | None  # at which its critic is asked for them, [G, d]; None: nowhere
     scorer: Callable[[], Scorer]  # which the worker makes first, once
     targets: Targets | volumes.Targets | None  # what each sample that is scored should equal, where that is known
+    retrieval: Retrieval | None  # the captions that they are made of, if they are
 
 
 class _Drawn(NamedTuple):
@@ -51,10 +54,12 @@ class _Drawn(NamedTuple):
 
     samples: np.ndarray  # [members, N, ...]
     critic: np.ndarray | None  # scores at the places of `_Run`, [members, G]
+    encoders: Params | None  # that see words, leaves [members, ...]
 
     def of(self, i: int, num: int) -> '_Drawn':
-        """The member's first `num` samples, [num, ...], and its critic's scores, [G]."""
-        return _Drawn(self.samples[i, :num], None if self.critic is None else self.critic[i])
+        """The member's first `num` samples, [num, ...], its critic's scores, [G], and its encoders."""
+        critic, own = (jax.tree.map(lambda x: x[i], each) for each in (self.critic, self.encoders))
+        return _Drawn(self.samples[i, :num], critic, own)
 
 
 class Reporter:
@@ -83,13 +88,13 @@ class Reporter:
             if id(member.source) not in sets:
                 sets[id(member.source)] = self._set(member)
         self._runs = [
-            _Run(member, folder, Logs(folder, -1 if done is None else done), *sets[id(member.source)][:5])
+            _Run(member, folder, Logs(folder, -1 if done is None else done), *sets[id(member.source)][:-1])
             for member, folder in zip(program.members, folders, strict=True)
         ]
         asked = [run.places for run in self._runs]
         self._places = None if asked[0] is None else np.stack(asked)
         self._scored = self._runs[0].truth.most(self._config.eval.samples)
-        self._waiting: list[Callable] = [partial(self._stamp, found[3], found[5]) for found in sets.values()]
+        self._waiting: list[Callable] = [partial(self._stamp, found[3], found[-1]) for found in sets.values()]
         self._jobs: list[Future] = []
         self._scores: tuple[int, list[float | None]] = 0, []  # of the last report: its step, and each member's
         self._pending: list[tuple[int, Metrics]] = []  # of the calls since the last report, each with its first step
@@ -168,7 +173,8 @@ class Reporter:
                 continue
             values = {name: float(metrics[-1][name][i, -1]) for name in logged}
             if num:
-                values |= run.scorer()(drawn.samples[i, :num])
+                own = drawn.of(i, num)
+                values |= run.scorer()(own.samples, own.encoders)
             if values:
                 told[i] = values
                 run.logs.scalars(step, values)
@@ -187,10 +193,12 @@ class Reporter:
 
     def _draw(self, state: object, num: int, pictured: int) -> Callable[[], _Drawn]:
         """What is being drawn of a state, `num` samples to score and `pictured` for a picture: to be waited for."""
-        samples, scores = self._program.samples(state, max(num, pictured)), None
+        samples, scores, weights = self._program.samples(state, max(num, pictured)), None, None
         if pictured and self._places is not None:
             scores = self._program.judge(state, self._places)
-        return lambda: _Drawn(samples(), scores() if scores else None)
+        if num and self._runs[0].retrieval:
+            weights = self._program.weights(state, encoders.NETS)
+        return lambda: _Drawn(samples(), scores and scores(), weights and weights())
 
     def _picture(self, run: _Run, step: int, drawn: _Drawn, values: Mapping[str, float]) -> None:
         """In the worker: a member's picture of a step. It names the score where one is due there, be it the end or not,
@@ -214,8 +222,9 @@ class Reporter:
         real = batch[truth.like]
         shown = plots.Beside(_arrange(real, batch.get('label'), self._pictured, self._names), truth.source.modes)
         pairs = targets.targets(experiment, num)
-        scorer = cache(partial(Scorer, truth.source, real, num, extractor, pairs))
-        return truth, shown, sampling.places_to_judge(experiment, shown.real), scorer, pairs, extractor
+        asked = encoders.retrieval(experiment, num)
+        scorer = cache(partial(Scorer, truth.source, real, num, extractor, pairs, asked))
+        return truth, shown, sampling.places_to_judge(experiment, shown.real), scorer, pairs, asked, extractor
 
     def _stamp(self, scorer: Callable[[], Scorer], extractor: Extractor | None) -> None:
         """In the worker: writes what the scores of a set's runs mean, and shows what they are compared with."""
@@ -227,7 +236,7 @@ class Reporter:
         drawn = kind.draw(none, caption, first.beside)
         drawn = drawn if isinstance(drawn, pictures.Film) else pictures.to_pixels(drawn)  # a plot is drawn once
         for run in runs:
-            found = stamps(common, run.truth.source, self._scored, extractor, run.targets)
+            found = stamps(common, run.truth.source, self._scored, extractor, run.targets, run.retrieval)
             lines = {name: {'protocol': stamp, 'floor': made.floor.get(name)} for name, stamp in found.items()}
             for name, warning in made.warnings.items():
                 lines[name]['warning'] = warning

@@ -207,20 +207,19 @@ class Case(NamedTuple):
     experiment: ModuleType
     peer: type[Theirs]
     roles: dict[str, tuple[str, ...]]  # players, in turn, and their nets
-    size: int = 16  # of images that are compared
 
 
 TURNS = {'critic': ('critic',), 'generator': ('generator',)}
 CASES = {
     'damsm': Case(dfgan_openmoji32, Damsm, {'generator': ('text', 'image')}),
     'dfgan': Case(dfgan_openmoji32, Dfgan, TURNS),
-    'attngan': Case(attngan_openmoji64, Attngan, TURNS, 32),
+    'attngan': Case(attngan_openmoji64, Attngan, TURNS),
 }
 
 
 def compare(name: str) -> dict[str, float]:
     """How far the peer's losses and gradients are from ours, for narrow nets and small images; all kernels count."""
-    ours, found = Ours(name, 'smoke', CASES[name].size), {}
+    ours, found = Ours(name, 'smoke', 16), {}
     noise = lambda x: x + 0.1 * np.random.default_rng(x.size).normal(size=x.shape).astype(np.float32)
     ours.state = ours.state.replace(params=jax.tree.map(noise, ours.state.params))
     theirs = CASES[name].peer(ours, False)
