@@ -9,7 +9,21 @@ from typing import Any
 
 from gans import user_code
 from gans.configs import drop_none
-from gans.data import clips, digits, folder, furniture, idx, moving, openmoji, pairs, stacked, tfds, toys, volumes
+from gans.data import (
+    captions,
+    clips,
+    digits,
+    folder,
+    furniture,
+    idx,
+    moving,
+    openmoji,
+    pairs,
+    stacked,
+    tfds,
+    toys,
+    volumes,
+)
 from gans.data.base import Source, digest_of, stored_shapes
 from gans.data.images import whole
 from gans.data.joined import joined
@@ -41,8 +55,9 @@ FAMILIES: dict[str, Callable[..., Source]] = {  # of 'tfds:NAME' and so on
     'unpaired': pairs.unpaired,
     'volumes': volumes.volumes,
     'clips': clips.clips,
+    'captions': captions.captions,
 }
-OF_PATHS = ('folder', 'paired', 'unpaired', 'volumes', 'clips')  # families whose names are folders
+OF_PATHS = ('folder', 'paired', 'unpaired', 'volumes', 'clips', 'captions')  # families whose names are folders
 SEEN = (
     'flip',
     'random_crop',
@@ -59,7 +74,7 @@ def load(config: Mapping[str, Any], outlined: bool = False) -> Source:
     Args:
         config: a dict or ConfigDict of
             name: of `SETS`, or 'tfds:NAME', 'folder:PATH', 'paired:PATH', 'unpaired:PATH', 'volumes:PATH',
-                'clips:PATH', or the user's own function, 'FILE.py:NAME';
+                'clips:PATH', 'captions:PATH', or the user's own function, 'FILE.py:NAME';
             flip: mirror half of the examples that training sees (default False), all fields of an example together;
             random_crop: training sees random squares of that side, in pixels of 'real', all others the central ones;
             shrink: gives examples a 'source', 'real' so many times smaller (bicubic, antialiased, 8 bits);

@@ -33,7 +33,10 @@ def vocabulary(captions: Iterable[str]) -> tuple[str, ...]:
 
 def encode(caption: str, known: Sequence[str], length: int) -> tuple[np.ndarray, list[str]]:
     """(numbers int32 [length], words that are not known): the first `length` words that are, then 0."""
-    place = _places(tuple(known))
+    return _encode(caption, _places(tuple(known)), length)
+
+
+def _encode(caption: str, place: Mapping[str, int], length: int) -> tuple[np.ndarray, list[str]]:
     words = words_of(caption)
     found = [place[word] for word in words if place.get(word, 0)][:length]
     return np.array(found + [0] * (length - len(found)), np.int32), [word for word in words if not place.get(word, 0)]
@@ -52,9 +55,9 @@ def encode_all(captions: Sequence[Sequence[str]], known: Sequence[str], length: 
     Raises:
         UserError: an example has no caption with a known word.
     """
-    rows = []
+    rows, place = [], _places(tuple(known))
     for i, some in enumerate(captions):
-        found = {tuple(encode(caption, known, length)[0].tolist()): None for caption in some}
+        found = {tuple(_encode(caption, place, length)[0].tolist()): None for caption in some}
         found.pop((0,) * length, None)
         if not found:
             said = f"'{some[0]}'" if some else 'none at all'
@@ -75,26 +78,47 @@ def caption_spec(known: Sequence[str], length: int) -> Spec:
     return Spec((length,), tuple(known), 'tokens')
 
 
-def draw_caption(finish: Callable[[dict[str, Array], Keys], Batch]) -> Callable[[dict[str, Array], Keys], Batch]:
-    """Makes finish(raw, keys) of raw examples with 'captions' [B, K, length], of which the first 'count' [B] count: one
-    of them, drawn anew each time that the example comes, is its 'caption', int32 [B, length].
+def draw_caption(
+    finish: Callable[[dict[str, Array], Keys], Batch], length: int
+) -> Callable[[dict[str, Array], Keys], Batch]:
+    """Makes finish(raw, keys) of raw examples with 'captions' [B, K, L], of which the first 'count' [B] count: one of
+    them, drawn anew each time that the example comes, is its 'caption', int32 [B, length].
     """
 
     def drawn(raw: dict[str, Array], keys: Keys) -> Batch:
         raw = dict(raw)
         captions, count = raw.pop('captions'), raw.pop('count')
         which = (random.uniform(random.fold(keys, 'caption')) * count).astype(np.int32)
-        return {**finish(raw, keys), 'caption': jnp.take_along_axis(captions, which[:, None, None], 1)[:, 0]}
+        caption = jnp.take_along_axis(captions, which[:, None, None], 1)[:, 0]
+        return {**finish(raw, keys), 'caption': draw_words(caption, keys, length)}
 
     return drawn
 
 
-def with_captions(source: Source, captions: Sequence[Sequence[str]], known: Sequence[str], length: int) -> Source:
-    """A held set with the field 'caption', one of each example's captions, see `encode_all` and `draw_caption`."""
-    numbers, count = encode_all(captions, known, length)
+def draw_words(captions: Array, keys: Keys, length: int) -> Array:
+    """At most `length` words of captions int32 [B, L >= length], drawn and in their order: int32 [B, length] (the code
+    of AttnGAN, 1711.10485).
+    """
+    longest = captions.shape[1]
+    if longest == length:
+        return captions
+    lots = random.uniform(random.fold(keys, 'words'), (longest,))
+    lots = jnp.where(captions != 0, lots, 1 + jnp.arange(longest))  # padding comes last, and in order
+    return jnp.take_along_axis(captions, jnp.sort(jnp.argsort(lots, 1)[:, :length], 1), 1)
+
+
+def with_captions(
+    source: Source, captions: Sequence[Sequence[str]], known: Sequence[str], length: int, longest: int | None = None
+) -> Source:
+    """A held set with the field 'caption', one of each example's captions, see `encode_all` and `draw_caption`.
+
+    Args:
+        longest: words of a caption that are kept, of which `length` are drawn; by default the first `length` words.
+    """
+    numbers, count = encode_all(captions, known, longest or length)
     spec = source.spec._replace(fields={**source.spec.fields, 'caption': caption_spec(known, length)})
     arrays = {**source.arrays, 'captions': numbers, 'count': count}
-    return source._replace(spec=spec, arrays=arrays, finish=draw_caption(source.finish))
+    return source._replace(spec=spec, arrays=arrays, finish=draw_caption(source.finish, length))
 
 
 def alike(captions: Array) -> Array:
