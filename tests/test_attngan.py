@@ -11,7 +11,7 @@ from test_stackgan2 import kernels
 
 from gans.configs import override
 from gans.core import Array, Compute, Spec, System
-from gans.data.words import caption_spec
+from gans.data.words import caption_spec, spell
 from gans.nets.attngan import TreeCritic, WordGenerator, attend
 from gans.step import init_state
 from gans.systems.attngan import show_shares
@@ -118,3 +118,8 @@ def test_pictures_have_a_column_for_each_scale_and_word() -> None:
     shapes = {name: (2 * max(len(each.columns), 1), 16, 16, 3) for name, each in system(2).samplers.items()}
     assert {name: made.shape for name, made in found.items()} == shapes
     assert [len(each.columns) for each in system(2).samplers.values()] == [0, 2, 5]
+
+
+def test_rows_of_pictures_are_spelled() -> None:
+    captions = np.array([[1, 2, 0, 0], [2, 0, 0, 0]], np.int32)
+    assert spell(captions, ('', 'red', 'heart')) == ('red heart', 'heart')
