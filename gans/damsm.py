@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 
 from gans.core import Array
+from gans.data.words import alike
 
 FAR = -1e9  # a score that never wins
 
@@ -70,3 +71,21 @@ def matching_loss(scores: Array, same: Array, sharp: float | Array) -> Array:
     both = jnp.where(same & ~jnp.eye(len(scores), dtype=bool), FAR, sharp * scores)
     found = sum(jnp.diagonal(jax.nn.log_softmax(both, axis)) for axis in (0, 1))
     return -found.mean()
+
+
+def losses(
+    told: tuple[Array, Array, Array], seen: tuple[Array, Array], captions: Array, sharp: Sharpness = PAPER
+) -> tuple[dict[str, Array], Array]:
+    """Those of words and of sentences, [] each, and the share of images that find their own caption.
+
+    Args:
+      told: words [B, L, d], sentences [B, d], inside bool [B, L]. seen: regions [B, R, d], whole images [B, d].
+      captions: int32 [B, L]; equal ones are of one class.
+    """
+    (words, sentences, inside), (regions, whole), same = told, seen, alike(captions)
+    scores = {
+        'words': word_scores(words, inside, regions, sharp),
+        'sentences': sentence_scores(sentences, whole),
+    }
+    found = jnp.take_along_axis(same, scores['sentences'].argmax(1)[:, None], 1).mean()
+    return {name: matching_loss(each, same, sharp.captions) for name, each in scores.items()}, found

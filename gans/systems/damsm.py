@@ -2,12 +2,10 @@
 that is told words. It makes nothing: its one sampler gives back images, so that runs can be looked at.
 """
 
-import jax.numpy as jnp
 import ml_collections
 
 from gans import damsm
 from gans.core import Array, Aux, Batch, Compute, Keys, Params, Sampler, Spec, System, TrainState, Update
-from gans.data.words import alike
 from gans.features.regions import FROZEN
 from gans.optimizers import ema, freeze
 from gans.systems._players import player
@@ -47,18 +45,12 @@ def build(
     sharp = damsm.Sharpness(regions, words, captions)
 
     def loss(params: Params, state: TrainState, batch: Batch, keys: Keys) -> tuple[Array, Aux]:
-        (of_words, sentences), _ = text_net.apply(params['text'], {}, batch['caption'], train=True)
-        (of_regions, whole), _ = image_net.apply(params['image'], {}, batch['real'], train=True)
-        captions = gather(batch['caption'], compute)
-        of_words, sentences, of_regions, whole = gather((of_words, sentences, of_regions, whole), compute)
-        by_words = damsm.word_scores(of_words, captions != 0, of_regions, sharp)
-        by_sentence, same = damsm.sentence_scores(sentences, whole), alike(captions)
-        losses = {
-            'words': damsm.matching_loss(by_words, same, sharp.captions),
-            'sentences': damsm.matching_loss(by_sentence, same, sharp.captions),
-        }
-        found = jnp.take_along_axis(same, by_sentence.argmax(1)[:, None], 1).mean()
-        return losses['words'] + losses['sentences'], Aux({**losses, 'found': found})
+        told, _ = text_net.apply(params['text'], {}, batch['caption'], train=True)
+        seen, _ = image_net.apply(params['image'], {}, batch['real'], train=True)
+        captions, seen = gather((batch['caption'], seen), compute)
+        told = *gather(told, compute), captions != 0
+        losses, found = damsm.losses(told, seen, captions, sharp)
+        return sum(losses.values()), Aux({**losses, 'found': found})
 
     given = lambda batch, keys: {name: batch[name] for name in ('real', 'caption')}  # which R-precision compares
     seen = Sampler(given, lambda state, inputs: inputs['real'])

@@ -13,7 +13,7 @@ import numpy as np
 
 from gans import kinds, memory, pictures, plots
 from gans.core import TrainState, Tree
-from gans.data import feed
+from gans.data import feed, words
 from gans.data.base import class_number
 from gans.errors import UserError
 from gans.latent_tools import noise, space, truncation
@@ -70,7 +70,8 @@ def sample(config: ml_collections.ConfigDict, folder: Path, options: Options) ->
         path = folder / f'{name}_seed{seed}.png'
         inputs = sampling.fixed_inputs(experiment, STRIPS, seed, sampler=sampler)
         make = jax.jit(lambda state, inputs, sampler=sampler: sampler.make(sampling.use_averages(state), inputs))
-        caption = pictures.Caption(f'{name}, {shown}: {sampler.about}', sampler.columns, sampler.rows)
+        rows = sampler.rows or (_sentences(experiment, inputs) if sampler.columns else ())
+        caption = pictures.Caption(f'{name}, {shown}: {sampler.about}', sampler.columns, rows)
         drawn = kinds.kind_of(sampling.sampled_spec(experiment)).draw
         pictures.save(path, drawn(memory.fetch(make(state, inputs)), caption, plots.NOTHING))
         lines.append(f'{name}: {path}')
@@ -130,6 +131,13 @@ def _sample(experiment: Experiment, state: TrainState, folder: Path, options: Op
 
     said = save.save_samples(options.out or folder / f'{name}_seed{options.seed}.png', samples, spec, labels, draw)
     return f'{num} samples of step {int(state.step):,}: {said}'
+
+
+def _sentences(experiment: Experiment, inputs: Tree) -> tuple[str, ...]:
+    """The words of each of the captions that samples are made of; none if they are made of other things."""
+    caption = experiment.source.spec.fields.get('caption')
+    told = inputs.get('caption') if isinstance(inputs, dict) else None
+    return () if caption is None or told is None else words.spell(told, caption.classes)
 
 
 def _beside(experiment: Experiment, state: TrainState, num: int, paired: bool) -> plots.Beside:
