@@ -50,6 +50,7 @@ def get_config(variant: str = '') -> ConfigDict:
     }
     smoke = {
         'data.name': common.FOLDER,
+        'data.random_crop': 32,
         'train.batch_size': 2,
         'eval.samples': 4,
         'generator.blocks': 1,

@@ -43,7 +43,13 @@ def get_config(variant: str = '') -> ConfigDict:
             'critic': {'net': 'srgan', 'width': 64},
             'optimizer': {'generator': adam, 'critic': adam},
         }
-    smoke = {'data.name': common.FOLDER, 'train.batch_size': 2, 'eval.samples': 4, 'generator.blocks': 1}
+    smoke = {
+        'data.name': common.FOLDER,
+        'data.random_crop': 32,
+        'train.batch_size': 2,
+        'eval.samples': 4,
+        'generator.blocks': 1,
+    }
     for i, name in enumerate(config.stages):
         stage = {'begin': 2 + i, 'srgan.perceptual': 'efficientnet_lite0:block_0', 'critic.width': 2}
         smoke |= {f'stages.{name}.{key}': value for key, value in stage.items()}

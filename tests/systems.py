@@ -91,11 +91,10 @@ def of_smokes() -> dict[str, set[str]]:
 
 
 def ingredients(config: ConfigDict) -> set[str]:
-    """What of the code a config runs: its systems with their nets, its terms, choices by name, and what is on in it."""
+    """What of the code a config runs: its systems, nets, terms, choices by name, and what is on in it."""
     found = {'stages'} if config.stages else set()
     for stage in stages(config):
         own = stage.config
-        found.add(f'{own.system}, {own.generator.net}, {own.critic.get("net")}')
         for key, value in flatten(own).items():
             section, name, *_ = *key.split('.'), ''
             key = f'schedules.{key.rpartition(".")[2]}' if section == 'schedules' else key  # their names are free
@@ -114,12 +113,18 @@ def off() -> frozenset[str]:
 
 
 def cover(of: Mapping[Any, set[str]], known: Collection[str] = ()) -> list:
-    """The names of few sets that together have everything that any has, but for what is known; of equals the first."""
+    """The names of few sets that together have everything that any has, but for what is known; of equals the first.
+    None of them could be left out.
+    """
     of = {name: each - set(known) for name, each in of.items()}
     left, found = set().union(*of.values()), []
     while left:
         found.append(max(of, key=lambda name: len(of[name] & left)))
         left -= of[found[-1]]
+    for name in tuple(found):  # what those that were found later have all of
+        others = [of[other] for other in found if other != name]
+        if of[name] <= set().union(*others):
+            found.remove(name)
     return sorted(found)
 
 

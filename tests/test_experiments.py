@@ -98,8 +98,8 @@ def test_full_size_is_built_and_traced(name, monkeypatch) -> None:
     first, *_, last = 2 * setup.setup_stages(config, devices=1)
     for experiment in (first, last) if config.stages else (first,):
         traced = trace(experiment)
-        for platform in ('cuda', 'tpu') if name in TRAINED else ():
-            text = traced.lower(lowering_platforms=(platform,)).as_text()
+        if name in TRAINED:
+            text = traced.lower(lowering_platforms=('cuda', 'tpu')).as_text()
             assert 'stablehlo.dot' in text or 'stablehlo.convolution' in text
     wanted, state = COUNTS.get(name), last.abstract()
     if wanted:
@@ -156,7 +156,10 @@ def test_smoke_has_the_shape_and_the_keys_of_the_full_size(name) -> None:
     flat = lambda config: {key for key in keys(config) if not key.startswith('stages/')}  # of which it has fewer
     widths = re.compile(r'/widths/\d+')
     assert {widths.sub('', key) for key in flat(full)} == {widths.sub('', key) for key in flat(smoke)}
-    assert load.load(smoke.data).spec.shape == shape_only(full.data).spec.shape
+    shapes = [load.load(smoke.data).spec.shape, shape_only(full.data).spec.shape]
+    if smoke.system == 'regression':  # nets that enlarge images do so at any size
+        shapes = [shape[-1] for shape in shapes]
+    assert shapes[0] == shapes[1]
     for key in ('system', 'dynamics', 'game', 'latents', 'targets', 'ema'):
         assert smoke[key] == full[key]
     assert set(smoke.terms) == set(full.terms)

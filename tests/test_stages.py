@@ -12,7 +12,7 @@ from pathlib import Path
 import jax
 import numpy as np
 import pytest
-from launching import ROOT
+from launching import FAST, ROOT
 from ml_collections import ConfigDict
 
 from gans import cli, config_file, configs
@@ -419,10 +419,9 @@ def test_describe_and_benchmark_take_each_stage_in_turn(config: ConfigDict, tmp_
 
 def test_killed_four_times_it_ends_in_the_same_bits(path: Path, tmp_path: Path) -> None:
     """SIGKILL at two random moments, and while the checkpoint of each border is written."""
-    flags = '--xla_backend_optimization_level=0'
     done = subprocess.run(
         [sys.executable, '-c', KILLER, f'{path}:long', '1', str(tmp_path)],
-        cwd=ROOT, env=os.environ | {'XLA_FLAGS': flags}, capture_output=True, text=True, timeout=500,
+        cwd=ROOT, env=os.environ | {'XLA_FLAGS': FAST}, capture_output=True, text=True, timeout=500,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr[-3000:]
     assert done.stdout.count('True') == 4, done.stdout
