@@ -60,6 +60,11 @@ def test_text_files_lie_beside_their_images(said) -> None:
     assert source.spec.fields['caption'].shape == (18,)
     found = examples(source, 2, fixed_key())
     assert found['caption'].shape == (2, 18) and found['real'].shape == (2, 8, 8, 3)
+    seen = {'flip': True, 'random_crop': 6, 'on_device_max_mb': 0}
+    streamed, _ = said({}, **seen)
+    other = examples(streamed, 2, fixed_key())
+    assert streamed.placement == 'streamed' and streamed.digest == source.digest
+    assert other['real'].shape == (2, 6, 6, 3) and np.array_equal(other['caption'], found['caption'])
 
 
 TABLE = 'file,caption,split\na.png,"red, bird",train\na.png,a bird,train\nsub/b.png,green bird,test\n'

@@ -151,6 +151,9 @@ def test_a_run_keeps_its_own_words(tmp_path: Path) -> None:
         (tmp_path / 'data.json').write_text(json.dumps({'examples': 2, 'digest': '', 'stages': {'': looks}}))
         with pytest.raises(UserError, match=f"the captions of 'captions:x' have other words .*{said}"):
             remembered.check_words(tmp_path, here)
+    (tmp_path / 'data.json').write_text('{"examples": 2, "digest": "", "stages": {"": 1}}')
+    with pytest.raises(UserError, match=r'data\.json does not hold what is written there'):
+        remembered.check_words(tmp_path, here)
 
 
 def test_long_sentences_are_wrapped_beside_their_rows() -> None:

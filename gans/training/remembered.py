@@ -7,6 +7,7 @@ from pathlib import Path
 import ml_collections
 
 from gans.configs import flatten
+from gans.core import Spec
 from gans.data import blank
 from gans.data.base import Source
 from gans.data.sources import Sources
@@ -18,27 +19,25 @@ from gans.training.stages import stages
 
 def sources(folder: Path, config: ml_collections.ConfigDict) -> Sources:
     """Blank examples that look like those of the run in a folder; of a run that is older than this, its data."""
-    looks = workdir.read_json(folder / 'data.json', {}).get('stages')
+    looks = _read(folder)
     if not looks:
         workdir.say(f'{folder} is older than what data.json tells of examples now: its data set is read')
         return Sources()
     try:
-        return _Remembered({_key(stage.config): blank.blank(looks[stage.name]) for stage in stages(config)})
-    except (KeyError, TypeError, AttributeError) as error:
-        raise UserError(
-            f'{folder / "data.json"} does not hold what is written there: mend it, or move it away'
-        ) from error
+        return _Remembered({_key(stage.config): looks[stage.name] for stage in stages(config)})
+    except KeyError as error:
+        raise _damaged(folder) from error
 
 
 def check_words(folder: Path, experiments: Sequence[Experiment]) -> None:
     """Raises UserError if the vocabulary of a run's data is not what it was when the run began: its text encoder knows
     words by their numbers alone.
     """
-    looks = workdir.read_json(folder / 'data.json', {}).get('stages', {})
+    looks = _read(folder)
     for each in experiments:
-        held = looks.get(each.stage, {}).get('spec', {}).get('fields', {})
+        held = looks[each.stage].spec.fields if each.stage in looks else {}
         for name, spec in each.source.spec.fields.items():
-            then, now = held.get(name, {}).get('classes', [])[1:], list(spec.classes[1:])
+            then, now = held.get(name, Spec(())).classes[1:], spec.classes[1:]
             if spec.kind == 'tokens' and then and now != then:
                 other = sorted({*now} ^ {*then})
                 which = f"such as '{other[0]}'" if other else 'in another order'
@@ -56,6 +55,19 @@ class _Remembered(Sources):
 
     def of(self, config: ml_collections.ConfigDict, which: str | None = None) -> Source:
         return self._held[_key(config)]
+
+
+def _read(folder: Path) -> dict[str, Source]:
+    """What the examples of each stage look like; of a run that does not say so, nothing."""
+    try:
+        looks = workdir.read_json(folder / 'data.json', {}).get('stages', {})
+        return {stage: blank.blank(described) for stage, described in looks.items()}
+    except (KeyError, TypeError, AttributeError) as error:
+        raise _damaged(folder) from error
+
+
+def _damaged(folder: Path) -> UserError:
+    return UserError(f'{folder / "data.json"} does not hold what is written there: mend it, or move it away')
 
 
 def _key(config: ml_collections.ConfigDict) -> str:
