@@ -91,7 +91,10 @@ def make_embed(text: Net, image: Net, spec: Spec) -> Embed:
     finish = kinds.kind_of(spec).finish
 
     def embed(params: Params, images: Array, captions: Array) -> tuple[Array, Array]:
-        (_, whole), _ = image.apply(params['image'], {}, finish(images), train=False)
+        shown, (like, *_) = finish(images), image.inputs
+        if shown.shape[1:] != like.shape[1:]:  # sketches, which are smaller than what the encoder has learnt to see
+            shown = jax.image.resize(shown, (len(shown), *like.shape[1:]), 'bilinear')
+        (_, whole), _ = image.apply(params['image'], {}, shown, train=False)
         (_, sentences), _ = text.apply(params['text'], {}, captions, train=False)
         return whole, sentences
 

@@ -20,7 +20,7 @@ from gans.optimizers import ema
 from gans.parts import Pair, Scene, Term
 from gans.systems._augmentation import divergence_term, moments_of
 from gans.systems._players import Sides, refuse, two_players
-from gans.systems._words import encoders, pass_on, read
+from gans.systems._words import encoders, pass_on, pretrained, read
 
 
 def build(
@@ -31,6 +31,8 @@ def build(
     features: int = 256,
     embedding: int = 300,
     width: int = 32,
+    image: str = 'small',
+    weights: str | None = None,
     stage: int = 1,
     doublings: int = 2,
     sketch_width: int = 128,
@@ -42,7 +44,7 @@ def build(
     """`generator` and `critic` are the nets of the stage, images of the data those that it makes.
 
     Args:
-      features, embedding, width: of the encoders, as of system 'damsm'. That of images, which are those of the last
+      features, embedding, width, image, weights: as of system 'damsm'. That of images, which are those of the last
         stage, moves nothing here; it judges.
       stage: 1 or 2.
       doublings: from the size of stage I to that of stage II.
@@ -62,7 +64,7 @@ def build(
         raise UserError(f'stackgan.stage={stage} is neither 1 nor 2')
     size, channels, second = spec.shape[0], spec.shape[-1], stage == 2
     last = spec if second else spec._replace(shape=(*(n << doublings for n in spec.shape[:2]), channels))
-    text, image = encoders(config, last, compute, features, embedding, width)
+    text_net, image_net = encoders(config, last, compute, features, embedding, width, image)
     like = lambda *shape: jax.ShapeDtypeStruct((2, *shape), jnp.float32)
     told = like(features), like(condition)
     augmented = {'compute': compute, 'condition': condition, 'form': form}
@@ -82,11 +84,11 @@ def build(
     more = {'condition': condition, 'more': doublings if second else 0, 'alone': alone and second}
     critic = nets.make_module('StackCritic', config.critic, 'critic', shape=spec.shape, compute=compute, **more)
     critic = nets.from_linen(critic, like(*spec.shape), like(features))
-    built |= {f'generator_{size}': generator, f'critic_{size}': critic, 'text': text, 'image': image}
+    built |= {f'generator_{size}': generator, f'critic_{size}': critic, 'text': text_net, 'image': image_net}
     latents, moments = make_latents(config.latents), moments_of(compute, features, condition, form, f'generator_{size}')
 
     def sentence(params: Params, inputs: Tree) -> Array:
-        return read(text, params, inputs['caption']).sentence
+        return read(text_net, params, inputs['caption']).sentence
 
     def inputs(batch: Batch, keys: Keys) -> Tree:
         k_latents, *k_noises = random.split(keys, 3)
@@ -144,4 +146,5 @@ def build(
         own=Sides(Term(critic_loss), Term(generator_loss)),
         samplers={'samples': pair.sampler(), **({'stages': sheet} if second else {})},
         ema=ema(config.ema, (f'generator_{size}',)),
+        pretrained=pretrained(image, weights),
     )

@@ -20,7 +20,7 @@ from gans.optimizers import ema
 from gans.parts import Pair, Scene, Term
 from gans.systems._augmentation import divergence_term, moments_of
 from gans.systems._players import Sides, refuse, two_players
-from gans.systems._words import encoders, pass_on, read
+from gans.systems._words import encoders, pass_on, pretrained, read
 
 
 def build(
@@ -31,13 +31,15 @@ def build(
     features: int = 256,
     embedding: int = 300,
     width: int = 32,
+    image: str = 'small',
+    weights: str | None = None,
     scales: int = 3,
     condition: int = 128,
     divergence: float = 2.0,
 ) -> System:
     """
     Args:
-      features, embedding, width: of the encoders, as of system 'damsm'. That of images moves nothing here; it judges.
+      features, embedding, width, image, weights: as of system 'damsm'. That of images moves nothing here; it judges.
       scales: sizes of images, each twice the one before, up to that of the data.
       condition: numbers that the generator is told of a sentence, and the critics their means.
       divergence: weight of the divergence of these from N(0, I).
@@ -48,7 +50,7 @@ def build(
     for role in ('generator', 'critic'):
         refuse(config, f'{role}.condition', 'words are what it is told')
     refuse(config, 'pack', 'each example has words of its own')
-    text, image = encoders(config, spec, compute, features, embedding, width)
+    text_net, image_net = encoders(config, spec, compute, features, embedding, width, image)
     sizes, (*sides, channels) = _tree.sizes(spec.shape, scales), spec.shape
     all_sizes = spec._replace(shape=(*sides, scales * channels))
     like = lambda *shape: jax.ShapeDtypeStruct((2, *shape), jnp.float32)
@@ -63,7 +65,7 @@ def build(
     latents, moments = make_latents(config.latents), moments_of(compute, features, condition, 'glu')
 
     def sentence(params: Params, inputs: Tree) -> Array:
-        return read(text, params, inputs['caption']).sentence
+        return read(text_net, params, inputs['caption']).sentence
 
     def inputs(batch: Batch, keys: Keys) -> Tree:
         k_latents, k_noise = random.split(keys, 2)
@@ -110,11 +112,12 @@ def build(
     return two_players(
         config,
         [pair],
-        {'generator': generator, 'critic': critic, 'text': text, 'image': image},
+        {'generator': generator, 'critic': critic, 'text': text_net, 'image': image_net},
         own=Sides(Term(critic_loss), Term(generator_loss)),
         samplers={
             'samples': pair.sampler()._replace(make=largest),
             'scales': Sampler(inputs, rows, about='each row is one sample', columns=tuple(f'{n} px' for n in sizes)),
         },
         ema=ema(config.ema),
+        pretrained=pretrained(image, weights),
     )
