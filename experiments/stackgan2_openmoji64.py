@@ -13,32 +13,24 @@ Deviations: other data, 16 to 64 pixels in place of 64 to 256, narrower nets, on
 from ml_collections import ConfigDict
 
 from experiments import common
-from experiments.stackgan_openmoji64 import ENCODERS, MATCHING
 
 SMOKE = {'eval.features': 'pixels', 'stages.words.begin': 2, 'stages.words.stackgan2.scales': 2}
 
 
 def get_config(variant: str = '') -> ConfigDict:
     config = common.get_config()
-    config.system = 'damsm'
-    config.damsm = ConfigDict(ENCODERS)
-    config.data.name = 'openmoji'
+    common.match_words(config)
+    matching = config.train.steps
     config.data.size = 64
-    config.data.style = 'color'
-    config.data.split = 'train'
-    config.data.words = 8
     config.latents.size = 64
     config.generator = ConfigDict({'net': 'stackgan2', 'width': 32, 'blocks': 1})
     config.critic = ConfigDict({'net': 'stackgan2', 'width': 16})
-    config.optimizer.generator = common.adam(1e-3, b1=0.5)
-    config.train.steps = MATCHING + 5_000
-    config.train.batch_size = 32
+    config.train.steps = matching + 4_000
     common.every(config, 1_000)
-    config.eval.samples = 200
     config.stages.words = {
-        'begin': MATCHING,
+        'begin': matching,
         'system': 'stackgan2',
-        'stackgan2': {**ENCODERS, 'condition': 32},
+        'stackgan2': {**common.ENCODERS, 'condition': 32},
         'optimizer': {role: common.adam(2e-4, b1=0.5) for role in ('generator', 'critic')},
         'ema': {'decay': 0.999},
         'train': {'fresh_optimizers': True},

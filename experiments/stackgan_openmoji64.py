@@ -15,8 +15,7 @@ from ml_collections import ConfigDict
 
 from experiments import common
 
-MATCHING, SKETCHING, DRAWING = 2_000, 10_000, 4_000  # steps of the stages
-ENCODERS = {'features': 64, 'embedding': 64, 'width': 16}
+SKETCHING, DRAWING = 10_000, 4_000  # steps of the stages behind that of words
 NETS = {'condition': 32, 'sketch_width': 64}
 SMOKE = {
     'eval.features': 'pixels',
@@ -30,31 +29,24 @@ SMOKE = {
 
 def get_config(variant: str = '') -> ConfigDict:
     config = common.get_config()
-    config.system = 'damsm'
-    config.damsm = ConfigDict(ENCODERS)
-    config.data.name = 'openmoji'
+    common.match_words(config)
+    matching = config.train.steps
     config.data.size = 64
-    config.data.style = 'color'
-    config.data.split = 'train'
-    config.data.words = 8
     config.latents.size = 64
     config.generator = ConfigDict({'net': 'stackgan', 'width': NETS['sketch_width']})
     config.critic = ConfigDict({'net': 'stackgan', 'width': 64})
-    config.optimizer.generator = common.adam(1e-3, b1=0.5)
-    config.train.steps = MATCHING + SKETCHING + DRAWING
-    config.train.batch_size = 32
+    config.train.steps = matching + SKETCHING + DRAWING
     common.every(config, 1_000)
-    config.eval.samples = 200
     gan = {
         'system': 'stackgan',
         'optimizer': {role: common.adam(2e-4, b1=0.5) for role in ('generator', 'critic')},
         'train': {'fresh_optimizers': True},
     }
-    config.stages.I = {**gan, 'begin': MATCHING, 'data': {'size': 16}, 'stackgan': {**ENCODERS, **NETS}}
+    config.stages.I = {**gan, 'begin': matching, 'data': {'size': 16}, 'stackgan': {**common.ENCODERS, **NETS}}
     config.stages.II = {
         **gan,
-        'begin': MATCHING + SKETCHING,
-        'stackgan': {**ENCODERS, **NETS, 'stage': 2},
+        'begin': matching + SKETCHING,
+        'stackgan': {**common.ENCODERS, **NETS, 'stage': 2},
         'generator': {'width': 32, 'halvings': 1, 'blocks': 2},
         'critic': {'width': 32},
         'ema': {'decay': 0.999},

@@ -144,6 +144,10 @@ class Theirs:
         real = self.given['real'].movedim(-1, 1)
         self.given['real'] = real.contiguous(memory_format=self.peer.order(5))
         self.given['frame'] = self.given['frame'].long()
+        self.prepare()
+
+    def prepare(self) -> None:
+        """The optimizers of the players' parameters."""
         self.own = {phase: [p for name, p in self.peer.p.items() if name.startswith(phase)] for phase in PHASES}
         options = {'lr': ADAM['learning_rate'], 'betas': (ADAM['b1'], ADAM['b2']), 'fused': True}
         self.optimizers = {phase: torch.optim.Adam(own, **options) for phase, own in self.own.items()}
@@ -167,9 +171,9 @@ class Theirs:
         pass
 
 
-def compare(case: Case) -> dict[str, float]:
+def compare(case: Case, side: type[Theirs] = Theirs) -> dict[str, float]:
     """How far the peer's loss and gradients are from ours: over the larger of 1 and the loss, and over their norm."""
-    theirs, found = Theirs(case), {}
+    theirs, found = side(case), {}
     for phase in PHASES:
         grad = jax.jit(
             jax.value_and_grad(lambda own, phase=phase: case.ours(phase, {**case.params, **own}, case.inputs))
@@ -183,9 +187,9 @@ def compare(case: Case) -> dict[str, float]:
     return found
 
 
-def measure(case: Case, args: argparse.Namespace) -> None:
+def measure(case: Case, args: argparse.Namespace, side: type[Theirs] = Theirs) -> None:
     sides: dict[str, Any] = {'ours': Ours(case)}
-    sides |= {'channels last': Theirs(case), 'channels first': Theirs(case, False)}
+    sides |= {'channels last': side(case), 'channels first': side(case, False)}
     times = in_turns(sides, args.rounds, args.steps, time.process_time if args.cpu else time.perf_counter)
     ms = {side: 1e3 * statistics.median(values) for side, values in times.items()}
     best = min(list(ms)[1:], key=ms.get)
