@@ -20,11 +20,12 @@ SMOKE = {
     'data.name': 'openmoji',
     'data.size': 16,
     'data.words': 8,
-    'damsm': common.ENCODERS,
+    'damsm.image': 'small',
     'eval.features': 'pixels',
     'stages.words.begin': 2,
     'stages.words.train.batch_size': 8,
-    'stages.words.attngan': {**common.ENCODERS, 'scales': 2, 'condition': 4},
+    'stages.words.attngan.image': 'small',
+    'stages.words.attngan.scales': 2,
 }
 
 
