@@ -68,6 +68,20 @@ def test_a_sentence_does_not_see_what_is_behind_its_end() -> None:
     assert np.abs(other[0, 0] - of_words[0, 0]).max() > 1e-4  # the first word hears of the last one
 
 
+def test_what_a_gan_is_told_has_a_length_of_its_own() -> None:
+    """Whatever that of the encoder's sentences, which cosines do not see; and it passes no gradient to the encoder."""
+    net, params = encoder()
+    captions = jnp.array([[1, 2, 3, 0, 0], [4, 0, 0, 0, 0]])
+    (of_words, sentences), _ = net.apply(params, {}, captions, train=False)
+    told = _words.read(net, {'text': params}, captions)
+    np.testing.assert_allclose(np.square(told.sentence).mean(1), 1, rtol=1e-3)
+    np.testing.assert_allclose(damsm.cosine(told.sentence, sentences), 1, rtol=1e-3)
+    np.testing.assert_array_equal(told.words, of_words)
+    np.testing.assert_array_equal(_words.level(jnp.zeros((1, 3))), 0)
+    slopes = jax.grad(lambda params: sum(x.sum() for x in _words.read(net, {'text': params}, captions)[:2]))(params)
+    assert not any(leaf.any() for leaf in jax.tree.leaves(slopes))
+
+
 def by_hand(of_words, inside, regions, gammas) -> float:
     """One image and one caption, loop by loop."""
     some = [word for word, there in zip(of_words, inside, strict=True) if there]

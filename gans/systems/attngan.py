@@ -22,7 +22,7 @@ from gans.optimizers import ema
 from gans.parts import Pair, Scene, Term
 from gans.systems._augmentation import divergence_term, moments_of
 from gans.systems._players import Sides, refuse, two_players
-from gans.systems._words import Told, encoders, gather, pass_on, pretrained, read
+from gans.systems._words import Told, encoders, gather, level, pass_on, pretrained, read
 
 
 def build(
@@ -92,7 +92,7 @@ def build(
 
     def make(params: Params, state: TrainState, inputs: Tree, train: bool, maps: bool = False) -> tuple[Tree, Tree]:
         words, sentence, inside = told(params, inputs)
-        given = inputs['z'], sentence, inputs['noise'], words, inside
+        given = inputs['z'], sentence, inputs['noise'], level(words), inside
         return generators[maps].apply(params['generator'], state.stats['generator'], *given, train=train)
 
     def generate(params: Params, state: TrainState, inputs: Tree, train: bool) -> tuple[Array, Params]:

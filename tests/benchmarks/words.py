@@ -147,7 +147,7 @@ class Damsm(Theirs):
 class Dfgan(Theirs):
     def critic(self, z: torch.Tensor) -> torch.Tensor:
         with torch.no_grad():
-            sentence = self.peer.text(self.captions)[1]
+            sentence = self.peer.told(self.captions)[1]
             fake = self.peer.generator(z, sentence, self.real.shape[-1])
         real, told = self.real.clone().requires_grad_(), sentence.clone().requires_grad_()
         scores = self.peer.critic(real, told)
@@ -159,7 +159,7 @@ class Dfgan(Theirs):
         return (relu(1 - scores) + down / 2 + 2 * norms**3).mean()
 
     def generator(self, z: torch.Tensor) -> torch.Tensor:
-        sentence = self.peer.text(self.captions)[1]
+        sentence = self.peer.told(self.captions)[1]
         return -self.peer.critic(self.peer.generator(z, sentence, self.real.shape[-1]), sentence).mean()
 
 
@@ -177,11 +177,13 @@ class Attngan(Theirs):
         return {**super().draw(), 'noise': torch.randn(BATCH, self.ours.config.attngan.condition)}
 
     def fakes(self, z: torch.Tensor, noise: torch.Tensor, told: tuple[torch.Tensor, ...]) -> list[torch.Tensor]:
-        return self.peer.generator(z, noise, *told, self.inside, self.sizes)
+        words, sentence = told
+        words = words * (words.square().mean(2, True) + 1e-12).rsqrt()
+        return self.peer.generator(z, noise, words, sentence, self.inside, self.sizes)
 
     def critic(self, z: torch.Tensor, noise: torch.Tensor) -> torch.Tensor:
         with torch.no_grad():
-            told = self.peer.text(self.captions)
+            told = self.peer.told(self.captions)
             fakes = self.fakes(z, noise, told)
         sentence, loss = told[1], 0.0
         for size, real, fake in zip(self.sizes, self.reals, fakes, strict=True):
@@ -193,7 +195,7 @@ class Attngan(Theirs):
         return loss
 
     def generator(self, z: torch.Tensor, noise: torch.Tensor) -> torch.Tensor:
-        words, sentence = told = self.peer.text(self.captions)
+        words, sentence = told = self.peer.told(self.captions)
         fakes, loss = self.fakes(z, noise, told), 0.0
         for size, fake in zip(self.sizes, fakes, strict=True):
             made = self.peer.read(fake)

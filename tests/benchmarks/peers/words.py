@@ -24,6 +24,12 @@ class Peer(Parameters):
         order = packed.unsorted_indices
         return words, h[:, order].transpose(0, 1).flatten(1)
 
+    @torch.no_grad()
+    def told(self, captions: Tensor) -> tuple[Tensor, Tensor]:
+        """What a GAN is told of them: words as they are, and sentences of mean square 1."""
+        words, sentence = self.text(captions)
+        return words, sentence * (sentence.square().mean(1, True) + 1e-12).rsqrt()
+
     def image(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Regions [B, R, d] and whole images [B, d]."""
         size = x.shape[-1]
