@@ -31,6 +31,7 @@ from gans.data import feed
 from gans.devices import keep_memory
 from gans.ops import random
 from gans.step import init_state
+from gans.systems._words import read
 from gans.training.setup import setup_stages
 
 
@@ -60,7 +61,7 @@ class Case:
         """What stage I and the text encoder make of these keys."""
         inputs, small = self.system.samplers['samples'].inputs(self.batch, keys), self.size >> self.doublings
         text, sketcher = self.system.nets['text'], f'generator_{small}'
-        (_, sentence), _ = text.apply(self.state.params['text'], {}, inputs['caption'], train=False)
+        sentence = read(text, self.state.params, inputs['caption']).sentence
         own = self.state.params[sketcher], self.state.stats[sketcher]
         sketch, _ = self.system.nets[sketcher].apply(*own, inputs['z'], sentence, inputs['noise_1'], train=True)
         return {'sketch': sketch, 'sentence': sentence, 'noise': inputs['noise_2']}
