@@ -81,6 +81,7 @@ SCHEDULE = {'to': ANY, 'begin': count(0), 'end': count()}  # where a number arri
 # Integers of nets are checked with their other options: gans/nets/build.py.
 NET = {'init_std': POSITIVE, 'init_limit': POSITIVE, 'start': ANY, 'embedding': count(), 'dropout': FACTOR}
 NET |= {'occupancy': Range(0, 1, '()'), 'noise_std': NOT_NEGATIVE}
+OF_WORDS = 'damsm', 'dfgan', 'stackgan', 'stackgan2', 'attngan'  # systems
 RANGES = {
     'begin': count(),  # of a stage
     'seed': SEED,
@@ -101,6 +102,7 @@ RANGES = {
             'stride',
             'length',
             'view',
+            'words',
         )
     },
     'data.shrink': count(2),
@@ -144,6 +146,16 @@ RANGES = {
     'consensus.gamma': NOT_NEGATIVE,
     **{f'cyclegan.{key}': NOT_NEGATIVE for key in ('cycle', 'identity', 'adversarial')},
     'cyclegan.pool': count(0),
+    **{f'{system}.{key}': count() for system in OF_WORDS for key in ('embedding', 'width')},
+    **{f'{system}.features': count(2) for system in OF_WORDS},
+    **{f'{system}.{key}': POSITIVE for system in ('damsm', 'attngan') for key in ('regions', 'words', 'captions')},
+    **{f'{system}.condition': count() for system in ('stackgan', 'stackgan2', 'attngan')},
+    **{f'{system}.divergence': NOT_NEGATIVE for system in ('stackgan', 'stackgan2', 'attngan')},
+    **{f'{system}.scales': count() for system in ('stackgan2', 'attngan')},
+    **{f'stackgan.{key}': count() for key in ('stage', 'doublings', 'sketch_width')},
+    'attngan.matching': NOT_NEGATIVE,
+    'dfgan.penalty': NOT_NEGATIVE,
+    'dfgan.power': POSITIVE,
     'ebgan.margin': NOT_NEGATIVE,
     'ebgan.pull_away': NOT_NEGATIVE,
     'infogan.categories': count(2),
