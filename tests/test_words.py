@@ -155,6 +155,11 @@ def test_mistakes_are_told() -> None:
     with pytest.raises(UserError, match='these examples have no captions'):
         build_system(config, Spec((8, 8, 3)), Compute())
     captioned = Spec((8, 8, 3), fields={'caption': words.caption_spec(('', 'a'), 2)})
-    for key, value, said in (('micro', 2, 'train.micro=2 has no meaning'), ('batch_size', 1, 'set it to at least 2')):
+    mistakes = {
+        'train.micro': (2, 'train.micro=2 has no meaning'),
+        'train.batch_size': (1, 'set it to at least 2'),
+        'damsm.features': (5, 'damsm.features=5 must be even'),
+    }
+    for key, (value, said) in mistakes.items():
         with pytest.raises(UserError, match=said):
-            build_system(override(config, {f'train.{key}': value}, 'of a test'), captioned, Compute())
+            build_system(override(config, {key: value}, 'of a test'), captioned, Compute())

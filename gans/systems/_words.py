@@ -50,6 +50,8 @@ def encoders(
         `pretrained` is among the system's.
     """
     refuse_pieces(config)
+    if features % 2:
+        raise UserError(f'{config.system}.features={features} must be even: one half is read forward, one backward')
     caption = caption_of(config, spec)
     text = TextEncoder(compute, len(caption.classes), features, embedding)
     small = image == SMALL
