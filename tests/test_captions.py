@@ -109,6 +109,31 @@ def test_an_eighth_is_held_out_and_folders_are_classes(said) -> None:
     assert not shades[0] & shades[1] and shades[0] | shades[1] == shades[2]
 
 
+def test_a_class_may_be_called_train_and_who_is_in_no_split_is_told(said) -> None:
+    files = {f'{kind}/{i}.{end}': 'bird' if end == 'txt' else None
+             for kind in ('car', 'train') for i in range(2) for end in ('png', 'txt')}  # fmt: skip
+    source, lines = said(files, split='all')
+    assert source.size == 4 and source.spec.classes == ('car', 'train') and not lines
+    source, lines = said({'test/0.png': None, 'test/0.txt': 'bird'})
+    assert source.size == 2 and not source.spec.classes
+    assert len(lines) == 1 and lines[0].startswith('2 images in') and "neither 'train' nor 'test'" in lines[0]
+
+
+def test_tables_as_people_and_programs_write_them(said, tmp_path) -> None:
+    """A blank behind the comma, another path than that of the images, a file elsewhere, U+2028, accents of macOS."""
+    files = {'images/a.png': None, 'images/b.png': None}
+    table = put(tmp_path, {'captions_latest.csv': 'file, caption\n./images/a.png, "a, b"\nb.png, a b\n'})
+    source, lines = said(files, images='images', split='all', captions=str(table / 'captions_latest.csv'))
+    assert told(source) == [{'a b'}, {'a b'}] and not lines
+    said_of = [{'file': 'a.png', 'caption': 'caf\u00e9\u2028a'}, {'file': 'b.png', 'caption': 'cafe\u0301 a'}]
+    text = '\n'.join(json.dumps(row, ensure_ascii=False) for row in said_of)
+    source, lines = said({'x.jsonl': text}, images='images', split='all')
+    assert told(source) == [{'caf\u00e9 a'}] * 2 and not lines
+    source, lines = said({'captions_latest.json': COCO('a.png', 1, ['a'])}, images='images',
+                         captions='captions_latest.json')  # fmt: skip
+    assert told(source) == [{'a'}]  # of no split, whatever 'latest' has in it
+
+
 def test_of_a_long_caption_words_are_drawn_in_their_order(said) -> None:
     _, lines = said({'a.png': None, 'a.txt': 'one two three four five', 'b.png': None, 'b.txt': 'six'}, words=3,
                     split='all')  # fmt: skip
@@ -141,6 +166,11 @@ def test_what_is_left_out_is_said(said) -> None:
         ({'a.png': None, 'a.txt': ''}, {}, 'has a caption: put a .txt beside each'),
         ({'a.txt': 'a'}, {}, 'no image lies in .*: say in data.images'),
         ({'a.png': None, 'x.csv': 'name,text\na.png,b'}, {}, 'must have the columns file and caption .* name, text'),
+        ({'a.png': None, 'x.csv': 'file,caption\na.png,"a\nb"\na.png,red, blue'}, {},
+         'line 4 of .* has more than its 2 columns: put captions that have commas in double quotes'),
+        ({'a.png': None, 'x.csv': 'file,caption\na.png,a\na.png,"a\na.png,b'}, {},
+         'x.csv. is no CSV from line 3 on, where a quote may be left open'),
+        ({'a.png': None}, {'captions': '/none/x.csv'}, 'data.captions=/none/x.csv: .* has no such file or folder'),
         ({'a.png': None, 'x.jsonl': '{"file": 3}'}, {}, 'line 1 of .* must be {"file": NAME'),
         ({'a.png': None, 'x.jsonl': '{"file'}, {}, 'x.jsonl. is no JSON .line 1.'),
         ({'a.png': None, 'x.json': '{"images": []}'}, {'captions': 'x.json'}, "is not as COCO's captions are"),

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -11,6 +12,7 @@ from gans.errors import UserError
 
 TABLES = ('.csv', '.jsonl')
 COLUMNS = ('file', 'caption')
+SPLIT = re.compile(r'(?<![a-z])(train|val|test)(?![a-z])')  # in the name of a file
 
 
 class Line(NamedTuple):
@@ -45,7 +47,12 @@ def beside(pictures: Sequence[Path], texts: Path) -> Iterator[Line]:
     for name in pictures:
         path = texts / name.with_suffix('.txt')
         if path.is_file():
-            yield from (Line(str(name), line.strip()) for line in read_text(path).splitlines() if line.strip())
+            yield from (Line(str(name), line.strip()) for line in _lines(path) if line.strip())
+
+
+def _lines(path: Path) -> list[str]:
+    # Not by splitlines: U+2028 and its like may stand within a caption, and within a line of JSON.
+    return read_text(path).split('\n')
 
 
 def table_in(root: Path) -> Path | None:
@@ -67,20 +74,29 @@ def read_table(path: Path) -> Iterator[Line]:
     readers = {'.csv': _csv, '.jsonl': _json_lines, '.json': _coco}
     if path.suffix.lower() not in readers:
         raise UserError(f"data.captions: '{path}' is no file of captions; wanted is a folder, or {', '.join(readers)}")
-    return readers[path.suffix.lower()](path, read_text(path))
+    return readers[path.suffix.lower()](path)
 
 
-def _csv(path: Path, text: str) -> Iterator[Line]:
-    rows = csv.DictReader(io.StringIO(text, newline=''))
-    if not set(COLUMNS) <= set(rows.fieldnames or ()):
-        there = ', '.join(rows.fieldnames or ()) or 'none'
-        raise UserError(f"'{path}' must have the columns file and caption in its first line; it has {there}")
-    for row in rows:
-        yield Line(row['file'] or '', row['caption'] or '', row.get('split') or '')
+def _csv(path: Path) -> Iterator[Line]:
+    rows = csv.DictReader(io.StringIO(read_text(path), newline=''), skipinitialspace=True, strict=True)
+    begin = 1  # line of the row that is read
+    try:
+        if not set(COLUMNS) <= set(rows.fieldnames or ()):
+            there = ', '.join(rows.fieldnames or ()) or 'none'
+            raise UserError(f"'{path}' must have the columns file and caption in its first line; it has {there}")
+        begin = rows.line_num + 1
+        for row in rows:
+            if None in row:  # a caption that a comma has cut
+                raise UserError(f"line {begin} of '{path}' has more than its {len(rows.fieldnames)} columns: put"
+                                ' captions that have commas in double quotes')  # fmt: skip
+            yield Line(row['file'] or '', row['caption'] or '', row.get('split') or '')
+            begin = rows.line_num + 1
+    except csv.Error as error:
+        raise UserError(f"'{path}' is no CSV from line {begin} on, where a quote may be left open: {error}") from None
 
 
-def _json_lines(path: Path, text: str) -> Iterator[Line]:
-    for number, line in enumerate(text.splitlines(), 1):
+def _json_lines(path: Path) -> Iterator[Line]:
+    for number, line in enumerate(_lines(path), 1):
         if line.strip():
             row = _parse(path, line, f' (line {number})')
             some = row.get('caption') if isinstance(row, dict) else None
@@ -90,12 +106,14 @@ def _json_lines(path: Path, text: str) -> Iterator[Line]:
             yield from (Line(row['file'], caption, str(row.get('split') or '')) for caption in some)
 
 
-def _coco(path: Path, text: str) -> Iterator[Line]:
-    held = _parse(path, text)
-    split = next((split for split in ('train', 'val', 'test') if split in path.stem), '')
+def _coco(path: Path) -> Iterator[Line]:
+    held, split = _parse(path, read_text(path)), SPLIT.search(path.stem)
     try:
         names = {image['id']: image['file_name'] for image in held['images']}
-        lines = [Line(names[each['image_id']], str(each['caption']), split) for each in held['annotations']]
+        lines = [
+            Line(names[each['image_id']], str(each['caption']), split[0] if split else '')
+            for each in held['annotations']
+        ]
     except (KeyError, TypeError) as error:
         raise UserError(f"'{path}' is not as COCO's captions are: images and annotations; {error} is amiss") from None
     yield from lines
