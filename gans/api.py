@@ -90,7 +90,8 @@ def evaluate(
     Returns:
       By name the metrics of the samples; as 'NAME/real' those of halves of the real data, as 'NAME/untrained' those of
       the untrained generator; where pairs are known, as 'NAME/source' and 'NAME/mean' those of the images that samples
-      are made from, and of the mean of all targets.
+      are made from, and of the mean of all targets; of R-precision, as 'NAME/truth' that of real images, and as
+      'NAME/shuffled' that of the samples with captions of others.
 
     Raises:
       UserError: no such run, checkpoint or features; the data set is not here; the samples are not finite.

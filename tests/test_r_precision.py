@@ -15,7 +15,8 @@ from gans import configs
 from gans.core import Net, Spec
 from gans.data.images import image_set
 from gans.errors import UserError
-from gans.evaluation import words
+from gans.evaluation import run, words
+from gans.evaluation.bench import Bench, Options
 from gans.evaluation.judge import UNTRAINED
 from gans.metrics import r_precision
 from gans.metrics.r_precision import Found, Retrieval, draw_pools, find_hits, orders
@@ -168,6 +169,12 @@ def test_other_runs_judge_if_they_know_the_same_words_and_images(tmp_path: Path)
         encoders.of_run(folder, stage._replace(source=stage.source._replace(spec=fewer)))
 
 
-def test_runs_without_words_have_no_such_score() -> None:
+def test_runs_without_words_have_no_such_score(tmp_path: Path) -> None:
     experiment = systems.experiment(systems.smoke('gan'))
     assert encoders.retrieval(experiment, 16) is None and not encoders.has_encoders(experiment.system)
+    bench = Bench(experiment, None, 0, None, None, 16, None, None, None, None, Options(encoder='runs/judge'))
+    with pytest.raises(UserError, match="--encoder=runs/judge: system 'gan' makes nothing of captions that differ"):
+        run.judged_by(bench)
+    assert run.judged_by(bench._replace(options=Options())) == (None, None)
+    with pytest.raises(UserError, match=r'--encoder=runs/judge is of one truncation: leave out --truncation=1,0\.5'):
+        run.evaluate(experiment.config, tmp_path, Options(truncation='1,0.5', encoder='runs/judge'))

@@ -1,23 +1,13 @@
 """StackGAN v2: trees of images, its nets and its losses."""
 
-import jax
-import jax.numpy as jnp
 import numpy as np
 import pytest
+from test_stackgan import kernels
 
 from gans.core import Compute
 from gans.errors import UserError
 from gans.nets import _tree
 from gans.nets.stackgan2 import TreeCritic, TreeGenerator
-
-
-def kernels(module, *shapes: tuple) -> dict:
-    """Shapes of kernels by path, and the output's shape."""
-    inputs = [jax.ShapeDtypeStruct((2, *shape), jnp.float32) for shape in shapes]
-    made, variables = jax.eval_shape(module.init_with_output, jax.random.key(0), *inputs)
-    leaves = jax.tree_util.tree_leaves_with_path(variables['params'])
-    names = {'/'.join(entry.key for entry in path): leaf.shape for path, leaf in leaves}
-    return {name.removesuffix('/kernel'): shape for name, shape in names.items() if name.endswith('kernel')}, made.shape
 
 
 def test_scales_of_an_example_come_apart_as_they_were() -> None:

@@ -39,6 +39,10 @@ def measure(config: ml_collections.ConfigDict, folder: Path, options: Options) -
     """
     if options.ppl:
         raise UserError(f'--ppl={options.ppl} is of samples as they are: leave out --truncation={options.truncation}')
+    if options.encoder:
+        raise UserError(
+            f'--encoder={options.encoder} is of one truncation: leave out --truncation={options.truncation}'
+        )
     amounts = truncation.read_several(options.truncation)
     bench = set_up(config, folder, options)
     amounts = list(dict.fromkeys(truncation.resolve(bench.experiment, by) for by in amounts))  # before the work
