@@ -119,6 +119,24 @@ def test_a_class_may_be_called_train_and_who_is_in_no_split_is_told(said) -> Non
     assert len(lines) == 1 and lines[0].startswith('2 images in') and "neither 'train' nor 'test'" in lines[0]
 
 
+def test_classes_may_be_held_out(said) -> None:
+    """As of CUB-200, whose captions come with a list of them."""
+    files = {f'images/{kind}/{i}.png': None for kind in ('gull', 'wren') for i in range(2)}
+    files |= {f'text/{kind}/{i}.txt': f'a {kind}' for kind in ('gull', 'wren') for i in range(2)}
+    files['testclasses.txt'] = 'wren\n'
+    train, _ = said(files, images='images', captions='text')
+    test, lines = said(files, images='images', captions='text', split='test')
+    assert told(train) == [{'a gull'}] * 2 and told(test) == [{'a'}] * 2 and "left out: 'wren'" in lines[0]
+    assert train.arrays['label'].tolist() == [0, 0] and test.arrays['label'].tolist() == [1, 1]
+
+
+def test_a_vocabulary_may_be_cut_and_outlined(said, tmp_path) -> None:
+    source, _ = said({'a.png': None, 'a.txt': 'red bird\nblue bird'}, vocabulary=2)
+    assert source.spec.fields['caption'].classes == ('', 'bird', 'blue') and told(source) == [{'bird', 'blue bird'}]
+    outlined = load.load({'name': f'captions:{tmp_path}/none', 'vocabulary': 5_449}, outlined=True)
+    assert outlined.absent and len(outlined.spec.fields['caption'].classes) == 5_450
+
+
 def test_tables_as_people_and_programs_write_them(said, tmp_path) -> None:
     """A blank behind the comma, another path than that of the images, a file elsewhere, U+2028, accents of macOS."""
     files = {'images/a.png': None, 'images/b.png': None}
@@ -139,7 +157,8 @@ def test_of_a_long_caption_words_are_drawn_in_their_order(said) -> None:
                     split='all')  # fmt: skip
     assert "have more than data.words=3 words (the longest 5)" in lines[-1]
     captions = np.repeat([[1, 2, 3, 4, 5], [6, 7, 0, 0, 0], [8, 9, 1, 0, 0]], 40, 0).astype(np.int32)
-    found = np.asarray(words.draw_words(captions, example_keys(jax.random.key(0), np.arange(120)), 3))
+    draw = jax.jit(lambda numbers: words.draw_words(captions, example_keys(jax.random.key(0), numbers), 3))
+    found = np.asarray(draw(np.arange(120)))
     assert (np.diff(found[:40], axis=1) > 0).all()
     assert len({tuple(row) for row in found[:40].tolist()}) > 5 and set(found[:40].ravel()) == {1, 2, 3, 4, 5}
     assert (found[40:80] == [6, 7, 0]).all() and (found[80:] == [8, 9, 1]).all()
@@ -182,6 +201,9 @@ def test_what_is_left_out_is_said(said) -> None:
         ({'train/a.png': None, 'train/a.txt': 'red', 'test/b.png': None, 'test/b.txt': 'blue'}, {'split': 'test'},
          "no caption has a word of the vocabulary of 1 words; the first is 'blue'"),
         ({'test/b.png': None, 'test/b.txt': 'blue'}, {}, "is in 'train': take another split"),
+        ({'a.png': None, 'a.txt': 'a', 'testclasses.txt': 'finch\n'}, {},
+         "no image of a class of .*testclasses.txt' has captions, such as 'finch'"),
+        (BESIDE, {'vocabulary': 0}, 'data.vocabulary is 0; it must be a whole number'),
         (BESIDE, {'words': 0}, 'data.words is 0; it must be a whole number'),
         (BESIDE, {'split': 'dev'}, 'data.split'),
     ],

@@ -126,6 +126,14 @@ def _parse(path: Path, text: str, where: str = '') -> Any:
         raise UserError(f"'{path}' is no JSON{where}: {error}") from None
 
 
+def read_held_out(root: Path) -> frozenset[str]:
+    """The classes that are held out, as testclasses.txt of a folder lists them, where the captions of CUB-200 and of
+    Oxford-102 come with it; none if it is not there.
+    """
+    path = root / 'testclasses.txt'
+    return frozenset(line.strip() for line in _lines(path) if line.strip()) if path.is_file() else frozenset()
+
+
 def read_boxes(root: Path) -> dict[str, list[float]]:
     """Boxes [left, top, width, height] in pixels, by image, as CUB-200 has them in images.txt and bounding_boxes.txt of
     its folder; none if they are not there.

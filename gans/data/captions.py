@@ -17,7 +17,8 @@ from gans.data.decoded import load_or_decode
 from gans.data.files import pictures_in, suffixes
 from gans.data.images import image_set, outline, pixels, square
 from gans.data.part import SPLITS, choose
-from gans.data.words import vocabulary, with_captions, words_of
+from gans.data.words import PADDING, with_captions, words_of
+from gans.data.words import vocabulary as words_in
 from gans.errors import UserError, unknown
 
 SPLIT = re.compile(r'(train|val|test)\d*')  # a folder of a split
@@ -33,6 +34,7 @@ def captions(
     size: int = 64,
     channels: int = 3,
     words: int = 18,
+    vocabulary: int | None = None,
     images: str = '.',
     captions: str | None = None,
     split: str = 'train',
@@ -45,8 +47,9 @@ def captions(
     `gans.data.caption_files.read_table`. CUB-200 is images='images', captions='text'; COCO images='train2014',
     captions='annotations/captions_train2014.json'.
 
-    The split of an image is that of its table, or of a folder train, val or test (train2014) above it; where no image
-    is held out so, 'test' is a random eighth (and a folder 'train' among others is a class). The vocabulary is that of
+    The split of an image is that of its table, or of a folder train, val or test (train2014) above it, or 'test' if its
+    class is in the folder's testclasses.txt; where no image is held out so, 'test' is a random eighth (and a folder
+    'train' among others is a class). The vocabulary is that of
     the captions of 'train', whatever `split` is. Classes are the folders in which the images lie (below train, val and
     test), if there are at least two. An image of CUB-200 is cut around the box of its bird, where the folder has
     bounding_boxes.txt and images.txt.
@@ -58,6 +61,8 @@ def captions(
         path: of the folder.
         size, channels, strict, cache: as of `folder`; an image without a caption is an error, too, if `strict`.
         words: at most so many of a caption; of a longer one so many at random, in their order, drawn anew each time.
+        vocabulary: only so many words are known, the most frequent (default: all); where the folder is not here, the
+            outline has so many.
         images: folder of the images, relative to the path.
         captions: folder of the text files, or file (a pattern such as 'annotations/captions_*.json' for several),
             relative to the path, if it is not absolute.
@@ -72,10 +77,12 @@ def captions(
         raise unknown('data.split', split, SPLITS)
     pixels(size)
     whole_number('words', words)
+    if vocabulary is not None:
+        whole_number('vocabulary', vocabulary)
     root = Path(path).expanduser()
     if not root.is_dir():
         blank = outline(f"there is no folder '{path}'; give data.name as captions:PATH", (size, size, channels))
-        return with_captions(blank, [['a']], ('', 'a'), words)
+        return with_captions(blank, [['1']], (PADDING, *(f'{i + 1}' for i in range(vocabulary or 1))), words)
     place = root / images
     if not place.is_dir():
         raise UserError(f"there is no folder '{place}': data.images={images} is to be one in '{root}'")
@@ -83,8 +90,10 @@ def captions(
     said, named = _by_picture(names, place, images, _lines(names, root, place, captions))
     _check(said, names, place, strict)
     above = _folders(list(said))
-    splits, classes = _splits(place, list(said), above | named), _classes(list(said), bool(above))
-    known = vocabulary(caption for name, some in said.items() if splits[name] == 'train' for caption in some)
+    listed = _listed(list(said), caption_files.read_held_out(root), bool(above), root)
+    splits, classes = _splits(place, list(said), above | listed | named), _classes(list(said), bool(above))
+    known = words_in(caption for name, some in said.items() if splits[name] == 'train' for caption in some)
+    known = known if vocabulary is None else known[: vocabulary + 1]
     chosen = {name: some for name, some in said.items() if split in ('all', splits[name])}
     if not chosen or len(known) == 1:
         raise UserError(
@@ -186,6 +195,17 @@ def _folders(names: Sequence[Path]) -> dict[Path, str]:
     """
     above = {name: found[1] for name in names for part in name.parts[:-1] if (found := SPLIT.fullmatch(part))}
     return above if {*above.values()} - {'train'} or len(above) == len(names) else {}
+
+
+def _listed(names: Sequence[Path], held_out: frozenset[str], below_splits: bool, root: Path) -> dict[Path, str]:
+    """The split of each image by the classes that are held out, where some are listed; UserError if none is there."""
+    if not held_out:
+        return {}
+    found = {name: 'test' if _class_of(name, below_splits) in held_out else 'train' for name in names}
+    if 'test' not in found.values():
+        raise UserError(f"no image of a class of '{root / 'testclasses.txt'}' has captions, such as"
+                        f" '{min(held_out)}': its lines are folders of images")  # fmt: skip
+    return found
 
 
 def _splits(place: Path, names: Sequence[Path], told: Mapping[Path, str]) -> dict[Path, str]:
