@@ -10,10 +10,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from gans.data import captions, load, words
+from gans.data import blank, captions, load, words
 from gans.data.feed import examples, fixed_key
 from gans.errors import UserError
 from gans.ops.random import example_keys
+from gans.training import graft
 
 
 def put(root: Path, files: Mapping[str, str | None]) -> Path:
@@ -239,3 +240,17 @@ def test_an_image_is_cut_around_its_box(said) -> None:
     assert said(files, images='images', size=2)[0].arrays['real'].shape == (1, 2, 2, 3)
     with pytest.raises(UserError, match=r"bounding_boxes\.txt' must have lines 'ID LEFT TOP WIDTH HEIGHT'"):
         said({'bounding_boxes.txt': '1 2 3\n'}, images='images', size=2)
+
+
+def test_a_run_of_other_words_is_nothing_to_begin_from(said, tmp_path) -> None:
+    """Not even if they are as many, so that all shapes agree."""
+    source, _ = said({'a.png': None, 'a.txt': 'red bird'})
+    caption = source.spec.fields['caption']
+    turned = source.spec._replace(fields={'caption': caption._replace(classes=('', 'red', 'bird'))})
+    held = {'examples': source.size, 'digest': source.digest, 'stages': {'': blank.describe(source)}}
+    (tmp_path / 'data.json').write_text(json.dumps(held))
+    options = {'run': str(tmp_path), 'nets': ('text', 'image')}
+    with pytest.raises(UserError, match=r"knows other words, or in another order \(2 there, 2 here\)"):
+        graft.check_words(options, turned)
+    graft.check_words(options, source.spec)
+    graft.check_words({**options, 'nets': ('generator',)}, turned)
