@@ -47,7 +47,8 @@ REPORT = cli.define_path('report', 'Instead of --config: folders of sweeps, DIR 
 NUM = cli.define_whole(
     'num',
     None,
-    'sample, evaluate: number of samples (64 images or 2,000 points; 10,000); interpolate: columns, steps between '
+    'sample, evaluate: number of samples (64 images or 2,000 points, of each sentence 8; 10,000); '
+    'interpolate: columns, steps between '
     'latents (10), or frames of a film (240); project: images (all); '
     'directions: w that they are found from (50,000); anomaly: number of test images (1,000).',
 )
@@ -59,6 +60,13 @@ STEP = cli.define_step(
 )
 FROM = cli.define_path('from', 'finetune: folder of the run whose nets training starts from.')
 LABEL = flags.DEFINE_string('label', None, 'sample: the class to sample, by name or number (default: all in turn).')
+TEXT = flags.DEFINE_multi_string(
+    'text',
+    None,
+    'sample: a sentence of which samples are made, in the words of the run; --text=A --text=B for several, a row each; '
+    'interpolate: two of them, from one to the other.',
+)
+TEXT_FILE = cli.define_path('text-file', 'sample: a file of such sentences, one a line.')
 INPUT = cli.define_path(
     'input',
     'sample: a folder of images that samples are made from, each at its own size (default: held-out examples); '
@@ -155,6 +163,8 @@ def main(argv: list[str]) -> int:
             weights=WEIGHTS.value,
             run=FROM.value,
             label=LABEL.value,
+            text=TEXT.value,
+            text_file=TEXT_FILE.value,
             input=INPUT.value,
             direction=DIRECTION.value,
             space=SPACE.value,

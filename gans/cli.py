@@ -24,6 +24,7 @@ flags.disclaim_key_flags()  # so that --help lists them under launch.py
 # Flags of some modes alone, most of them of styles, and the modes that have them.
 STYLES = {'latents': ('sample',), 'edit': ('sample',), 'layers': ('directions',), 'space': ('interpolate',)}
 STYLES |= {'truncation': ('sample', 'interpolate', 'directions', 'evaluate')}
+STYLES |= {'text': ('sample', 'interpolate'), 'text-file': ('sample',)}
 STYLES |= {'standing': ('sample', 'evaluate'), 'ppl': ('evaluate',), 'encoder': ('evaluate',)}
 OVERRIDE = re.compile(r'--?(no)?config\.([^=\s]+)(?:=(.*))?', re.DOTALL)
 
@@ -123,6 +124,11 @@ def parse(argv: Sequence[str]) -> tuple[list[str], Overrides]:
     of_styles = ('truncation', 'latents', 'edit', 'standing')
     if given['input'].present and any(given[name].present for name in of_styles):
         raise UserError(f'--input={given.input} is of images: leave out {", ".join(f"--{name}" for name in of_styles)}')
+    if given['text'].present or given['text-file'].present:
+        of_others = ('input', 'label', 'direction', *of_styles, 'path', 'space')
+        for name in of_others:
+            if given[name].present:
+                raise UserError(f'--{name} has no meaning beside sentences: leave it out, or --text')
     if given['path'].present and given.space == 'w':
         raise UserError('--path is of latents; between styles the way is straight: leave it out')
     if given['seed'].present and given.mode in ('train', 'finetune'):

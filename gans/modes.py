@@ -24,6 +24,8 @@ class Options(NamedTuple):
     weights: str | None = None
     run: str | None = None
     label: str | None = None
+    text: Sequence[str] | None = None
+    text_file: str | None = None
     input: str | None = None
     direction: str | None = None
     space: str = 'z'
@@ -92,17 +94,25 @@ def _chosen(kind: type, options: Options) -> Any:
 
 
 def sample(config: ConfigDict, folder: Path, options: Options) -> None:
-    from gans.training import draw, translate
+    from gans.training import draw, told, translate
 
     own, chosen = read_run_config(config, folder, options), _chosen(draw.Options, options)
-    print(
-        translate.translate(own, folder, options.input, chosen) if options.input else draw.sample(own, folder, chosen)
-    )
+    if options.text or options.text_file:
+        print(told.sample(own, folder, _chosen(told.Options, options)))
+    elif options.input:
+        print(translate.translate(own, folder, options.input, chosen))
+    else:
+        print(draw.sample(own, folder, chosen))
 
 
 def interpolate(config: ConfigDict, folder: Path, options: Options) -> None:
     from gans.latent_tools import interpolate as tool
+    from gans.training import told
 
+    if options.text:
+        own = read_run_config(config, folder, options)
+        print(told.interpolate(own, folder, _chosen(told.Options, options)))
+        return
     print(tool.interpolate(read_run_config(config, folder, options), folder, _chosen(tool.Options, options)))
 
 

@@ -19,6 +19,7 @@ GAP = 2  # pixels between the images of a grid
 TEXT, SMALLEST = 13, 9  # pixels of letters: usually, and where a name would not fit over its column
 LINE = 19  # pixels of a line of text
 NARROWEST = 240  # pixels of a picture with words
+BESIDE = 200  # pixels of the words at its left, as far as words are not longer
 VECTOR = ('.svg', '.pdf')  # files that plots go to as they are, lines and letters
 
 
@@ -91,7 +92,7 @@ def _fit_in(images: np.ndarray, side: Sequence[int]) -> np.ndarray:
 
 def annotate(picture: np.ndarray, caption: Caption) -> np.ndarray:
     """A picture, uint8 [h, w, 3], with the words of a caption above it and at its left; what is too long for its
-    column is cut.
+    column or row is cut.
     """
     if not any(caption):
         return picture
@@ -99,7 +100,9 @@ def annotate(picture: np.ndarray, caption: Caption) -> np.ndarray:
 
     height, width = picture.shape[:2]
     font = _font(TEXT)
-    left = round(max((font.getlength(name) + 4 * GAP for name in caption.rows), default=0))
+    down = (height + GAP) / max(1, len(caption.rows))
+    rows = [_shorten(_wrap(name, BESIDE), int(down // LINE)) for name in caption.rows]
+    left = round(max((font.getlength(line) + 4 * GAP for lines in rows for line in lines), default=0))
     lines = _wrap(caption.title, max(left + width, NARROWEST) - 2 * GAP)
     top = LINE * (len(lines) + bool(caption.columns))
     whole = Image.new('RGB', (max(left + width, NARROWEST), top + height), 'white')
@@ -107,12 +110,14 @@ def annotate(picture: np.ndarray, caption: Caption) -> np.ndarray:
     pen = ImageDraw.Draw(whole)
     for i, line in enumerate(lines):
         pen.text((GAP, LINE * (i + 0.5)), line, 'black', font, anchor='lm')
-    across, down = (width + GAP) / max(1, len(caption.columns)), (height + GAP) / max(1, len(caption.rows))
+    across = (width + GAP) / max(1, len(caption.columns))
     for i, name in enumerate(caption.columns):
         name, small = _fit(name, across - 2 * GAP)
         pen.text((left + across * (i + 0.5) - GAP / 2, top - LINE / 2), name, 'black', small, anchor='mm')
-    for i, name in enumerate(caption.rows):
-        pen.text((GAP, top + down * (i + 0.5) - GAP / 2), name, 'black', font, anchor='lm')
+    for i, lines in enumerate(rows):
+        for j, line in enumerate(lines):
+            place = top + down * (i + 0.5) - GAP / 2 + LINE * (j - (len(lines) - 1) / 2)
+            pen.text((GAP, place), line, 'black', font, anchor='lm')
     return np.asarray(whole)
 
 
@@ -180,6 +185,12 @@ def _fit(name: str, width: float) -> tuple[str, 'FreeTypeFont']:
     while name and font.getlength(f'{name}…') > width:
         name = name[:-1]
     return f'{name}…' if name else '', font
+
+
+def _shorten(lines: list[str], most: int) -> list[str]:
+    """The first lines, one at least; the last of them says whether there were more."""
+    kept = lines[: max(1, most)]
+    return kept if len(kept) == len(lines) else [*kept[:-1], f'{kept[-1]}…']
 
 
 def _wrap(text: str, width: int) -> list[str]:

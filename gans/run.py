@@ -13,6 +13,7 @@ from ml_collections import ConfigDict
 from gans import kinds, memory, ranges
 from gans.core import Array, Spec, TrainState
 from gans.data.base import class_number
+from gans.data.words import encode_sentences
 from gans.errors import UserError
 from gans.training import logs, sampling, workdir
 from gans.training.setup import Experiment
@@ -57,6 +58,7 @@ class Run:
         seed: int = 0,
         labels: Labels | None = None,
         inputs: np.ndarray | Mapping[str, np.ndarray] | None = None,
+        texts: str | Sequence[str] | None = None,
     ) -> np.ndarray:
         """Samples of the generator, from averaged weights where the run has them: the same for the same seed.
 
@@ -66,6 +68,7 @@ class Run:
           labels: of a conditional system: a class for all, or classes that are taken in turn (default: all of them).
           inputs: of a system that makes samples from images: those images [N, ...], as examples or uint8; by field,
             if they are of several fields.
+          texts: of a system that is told words: a sentence for all, or sentences that are taken in turn.
 
         Returns:
           float32 [num, *shape]: points, or images [num, H, W, C] in [-1, 1].
@@ -75,6 +78,8 @@ class Run:
         """
         experiment, sampler = self._experiment, sampling.main_sampler(self._experiment.system)
         read = sampling.fields_read(sampler, experiment.source)
+        if texts is not None:
+            num, inputs = self._told(texts, num, inputs, read)
         batch = self._fields(read - {'label'}, inputs)
         lengths = [len(x) for x in (*batch.values(), *([] if np.ndim(labels) == 0 else [labels]))]
         num = num if num is not None else lengths[0] if lengths else NUM
@@ -141,13 +146,30 @@ class Run:
         fit = lambda name, x: self._fit(f'inputs of {name}', x, fields[name]) if name in fields else np.asarray(x)
         return {name: fit(name, x) for name, x in given.items()}
 
+    def _told(
+        self, texts: Any, num: int | None, inputs: Any, read: frozenset[str]
+    ) -> tuple[int, dict[str, np.ndarray]]:
+        """How many samples, and their captions."""
+        if 'caption' not in read or inputs is not None:
+            why = f"system '{self.config.system}' is told no words" if 'caption' not in read else 'there are inputs'
+            raise UserError(f'texts={texts!r}: {why}; leave them out')
+        sentences = [texts] if isinstance(texts, str) else list(texts)
+        if not sentences:
+            raise UserError('texts are empty: give a sentence')
+        captions = encode_sentences(sentences, self._experiment.source.spec.fields['caption'])
+        num = num if num is not None else NUM if isinstance(texts, str) else len(sentences)
+        return num, {'caption': captions[np.arange(num) % len(captions)]}
+
     def _fit(self, what: str, x: Any, spec: Spec) -> Array:
         """Examples as nets have them; UserError if they are of another shape."""
         x = np.asarray(x)
         if x.shape[1:] != spec.shape or not x.ndim:
             wanted = ', '.join(map(str, ('N', *spec.shape)))
             raise UserError(f'{what} have the shape {list(x.shape)}; of this run it is [{wanted}]')
-        return kinds.kind_of(spec).finish(x) if x.dtype == np.uint8 else np.asarray(x, np.float32)
+        kind = kinds.kind_of(spec)
+        if kind.dtype != np.uint8:
+            return np.asarray(x, kind.dtype)
+        return kind.finish(x) if x.dtype == np.uint8 else np.asarray(x, np.float32)
 
     def _numbers(self, labels: Any, num: int) -> np.ndarray:
         """Numbers of `num` classes, int32, that are taken in turn."""

@@ -1,6 +1,7 @@
 """Captions as numbers: words of a vocabulary that is made from the captions that are trained on."""
 
 import difflib
+import logging
 import re
 import unicodedata
 from collections import Counter
@@ -75,6 +76,33 @@ def encode_all(captions: Sequence[Sequence[str]], known: Sequence[str], length: 
 def nearest(word: str, known: Sequence[str]) -> list[str]:
     """Words of the vocabulary that are spelled like one that is not in it."""
     return difflib.get_close_matches(word, known[1:], n=3)
+
+
+def encode_sentences(sentences: Sequence[str], caption: Spec) -> np.ndarray:
+    """A user's sentences, int32 [N, length], in the vocabulary of a field 'caption'; says which words are left out.
+
+    Raises:
+        UserError: a sentence has no word of the vocabulary.
+    """
+    known, (length,) = caption.classes, caption.shape
+    found = []
+    for sentence in sentences:
+        numbers, strange = encode(sentence, known, length)
+        hints = '; '.join(_hint(word, known) for word in dict.fromkeys(strange))
+        if not numbers.any():
+            raise UserError(f"no word of '{sentence}' is among the {len(known) - 1:,} that this run knows"
+                            + (f': {hints}' if hints else ''))  # fmt: skip
+        if strange:
+            logging.warning("'%s': words that this run does not know are left out: %s", sentence, hints)
+        if len(words_of(sentence)) - len(strange) > length:
+            logging.warning("'%s': this run reads %s words, so those after them are left out", sentence, length)
+        found.append(numbers)
+    return np.stack(found)
+
+
+def _hint(word: str, known: Sequence[str]) -> str:
+    like = nearest(word, known)
+    return f"'{word}' (known are {', '.join(like)})" if like else f"'{word}'"
 
 
 def caption_spec(known: Sequence[str], length: int) -> Spec:

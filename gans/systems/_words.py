@@ -75,8 +75,12 @@ class Told(NamedTuple):
     inside: Array  # bool [B, L], False behind the ends
 
 
-def read(text: Net, params: Params, captions: Array) -> Told:
-    """Captions int32 [B, L] as the net 'text' reads them; nothing passes a gradient back to it."""
+def read(text: Net, params: Params, captions: Array | Told) -> Told:
+    """Captions int32 [B, L] as the net 'text' reads them; nothing passes a gradient back to it. What has been read
+    already stays: mixtures of captions are.
+    """
+    if isinstance(captions, Told):
+        return captions
     words, sentence = lax.stop_gradient(text.apply(params['text'], {}, captions, train=False)[0])
     return Told(words, sentence, captions != 0)
 

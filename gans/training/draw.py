@@ -18,7 +18,7 @@ from gans.data.base import class_number
 from gans.errors import UserError
 from gans.latent_tools import noise, space, truncation
 from gans.metrics.score import PREFIX
-from gans.training import sampling, save, standing, workdir
+from gans.training import remembered, sampling, save, standing, workdir
 from gans.training.checkpoints import Checkpoints
 from gans.training.leaves import size_of
 from gans.training.logs import read_metrics
@@ -166,6 +166,7 @@ def restored(
     Raises UserError if there is no checkpoint: never random weights.
     """
     experiments = setup_stages(config, devices=1)
+    remembered.check_words(folder, experiments)
     found = restore(experiments, folder, which, direction)
     workdir.warn_of_other_data(folder, all_data([each.source for each in experiments]))
     return found
