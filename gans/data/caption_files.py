@@ -37,6 +37,15 @@ def read_text(path: Path) -> str:
         raise UserError(f"cannot read '{path}': {error.strerror}") from None
 
 
+def read_lines(path: Path) -> list[str]:
+    """The lines of a file. U+2028 and its like end none: they may stand within a caption, and within a line of JSON.
+
+    Raises:
+        UserError: as of `read_text`.
+    """
+    return read_text(path).split('\n')
+
+
 def beside(pictures: Sequence[Path], texts: Path) -> Iterator[Line]:
     """The captions of text files that are called like the images: each line is one.
 
@@ -47,12 +56,7 @@ def beside(pictures: Sequence[Path], texts: Path) -> Iterator[Line]:
     for name in pictures:
         path = texts / name.with_suffix('.txt')
         if path.is_file():
-            yield from (Line(str(name), line.strip()) for line in _lines(path) if line.strip())
-
-
-def _lines(path: Path) -> list[str]:
-    # Not by splitlines: U+2028 and its like may stand within a caption, and within a line of JSON.
-    return read_text(path).split('\n')
+            yield from (Line(str(name), line.strip()) for line in read_lines(path) if line.strip())
 
 
 def table_in(root: Path) -> Path | None:
@@ -96,7 +100,7 @@ def _csv(path: Path) -> Iterator[Line]:
 
 
 def _json_lines(path: Path) -> Iterator[Line]:
-    for number, line in enumerate(_lines(path), 1):
+    for number, line in enumerate(read_lines(path), 1):
         if line.strip():
             row = _parse(path, line, f' (line {number})')
             some = row.get('caption') if isinstance(row, dict) else None
@@ -131,7 +135,7 @@ def read_held_out(root: Path) -> frozenset[str]:
     Oxford-102 come with it; none if it is not there.
     """
     path = root / 'testclasses.txt'
-    return frozenset(line.strip() for line in _lines(path) if line.strip()) if path.is_file() else frozenset()
+    return frozenset(line.strip() for line in read_lines(path) if line.strip()) if path.is_file() else frozenset()
 
 
 def read_boxes(root: Path) -> dict[str, list[float]]:
