@@ -97,7 +97,7 @@ def sample(config: ConfigDict, folder: Path, options: Options) -> None:
     from gans.training import draw, told, translate
 
     own, chosen = read_run_config(config, folder, options), _chosen(draw.Options, options)
-    if options.text or options.text_file:
+    if options.text is not None or options.text_file is not None:
         print(told.sample(own, folder, _chosen(told.Options, options)))
     elif options.input:
         print(translate.translate(own, folder, options.input, chosen))
@@ -109,7 +109,7 @@ def interpolate(config: ConfigDict, folder: Path, options: Options) -> None:
     from gans.latent_tools import interpolate as tool
     from gans.training import told
 
-    if options.text:
+    if options.text is not None:
         own = read_run_config(config, folder, options)
         print(told.interpolate(own, folder, _chosen(told.Options, options)))
         return

@@ -10,10 +10,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from gans.data import captions, load, words
+from gans.data import blank, captions, load, words
 from gans.data.feed import examples, fixed_key
 from gans.errors import UserError
 from gans.ops.random import example_keys
+from gans.training import graft
 
 
 def put(root: Path, files: Mapping[str, str | None]) -> Path:
@@ -114,12 +115,56 @@ def test_an_eighth_is_held_out_and_folders_are_classes(said) -> None:
     assert not shades[0] & shades[1] and shades[0] | shades[1] == shades[2]
 
 
+def test_a_class_may_be_called_train_and_who_is_in_no_split_is_told(said) -> None:
+    files = {f'{kind}/{i}.{end}': 'bird' if end == 'txt' else None
+             for kind in ('car', 'train') for i in range(2) for end in ('png', 'txt')}  # fmt: skip
+    source, lines = said(files, split='all')
+    assert source.size == 4 and source.spec.classes == ('car', 'train') and not lines
+    source, lines = said({'test/0.png': None, 'test/0.txt': 'bird'})
+    assert source.size == 2 and not source.spec.classes
+    assert len(lines) == 1 and lines[0].startswith('2 images in') and "neither 'train' nor 'test'" in lines[0]
+
+
+def test_classes_may_be_held_out(said) -> None:
+    """As of CUB-200, whose captions come with a list of them."""
+    files = {f'images/{kind}/{i}.png': None for kind in ('gull', 'wren') for i in range(2)}
+    files |= {f'text/{kind}/{i}.txt': f'a {kind}' for kind in ('gull', 'wren') for i in range(2)}
+    files['testclasses.txt'] = 'wren\n'
+    train, _ = said(files, images='images', captions='text')
+    test, lines = said(files, images='images', captions='text', split='test')
+    assert told(train) == [{'a gull'}] * 2 and told(test) == [{'a'}] * 2 and "left out: 'wren'" in lines[0]
+    assert train.arrays['label'].tolist() == [0, 0] and test.arrays['label'].tolist() == [1, 1]
+
+
+def test_a_vocabulary_may_be_cut_and_outlined(said, tmp_path) -> None:
+    source, _ = said({'a.png': None, 'a.txt': 'red bird\nblue bird'}, vocabulary=2)
+    assert source.spec.fields['caption'].classes == ('', 'bird', 'blue') and told(source) == [{'bird', 'blue bird'}]
+    outlined = load.load({'name': f'captions:{tmp_path}/none', 'vocabulary': 5_449}, outlined=True)
+    assert outlined.absent and len(outlined.spec.fields['caption'].classes) == 5_450
+
+
+def test_tables_as_people_and_programs_write_them(said, tmp_path) -> None:
+    """A blank behind the comma, another path than that of the images, a file elsewhere, U+2028, accents of macOS."""
+    files = {'images/a.png': None, 'images/b.png': None}
+    table = put(tmp_path, {'captions_latest.csv': 'file, caption\n./images/a.png, "a, b"\nb.png, a b\n'})
+    source, lines = said(files, images='images', split='all', captions=str(table / 'captions_latest.csv'))
+    assert told(source) == [{'a b'}, {'a b'}] and not lines
+    said_of = [{'file': 'a.png', 'caption': 'caf\u00e9\u2028a'}, {'file': 'b.png', 'caption': 'cafe\u0301 a'}]
+    text = '\n'.join(json.dumps(row, ensure_ascii=False) for row in said_of)
+    source, lines = said({'x.jsonl': text}, images='images', split='all')
+    assert told(source) == [{'caf\u00e9 a'}] * 2 and not lines
+    source, lines = said({'captions_latest.json': COCO('a.png', 1, ['a'])}, images='images',
+                         captions='captions_latest.json')  # fmt: skip
+    assert told(source) == [{'a'}]  # of no split, whatever 'latest' has in it
+
+
 def test_of_a_long_caption_words_are_drawn_in_their_order(said) -> None:
     _, lines = said({'a.png': None, 'a.txt': 'one two three four five', 'b.png': None, 'b.txt': 'six'}, words=3,
                     split='all')  # fmt: skip
     assert "have more than data.words=3 words (the longest 5)" in lines[-1]
     captions = np.repeat([[1, 2, 3, 4, 5], [6, 7, 0, 0, 0], [8, 9, 1, 0, 0]], 40, 0).astype(np.int32)
-    found = np.asarray(words.draw_words(captions, example_keys(jax.random.key(0), np.arange(120)), 3))
+    draw = jax.jit(lambda numbers: words.draw_words(captions, example_keys(jax.random.key(0), numbers), 3))
+    found = np.asarray(draw(np.arange(120)))
     assert (np.diff(found[:40], axis=1) > 0).all()
     assert len({tuple(row) for row in found[:40].tolist()}) > 5 and set(found[:40].ravel()) == {1, 2, 3, 4, 5}
     assert (found[40:80] == [6, 7, 0]).all() and (found[80:] == [8, 9, 1]).all()
@@ -146,6 +191,11 @@ def test_what_is_left_out_is_said(said) -> None:
         ({'a.png': None, 'a.txt': ''}, {}, 'has a caption: put a .txt beside each'),
         ({'a.txt': 'a'}, {}, 'no image lies in .*: say in data.images'),
         ({'a.png': None, 'x.csv': 'name,text\na.png,b'}, {}, 'must have the columns file and caption .* name, text'),
+        ({'a.png': None, 'x.csv': 'file,caption\na.png,"a\nb"\na.png,red, blue'}, {},
+         'line 4 of .* has more than its 2 columns: put captions that have commas in double quotes'),
+        ({'a.png': None, 'x.csv': 'file,caption\na.png,a\na.png,"a\na.png,b'}, {},
+         'x.csv. is no CSV from line 3 on, where a quote may be left open'),
+        ({'a.png': None}, {'captions': '/none/x.csv'}, 'data.captions=/none/x.csv: .* has no such file or folder'),
         ({'a.png': None, 'x.jsonl': '{"file": 3}'}, {}, 'line 1 of .* must be {"file": NAME'),
         ({'a.png': None, 'x.jsonl': '{"file'}, {}, 'x.jsonl. is no JSON .line 1.'),
         ({'a.png': None, 'x.json': '{"images": []}'}, {'captions': 'x.json'}, "is not as COCO's captions are"),
@@ -157,6 +207,9 @@ def test_what_is_left_out_is_said(said) -> None:
         ({'train/a.png': None, 'train/a.txt': 'red', 'test/b.png': None, 'test/b.txt': 'blue'}, {'split': 'test'},
          "no caption has a word of the vocabulary of 1 words; the first is 'blue'"),
         ({'test/b.png': None, 'test/b.txt': 'blue'}, {}, "is in 'train': take another split"),
+        ({'a.png': None, 'a.txt': 'a', 'testclasses.txt': 'finch\n'}, {},
+         "no image of a class of .*testclasses.txt' has captions, such as 'finch'"),
+        (BESIDE, {'vocabulary': 0}, 'data.vocabulary is 0; it must be a whole number'),
         (BESIDE, {'words': 0}, 'data.words is 0; it must be a whole number'),
         (BESIDE, {'split': 'dev'}, 'data.split'),
     ],
@@ -192,3 +245,17 @@ def test_an_image_is_cut_around_its_box(said) -> None:
     assert said(files, images='images', size=2)[0].arrays['real'].shape == (1, 2, 2, 3)
     with pytest.raises(UserError, match=r"bounding_boxes\.txt' must have lines 'ID LEFT TOP WIDTH HEIGHT'"):
         said({'bounding_boxes.txt': '1 2 3\n'}, images='images', size=2)
+
+
+def test_a_run_of_other_words_is_nothing_to_begin_from(said, tmp_path) -> None:
+    """Not even if they are as many, so that all shapes agree."""
+    source, _ = said({'a.png': None, 'a.txt': 'red bird'})
+    caption = source.spec.fields['caption']
+    turned = source.spec._replace(fields={'caption': caption._replace(classes=('', 'red', 'bird'))})
+    held = {'examples': source.size, 'digest': source.digest, 'stages': {'': blank.describe(source)}}
+    (tmp_path / 'data.json').write_text(json.dumps(held))
+    options = {'run': str(tmp_path), 'nets': ('text', 'image')}
+    with pytest.raises(UserError, match=r"knows other words, or in another order \(2 there, 2 here\)"):
+        graft.check_words(options, turned)
+    graft.check_words(options, source.spec)
+    graft.check_words({**options, 'nets': ('generator',)}, turned)

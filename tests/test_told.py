@@ -85,6 +85,15 @@ def test_between_two_sentences_what_is_told_is_mixed_and_latents_stay(run: Path)
     assert (corners[:, :1] == corners).all() and (corners[0] != corners[1]).any()
 
 
+def test_at_its_ends_a_way_is_what_either_sentence_is_told_by_itself() -> None:
+    """All of it: attention must not see the places where only the other one has words."""
+    ends = encode_sentences(['red', 'green heart red'], SOURCE.spec.fields['caption'])
+    found, wanted = told._between(experiment(), STATE, ends, 4), read(TEXT, STATE.params, ends)
+    for way, alone in zip(found, wanted, strict=True):
+        np.testing.assert_array_equal(np.asarray(way)[[0, 3, 4, 7]], np.asarray(alone)[[0, 1, 0, 1]])
+    assert found.inside[1].all() and found.inside[0].tolist() == [True, False, False]
+
+
 @pytest.mark.parametrize(
     ('call', 'options', 'line'),
     [

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -11,6 +12,7 @@ from gans.errors import UserError
 
 TABLES = ('.csv', '.jsonl')
 COLUMNS = ('file', 'caption')
+SPLIT = re.compile(r'(?<![a-z])(train|val|test)(?![a-z])')  # in the name of a file
 
 
 class Line(NamedTuple):
@@ -35,6 +37,15 @@ def read_text(path: Path) -> str:
         raise UserError(f"cannot read '{path}': {error.strerror}") from None
 
 
+def read_lines(path: Path) -> list[str]:
+    """The lines of a file. U+2028 and its like end none: they may stand within a caption, and within a line of JSON.
+
+    Raises:
+        UserError: as of `read_text`.
+    """
+    return read_text(path).split('\n')
+
+
 def beside(pictures: Sequence[Path], texts: Path) -> Iterator[Line]:
     """The captions of text files that are called like the images: each line is one.
 
@@ -45,7 +56,7 @@ def beside(pictures: Sequence[Path], texts: Path) -> Iterator[Line]:
     for name in pictures:
         path = texts / name.with_suffix('.txt')
         if path.is_file():
-            yield from (Line(str(name), line.strip()) for line in read_text(path).splitlines() if line.strip())
+            yield from (Line(str(name), line.strip()) for line in read_lines(path) if line.strip())
 
 
 def table_in(root: Path) -> Path | None:
@@ -67,20 +78,29 @@ def read_table(path: Path) -> Iterator[Line]:
     readers = {'.csv': _csv, '.jsonl': _json_lines, '.json': _coco}
     if path.suffix.lower() not in readers:
         raise UserError(f"data.captions: '{path}' is no file of captions; wanted is a folder, or {', '.join(readers)}")
-    return readers[path.suffix.lower()](path, read_text(path))
+    return readers[path.suffix.lower()](path)
 
 
-def _csv(path: Path, text: str) -> Iterator[Line]:
-    rows = csv.DictReader(io.StringIO(text, newline=''))
-    if not set(COLUMNS) <= set(rows.fieldnames or ()):
-        there = ', '.join(rows.fieldnames or ()) or 'none'
-        raise UserError(f"'{path}' must have the columns file and caption in its first line; it has {there}")
-    for row in rows:
-        yield Line(row['file'] or '', row['caption'] or '', row.get('split') or '')
+def _csv(path: Path) -> Iterator[Line]:
+    rows = csv.DictReader(io.StringIO(read_text(path), newline=''), skipinitialspace=True, strict=True)
+    begin = 1  # line of the row that is read
+    try:
+        if not set(COLUMNS) <= set(rows.fieldnames or ()):
+            there = ', '.join(rows.fieldnames or ()) or 'none'
+            raise UserError(f"'{path}' must have the columns file and caption in its first line; it has {there}")
+        begin = rows.line_num + 1
+        for row in rows:
+            if None in row:  # a caption that a comma has cut
+                raise UserError(f"line {begin} of '{path}' has more than its {len(rows.fieldnames)} columns: put"
+                                ' captions that have commas in double quotes')  # fmt: skip
+            yield Line(row['file'] or '', row['caption'] or '', row.get('split') or '')
+            begin = rows.line_num + 1
+    except csv.Error as error:
+        raise UserError(f"'{path}' is no CSV from line {begin} on, where a quote may be left open: {error}") from None
 
 
-def _json_lines(path: Path, text: str) -> Iterator[Line]:
-    for number, line in enumerate(text.splitlines(), 1):
+def _json_lines(path: Path) -> Iterator[Line]:
+    for number, line in enumerate(read_lines(path), 1):
         if line.strip():
             row = _parse(path, line, f' (line {number})')
             some = row.get('caption') if isinstance(row, dict) else None
@@ -90,12 +110,14 @@ def _json_lines(path: Path, text: str) -> Iterator[Line]:
             yield from (Line(row['file'], caption, str(row.get('split') or '')) for caption in some)
 
 
-def _coco(path: Path, text: str) -> Iterator[Line]:
-    held = _parse(path, text)
-    split = next((split for split in ('train', 'val', 'test') if split in path.stem), '')
+def _coco(path: Path) -> Iterator[Line]:
+    held, split = _parse(path, read_text(path)), SPLIT.search(path.stem)
     try:
         names = {image['id']: image['file_name'] for image in held['images']}
-        lines = [Line(names[each['image_id']], str(each['caption']), split) for each in held['annotations']]
+        lines = [
+            Line(names[each['image_id']], str(each['caption']), split[0] if split else '')
+            for each in held['annotations']
+        ]
     except (KeyError, TypeError) as error:
         raise UserError(f"'{path}' is not as COCO's captions are: images and annotations; {error} is amiss") from None
     yield from lines
@@ -106,6 +128,14 @@ def _parse(path: Path, text: str, where: str = '') -> Any:
         return json.loads(text)
     except ValueError as error:
         raise UserError(f"'{path}' is no JSON{where}: {error}") from None
+
+
+def read_held_out(root: Path) -> frozenset[str]:
+    """The classes that are held out, as testclasses.txt of a folder lists them, where the captions of CUB-200 and of
+    Oxford-102 come with it; none if it is not there.
+    """
+    path = root / 'testclasses.txt'
+    return frozenset(line.strip() for line in read_lines(path) if line.strip()) if path.is_file() else frozenset()
 
 
 def read_boxes(root: Path) -> dict[str, list[float]]:

@@ -1,5 +1,6 @@
 """A folder of images and captions: text files beside them or in a tree of their own, a table, or COCO's annotations."""
 
+import glob
 import logging
 import re
 from collections import Counter
@@ -16,7 +17,8 @@ from gans.data.decoded import load_or_decode
 from gans.data.files import pictures_in, suffixes
 from gans.data.images import image_set, outline, pixels, square
 from gans.data.part import SPLITS, choose
-from gans.data.words import vocabulary, with_captions, words_of
+from gans.data.words import PADDING, with_captions, words_of
+from gans.data.words import vocabulary as words_in
 from gans.errors import UserError, unknown
 
 SPLIT = re.compile(r'(train|val|test)\d*')  # a folder of a split
@@ -32,6 +34,7 @@ def captions(
     size: int = 64,
     channels: int = 3,
     words: int = 18,
+    vocabulary: int | None = None,
     images: str = '.',
     captions: str | None = None,
     split: str = 'train',
@@ -44,20 +47,25 @@ def captions(
     `gans.data.caption_files.read_table`. CUB-200 is images='images', captions='text'; COCO images='train2014',
     captions='annotations/captions_train2014.json'.
 
-    The split of an image is that of its table, or of a folder train, val or test (train2014) above it; where no image
-    is held out so, 'test' is a random eighth. The vocabulary is that of the captions of 'train', whatever `split` is.
-    Classes are the folders in which the images lie (below train, val and test), if there are at least two. An image of
-    CUB-200 is cut around the box of its bird, where the folder has bounding_boxes.txt and images.txt.
+    The split of an image is that of its table, or of a folder train, val or test (train2014) above it, or 'test' if its
+    class is in the folder's testclasses.txt; where no image is held out so, 'test' is a random eighth (and a folder
+    'train' among others is a class). The vocabulary is that of
+    the captions of 'train', whatever `split` is. Classes are the folders in which the images lie (below train, val and
+    test), if there are at least two. An image of CUB-200 is cut around the box of its bird, where the folder has
+    bounding_boxes.txt and images.txt.
 
-    What is left out is said: images without captions, captions without an image, and captions without a known word.
+    What is left out is said: images without captions or a split, captions without an image, and captions without a
+    known word.
 
     Args:
         path: of the folder.
         size, channels, strict, cache: as of `folder`; an image without a caption is an error, too, if `strict`.
         words: at most so many of a caption; of a longer one so many at random, in their order, drawn anew each time.
+        vocabulary: only so many words are known, the most frequent (default: all); where the folder is not here, the
+            outline has so many.
         images: folder of the images, relative to the path.
         captions: folder of the text files, or file (a pattern such as 'annotations/captions_*.json' for several),
-            relative to the path.
+            relative to the path, if it is not absolute.
         split: 'train', 'test' or 'all'.
 
     Raises:
@@ -69,18 +77,23 @@ def captions(
         raise unknown('data.split', split, SPLITS)
     pixels(size)
     whole_number('words', words)
+    if vocabulary is not None:
+        whole_number('vocabulary', vocabulary)
     root = Path(path).expanduser()
     if not root.is_dir():
         blank = outline(f"there is no folder '{path}'; give data.name as captions:PATH", (size, size, channels))
-        return with_captions(blank, [['a']], ('', 'a'), words)
+        return with_captions(blank, [['1']], (PADDING, *(f'{i + 1}' for i in range(vocabulary or 1))), words)
     place = root / images
     if not place.is_dir():
         raise UserError(f"there is no folder '{place}': data.images={images} is to be one in '{root}'")
     names = _pictures(place)
-    said, named = _by_picture(names, place, _lines(names, root, place, captions))
+    said, named = _by_picture(names, place, images, _lines(names, root, place, captions))
     _check(said, names, place, strict)
-    splits, classes = _splits(list(said), named), _classes(list(said))
-    known = vocabulary(caption for name, some in said.items() if splits[name] == 'train' for caption in some)
+    above = _folders(list(said))
+    listed = _listed(list(said), caption_files.read_held_out(root), bool(above), root)
+    splits, classes = _splits(place, list(said), above | listed | named), _classes(list(said), bool(above))
+    known = words_in(caption for name, some in said.items() if splits[name] == 'train' for caption in some)
+    known = known if vocabulary is None else known[: vocabulary + 1]
     chosen = {name: some for name, some in said.items() if split in ('all', splits[name])}
     if not chosen or len(known) == 1:
         raise UserError(
@@ -103,7 +116,7 @@ def captions(
     files = list(chosen)
     shape = (size, size, channels)
     decoded, kept, report = load_or_decode(place, files, files, shape, options, lambda: decode, strict, cache)
-    labels = np.array([classes.index(_class_of(name)) for name in kept]) if classes else None
+    labels = np.array([classes.index(_class_of(name, bool(above))) for name in kept]) if classes else None
     texts = [chosen[name] for name in kept]
     _say_long(texts, words, root)
     longest = max(words, *(len(words_of(caption)) for some in texts for caption in some))
@@ -123,23 +136,27 @@ def _lines(names: Sequence[Path], root: Path, place: Path, where: str | None) ->
     if where is None:
         table = caption_files.table_in(root)
         return caption_files.read_table(table) if table else caption_files.beside(names, place)
-    if (root / where).is_dir():
-        return caption_files.beside(names, root / where)
-    files = sorted(root.glob(where))
+    named = root / Path(where).expanduser()
+    if named.is_dir():
+        return caption_files.beside(names, named)
+    files = [named] if named.is_file() else [root / name for name in sorted(glob.glob(where, root_dir=root))]
     if not files:
         raise UserError(f"data.captions={where}: '{root}' has no such file or folder")
     return (line for file in files for line in caption_files.read_table(file))
 
 
 def _by_picture(
-    names: Sequence[Path], place: Path, lines: Iterable[Line]
+    names: Sequence[Path], place: Path, images: str, lines: Iterable[Line]
 ) -> tuple[dict[Path, list[str]], dict[Path, str]]:
     """(captions of each image that has some, in the images' order; splits that files tell); says what has no image.
 
-    A file is named by its path in the folder of images, or by its name alone, if only one image has that.
+    A file is named by its path in the folder of images, or in the folder in which that lies, or by its name alone, if
+    only one image has that.
     """
     count = Counter(name.name for name in names)
-    of = {name.name: name for name in names if count[name.name] == 1} | {name.as_posix(): name for name in names}
+    of = {name.name: name for name in names if count[name.name] == 1}
+    for where in (images, '.'):
+        of |= {(PurePosixPath(where) / name).as_posix(): name for name in names}
     found: dict[Path, list[str]] = {}
     splits, lost = {}, {}
     for line in lines:
@@ -172,11 +189,34 @@ def _check(said: Mapping[Path, list[str]], names: Sequence[Path], place: Path, s
         logging.warning("%s images in '%s' have no caption, and are left out: %s", len(without), place, _few(without))
 
 
-def _splits(names: Sequence[Path], told: Mapping[Path, str]) -> dict[Path, str]:
-    """'train' or 'test' of each image; '' of one that is in neither."""
+def _folders(names: Sequence[Path]) -> dict[Path, str]:
+    """The folder train, val or test above each image; none if it is a class of images: none is held out, and others lie
+    elsewhere.
+    """
     above = {name: found[1] for name in names for part in name.parts[:-1] if (found := SPLIT.fullmatch(part))}
-    own = {name: OF_SPLIT[split] for name, split in (above | told).items()}
+    return above if {*above.values()} - {'train'} or len(above) == len(names) else {}
+
+
+def _listed(names: Sequence[Path], held_out: frozenset[str], below_splits: bool, root: Path) -> dict[Path, str]:
+    """The split of each image by the classes that are held out, where some are listed; UserError if none is there."""
+    if not held_out:
+        return {}
+    found = {name: 'test' if _class_of(name, below_splits) in held_out else 'train' for name in names}
+    if 'test' not in found.values():
+        raise UserError(f"no image of a class of '{root / 'testclasses.txt'}' has captions, such as"
+                        f" '{min(held_out)}': its lines are folders of images")  # fmt: skip
+    return found
+
+
+def _splits(place: Path, names: Sequence[Path], told: Mapping[Path, str]) -> dict[Path, str]:
+    """'train' or 'test' of each image; '' of one that is in neither, which is said."""
+    own = {name: OF_SPLIT[split] for name, split in told.items()}
     splits = dict.fromkeys(names, '')
+    if own and (neither := [str(name) for name in names if name not in own]):
+        logging.warning(
+            "%s images in '%s' are in neither 'train' nor 'test', and are left out of both: %s",
+            f'{len(neither):,}', place, _few(neither),
+        )  # fmt: skip
     if 'test' in own.values():
         return splits | own
     names = [name for name in names if name in own] or names  # a part of these is held out
@@ -184,14 +224,14 @@ def _splits(names: Sequence[Path], told: Mapping[Path, str]) -> dict[Path, str]:
     return splits | {name: 'train' if i in train else 'test' for i, name in enumerate(names)}
 
 
-def _class_of(name: Path) -> str:
-    """The folder of an image below those of splits; '' if there is none."""
-    parts = [part for part in name.parts[:-1] if not SPLIT.fullmatch(part)]
+def _class_of(name: Path, below_splits: bool) -> str:
+    """The folder of an image, where some are splits below those; '' if there is none."""
+    parts = [part for part in name.parts[:-1] if not (below_splits and SPLIT.fullmatch(part))]
     return parts[0] if parts else ''
 
 
-def _classes(names: Iterable[Path]) -> list[str]:
-    found = sorted(set(map(_class_of, names)))
+def _classes(names: Iterable[Path], below_splits: bool) -> list[str]:
+    found = sorted({_class_of(name, below_splits) for name in names})
     return found if len(found) > 1 and '' not in found else []
 
 

@@ -3,6 +3,7 @@
 import difflib
 import logging
 import re
+import unicodedata
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import lru_cache
@@ -20,8 +21,11 @@ PADDING = ''  # the word of number 0, which stands behind the end of each captio
 
 
 def words_of(caption: str) -> list[str]:
-    """Its words: lower case, letters and digits alone ('T-shirt' is two)."""
-    return WORD.findall(caption.lower())
+    """Its words: lower case, letters and digits alone ('T-shirt' is two).
+
+    An accent is the same word whether it is a character of its own, as macOS has them in the names of files, or not.
+    """
+    return WORD.findall(unicodedata.normalize('NFC', caption.lower()))
 
 
 def vocabulary(captions: Iterable[str]) -> tuple[str, ...]:

@@ -92,6 +92,7 @@ def _check_start(member: Member, sources: Sources) -> None:
     """What a run begins from must be there before any run is trained; UserError names the row."""
     experiments = experiments_of(member, sources)
     try:
+        graft.check_words(experiments[0].config.finetune, experiments[0].source.spec)
         graft.read(experiments[0].config.finetune, experiments[0].system)
         check_files(experiments, experiments)
     except UserError as error:

@@ -6,9 +6,10 @@ from typing import Any, NamedTuple
 
 import jax
 
-from gans.core import Net, System, TrainState, Tree, Weights
+from gans.core import Net, Spec, System, TrainState, Tree, Weights
 from gans.errors import UserError, unknown
 from gans.step import init_state
+from gans.training import workdir
 from gans.training.checkpoints import Checkpoints
 from gans.training.leaves import by_path, describe
 
@@ -93,6 +94,21 @@ def read(options: Mapping[str, Any], system: System) -> tuple[Start, str]:
         f'begins from {folder}, step {restored.step:,}: {len(found.carried)} leaves of {" and ".join(nets)} carried '
         f'over; fresh: {_some(found.fresh)}'
     )
+
+
+def check_words(options: Mapping[str, Any], spec: Spec) -> None:
+    """Raises UserError if a text encoder would begin from a run whose captions have other words than these examples: it
+    knows words by their numbers alone, and in another order it would take each for another, all shapes being the same.
+    """
+    if options['run'] is None or 'text' not in options['nets']:
+        return
+    folder = Path(options['run']).expanduser()
+    looks = workdir.read_json(folder / 'data.json', {}).get('stages', {}).values()
+    there = [tuple(each['spec']['fields'].get('caption', {}).get('classes', ())) for each in looks]
+    known, ours = next(filter(None, there), ()), spec.fields['caption'].classes if 'caption' in spec.fields else ()
+    if known and ours and known != ours:
+        raise UserError(f'{folder} knows other words, or in another order ({len(known) - 1:,} there, {len(ours) - 1:,}'
+                        " here): begin from a run on these captions, or leave 'text' out of finetune.nets")  # fmt: skip
 
 
 def check_freeze(finetune: Any, system: System) -> None:

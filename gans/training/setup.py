@@ -68,6 +68,7 @@ class Experiment(NamedTuple):
         """To be trained from step 0: its nets begin where `config.finetune` says, and from the files of those that are
         trained already. Raises UserError if they cannot.
         """
+        graft.check_words(self.config.finetune, self.source.spec)
         start, said = graft.read(self.config.finetune, self.system)
         start = {**graft.pretrained(self.system), **start}
         if said and jax.process_index() == 0:

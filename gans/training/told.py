@@ -15,7 +15,7 @@ import numpy as np
 
 from gans import kinds, pictures
 from gans.core import SAMPLES, TrainState, Tree
-from gans.data.caption_files import read_text
+from gans.data.caption_files import read_lines
 from gans.data.words import encode_sentences
 from gans.errors import UserError
 from gans.ops.random import example_keys
@@ -40,7 +40,7 @@ class Options(NamedTuple):
         """All that are given; UserError if a file has none."""
         if self.text_file is None:
             return list(self.text)
-        lines = [line.strip() for line in read_text(Path(self.text_file)).splitlines() if line.strip()]
+        lines = [line.strip() for line in read_lines(Path(self.text_file)) if line.strip()]
         if not lines:
             raise UserError(f'--text-file={self.text_file} is empty: write a sentence into each line')
         return [*self.text, *lines]
@@ -130,8 +130,8 @@ def _between(experiment: Experiment, state: TrainState, ends: np.ndarray, num: i
     share = np.linspace(0, 1, num, dtype=np.float32)
 
     def mix(x: np.ndarray) -> np.ndarray:
-        if x.dtype == bool:  # a place counts where one of them has a word
-            return np.repeat(x.any(0)[None], num, 0)
+        if x.dtype == bool:  # between them a place counts where one has a word; at the ends each is as by itself
+            return np.stack([x[0], *[x.any(0)] * (num - 2), x[1]])
         of = share.reshape(-1, *[1] * (x.ndim - 1))
         return (1 - of) * x[0] + of * x[1]
 
