@@ -17,9 +17,8 @@ from experiments import common
 
 ENCODERS = {'image': 'inception_v3', 'regions': 4.0}
 SMOKE = {
-    'data.name': 'openmoji',
+    'data.name': common.DOMAINS.replace('unpaired', 'captions', 1),
     'data.size': 16,
-    'data.words': 8,
     'damsm.image': 'small',
     'eval.features': 'pixels',
     'stages.words.begin': 2,
@@ -33,15 +32,17 @@ def get_config(variant: str = '') -> ConfigDict:
     config = common.get_config()
     config.generator = ConfigDict({'net': 'attngan', 'width': 32, 'blocks': 2})
     config.critic = ConfigDict({'net': 'attngan', 'width': 64})
-    draw(config, words=18, matching=37_000, drawing=266_000, batch=20, weight=5.0)
+    draw(config, words=18, vocabulary=5_449, matching=37_000, drawing=266_000, batch=20, weight=5.0)
     return common.finish(config, variant, __file__, SMOKE)
 
 
-def draw(config: ConfigDict, words: int, matching: int, drawing: int, batch: int, weight: float) -> None:
+def draw(
+    config: ConfigDict, words: int, vocabulary: int, matching: int, drawing: int, batch: int, weight: float
+) -> None:
     """Has words and images learn to agree, then images drawn of words.
 
     Args:
-      words: at most so many of a caption.
+      words: at most so many of a caption. vocabulary: the most frequent ones that are known.
       matching, drawing: steps of the two stages.
       batch: of the second.
       weight: of DAMSM's loss in the generator's.
@@ -51,6 +52,7 @@ def draw(config: ConfigDict, words: int, matching: int, drawing: int, batch: int
     config.data.name = 'captions:PATH'
     config.data.size = 256
     config.data.words = words
+    config.data.vocabulary = vocabulary
     config.latents.size = 100
     config.optimizer.generator = common.adam(2e-3)
     config.train.steps = matching + drawing

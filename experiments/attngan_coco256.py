@@ -17,5 +17,5 @@ def get_config(variant: str = '') -> ConfigDict:
     config = common.get_config()
     config.generator = ConfigDict({'net': 'attngan', 'width': 48, 'blocks': 3})
     config.critic = ConfigDict({'net': 'attngan', 'width': 96})
-    attngan_birds256.draw(config, words=12, matching=172_000, drawing=710_000, batch=14, weight=50.0)
+    attngan_birds256.draw(config, words=12, vocabulary=27_296, matching=172_000, drawing=710_000, batch=14, weight=50.0)
     return common.finish(config, variant, __file__, attngan_birds256.SMOKE)

@@ -34,6 +34,7 @@ def match_birds(config: ConfigDict, epochs: int) -> None:
     config.data.name = 'captions:PATH'
     config.data.size = 256
     config.data.words = 18
+    config.data.vocabulary = 5_449
     config.data.images = 'images'
     config.data.captions = 'text'
     config.optimizer.generator = common.adam(2e-3, b1=0.5)

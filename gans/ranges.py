@@ -103,6 +103,7 @@ RANGES = {
             'length',
             'view',
             'words',
+            'vocabulary',
         )
     },
     'data.shrink': count(2),

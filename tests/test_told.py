@@ -29,9 +29,9 @@ STATE = TrainState(4, {'text': {}}, {'text': {}}, {}, {}, {}, None)
 
 
 def encode_text(params, stats, captions, train):
-    """Words are their one-hot numbers, sentences say which words are there."""
+    """Words are their one-hot numbers, sentences say of each word whether it is there: 1 or -1."""
     words = jax.nn.one_hot(captions - 1, 3)
-    return (words, words.max(1)), stats
+    return (words, 2 * words.max(1) - 1), stats
 
 
 TEXT = SimpleNamespace(apply=encode_text)
@@ -39,7 +39,7 @@ TEXT = SimpleNamespace(apply=encode_text)
 
 def make(state: TrainState, inputs: dict) -> jax.Array:
     """Images in the color of their words, black to full, with the latent in the first pixel."""
-    color = 2 * read(TEXT, state.params, inputs['caption']).sentence - 1
+    color = read(TEXT, state.params, inputs['caption']).sentence
     return jnp.broadcast_to(color[:, None, None], (len(color), 4, 4, 3)).at[:, 0, 0].set(inputs['z'])
 
 
