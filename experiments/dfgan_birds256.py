@@ -20,6 +20,7 @@ SMOKE = {
     'data.name': common.DOMAINS.replace('unpaired', 'captions', 1),
     'data.images': '.',
     'data.captions': 'captions.csv',
+    'data.size': 8,
     'stages.words.begin': 2,
     'stages.words.train.batch_size': 2,
 }

@@ -30,5 +30,5 @@ def get_config(variant: str = '') -> ConfigDict:
         'ema': {'decay': 0.999},
         'train': {'fresh_optimizers': True},
     }
-    smoke = {'eval.features': 'pixels', 'stages.words.begin': 2}
+    smoke = {'eval.features': 'pixels', 'data.size': 8, 'stages.words.begin': 2}
     return common.finish(config, variant, __file__, smoke)

@@ -15,6 +15,7 @@ from experiments import common, stackgan_birds256
 
 SMOKE = {
     **{key: value for key, value in stackgan_birds256.SMOKE.items() if key.startswith('data.')},
+    'data.size': 16,
     'stages.words.begin': 2,
     'stages.words.stackgan2.scales': 2,
     'stages.words.train.batch_size': 8,

@@ -14,7 +14,7 @@ from ml_collections import ConfigDict
 
 from experiments import common
 
-SMOKE = {'eval.features': 'pixels', 'stages.words.begin': 2, 'stages.words.stackgan2.scales': 2}
+SMOKE = {'eval.features': 'pixels', 'data.size': 16, 'stages.words.begin': 2, 'stages.words.stackgan2.scales': 2}
 
 
 def get_config(variant: str = '') -> ConfigDict:

@@ -21,6 +21,8 @@ SMOKE = {
     'data.name': common.DOMAINS.replace('unpaired', 'captions', 1),
     'data.images': '.',
     'data.captions': 'captions.csv',
+    'data.size': 32,
+    'stages.I.data.size': 8,
     'stages.I.begin': 1,
     'stages.II.begin': 2,
     'stages.II.stackgan.sketch_width': 4,

@@ -19,6 +19,8 @@ SKETCHING, DRAWING = 10_000, 4_000  # steps of the stages behind that of words
 NETS = {'condition': 32, 'sketch_width': 64}
 SMOKE = {
     'eval.features': 'pixels',
+    'data.size': 32,
+    'stages.I.data.size': 8,
     'stages.I.begin': 1,
     'stages.II.begin': 2,
     'stages.II.stackgan.sketch_width': 4,
