@@ -20,7 +20,6 @@ SMOKE = {
     'data.name': common.DOMAINS.replace('unpaired', 'captions', 1),
     'data.size': 16,
     'damsm.image': 'small',
-    'eval.features': 'pixels',
     'stages.words.begin': 2,
     'stages.words.train.batch_size': 8,
     'stages.words.attngan.image': 'small',
