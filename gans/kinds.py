@@ -144,16 +144,16 @@ KINDS = {
         save=lambda path, clip: films.save_clip(path.with_name(f'{path.name}.webp'), clip),
         formats={'.webp': films.save_clip, '.gif': films.save_clip},
     ),
+    'tokens': Kind(  # captions: fields of other examples, never drawn or measured by themselves
+        dtype=np.int32,
+        finish=_same,
+        keep=_same,
+        store=lambda x: np.asarray(x, np.int32),
+        draw=lambda samples, caption, beside: pictures.annotate(pictures.grid(np.ones((1, 8, 8, 3)), None), caption),
+        shown=1,
+        features=(),
+    ),
 }
-KINDS['tokens'] = Kind(  # captions: fields of other examples, never drawn or measured by themselves
-    dtype=np.int32,
-    finish=_same,
-    keep=_same,
-    store=lambda x: np.asarray(x, np.int32),
-    draw=lambda samples, caption, beside: pictures.annotate(pictures.grid(np.ones((1, 8, 8, 3)), None), caption),
-    shown=1,
-    features=(),
-)
 BY_RANK = {1: 'points', 3: 'images'}  # of a spec that names no kind
 
 

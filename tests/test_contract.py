@@ -200,8 +200,12 @@ def rows(inputs: dict) -> list[bytes]:
 
 @pytest.mark.parametrize('name', SYSTEMS)
 def test_samplers_draw_the_same_for_the_same_seed(name: str) -> None:
-    """In any number, and made in any pieces."""
-    experiment, state = alone(name).experiment, stepped(name)[0]
+    """In any number, and made in any pieces; a hundredth of a step on, as a whole one at a rate of 1 makes nets so
+    steep that rounding shows.
+    """
+    experiment = alone(name).experiment
+    ahead = lambda a, b: a + 0.01 * (b - a) if jax.numpy.issubdtype(a.dtype, np.floating) else b
+    state = jax.tree.map(ahead, begun(name), stepped(name)[0])
     for sampler in experiment.system.samplers.values():
         draw = lambda num, s=sampler: sampling.fixed_inputs(experiment, num, seed=7, sampler=s)
         few, many = draw(2), draw(3)
@@ -211,7 +215,7 @@ def test_samplers_draw_the_same_for_the_same_seed(name: str) -> None:
         cut = len(rows(few)) // 2
         pieces = [jax.tree.map(lambda x, part=part: x[part], few) for part in (np.s_[:cut], np.s_[cut:])]
         apart = np.concatenate([make(state, piece) for piece in pieces])
-        np.testing.assert_allclose(make(state, few), apart, rtol=1e-5, atol=1e-3)  # steep after a step at a rate of 1
+        np.testing.assert_allclose(make(state, few), apart, rtol=1e-5, atol=1e-5)
 
 
 # Dynamics

@@ -49,10 +49,9 @@ def captions(
 
     The split of an image is that of its table, or of a folder train, val or test (train2014) above it, or 'test' if its
     class is in the folder's testclasses.txt; where no image is held out so, 'test' is a random eighth (and a folder
-    'train' among others is a class). The vocabulary is that of
-    the captions of 'train', whatever `split` is. Classes are the folders in which the images lie (below train, val and
-    test), if there are at least two. An image of CUB-200 is cut around the box of its bird, where the folder has
-    bounding_boxes.txt and images.txt.
+    'train' among others is a class). The vocabulary is that of the captions of 'train', whatever `split` is. Classes
+    are the folders in which the images lie (below train, val and test), if there are at least two. An image of CUB-200
+    is cut around the box of its bird, where the folder has bounding_boxes.txt and images.txt.
 
     What is left out is said: images without captions or a split, captions without an image, and captions without a
     known word.
@@ -106,20 +105,17 @@ def captions(
         from PIL import Image
 
         with Image.open(place / name) as image:
-            whole = eight_bits(image)
-            box = boxes.get(name.as_posix())
-            return square(whole if box is None else whole.crop(_around(box, *whole.size)), size, channels), has_frames(
-                image
-            )
+            whole, box = eight_bits(image), boxes.get(name.as_posix())
+            part = whole if box is None else whole.crop(_around(box, *whole.size))
+            return square(part, size, channels), has_frames(image)
 
-    options = ['captions', size, channels, digest(boxes)]
-    files = list(chosen)
-    shape = (size, size, channels)
-    decoded, kept, report = load_or_decode(place, files, files, shape, options, lambda: decode, strict, cache)
+    options, files = ['captions', size, channels, digest(boxes)], list(chosen)
+    decoded, kept, report = load_or_decode(
+        place, files, files, (size, size, channels), options, lambda: decode, strict, cache
+    )
     labels = np.array([classes.index(_class_of(name, bool(above))) for name in kept]) if classes else None
     texts = [chosen[name] for name in kept]
-    _say_long(texts, words, root)
-    longest = max(words, *(len(words_of(caption)) for some in texts for caption in some))
+    longest = _say_long(texts, words, root)
     made = with_captions(image_set(decoded, labels, classes), texts, known, words, longest)
     return made._replace(digest=digest(report.sha256, known, texts, [*map(str, kept)] if classes else [], words))
 
@@ -237,21 +233,23 @@ def _classes(names: Iterable[Path], below_splits: bool) -> list[str]:
 
 def _of_known_words(said: Mapping[Path, list[str]], known: Sequence[str], root: Path) -> dict[Path, list[str]]:
     """Captions with a known word, of images that have one; says which words are not known."""
-    there = {*known}
-    strange = Counter(
-        word for some in said.values() for caption in some for word in words_of(caption) if word not in there
-    )
+    there, strange, silent, kept = {*known}, Counter(), [], {}
+    for name, some in said.items():
+        for caption in some:
+            own = words_of(caption)
+            strange.update(word for word in own if word not in there)
+            if there.isdisjoint(own):
+                silent.append(caption)
+            else:
+                kept.setdefault(name, []).append(caption)
     if strange:
         some = _few([word for word, _ in strange.most_common()])
         logging.warning(
             "%s words of '%s' are not in the vocabulary, which is that of 'train', and are left out: %s",
             f'{len(strange):,}', root, some,
         )  # fmt: skip
-    left = {name: [each for each in some if there & {*words_of(each)}] for name, some in said.items()}
-    silent = [each for name, some in said.items() for each in some if not there & {*words_of(each)}]
     if silent:
         logging.warning('%s captions without a known word are left out: %s', f'{len(silent):,}', _few(silent))
-    kept = {name: some for name, some in left.items() if some}
     if not kept:
         raise UserError(
             f"no caption has a word of the vocabulary of {len(known) - 1:,} words; the first is '{silent[0]}'"
@@ -259,7 +257,8 @@ def _of_known_words(said: Mapping[Path, list[str]], known: Sequence[str], root: 
     return kept
 
 
-def _say_long(texts: Sequence[Sequence[str]], words: int, root: Path) -> None:
+def _say_long(texts: Sequence[Sequence[str]], words: int, root: Path) -> int:
+    """Words of the longest caption, at least `words`; says how many have more."""
     lengths = [len(words_of(caption)) for some in texts for caption in some]
     long = sum(length > words for length in lengths)
     if long:
@@ -268,6 +267,7 @@ def _say_long(texts: Sequence[Sequence[str]], words: int, root: Path) -> None:
             'them are taken at random, in their order',
             f'{long:,}', f'{len(lengths):,}', root, words, max(lengths),
         )  # fmt: skip
+    return max(words, *lengths)
 
 
 def _around(box: Sequence[float], width: int, height: int) -> tuple[int, int, int, int]:

@@ -158,11 +158,6 @@ def alike(captions: Array) -> Array:
     return (captions[:, None] == captions[None]).all(-1)
 
 
-def length_of(captions: Array) -> Array:
-    """Words of captions int32 [B, length]: int32 [B]."""
-    return (captions != 0).sum(1)
-
-
 def spell(captions: Array, known: Sequence[str]) -> tuple[str, ...]:
     """Captions int32 [B, length] in the words of their vocabulary, with spaces between."""
     return tuple(' '.join(known[i] for i in row if i) for row in np.asarray(captions))

@@ -12,7 +12,7 @@ import jax.numpy as jnp
 
 from gans.core import Array, Compute
 from gans.errors import UserError
-from gans.ops.layers import Conv, Dense, Score, activation, norm
+from gans.ops.layers import Conv, Dense, Initializer, Score, activation, norm
 from gans.ops.nearest import pool, upsample
 
 BASE = 4  # pixels at which generators begin and critics end
@@ -121,10 +121,11 @@ class ToImage(nn.Module):
 
     channels: int
     compute: Compute
+    kernel_init: Initializer = ORTHOGONAL
 
     @nn.compact
     def __call__(self, x: Array, train: bool) -> Array:
-        x = Conv(self.channels, self.compute, False, kernel_init=ORTHOGONAL, name='conv')(x, train)
+        x = Conv(self.channels, self.compute, False, kernel_init=self.kernel_init, name='conv')(x, train)
         return jnp.tanh(x.astype(jnp.float32))
 
 

@@ -12,7 +12,7 @@ import jax.numpy as jnp
 from gans.core import Array, Compute
 from gans.errors import UserError
 from gans.nets._augmentation import Augmentation
-from gans.nets._tree import BASE, beside
+from gans.nets._tree import BASE, ToImage, beside
 from gans.ops.layers import Conv, Dense, Score, activation, norm
 from gans.ops.nearest import upsample
 
@@ -66,18 +66,6 @@ def bottleneck(channels: int, compute: Compute, slope: float = 0.0, **named: str
     return Residual(((narrow, 1), (narrow, 3), (channels, 3)), compute, slope, **named)
 
 
-class ToImage(nn.Module):
-    """Maps -> images in (-1, 1), float32."""
-
-    channels: int
-    compute: Compute
-
-    @nn.compact
-    def __call__(self, x: Array, train: bool) -> Array:
-        x = Conv(self.channels, self.compute, False, kernel_init=INIT, name='conv')(x, train)
-        return jnp.tanh(x.astype(jnp.float32))
-
-
 class SketchGenerator(nn.Module):
     """Stage I: latents [B, z], sentences [B, d], normal noise [B, condition] -> images [B, H, W, C] in (-1, 1).
 
@@ -109,7 +97,7 @@ class SketchGenerator(nn.Module):
             size, width = BASE << i, width // 2
             x = ConvNorm(width, self.compute, name=f'up_{size}')(upsample(x), train)
             x = bottleneck(width, self.compute, name='residual_8')(x, train) if i == 1 else nn.relu(x)
-        return ToImage(self.shape[2], self.compute, name='image')(upsample(x), train)
+        return ToImage(self.shape[2], self.compute, INIT, name='image')(upsample(x), train)
 
 
 class DrawingGenerator(nn.Module):
@@ -148,7 +136,7 @@ class DrawingGenerator(nn.Module):
         while size < self.shape[0]:
             size, width = 2 * size, max(1, width // 2)
             x = nn.relu(ConvNorm(width, self.compute, name=f'up_{size}')(upsample(x), train))
-        return ToImage(self.shape[2], self.compute, name='image')(x, train)
+        return ToImage(self.shape[2], self.compute, INIT, name='image')(x, train)
 
 
 class StackCritic(nn.Module):

@@ -16,6 +16,7 @@ from gans.errors import UserError
 from gans.features.regions import RegionEncoder, reader
 from gans.nets._words import ImageEncoder, TextEncoder
 from gans.nets.build import from_linen
+from gans.parts import Scene
 from gans.systems._players import refuse
 
 SMALL = 'small'  # an image encoder that is trained along
@@ -107,6 +108,22 @@ def pass_on(x: Array, compute: Compute) -> Array:
     every = jnp.roll(gather(x, compute), -1, 0)
     first = 0 if compute.device_axis is None else lax.axis_index(compute.device_axis) * len(x)
     return lax.dynamic_slice_in_dim(every, first, len(x))
+
+
+def score_mismatched(scene: Scene, compute: Compute) -> tuple[Array, Array]:
+    """The critic's scores of real images, as they are shown, with the sentences of the next examples, and for each
+    image whether that is another caption than its own, bool [P]: else it is no mismatch.
+    """
+    (own,), captions = scene.conditions, scene.inputs['caption']
+    other = (captions != pass_on(captions, compute)).any(1)
+    return scene.bare_critic(scene.shown[0], (pass_on(own, compute),)), other
+
+
+def refuse_labels_and_packs(config: ml_collections.ConfigDict) -> None:
+    """Raises UserError for what a GAN that is told words cannot have."""
+    for role in ('generator', 'critic'):
+        refuse(config, f'{role}.condition', 'words are what it is told')
+    refuse(config, 'pack', 'each example has words of its own')
 
 
 def refuse_pieces(config: ml_collections.ConfigDict) -> None:

@@ -13,16 +13,24 @@ import jax.numpy as jnp
 import ml_collections
 
 from gans import damsm
-from gans.core import Array, Aux, Batch, Compute, Keys, Params, Sampler, Spec, System, TrainState, Tree
-from gans.latents import make_latents
+from gans.core import Array, Aux, Compute, Keys, Params, Sampler, Spec, System, TrainState, Tree
 from gans.nets import _tree
 from gans.nets import build as nets
-from gans.ops import random
 from gans.optimizers import ema
 from gans.parts import Pair, Scene, Term
+from gans.systems import _trees
 from gans.systems._augmentation import divergence_term, moments_of
-from gans.systems._players import Sides, refuse, two_players
-from gans.systems._words import Told, encoders, gather, level, pass_on, pretrained, read
+from gans.systems._players import Sides, two_players
+from gans.systems._words import (
+    Told,
+    encoders,
+    gather,
+    level,
+    pretrained,
+    read,
+    refuse_labels_and_packs,
+    score_mismatched,
+)
 
 
 def build(
@@ -55,14 +63,11 @@ def build(
     Raises:
       UserError: examples without captions, sizes that the images have not; labels, packs, micro-batches.
     """
-    for role in ('generator', 'critic'):
-        refuse(config, f'{role}.condition', 'words are what it is told')
-    refuse(config, 'pack', 'each example has words of its own')
+    refuse_labels_and_packs(config)
     text_net, image_net = encoders(config, spec, compute, features, embedding, width, image)
-    sizes, length, (*sides, channels) = _tree.sizes(spec.shape, scales), spec.fields['caption'].shape[0], spec.shape
-    all_sizes = spec._replace(shape=(*sides, scales * channels))
+    length = spec.fields['caption'].shape[0]
     like = lambda *shape, dtype=jnp.float32: jax.ShapeDtypeStruct((2, *shape), dtype)
-    given = {'shape': spec.shape, 'compute': compute, 'scales': scales}
+    given = {'shape': spec.shape, 'compute': compute, 'scales': scales, 'condition': condition}
     told_by = (
         like(config.latents.size),
         like(features),
@@ -72,23 +77,17 @@ def build(
     )
     generators = {
         maps: nets.from_linen(
-            nets.make_module('WordGenerator', config.generator, 'generator', **given, condition=condition, maps=maps),
+            nets.make_module('WordGenerator', config.generator, 'generator', **given, maps=maps),
             *told_by,
         )
         for maps in (False, True)
     }
-    critic = nets.from_linen(
-        nets.make_module('TreeCritic', config.critic, 'critic', **given), like(*all_sizes.shape), like(features)
-    )
-    latents, moments = make_latents(config.latents), moments_of(compute, features, condition, 'glu')
+    critic = _trees.make_critic(config, spec, compute, scales, features)
+    moments = moments_of(compute, features, condition, 'glu')
     sharp = damsm.Sharpness(regions, words, captions)
 
     def told(params: Params, inputs: Tree) -> Told:
         return read(text_net, params, inputs['caption'])
-
-    def inputs(batch: Batch, keys: Keys) -> Tree:
-        k_latents, k_noise = random.split(keys, 2)
-        return {'z': latents(k_latents), 'noise': random.normal(k_noise, (condition,)), 'caption': batch['caption']}
 
     def make(params: Params, state: TrainState, inputs: Tree, train: bool, maps: bool = False) -> tuple[Tree, Tree]:
         words, sentence, inside = told(params, inputs)
@@ -100,13 +99,11 @@ def build(
         return made, {'generator': stats}
 
     def critic_loss(scene: Scene, keys: Keys) -> tuple[Array, Aux]:
-        (own,), captions = scene.conditions, scene.inputs['caption']
-        other = (captions != pass_on(captions, compute)).any(1)  # an example whose neighbor has its words is none
-        mismatched = scene.bare_critic(scene.shown[0], (pass_on(own, compute),))[..., 0]
+        mismatched, other = score_mismatched(scene, compute)
         up, down = lambda scores: jax.nn.softplus(-scores), jax.nn.softplus
-        wrong = other * down(mismatched).sum(1)
+        wrong = other * down(mismatched[..., 0]).sum(1)
         loss = up(scene.real_scores).sum((1, 2)) / 2 + (down(scene.fake_scores).sum((1, 2)) + wrong) / 3
-        return loss, Aux({'mismatched_score': mismatched.mean()})
+        return loss, Aux({'mismatched_score': mismatched[..., 0].mean()})
 
     def generator_loss(scene: Scene, keys: Keys) -> tuple[Array, Aux]:
         return jax.nn.softplus(-scene.fake_scores).sum((1, 2)), Aux()
@@ -120,10 +117,10 @@ def build(
         return sum(losses.values()), Aux({'found': found})
 
     pair = Pair(
-        all_sizes,
+        _trees.spec_of(spec, scales),
         generate,
         critic,
-        inputs,
+        _trees.make_inputs(config, condition),
         conditions=lambda inputs, state: (told(state.params, inputs).sentence,),
         real=lambda batch, state, inputs: _tree.pyramid(batch['real'], scales),
         generator_terms={
@@ -133,33 +130,23 @@ def build(
         replayable=False,
     )
 
-    def largest(state: TrainState, inputs: Tree) -> Array:
-        return _tree.take(make(state.params, state, inputs, False)[0], scales - 1, scales)
-
-    def all_of(state: TrainState, inputs: Tree) -> Array:
-        """All sizes of each sample, enlarged: [B, ...] -> [B S, H, W, C]."""
-        made, _ = make(state.params, state, inputs, False)
-        return jnp.stack(jnp.split(made, scales, -1), 1).reshape(-1, *spec.shape)
-
     def attention(state: TrainState, inputs: Tree) -> Array:
         """Each sample, and it where each of its words is attended to: [B, ...] -> [B (1 + L), H, W, C]."""
         (made, shares), _ = make(state.params, state, inputs, False, maps=True)
         made = _tree.take(made, scales - 1, scales)
         return jnp.concatenate([made[:, None], show_shares(made, shares)], 1).reshape(-1, *spec.shape)
 
-    pictures = {
-        'scales': Sampler(inputs, all_of, about='each row is one sample', columns=tuple(f'{n} px' for n in sizes))
-    }
+    samplers = _trees.samplers(pair, spec, scales)
     if scales > 1:
         columns = 'all of it', *(f'word {i + 1}' for i in range(length))
         about = 'each row is one sample, bright where it attends to each of its words'
-        pictures['attention'] = Sampler(inputs, attention, about=about, columns=columns)
+        samplers['attention'] = Sampler(pair.inputs, attention, about=about, columns=columns)
     return two_players(
         config,
         [pair],
         {'generator': generators[False], 'critic': critic, 'text': text_net, 'image': image_net},
         own=Sides(Term(critic_loss), Term(generator_loss)),
-        samplers={'samples': pair.sampler()._replace(make=largest), **pictures},
+        samplers=samplers,
         ema=ema(config.ema),
         pretrained=pretrained(image, weights),
     )

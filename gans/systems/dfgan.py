@@ -18,8 +18,8 @@ from gans.ops import random
 from gans.optimizers import ema
 from gans.parts import Pair, Scene, Term
 from gans.penalties import squared_norm
-from gans.systems._players import Sides, refuse, two_players
-from gans.systems._words import encoders, pass_on, pretrained, read
+from gans.systems._players import Sides, two_players
+from gans.systems._words import encoders, pretrained, read, refuse_labels_and_packs, score_mismatched
 
 
 def build(
@@ -43,9 +43,7 @@ def build(
     Raises:
       UserError: examples without captions; labels, packs, micro-batches.
     """
-    for role in ('generator', 'critic'):
-        refuse(config, f'{role}.condition', 'words are what it is told')
-    refuse(config, 'pack', 'each example has words of its own')
+    refuse_labels_and_packs(config)
     text_net, image_net = encoders(config, spec, compute, features, embedding, width, image)
     told = (jax.ShapeDtypeStruct((2, features), jnp.float32),)
     generator = nets.generator(config.generator, spec, config.latents.size, compute, told=told)
@@ -61,9 +59,7 @@ def build(
         return {'z': latents(random.split(keys, 1)[0]), 'caption': batch['caption']}
 
     def critic_loss(scene: Scene, keys: Keys) -> tuple[Array, Aux]:
-        (own,), captions = scene.conditions, scene.inputs['caption']
-        other = (captions != pass_on(captions, compute)).any(1)
-        mismatched = scene.bare_critic(scene.shown[0], (pass_on(own, compute),))
+        mismatched, other = score_mismatched(scene, compute)
         hinge = lambda x: jax.nn.relu(1 + x)
         down = (hinge(scene.fake_scores) + other * hinge(mismatched)) / 2
         return hinge(-scene.real_scores) + down, Aux({'mismatched_score': mismatched.mean()})

@@ -19,8 +19,8 @@ from gans.ops import random
 from gans.optimizers import ema
 from gans.parts import Pair, Scene, Term
 from gans.systems._augmentation import divergence_term, moments_of
-from gans.systems._players import Sides, refuse, two_players
-from gans.systems._words import encoders, pass_on, pretrained, read
+from gans.systems._players import Sides, two_players
+from gans.systems._words import encoders, pretrained, read, refuse_labels_and_packs, score_mismatched
 
 
 def build(
@@ -57,9 +57,7 @@ def build(
     Raises:
       UserError: examples without captions, sizes that the images have not; labels, packs, micro-batches.
     """
-    for role in ('generator', 'critic'):
-        refuse(config, f'{role}.condition', 'words are what it is told')
-    refuse(config, 'pack', 'each example has words of its own')
+    refuse_labels_and_packs(config)
     if stage not in (1, 2):
         raise UserError(f'stackgan.stage={stage} is neither 1 nor 2')
     size, channels, second = spec.shape[0], spec.shape[-1], stage == 2
@@ -108,9 +106,7 @@ def build(
         return made, {name: stats}
 
     def critic_loss(scene: Scene, keys: Keys) -> tuple[Array, Aux]:
-        (own,), captions = scene.conditions, scene.inputs['caption']
-        other = (captions != pass_on(captions, compute)).any(1)  # an example whose neighbor has its words is none
-        mismatched = scene.bare_critic(scene.shown[0], (pass_on(own, compute),))
+        mismatched, other = score_mismatched(scene, compute)
         up, down = lambda scores: jax.nn.softplus(-scores), jax.nn.softplus
         metrics = Aux({'mismatched_score': (mismatched[:, 0] if mismatched.ndim > 1 else mismatched).mean()})
         if mismatched.ndim == 1:

@@ -11,16 +11,15 @@ import jax
 import jax.numpy as jnp
 import ml_collections
 
-from gans.core import Array, Aux, Batch, Compute, Keys, Params, Sampler, Spec, System, TrainState, Tree
-from gans.latents import make_latents
+from gans.core import Array, Aux, Compute, Keys, Params, Spec, System, TrainState, Tree
 from gans.nets import _tree
 from gans.nets import build as nets
-from gans.ops import random
 from gans.optimizers import ema
 from gans.parts import Pair, Scene, Term
+from gans.systems import _trees
 from gans.systems._augmentation import divergence_term, moments_of
-from gans.systems._players import Sides, refuse, two_players
-from gans.systems._words import encoders, pass_on, pretrained, read
+from gans.systems._players import Sides, two_players
+from gans.systems._words import encoders, pretrained, read, refuse_labels_and_packs, score_mismatched
 
 
 def build(
@@ -47,29 +46,19 @@ def build(
     Raises:
       UserError: examples without captions, sizes that the images have not; labels, packs, micro-batches.
     """
-    for role in ('generator', 'critic'):
-        refuse(config, f'{role}.condition', 'words are what it is told')
-    refuse(config, 'pack', 'each example has words of its own')
+    refuse_labels_and_packs(config)
     text, judge = encoders(config, spec, compute, features, embedding, width, image)
-    sizes, (*sides, channels) = _tree.sizes(spec.shape, scales), spec.shape
-    all_sizes = spec._replace(shape=(*sides, scales * channels))
     like = lambda *shape: jax.ShapeDtypeStruct((2, *shape), jnp.float32)
-    given = {'shape': spec.shape, 'compute': compute, 'scales': scales}
+    given = {'shape': spec.shape, 'compute': compute, 'scales': scales, 'condition': condition}
     generator = nets.from_linen(
-        nets.make_module('TreeGenerator', config.generator, 'generator', **given, condition=condition),
+        nets.make_module('TreeGenerator', config.generator, 'generator', **given),
         *(like(config.latents.size), like(features), like(condition)),
     )
-    critic = nets.from_linen(
-        nets.make_module('TreeCritic', config.critic, 'critic', **given), like(*all_sizes.shape), like(condition)
-    )
-    latents, moments = make_latents(config.latents), moments_of(compute, features, condition, 'glu')
+    critic = _trees.make_critic(config, spec, compute, scales, condition)
+    moments = moments_of(compute, features, condition, 'glu')
 
     def sentence(params: Params, inputs: Tree) -> Array:
         return read(text, params, inputs['caption']).sentence
-
-    def inputs(batch: Batch, keys: Keys) -> Tree:
-        k_latents, k_noise = random.split(keys, 2)
-        return {'z': latents(k_latents), 'noise': random.normal(k_noise, (condition,)), 'caption': batch['caption']}
 
     def generate(params: Params, state: TrainState, inputs: Tree, train: bool) -> tuple[Array, Params]:
         told = inputs['z'], sentence(params, inputs), inputs['noise']
@@ -80,9 +69,7 @@ def build(
         return moments(params, sentence(params, inputs))[0]
 
     def critic_loss(scene: Scene, keys: Keys) -> tuple[Array, Aux]:
-        (own,), captions = scene.conditions, scene.inputs['caption']
-        other = (captions != pass_on(captions, compute)).any(1)  # an example whose neighbor has its words is none
-        mismatched = scene.bare_critic(scene.shown[0], (pass_on(own, compute),))
+        mismatched, other = score_mismatched(scene, compute)
         up, down = lambda scores: jax.nn.softplus(-scores), jax.nn.softplus
         wrong = other[:, None] * down(mismatched[..., 0]) + up(mismatched[..., 1])  # [P, S]
         loss = up(scene.real_scores).sum((1, 2)) + wrong.sum(1) + down(scene.fake_scores).sum((1, 2))
@@ -93,31 +80,21 @@ def build(
         return jax.nn.softplus(-scores).sum((1, 2)), Aux()
 
     pair = Pair(
-        all_sizes,
+        _trees.spec_of(spec, scales),
         generate,
         critic,
-        inputs,
+        _trees.make_inputs(config, condition),
         conditions=lambda inputs, state: (mean(state.params, inputs),),
         real=lambda batch, state, inputs: _tree.pyramid(batch['real'], scales),
         generator_terms={'divergence': divergence_term(moments, sentence, divergence)},
         replayable=False,
     )
-
-    def rows(state: TrainState, inputs: Tree) -> Array:
-        """All sizes of each sample, enlarged: [B, ...] -> [B S, H, W, C]."""
-        made = pair.sampler().make(state, inputs)
-        return jnp.stack(jnp.split(made, scales, -1), 1).reshape(-1, *spec.shape)
-
-    largest = lambda state, inputs: _tree.take(pair.sampler().make(state, inputs), scales - 1, scales)
     return two_players(
         config,
         [pair],
         {'generator': generator, 'critic': critic, 'text': text, 'image': judge},
         pretrained=pretrained(image, weights),
         own=Sides(Term(critic_loss), Term(generator_loss)),
-        samplers={
-            'samples': pair.sampler()._replace(make=largest),
-            'scales': Sampler(inputs, rows, about='each row is one sample', columns=tuple(f'{n} px' for n in sizes)),
-        },
+        samplers=_trees.samplers(pair, spec, scales),
         ema=ema(config.ema),
     )

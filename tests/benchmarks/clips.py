@@ -13,6 +13,7 @@ import argparse
 import statistics
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -188,32 +189,45 @@ def compare(case: Case, side: type[Theirs] = Theirs) -> dict[str, float]:
 
 
 def measure(case: Case, args: argparse.Namespace, side: type[Theirs] = Theirs) -> None:
-    sides: dict[str, Any] = {'ours': Ours(case)}
-    sides |= {'channels last': side(case), 'channels first': side(case, False)}
+    print_times(case.name, Ours(case), lambda channels_last: side(case, channels_last), args)
+
+
+def print_times(name: str, ours: Any, theirs: Callable[[bool], Any], args: argparse.Namespace) -> None:
+    """theirs: (whether channels come last) -> the peer."""
+    sides = {'ours': ours, 'channels last': theirs(True), 'channels first': theirs(False)}
     times = in_turns(sides, args.rounds, args.steps, time.process_time if args.cpu else time.perf_counter)
     ms = {side: 1e3 * statistics.median(values) for side, values in times.items()}
     best = min(list(ms)[1:], key=ms.get)
     ratios = [a / b for a, b in zip(times['ours'], times[best], strict=True)]
     others = ', '.join(f'PyTorch {side} {ms[side]:.0f}' for side in list(ms)[1:])
-    print(f'{case.name:<8} {ms["ours"]:.0f} ms, {others}; ratio {statistics.median(ratios):.2f} '
+    print(f'{name:<8} {ms["ours"]:.0f} ms, {others}; ratio {statistics.median(ratios):.2f} '
           f'({min(ratios):.2f}-{max(ratios):.2f})', flush=True)  # fmt: skip
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument('--cases', default='tgan,mocogan', help='names, with commas between')
-    for name, default in (('side', 32), ('width', 32), ('batch', 32), ('rounds', 5), ('steps', 2)):
-        parser.add_argument(f'--{name}', type=int, default=default)
+def read_arguments(about: str, steps: int = 2, **more: str | int) -> argparse.Namespace:
+    """The flags of a benchmark, and these with their defaults; --cpu takes effect at once."""
+    parser = argparse.ArgumentParser(description=about, formatter_class=argparse.RawDescriptionHelpFormatter)
+    for name, default in {**more, 'rounds': 5, 'steps': steps}.items():
+        parser.add_argument(f'--{name}', type=type(default), default=default)
     parser.add_argument('--cpu', action='store_true', help='seconds of the CPU, one thread')
     parser.add_argument('--check', action='store_true', help='compare what is computed, and time nothing')
     args = parser.parse_args()
     keep_memory()
     if args.cpu:
         torch.set_num_threads(1)
+    return args
+
+
+def print_differences(name: str, found: dict[str, float]) -> None:
+    print(f'{name:<8}', ', '.join(f'{what} {value:.1e}' for what, value in found.items()), flush=True)
+
+
+def main() -> None:
+    args = read_arguments(__doc__, cases='tgan,mocogan', side=32, width=32, batch=32)
     for name in args.cases.split(','):
         case = Case(name, args.side, args.width, args.batch)
         if args.check:
-            print(f'{name:<8}', ', '.join(f'{what} {value:.1e}' for what, value in compare(case).items()), flush=True)
+            print_differences(name, compare(case))
         else:
             measure(case, args)
 

@@ -9,7 +9,6 @@ is to its advantage. All sides take turns in one process, as in clips.py. --chec
 gradients.
 """
 
-import argparse
 import sys
 from pathlib import Path
 
@@ -28,7 +27,6 @@ from torch.nn.functional import softplus
 from gans import config_file
 from gans.core import Array, Tree
 from gans.data import feed
-from gans.devices import keep_memory
 from gans.ops import random
 from gans.step import init_state
 from gans.systems._words import read
@@ -103,19 +101,10 @@ class Theirs(clips.Theirs):
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument('--config', default='experiments/stackgan_openmoji64.py')
-    for name, default in (('rounds', 5), ('steps', 2)):
-        parser.add_argument(f'--{name}', type=int, default=default)
-    parser.add_argument('--cpu', action='store_true', help='seconds of the CPU, one thread')
-    parser.add_argument('--check', action='store_true', help='compare what is computed, and time nothing')
-    args = parser.parse_args()
-    keep_memory()
-    if args.cpu:
-        torch.set_num_threads(1)
+    args = clips.read_arguments(__doc__, config='experiments/stackgan_openmoji64.py')
     case = Case(config_file.read(args.config))
     if args.check:
-        print(', '.join(f'{what} {value:.1e}' for what, value in clips.compare(case, Theirs).items()), flush=True)
+        clips.print_differences(case.name, clips.compare(case, Theirs))
     else:
         clips.measure(case, args, Theirs)
 

@@ -12,13 +12,10 @@ Our side is the step that trains, with the recurrent text encoder in it, which D
 is.
 """
 
-import argparse
-import statistics
 import sys
-import time
 from pathlib import Path
 from types import ModuleType
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
@@ -28,16 +25,15 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import torch
+from benchmarks import clips
 from benchmarks.peers import attngan, paths
 from benchmarks.peers import words as peers
-from benchmarks.translation import in_turns
 from torch.nn.functional import avg_pool2d, relu, softplus
 
 from experiments import attngan_openmoji64, dfgan_openmoji32
 from gans.core import Array, Compute, Tree
 from gans.data import load
 from gans.data.feed import examples, fixed_key
-from gans.devices import keep_memory
 from gans.ops import random
 from gans.step import init_state, make_train_step
 from gans.systems.build import build
@@ -237,35 +233,14 @@ def compare(name: str) -> dict[str, float]:
     return found
 
 
-def measure(name: str, args: argparse.Namespace) -> None:
-    ours = Ours(name)
-    sides: dict[str, Any] = {'ours': ours}
-    sides |= {side: CASES[name].peer(ours, side == 'channels last') for side in ('channels last', 'channels first')}
-    times = in_turns(sides, args.rounds, args.steps, time.process_time if args.cpu else time.perf_counter)
-    ms = {side: 1e3 * statistics.median(values) for side, values in times.items()}
-    best = min(list(ms)[1:], key=ms.get)
-    ratios = [a / b for a, b in zip(times['ours'], times[best], strict=True)]
-    others = ', '.join(f'PyTorch {side} {ms[side]:.0f}' for side in list(ms)[1:])
-    print(f'{name:<8} {ms["ours"]:.0f} ms, {others}; ratio {statistics.median(ratios):.2f} '
-          f'({min(ratios):.2f}-{max(ratios):.2f})', flush=True)  # fmt: skip
-
-
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument('--cases', default=','.join(CASES), help='names, with commas between')
-    for name, default in (('rounds', 5), ('steps', 3)):
-        parser.add_argument(f'--{name}', type=int, default=default)
-    parser.add_argument('--cpu', action='store_true', help='seconds of the CPU, one thread')
-    parser.add_argument('--check', action='store_true', help='compare what is computed, and time nothing')
-    args = parser.parse_args()
-    keep_memory()
-    if args.cpu:
-        torch.set_num_threads(1)
+    args = clips.read_arguments(__doc__, steps=3, cases=','.join(CASES))
     for name in args.cases.split(','):
         if args.check:
-            print(f'{name:<8}', ', '.join(f'{what} {value:.1e}' for what, value in compare(name).items()), flush=True)
+            clips.print_differences(name, compare(name))
         else:
-            measure(name, args)
+            ours = Ours(name)
+            clips.print_times(name, ours, lambda last, name=name, ours=ours: CASES[name].peer(ours, last), args)
 
 
 if __name__ == '__main__':
