@@ -15,14 +15,13 @@ from ml_collections import ConfigDict
 
 from experiments import common
 
-ENCODERS = {'image': 'inception_v3', 'regions': 4.0}
+REGIONS = 4.0  # gamma of DAMSM
 SMOKE = {
     'data.name': common.DOMAINS.replace('unpaired', 'captions', 1),
     'data.size': 16,
-    'damsm.image': 'small',
+    'encoders.image': 'small',
     'stages.words.begin': 2,
     'stages.words.train.batch_size': 8,
-    'stages.words.attngan.image': 'small',
     'stages.words.attngan.scales': 2,
 }
 
@@ -46,8 +45,13 @@ def draw(
       batch: of the second.
       weight: of DAMSM's loss in the generator's.
     """
-    stage: dict[str, Any] = {'begin': matching, 'system': 'attngan', 'attngan': {**ENCODERS, 'matching': weight}}
-    config.system, config.damsm = 'damsm', ConfigDict(ENCODERS)
+    stage: dict[str, Any] = {
+        'begin': matching,
+        'system': 'attngan',
+        'attngan': {'regions': REGIONS, 'matching': weight},
+    }
+    config.system, config.damsm = 'damsm', ConfigDict({'regions': REGIONS})
+    config.encoders.image = 'inception_v3'
     config.data.name = 'captions:PATH'
     config.data.size = 256
     config.data.words = words

@@ -33,7 +33,7 @@ def get_config(variant: str = '') -> ConfigDict:
     config.stages.words = {
         'begin': matching,
         'system': 'attngan',
-        'attngan': {**common.ENCODERS, 'condition': 32},
+        'attngan': {'condition': 32},
         'optimizer': {role: common.adam(2e-4, b1=0.5) for role in ('generator', 'critic')},
         'ema': {'decay': 0.999},
         'train': {'fresh_optimizers': True},

@@ -10,16 +10,13 @@ from ml_collections import ConfigDict
 from gans.defaults import adam, get_config, rmsprop, sgd
 from gans.errors import unknown
 
-__all__ = ['DOMAINS', 'ENCODERS', 'FOLDER', 'GROWTH', 'adam', 'every', 'finish', 'get_config', 'grow', 'match_words']
+__all__ = ['DOMAINS', 'FOLDER', 'GROWTH', 'adam', 'every', 'finish', 'get_config', 'grow', 'match_words']
 __all__ += ['rmsprop', 'sgd']
 
 # A folder of images that always exists, for the smoke variants of experiments on folders.
 FOLDER = f'folder:{Path(__file__).resolve().parent.parent / "gans" / "data" / "openmoji_atlas"}'
 # Two domains of two images each, for those on unpaired folders.
 DOMAINS = f'unpaired:{Path(__file__).resolve().parent / "two_domains"}'
-
-# Of encoders of words and emoji.
-ENCODERS = {'features': 64, 'embedding': 64, 'width': 16}
 
 GROWTH = {4: 8, 8: 8}, 16, 16  # of smoke variants, for `grow`
 
@@ -31,7 +28,9 @@ def every(config: ConfigDict, steps: int) -> None:
 
 def match_words(config: ConfigDict) -> None:
     """Has words and emoji of 32 pixels learn to agree, in a run by itself or in the first stretch of a GAN's."""
-    config.system, config.damsm = 'damsm', ConfigDict(ENCODERS)
+    config.system = 'damsm'
+    config.encoders.features = config.encoders.embedding = 64
+    config.encoders.width = 16
     config.data.name = 'openmoji'
     config.data.size = 32
     config.data.style = 'color'

@@ -26,7 +26,6 @@ def get_config(variant: str = '') -> ConfigDict:
     config.stages.words = {
         'begin': matching,
         'system': 'dfgan',
-        'dfgan': common.ENCODERS,
         'optimizer': {'generator': common.adam(2e-4, b1=0.0), 'critic': common.adam(8e-4, b1=0.0)},
         'ema': {'decay': 0.999},
         'train': {'fresh_optimizers': True},

@@ -32,7 +32,7 @@ SMOKE = {
 
 def match_birds(config: ConfigDict, epochs: int) -> None:
     """Has words and pictures of 256 pixels learn to agree."""
-    config.system, config.damsm = 'damsm', ConfigDict({'features': 256, 'embedding': 300})
+    config.system = 'damsm'
     config.data.name = 'captions:PATH'
     config.data.size = 256
     config.data.words = 18

@@ -44,11 +44,11 @@ def get_config(variant: str = '') -> ConfigDict:
         'optimizer': {role: common.adam(2e-4, b1=0.5) for role in ('generator', 'critic')},
         'train': {'fresh_optimizers': True},
     }
-    config.stages.I = {**gan, 'begin': matching, 'data': {'size': 16}, 'stackgan': {**common.ENCODERS, **NETS}}
+    config.stages.I = {**gan, 'begin': matching, 'data': {'size': 16}, 'stackgan': NETS}
     config.stages.II = {
         **gan,
         'begin': matching + SKETCHING,
-        'stackgan': {**common.ENCODERS, **NETS, 'stage': 2},
+        'stackgan': {**NETS, 'stage': 2},
         'generator': {'width': 32, 'halvings': 1, 'blocks': 2},
         'critic': {'width': 32},
         'ema': {'decay': 0.999},

@@ -90,6 +90,14 @@ def get_config() -> ConfigDict:
     config.generator = ConfigDict()  # net: a file of gans/nets/, and the arguments of its Generator
     config.critic = ConfigDict()  # net, and the arguments of its Critic
 
+    config.encoders = ConfigDict()  # of words and images, in systems that are told words
+    config.encoders.text = 'lstm'  # or a frozen one, 'minilm', see gans/features/sentences.py
+    config.encoders.image = 'small'  # or layers on a frozen net, see gans/features/regions.py
+    config.encoders.features = 256  # numbers of a word, a sentence, a region and an image; frozen text has its own
+    config.encoders.embedding = 300  # of a word before 'lstm' reads it in its sentence
+    config.encoders.width = 32  # channels of the first convolution of 'small'
+    config.encoders.weights = config_dict.placeholder(str)  # the file of 'inception_v3'
+
     config.game = 'non_saturating'  # see gans/losses.py
     config.targets = ConfigDict()  # of the games that have them; one-sided label smoothing: real = 0.9
     config.targets.real = 1.0

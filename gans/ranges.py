@@ -81,7 +81,6 @@ SCHEDULE = {'to': ANY, 'begin': count(0), 'end': count()}  # where a number arri
 # Integers of nets are checked with their other options: gans/nets/build.py.
 NET = {'init_std': POSITIVE, 'init_limit': POSITIVE, 'start': ANY, 'embedding': count(), 'dropout': FACTOR}
 NET |= {'occupancy': Range(0, 1, '()'), 'noise_std': NOT_NEGATIVE}
-OF_WORDS = 'damsm', 'dfgan', 'stackgan', 'stackgan2', 'attngan'  # systems
 RANGES = {
     'begin': count(),  # of a stage
     'seed': SEED,
@@ -147,8 +146,8 @@ RANGES = {
     'consensus.gamma': NOT_NEGATIVE,
     **{f'cyclegan.{key}': NOT_NEGATIVE for key in ('cycle', 'identity', 'adversarial')},
     'cyclegan.pool': count(0),
-    **{f'{system}.{key}': count() for system in OF_WORDS for key in ('embedding', 'width')},
-    **{f'{system}.features': count(2) for system in OF_WORDS},
+    **{f'encoders.{key}': count() for key in ('embedding', 'width')},
+    'encoders.features': count(2),
     **{f'{system}.{key}': POSITIVE for system in ('damsm', 'attngan') for key in ('regions', 'words', 'captions')},
     **{f'{system}.condition': count() for system in ('stackgan', 'stackgan2', 'attngan')},
     **{f'{system}.divergence': NOT_NEGATIVE for system in ('stackgan', 'stackgan2', 'attngan')},

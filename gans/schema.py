@@ -16,7 +16,7 @@ COMMAND_LINE = 'on the command line'  # where overrides come from
 LISTED = 'those of gans/defaults.py'
 # Keys whose values are paths, or have one after a colon: 'folder:~/images'.
 PATHS = ('data.name', 'data.of', 'data.folder', 'data.data_dir', 'data.cache', 'finetune.run', 'eval.features')
-PATHS += ('srgan.weights',)
+PATHS += ('encoders.weights', 'srgan.weights')
 TYPE_NAMES = {
     bool: 'True or False',
     int: 'a whole number',

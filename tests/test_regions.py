@@ -82,8 +82,7 @@ def test_gradients_pass_through_the_frozen_net_to_images_alone(toy: list) -> Non
 
 def test_the_frozen_net_is_read_once_and_never_moves(toy: list) -> None:
     sizes = {'features': 4, 'embedding': 4, 'width': 2, 'image': 'toy'}
-    keys = {'damsm': sizes, 'stages.words.dfgan': sizes}
-    config = configs.override(systems.smokes()['dfgan_openmoji32'], keys, 'of a test')
+    config = configs.override(systems.smokes()['dfgan_openmoji32'], {'encoders': sizes}, 'of a test')
     spec = Spec((8, 8, 3), fields={'caption': words.caption_spec(('', 'a', 'b'), 2)})
     matching, gan = (build_system(stage.config, spec, Compute()) for stage in stages(config))
     image, _ = graft.start_from(matching, graft.pretrained(matching)).nets['image'].init(jax.random.key(0))
@@ -99,10 +98,11 @@ def test_the_frozen_net_is_read_once_and_never_moves(toy: list) -> None:
 
 
 def test_mistakes_are_told(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="unknown image encoder 'vgg19'; known: efficientnet_lite0, inception_v3"):
-        _words.pretrained('vgg19', None)
-    with pytest.raises(UserError, match=r"weights=x\.pth are for the image encoder inception_v3, not 'small'"):
-        _words.pretrained('small', 'x.pth')
+    given = lambda **keys: configs.override(systems.smokes()['damsm_openmoji32'], {'encoders': keys}, 'of a test')
+    with pytest.raises(UserError, match=r"unknown encoders\.image 'vgg19'; known: efficientnet_lite0, inception_v3"):
+        _words.pretrained(given(image='vgg19'))
+    with pytest.raises(UserError, match=r"weights=x\.pth are for encoders\.image=inception_v3, not 'small'"):
+        _words.pretrained(given(weights='x.pth'))
     with pytest.raises(UserError, match=r"weights=x\.pth are for inception_v3; 'efficientnet_lite0' has its own"):
         regions.reader('efficientnet_lite0', 'x.pth')()
     wrong = tmp_path / 'mine.pth'

@@ -158,7 +158,7 @@ def test_mistakes_are_told() -> None:
     mistakes = {
         'train.micro': (2, 'train.micro=2 has no meaning'),
         'train.batch_size': (1, 'set it to at least 2'),
-        'damsm.features': (5, 'damsm.features=5 must be even'),
+        'encoders.features': (5, 'encoders.features=5 must be even'),
     }
     for key, (value, said) in mistakes.items():
         with pytest.raises(UserError, match=said):

@@ -114,5 +114,5 @@ def reader(trunk: str, weights: str | None = None) -> Callable[[], Tree]:
 
 def trunk_of(name: str) -> Trunk:
     if name not in TRUNKS:
-        raise unknown('image encoder', name, ['small', *TRUNKS])
+        raise unknown('encoders.image', name, ['small', *TRUNKS])
     return TRUNKS[name]

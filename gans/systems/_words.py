@@ -13,13 +13,13 @@ from jax import lax
 from gans import kinds
 from gans.core import Array, Compute, Net, Params, Spec, Tree
 from gans.errors import UserError
-from gans.features.regions import RegionEncoder, reader
+from gans.features import regions, sentences
 from gans.nets._words import ImageEncoder, TextEncoder
 from gans.nets.build import from_linen
 from gans.parts import Scene
 from gans.systems._players import refuse
 
-SMALL = 'small'  # an image encoder that is trained along
+LSTM, SMALL = 'lstm', 'small'  # encoders that are trained, of text and of images
 
 
 def caption_of(config: ml_collections.ConfigDict, spec: Spec) -> Spec:
@@ -33,41 +33,43 @@ def caption_of(config: ml_collections.ConfigDict, spec: Spec) -> Spec:
     return caption
 
 
-def encoders(
-    config: ml_collections.ConfigDict,
-    spec: Spec,
-    compute: Compute,
-    features: int,
-    embedding: int,
-    width: int,
-    image: str = SMALL,
-) -> tuple[Net, Net]:
-    """The encoders of text and of images, 'text' and 'image' among the nets.
-
-    Args:
-      features, embedding: see `TextEncoder`.
-      width: of the small image encoder.
-      image: its encoder: 'small', or a frozen net of gans/features/regions.py with layers that learn on top of it; then
-        `pretrained` is among the system's.
+def encoders(config: ml_collections.ConfigDict, spec: Spec, compute: Compute) -> tuple[Net, Net]:
+    """The encoders of text and of images that `config.encoders` names, 'text' and 'image' among the nets; `pretrained`
+    is among the system's.
     """
     refuse_pieces(config)
-    if features % 2:
-        raise UserError(f'{config.system}.features={features} must be even: one half is read forward, one backward')
-    caption = caption_of(config, spec)
-    text = TextEncoder(compute, len(caption.classes), features, embedding)
-    small = image == SMALL
-    seer = ImageEncoder(spec.shape, compute, features, width) if small else RegionEncoder(compute, image, features)
+    given, caption = config.encoders, caption_of(config, spec)
+    features = features_of(config)
+    if given.text == LSTM:
+        text = TextEncoder(compute, len(caption.classes), features, given.embedding)
+    else:
+        text = sentences.encoder(given.text, caption, compute)
+    if given.image == SMALL:
+        image = ImageEncoder(spec.shape, compute, features, given.width)
+    else:
+        image = regions.RegionEncoder(compute, given.image, features)
     captions = jax.ShapeDtypeStruct((2, *caption.shape), jnp.int32)
-    return from_linen(text, captions), from_linen(seer, jax.ShapeDtypeStruct((2, *spec.shape), jnp.float32))
+    return from_linen(text, captions), from_linen(image, jax.ShapeDtypeStruct((2, *spec.shape), jnp.float32))
 
 
-def pretrained(image: str, weights: str | None) -> dict[str, Callable[[], Tree]]:
-    """Of the image encoder of that name, as `System.pretrained`. weights: the file of inception_v3."""
-    if image != SMALL:
-        return {'image': reader(image, weights)}
-    if weights is not None:
-        raise UserError(f"weights={weights} are for the image encoder inception_v3, not '{SMALL}': leave them off")
-    return {}
+def features_of(config: ml_collections.ConfigDict) -> int:
+    """The numbers of a word, a sentence, a region and an image."""
+    given = config.encoders
+    if given.text != LSTM:
+        return sentences.features_of(given.text)
+    if given.features % 2:
+        raise UserError(f'encoders.features={given.features} must be even: one half is read forward, one backward')
+    return given.features
+
+
+def pretrained(config: ml_collections.ConfigDict) -> dict[str, Callable[[], Tree]]:
+    """What is read of frozen encoders, as `System.pretrained`."""
+    given = config.encoders
+    if given.image == SMALL and given.weights is not None:
+        raise UserError(f"encoders.weights={given.weights} are for encoders.image=inception_v3, not '{SMALL}': leave"
+                        ' them off')  # fmt: skip
+    text = {'text': sentences.read} if given.text != LSTM else {}
+    return text | ({'image': regions.reader(given.image, given.weights)} if given.image != SMALL else {})
 
 
 class Told(NamedTuple):

@@ -24,6 +24,7 @@ from gans.systems._players import Sides, two_players
 from gans.systems._words import (
     Told,
     encoders,
+    features_of,
     gather,
     level,
     pretrained,
@@ -38,11 +39,6 @@ def build(
     spec: Spec,
     compute: Compute,
     *,
-    features: int = 256,
-    embedding: int = 300,
-    width: int = 32,
-    image: str = 'small',
-    weights: str | None = None,
     scales: int = 3,
     condition: int = 100,
     divergence: float = 1.0,
@@ -53,7 +49,6 @@ def build(
 ) -> System:
     """
     Args:
-      features, embedding, width, image, weights: of the encoders, as of system 'damsm'.
       scales: sizes of images, each twice the one before, up to that of the data. 1: without attention.
       condition: numbers that the generator is told of a sentence.
       divergence: weight of the divergence of these from N(0, I).
@@ -64,7 +59,7 @@ def build(
       UserError: examples without captions, sizes that the images have not; labels, packs, micro-batches.
     """
     refuse_labels_and_packs(config)
-    text_net, image_net = encoders(config, spec, compute, features, embedding, width, image)
+    (text_net, image_net), features = encoders(config, spec, compute), features_of(config)
     length = spec.fields['caption'].shape[0]
     like = lambda *shape, dtype=jnp.float32: jax.ShapeDtypeStruct((2, *shape), dtype)
     given = {'shape': spec.shape, 'compute': compute, 'scales': scales, 'condition': condition}
@@ -148,7 +143,7 @@ def build(
         own=Sides(Term(critic_loss), Term(generator_loss)),
         samplers=samplers,
         ema=ema(config.ema),
-        pretrained=pretrained(image, weights),
+        pretrained=pretrained(config),
     )
 
 

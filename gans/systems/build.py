@@ -44,6 +44,8 @@ def build(config: ml_collections.ConfigDict, spec: Spec, compute: Compute) -> Sy
             result = transforms[name].transform(result, **_section(config, name))
         except UserError as error:
             raise UserError(f"dynamics={name} of system '{config.system}': {error}") from None
+    if 'text' not in result.nets and config.encoders.to_dict() != defaults.get_config().encoders.to_dict():
+        raise UserError(f"encoders have no meaning in system '{config.system}', which is told no words: leave them off")
     return result
 
 

@@ -17,31 +17,20 @@ def build(
     spec: Spec,
     compute: Compute,
     *,
-    features: int = 256,
-    embedding: int = 300,
-    width: int = 32,
-    image: str = 'small',
-    weights: str | None = None,
     regions: float = 5.0,
     words: float = 5.0,
     captions: float = 10.0,
 ) -> System:
-    """Both encoders have the optimizer of the generator.
+    """Both encoders, those of `config.encoders`, have the optimizer of the generator.
 
     Args:
-      features: numbers of a word, a region, a sentence and an image.
-      embedding: numbers of a word before it is read in its sentence.
-      width: channels of the first convolution of the small image encoder.
-      image: its encoder: 'small', which is trained along, or layers on top of frozen regions, 'efficientnet_lite0' or
-        'inception_v3', see gans/features/regions.py.
-      weights: the file of inception_v3.
       regions, words, captions: the gammas, see `gans.damsm.Sharpness`.
 
     Raises:
       UserError: examples without captions, micro-batches.
     """
-    text_net, image_net = encoders(config, spec, compute, features, embedding, width, image)
-    frozen = pretrained(image, weights)
+    text_net, image_net = encoders(config, spec, compute)
+    frozen = pretrained(config)
     sharp = damsm.Sharpness(regions, words, captions)
 
     def loss(params: Params, state: TrainState, batch: Batch, keys: Keys) -> tuple[Array, Aux]:

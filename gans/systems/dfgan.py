@@ -19,7 +19,7 @@ from gans.optimizers import ema
 from gans.parts import Pair, Scene, Term
 from gans.penalties import squared_norm
 from gans.systems._players import Sides, two_players
-from gans.systems._words import encoders, pretrained, read, refuse_labels_and_packs, score_mismatched
+from gans.systems._words import encoders, features_of, pretrained, read, refuse_labels_and_packs, score_mismatched
 
 
 def build(
@@ -27,25 +27,19 @@ def build(
     spec: Spec,
     compute: Compute,
     *,
-    features: int = 256,
-    embedding: int = 300,
-    width: int = 32,
-    image: str = 'small',
-    weights: str | None = None,
     penalty: float = 2.0,
     power: float = 6.0,
 ) -> System:
     """
     Args:
-      features, embedding, width, image, weights: as of system 'damsm'. That of images moves nothing here; it judges.
       penalty, power: weight and power of the norm of the critic's gradient at real pairs.
 
     Raises:
       UserError: examples without captions; labels, packs, micro-batches.
     """
     refuse_labels_and_packs(config)
-    text_net, image_net = encoders(config, spec, compute, features, embedding, width, image)
-    told = (jax.ShapeDtypeStruct((2, features), jnp.float32),)
+    text_net, image_net = encoders(config, spec, compute)
+    told = (jax.ShapeDtypeStruct((2, features_of(config)), jnp.float32),)
     generator = nets.generator(config.generator, spec, config.latents.size, compute, told=told)
     critic = nets.critic(config.critic, spec, compute, told=told)
     latents = make_latents(config.latents)
@@ -88,5 +82,5 @@ def build(
         own=Sides(Term(critic_loss), Term(generator_loss)),
         samplers={'samples': pair.sampler()},
         ema=ema(config.ema),
-        pretrained=pretrained(image, weights),
+        pretrained=pretrained(config),
     )

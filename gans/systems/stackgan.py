@@ -20,7 +20,7 @@ from gans.optimizers import ema
 from gans.parts import Pair, Scene, Term
 from gans.systems._augmentation import divergence_term, moments_of
 from gans.systems._players import Sides, two_players
-from gans.systems._words import encoders, pretrained, read, refuse_labels_and_packs, score_mismatched
+from gans.systems._words import encoders, features_of, pretrained, read, refuse_labels_and_packs, score_mismatched
 
 
 def build(
@@ -28,11 +28,6 @@ def build(
     spec: Spec,
     compute: Compute,
     *,
-    features: int = 256,
-    embedding: int = 300,
-    width: int = 32,
-    image: str = 'small',
-    weights: str | None = None,
     stage: int = 1,
     doublings: int = 2,
     sketch_width: int = 128,
@@ -44,8 +39,6 @@ def build(
     """`generator` and `critic` are the nets of the stage, images of the data those that it makes.
 
     Args:
-      features, embedding, width, image, weights: of the encoders, as of system 'damsm'. That of images, which are those
-        of the last stage, moves nothing here; it judges.
       stage: 1 or 2.
       doublings: from the size of stage I to that of stage II.
       sketch_width: in stage II, the generator.width of stage I.
@@ -62,7 +55,7 @@ def build(
         raise UserError(f'stackgan.stage={stage} is neither 1 nor 2')
     size, channels, second = spec.shape[0], spec.shape[-1], stage == 2
     last = spec if second else spec._replace(shape=(*(n << doublings for n in spec.shape[:2]), channels))
-    text, judge = encoders(config, last, compute, features, embedding, width, image)
+    (text, judge), features = encoders(config, last, compute), features_of(config)
     like = lambda *shape: jax.ShapeDtypeStruct((2, *shape), jnp.float32)
     told = like(features), like(condition)
     augmented = {'compute': compute, 'condition': condition, 'form': form}
@@ -139,7 +132,7 @@ def build(
         config,
         [pair],
         built,
-        pretrained=pretrained(image, weights),
+        pretrained=pretrained(config),
         own=Sides(Term(critic_loss), Term(generator_loss)),
         samplers={'samples': pair.sampler(), **({'stages': sheet} if second else {})},
         ema=ema(config.ema, (f'generator_{size}',)),

@@ -19,7 +19,7 @@ from gans.parts import Pair, Scene, Term
 from gans.systems import _trees
 from gans.systems._augmentation import divergence_term, moments_of
 from gans.systems._players import Sides, two_players
-from gans.systems._words import encoders, pretrained, read, refuse_labels_and_packs, score_mismatched
+from gans.systems._words import encoders, features_of, pretrained, read, refuse_labels_and_packs, score_mismatched
 
 
 def build(
@@ -27,18 +27,12 @@ def build(
     spec: Spec,
     compute: Compute,
     *,
-    features: int = 256,
-    embedding: int = 300,
-    width: int = 32,
-    image: str = 'small',
-    weights: str | None = None,
     scales: int = 3,
     condition: int = 128,
     divergence: float = 2.0,
 ) -> System:
     """
     Args:
-      features, embedding, width, image, weights: as of system 'damsm'. That of images moves nothing here; it judges.
       scales: sizes of images, each twice the one before, up to that of the data.
       condition: numbers that the generator is told of a sentence, and the critics their means.
       divergence: weight of the divergence of these from N(0, I).
@@ -47,7 +41,7 @@ def build(
       UserError: examples without captions, sizes that the images have not; labels, packs, micro-batches.
     """
     refuse_labels_and_packs(config)
-    text, judge = encoders(config, spec, compute, features, embedding, width, image)
+    (text, judge), features = encoders(config, spec, compute), features_of(config)
     like = lambda *shape: jax.ShapeDtypeStruct((2, *shape), jnp.float32)
     given = {'shape': spec.shape, 'compute': compute, 'scales': scales, 'condition': condition}
     generator = nets.from_linen(
@@ -93,7 +87,7 @@ def build(
         config,
         [pair],
         {'generator': generator, 'critic': critic, 'text': text, 'image': judge},
-        pretrained=pretrained(image, weights),
+        pretrained=pretrained(config),
         own=Sides(Term(critic_loss), Term(generator_loss)),
         samplers=_trees.samplers(pair, spec, scales),
         ema=ema(config.ema),
