@@ -12,7 +12,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
-from jax.scipy.ndimage import map_coordinates
 
 from gans.core import Array, Keys
 from gans.errors import UserError, unknown
@@ -157,9 +156,30 @@ def affine(x: Array, matrix: Array, move: Array) -> Array:
     source = jnp.einsum('bij,bhwj->bihw', inverse, positions - move[:, None, None], precision='highest')
     source = 2 * (source + (center + pads)[:, None, None])
     fine = upsample(jnp.pad(x, ((0, 0), *((pad, pad) for pad in pads), (0, 0)), 'reflect'), SYM6)
-    sample = lambda image, at: map_coordinates(image, at, order=1, mode='mirror')
-    warped = jax.vmap(jax.vmap(sample, (2, None), 2))(fine, source)
-    return downsample(warped, SYM6[::-1])[:, margin:-margin, margin:-margin]
+    return downsample(_sample(fine, source), SYM6[::-1])[:, margin:-margin, margin:-margin]
+
+
+def _sample(x: Array, at: Array) -> Array:
+    """Images [B, H, W, C] between their pixels, at [B, 2, h, w] -> [B, h, w, C]: bilinear, mirrored at the borders.
+
+    All channels of a pixel are taken at once: on CPU the transpose of that takes half the time of one channel each.
+    """
+    b, height, width, channels = x.shape
+    first = jnp.floor(at)
+    share, first, pixels = at - first, first.astype(jnp.int32), x.reshape(b, -1, channels)
+    take = jax.vmap(lambda image, index: image.at[index].get(mode='promise_in_bounds'))
+
+    def corner(below: int, right: int) -> Array:
+        rows, columns = _mirror(first[:, 0] + below, height), _mirror(first[:, 1] + right, width)
+        weights = (share[:, 0] if below else 1 - share[:, 0]) * (share[:, 1] if right else 1 - share[:, 1])
+        return weights[..., None] * take(pixels, rows * width + columns)
+
+    return corner(0, 0) + corner(0, 1) + corner(1, 0) + corner(1, 1)
+
+
+def _mirror(index: Array, n: int) -> Array:
+    """0 1 2 3 2 1 0 1 ... of n = 4."""
+    return (n - 1) - jnp.abs((n - 1) - index % (2 * n - 2)) if n > 1 else jnp.zeros_like(index)
 
 
 def lighting(x: Array, keys: Keys, p: float | Array) -> Array:
@@ -222,8 +242,7 @@ def _shift(x: Array, keys: Keys, p: float | Array, most: Sequence[int], mirror: 
     for axis, (own, limit) in enumerate(zip(k_axes, most, strict=True), 1):
         n = x.shape[axis]
         index = jnp.arange(n) - (random.integers(own, 2 * limit + 1)[:, None] - limit)  # [B, n], of the source
-        if mirror and n > 1:
-            index = (n - 1) - jnp.abs((n - 1) - index % (2 * n - 2))  # 0 1 2 3 2 1 0 1 ...
+        index = _mirror(index, n) if mirror and n > 1 else index
         shape = [len(x), *(n if i == axis else 1 for i in range(1, 4))]
         moved = jnp.take_along_axis(new, jnp.clip(index, 0, n - 1).reshape(shape), axis)
         new = moved if mirror else jnp.where(((index >= 0) & (index < n)).reshape(shape), moved, 0.0)
