@@ -36,6 +36,14 @@ class Replay(NamedTuple):
     memory: Mapping[str, Tree]  # initial values
 
 
+class Slopes(NamedTuple):
+    """Gradients of the sum of the scores, through the view."""
+
+    real: Array  # at the real packs, [P, ...]
+    fake: Array | None  # at the fake packs; None: nothing reads them
+    told: Conditions  # at what the real packs are scored with; of labels there is none
+
+
 class Scene(NamedTuple):
     """One batch as the terms of a loss see it.
 
@@ -63,7 +71,7 @@ class Scene(NamedTuple):
     params: Params | None = None
     state: TrainState | None = None
     memory: Mapping[str, Tree] = {}  # memories of the pair's replay, if it took part
-    slopes: tuple[Array, Array] | None = None  # gradients of the scores at the real and fake packs, through the view
+    slopes: Slopes | None = None
 
     def mean(self, values: Array) -> Array:
         """Weighted mean over packs, [P, ...] -> [...]; a scalar is returned as it is."""
@@ -89,7 +97,7 @@ class Term(NamedTuple):
     memory: Mapping[str, Tree] = {}  # initial values, by their names in the state
     real: bool = False  # of a generator's term: it reads the scores or features of real examples
     features: bool = False  # it reads features
-    slopes: bool = False  # of a critic's term: it reads slopes
+    slopes: str = ''  # of a critic's term: it reads slopes, of the 'real' packs or of 'both'
     alone: bool = False  # of a generator's term: it replaces the game
     role: str = 'critic'  # of a term that a config names: whose loss it is added to, 'critic' or 'generator'
 
@@ -156,7 +164,7 @@ class Pair(NamedTuple):
         past: bool = False,
         real: bool = True,
         features: bool = False,
-        slopes: bool = False,
+        slopes: str = '',
     ) -> tuple[Scene, Tree, Params]:
         """Generates fakes for one batch and has the critic score them.
 
@@ -164,7 +172,7 @@ class Pair(NamedTuple):
           past: whether to mix in fakes of earlier steps, if replay is on.
           real: whether the critic scores the real examples as well.
           features: whether to return the critic's features.
-          slopes: whether to return the gradients of the scores, which takes one more pass and not two.
+          slopes: of which packs to return gradients of the scores, 'real' or 'both', in the pass that scores them.
 
         Returns:
           the scene, the critic's updated statistics, and those of the generator's nets by name.
@@ -194,27 +202,33 @@ class Pair(NamedTuple):
         # An image that both are scored with is shown as they are: alike, or a real one would stand beside another.
         images = any(condition.ndim == reals.ndim for condition in conditions)
 
-        def judge(reals: Array, fakes: Array) -> tuple[Array | None, tuple]:
-            """The sum of the scores, if slopes are asked for, and all else that there is to know."""
-            shown = show(reals, conditions, k_real), show(fakes, conditions, k_real if images else k_fake)
+        def judge(reals: Array, told: Conditions, fakes: Array) -> tuple[Array | None, tuple]:
+            """The sum of the scores whose slopes are asked for, and all else that there is to know. told: of reals."""
+            shown = show(reals, told, k_real), show(fakes, conditions, k_real if images else k_fake)
             real_scores = real_features = None
             if not real:
                 fake_scores, fake_features, after = apply_critic(*shown[1], stats)
-            elif stats or self.critic.batchwise:  # statistics advance in turn, or examples of a batch interact
+            # Statistics advance in turn, examples of a batch interact, or second derivatives are of half of them.
+            elif stats or self.critic.batchwise or slopes == 'real':
                 real_scores, real_features, after = apply_critic(*shown[0], stats)
                 fake_scores, fake_features, after = apply_critic(*shown[1], after)
             else:  # one batch is faster, and equivalent
                 scores, found, after = apply_critic(*jax.tree.map(lambda *x: jnp.concatenate(x), *shown), stats)
                 real_scores, fake_scores = jnp.split(scores, 2)
                 real_features, fake_features = jnp.split(found, 2) if features else (None, None)
-            total = per_example(real_scores).sum() + per_example(fake_scores).sum() if slopes else None
+            summed = {'': (), 'real': (real_scores,), 'both': (real_scores, fake_scores)}[slopes]
+            total = sum(per_example(scores).sum() for scores in summed) if slopes else None
             return total, (shown, (real_scores, fake_scores, real_features, fake_features), after)
 
         if slopes:
-            found, told = jax.grad(judge, (0, 1), has_aux=True)(reals, fakes)
+            by = (0, 1, 2) if slopes == 'both' else (0, 1)
+            (of_reals, of_told, *of_fakes), known = jax.grad(judge, by, has_aux=True, allow_int=True)(
+                reals, conditions, fakes
+            )
+            found = Slopes(of_reals, of_fakes[0] if of_fakes else None, of_told)
         else:
-            found, told = None, judge(reals, fakes)[1]
-        (shown_real, shown_fake), seen, after = told
+            found, known = None, judge(reals, conditions, fakes)[1]
+        (shown_real, shown_fake), seen, after = known
         scene = Scene(
             reals, fakes, score, *seen, weights,
             lambda x, conditions=shown_real[1]: apply_critic(x, conditions, stats)[0], (shown_real[0], shown_fake[0]),

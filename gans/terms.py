@@ -65,9 +65,10 @@ def r1_r2(*, weight: float = 10.0) -> Term:
     """
 
     def value(scene: Scene, keys: Keys) -> tuple[Array, Aux]:
-        return 0.5 * sum(map(penalties.squared_norm, scene.slopes)), Aux()
+        slopes = scene.slopes.real, scene.slopes.fake
+        return 0.5 * sum(map(penalties.squared_norm, slopes)), Aux()
 
-    return Term(value, weight, slopes=True)
+    return Term(value, weight, slopes='both')
 
 
 def consistency(*, spec: Spec, weight: float = 10.0, names: str = 'flip_shift', every: int = 1) -> Term:

@@ -153,7 +153,8 @@ def _equip(config: ml_collections.ConfigDict, pair: Pair) -> Pair:
 
 def _critic_loss(config: ml_collections.ConfigDict, pair: Pair, game: Term) -> Loss:
     now = {name: term for name, term in pair.critic_terms.items() if term.every == 1}
-    read = {each: any(getattr(term, each) for term in now.values()) for each in ('features', 'slopes')}
+    features, slopes = (tuple(getattr(term, each) for term in now.values()) for each in ('features', 'slopes'))
+    read = {'features': any(features), 'slopes': next((each for each in ('both', 'real') if each in slopes), '')}
 
     def loss(params: Params, state: TrainState, batch: Batch, keys: Keys) -> tuple[Array, Aux]:
         k_scene, k_flip, k_terms = random.split(keys, 3)

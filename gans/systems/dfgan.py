@@ -62,9 +62,8 @@ def build(
         return -scene.fake_scores, Aux()
 
     def smooth(scene: Scene, keys: Keys) -> tuple[Array, Aux]:
-        (own,), (real, _) = scene.conditions, scene.shown
-        slopes = jax.grad(lambda x, s: scene.bare_critic(x, (s,)).sum(), (0, 1))(real, own)
-        return (sum(map(squared_norm, slopes)) + 1e-12) ** (power / 2), Aux()
+        squared = squared_norm(scene.slopes.real) + squared_norm(*scene.slopes.told)
+        return (squared + 1e-12) ** (power / 2), Aux()
 
     pair = Pair(
         spec,
@@ -72,7 +71,7 @@ def build(
         critic,
         inputs,
         conditions=lambda inputs, state: (read(text_net, state.params, inputs['caption']).sentence,),
-        critic_terms={'matching_penalty': Term(smooth, penalty)},
+        critic_terms={'matching_penalty': Term(smooth, penalty, slopes='real')},
         replayable=False,
     )
     return two_players(
