@@ -20,7 +20,7 @@ from gans.ops.fir import downsample, upsample
 
 Augment = Callable[[Array, Keys, float | Array], Array]
 
-# The scaling filter of the symlet of six vanishing moments (Daubechies 1992, table 6.3).
+# The scaling filter of sym6, the symlet of six vanishing moments, which ADA takes.
 SYM6 = (
     0.015404109327027373, 0.0034907120842174702, -0.11799011114819057, -0.048311742585633, 0.4910559419267466,
     0.787641141030194, 0.3379294217276218, -0.07263752278646252, -0.021060292512300564, 0.04472490177066578,
@@ -242,7 +242,7 @@ def _shift(x: Array, keys: Keys, p: float | Array, most: Sequence[int], mirror: 
     for axis, (own, limit) in enumerate(zip(k_axes, most, strict=True), 1):
         n = x.shape[axis]
         index = jnp.arange(n) - (random.integers(own, 2 * limit + 1)[:, None] - limit)  # [B, n], of the source
-        index = _mirror(index, n) if mirror and n > 1 else index
+        index = _mirror(index, n) if mirror else index
         shape = [len(x), *(n if i == axis else 1 for i in range(1, 4))]
         moved = jnp.take_along_axis(new, jnp.clip(index, 0, n - 1).reshape(shape), axis)
         new = moved if mirror else jnp.where(((index >= 0) & (index < n)).reshape(shape), moved, 0.0)
