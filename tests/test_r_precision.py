@@ -131,7 +131,7 @@ def test_an_evaluation_says_whether_words_were_heard() -> None:
 @cache
 def small(vocabulary_of: str = 'train') -> ConfigDict:
     sizes = {'features': 4, 'embedding': 4, 'width': 2}
-    keys = {'data.size': 8, 'damsm': sizes, 'data.split': vocabulary_of}
+    keys = {'data.size': 8, 'encoders': sizes, 'data.split': vocabulary_of}
     return configs.override(systems.smokes()['damsm_openmoji32'], keys, 'of a test')
 
 
