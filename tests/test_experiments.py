@@ -89,25 +89,25 @@ COUNTS = {
 
 @pytest.mark.parametrize('name', NAMES)
 def test_full_size_is_built_and_traced(name, monkeypatch) -> None:
-    """And lowered for GPUs and TPUs, in the form of convolutions that is taken there, with what it adds to the code
-    that others have.
+    """Of those whose smoke variants train, which have all that any has, a step is traced, and lowered for GPUs and TPUs
+    in the form of convolutions that is taken there; of the others, what samplers make.
     """
     monkeypatch.setattr(load, 'load', shape_only)
     config = config_of(name)
     config.train.conv = 'lax'
     first, *_, last = 2 * setup.setup_stages(config, devices=1)
     for experiment in (first, last) if config.stages else (first,):
-        traced = trace(experiment)
+        trace_samplers(experiment)
         if name in TRAINED:
-            text = traced.lower(lowering_platforms=('cuda', 'tpu')).as_text()
+            text = trace_step(experiment).lower(lowering_platforms=('cuda', 'tpu')).as_text()
             assert 'stablehlo.dot' in text or 'stablehlo.convolution' in text
     wanted, state = COUNTS.get(name), last.abstract()
     if wanted:
         assert (count(state.params['generator']), count(state.params['critic'])) == wanted
 
 
-def trace(experiment: setup.Experiment) -> jax.stages.Traced:
-    """A step, which keeps the form of its state and has a loss for each update; and what each sampler makes."""
+def trace_step(experiment: setup.Experiment) -> jax.stages.Traced:
+    """It keeps the form of its state, and has a loss for each update."""
     state, lead = experiment.abstract(), (experiment.shares['repeats'],)
     fields = feed.shapes(experiment.source, experiment.config.train.batch_size)
     examples = {name: jax.ShapeDtypeStruct((*lead, *x.shape), x.dtype) for name, x in fields.items()}
@@ -119,6 +119,12 @@ def trace(experiment: setup.Experiment) -> jax.stages.Traced:
     assert describe(after) == describe(state)
     assert all(value.shape == () for value in metrics.values())
     assert {f'{name}/loss' for name in due} <= set(metrics)
+    return traced
+
+
+def trace_samplers(experiment: setup.Experiment) -> None:
+    """What each of them makes looks like examples; and players own nets that there are."""
+    state = experiment.abstract()
     owned = {net for player in experiment.system.players.values() for net in player.nets}
     assert owned and owned <= set(experiment.system.nets)
     for sampler in experiment.system.samplers.values():
@@ -131,7 +137,6 @@ def trace(experiment: setup.Experiment) -> jax.stages.Traced:
         looks = experiment.source.fields[sampler.like].shape
         assert len(counts) == 1 and made.shape[1:][-3:] == looks[-3:]  # of a clip a frame: there may be more of them
         assert len(made) % 3 == 0 and sampler.asked.keys() <= (inputs.keys() if sampler.asked else {''})
-    return traced
 
 
 @pytest.mark.parametrize('name', NAMES)

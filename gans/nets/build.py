@@ -56,6 +56,7 @@ def from_linen(module: nn.Module, *inputs: jax.ShapeDtypeStruct) -> Net:
       inputs: shapes of the inputs, for any batch size.
     """
 
+    @jax.jit  # traced once: shapes of the state are asked for several times before a run begins
     def init(rng: Array) -> tuple[Tree, Tree]:
         variables = module.init(rng, *[jnp.zeros(x.shape, x.dtype) for x in inputs], train=True)
         return variables['params'], {k: value for k, value in variables.items() if k not in ('params', 'features')}

@@ -18,7 +18,7 @@ from jax.ad_checkpoint import checkpoint_name
 from gans.core import Array, Compute
 from gans.errors import UserError
 from gans.ops.conv import conv, conv_transpose
-from gans.ops.layers import PRODUCT
+from gans.ops.layers import PRODUCT, Layer
 
 SQRT2 = math.sqrt(2)
 
@@ -54,7 +54,7 @@ def pixel_norm(x: Array) -> Array:
     return (wide * lax.rsqrt((wide * wide).mean(-1, keepdims=True) + 1e-8)).astype(x.dtype)
 
 
-class Equalized(nn.Module):
+class Equalized(Layer):
     """Parameters of the layers below, as they are used.
 
     gain: of the kernel. lrmul: rate of the layer, as a factor; 0.01 in mapping nets. bias: as it is stored at first;

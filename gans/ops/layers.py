@@ -9,6 +9,7 @@ from collections.abc import Callable
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
+from flax.errors import ScopeParamShapeError
 from jax import lax
 from jax.ad_checkpoint import checkpoint_name
 
@@ -53,7 +54,24 @@ def _unit(x: Array) -> Array:
     return x / (jnp.linalg.norm(x) + 1e-12)
 
 
-class Kernel(nn.Module):
+class Layer(nn.Module):
+    """A linen module that reads its parameters without tracing how they are initialized.
+
+    linen traces the initializer each time to compare its shape with the parameter's: a third of the tracing of a deep
+    net.
+    """
+
+    @nn.nowrap
+    def param(self, name: str, init: Initializer, shape: tuple[int, ...]) -> Array:
+        if not self.has_variable('params', name):
+            return super().param(name, init, shape)
+        value = self.get_variable('params', name)
+        if value.shape != tuple(shape):
+            raise ScopeParamShapeError(name, '/'.join(self.path), value.shape, shape)
+        return value
+
+
+class Kernel(Layer):
     """Parameters of the linear layers, with their precision and spectral norm.
 
     spectral: divides the kernel, as a matrix [fan in, features], by its largest singular value, estimated with one

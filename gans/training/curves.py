@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 DECADES = 2  # that a distance spans before its axis is logarithmic
+WIDTH, HEIGHT = 4.2, 2.7  # inches of a panel with what is around it
+LEFT, RIGHT, ABOVE, BELOW = 0.75, 0.15, 0.3, 0.5  # inches of it that are around its axes
+HEAD = 0.35  # inches of the title of all
 
 
 def curves(folder: Path) -> None:
@@ -30,10 +33,18 @@ def curves(folder: Path) -> None:
     floors = {name: entry['floor'] for name, entry in workdir.read_json(folder / 'stamps.json', {}).items()}
     columns = min(3, max(1, len(panels)))
     rows = max(1, -(-len(panels) // columns))
-    figure = Figure(figsize=(4.2 * columns, 2.7 * rows), dpi=300, layout='constrained')
+    width, height = WIDTH * columns, HEIGHT * rows + HEAD
+    # A layout engine would take as long as the drawing.
+    figure = Figure(figsize=(width, height), dpi=300)
     seed = workdir.read_json(folder / 'config.json', {}).get('seed', 0)
-    figure.suptitle(f'seed {seed}, to step {max(steps, default=0):,}', x=0.01, ha='left', fontsize=11)
-    axes = figure.subplots(rows, columns, squeeze=False).ravel()
+    title = f'seed {seed}, to step {max(steps, default=0):,}'
+    figure.text(0.1 / width, 1 - 0.1 / height, title, va='top', fontsize=11)
+    inner = WIDTH - LEFT - RIGHT, HEIGHT - ABOVE - BELOW
+    around = {
+        'left': LEFT / width, 'right': 1 - RIGHT / width, 'top': 1 - (HEAD + ABOVE) / height, 'bottom': BELOW / height,
+        'wspace': (LEFT + RIGHT) / inner[0], 'hspace': (ABOVE + BELOW) / inner[1],
+    }  # fmt: skip
+    axes = figure.subplots(rows, columns, squeeze=False, gridspec_kw=around).ravel()
     for axis, (title, names) in zip(axes, panels.items(), strict=False):
         floor = floors.get(title)
         if floor is not None:
