@@ -140,6 +140,7 @@ def _draw_plane(axis: 'Axes', inside: np.ndarray, count: int, middle: np.ndarray
         axis.scatter(*inside.T, s=_dot(count), color=SAMPLES, alpha=0.6, linewidths=0, zorder=3, label='samples')
     axis.set_ylim(middle[1] - reach, middle[1] + reach)
     axis.set_aspect('equal')
+    axis.locator_params(nbins=5)  # a label takes as long to draw as all points
 
 
 def _ticks(modes: Modes, axis: int, middle: float, reach: float) -> np.ndarray:

@@ -36,10 +36,12 @@ class Group(NamedTuple):
     work: tuple[Work, ...]  # of each stage of one member
 
 
-def experiments_of(member: Member, sources: Sources) -> Stages:
-    """The experiments of a member's stages, to be mapped over. Raises UserError, which names the row."""
+def experiments_of(member: Member, sources: Sources, known: bool = False) -> Stages:
+    """The experiments of a member's stages, to be mapped over; `known`: its row has been planned. Raises UserError,
+    which names the row.
+    """
     try:
-        return setup_stages(member.config, devices=1, sources=sources, mapped=True)
+        return setup_stages(member.config, devices=1, sources=sources, mapped=True, known=known)
     except UserError as error:
         raise UserError(f"row '{member.row}': {error}") from error
 

@@ -38,7 +38,7 @@ def train(group: Group, folder: Path, sources: Sources, clock: Clock) -> None:
       Stopped: by a signal; what was trained is saved.
     """
     began, members = time.monotonic(), group.members
-    runs = [experiments_of(member, sources) for member in members]
+    runs = [experiments_of(member, sources, known=True) for member in members]
     who = [identity(member) for member in members]
     place = place_of(folder, who)
     checkpoints = Checkpoints(place / 'checkpoints', keep=1)

@@ -15,7 +15,7 @@ from typing import NamedTuple
 import jax
 import numpy as np
 
-from gans import kinds, pictures, plots
+from gans import files, kinds, pictures, plots
 from gans.core import Params, System
 from gans.features import load
 from gans.features.base import Extractor
@@ -241,7 +241,11 @@ class Reporter:
             for name, warning in made.warnings.items():
                 lines[name]['warning'] = warning
             workdir.write_json(run.folder / 'stamps.json', lines)
-            pictures.save(run.folder / 'reals.png', drawn)
+        pictures.save(first.folder / 'reals.png', drawn)
+        for path in first.folder.glob('reals.*'):  # encoded once
+            encoded = path.read_bytes()
+            for run in runs[1:]:
+                files.write(run.folder / path.name, lambda file, encoded=encoded: file.write(encoded))
 
 
 def _arrange(real: np.ndarray, labels: np.ndarray | None, num: int, names: tuple[str, ...]) -> np.ndarray:

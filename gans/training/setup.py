@@ -118,14 +118,18 @@ def setup_stages(
     devices: int | None = None,
     sources: Sources | None = None,
     mapped: bool = False,
+    known: bool = False,
 ) -> tuple[Experiment, ...]:
-    """The same for each stage of a run, with all of their data; their nets are traced."""
+    """The same for each stage of a run, with all of their data; their nets are traced, unless they are `known` to be
+    well: those of another run of the same structure were.
+    """
     ranges.check(config)
     sources, found = sources or Sources(), []
     for stage in stages(config):
         with _name_stage(stage.name):
             found.append(_build(stage, devices, sources, mapped))
-            found[-1].abstract()
+            if not known:
+                found[-1].abstract()
     return _number_examples(found)
 
 
