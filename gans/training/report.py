@@ -104,14 +104,15 @@ class Reporter:
         num, pictured = self._scored, self._pictured
         drawn = self._draw(state, num, pictured)
         self._waiting.append(partial(self._work, 0, [], drawn, num, pictured, False))
+        if len(self._runs) > 1:  # pictures of many take as long as compiling
+            self._submit()
 
     def report(self, step: int, metrics: Metrics, state: object, progress: Progress) -> None:
         """Takes what the call that ended at `step` gave, and reports if that is due.
 
         Raises NotFinite if, by an earlier report, no member goes on.
         """
-        self._jobs += map(self._worker.submit, self._waiting)
-        self._waiting = []
+        self._submit()
         config = self._config
         self._pending.append((step - config.train.steps_per_call, metrics))
         due = lambda every: step % every == 0 or step == config.train.steps
@@ -125,6 +126,11 @@ class Reporter:
         job = (step, self._pending, drawn, num, pictured, log, progress)
         self._jobs.append(self._worker.submit(self._work, *job))
         self._pending = []
+
+    def _submit(self) -> None:
+        """Has the worker begin with what waits."""
+        self._jobs += map(self._worker.submit, self._waiting)
+        self._waiting = []
 
     def settle(self, step: int) -> list[float | None]:
         """Waits until all is reported, and returns each member's score after this step, if one was due there.
