@@ -21,16 +21,18 @@ from experiments import common
 def get_config(variant: str = '') -> ConfigDict:
     config = common.get_config()
     config.data.name = 'moving_digits'
-    config.data.size = 32
+    config.data.size = 20
     config.data.frames = 16
-    play(config, width=32, critic_width=32)
+    play(config, width=64, critic_width=32)
+    config.generator.base = config.critic.base = 5
+    config.critic.norm = 'spectral'
     config.mocogan.long = 48
-    config.ema.decay = 0.999
-    config.train.steps = 3_000
+    config.ema.decay = 0.998
+    config.train.steps = 4_000
     config.train.batch_size = 32
     common.every(config, 500)
     config.eval.samples = 500
-    return common.finish(config, variant, __file__, {'generator.base': 8, 'critic.base': 8})
+    return common.finish(config, variant, __file__, {'generator.base': 10, 'critic.base': 10})
 
 
 def play(config: ConfigDict, width: int, critic_width: int) -> None:

@@ -100,7 +100,7 @@ KINDS = {
         finish=_same,
         keep=_same,
         store=_floats,
-        draw=lambda samples, caption, beside: plots.points(samples, caption.title, beside),
+        draw=lambda samples, caption, beside: plots.picture(samples, caption.title, beside),
         shown=2_000,
         features=('identity',),
     ),

@@ -163,7 +163,8 @@ def save_png(path: Path, image: np.ndarray) -> None:
     """
     from PIL import Image
 
-    files.write(path, lambda file: Image.fromarray(image).save(file, 'PNG'))
+    # The level is a third faster than the usual 6, and files are 3 to 12 % larger.
+    files.write(path, lambda file: Image.fromarray(image).save(file, 'PNG', compress_level=3))
 
 
 @cache

@@ -7,7 +7,10 @@ import numpy as np
 from gans.core import Modes
 
 if TYPE_CHECKING:
+    from matplotlib.artist import Artist
     from matplotlib.axes import Axes
+    from matplotlib.collections import PathCollection
+    from matplotlib.contour import ContourSet
     from matplotlib.figure import Figure
 
 SIDE, DPI = 4.8, 200  # inches of a plot's side, pixels per inch
@@ -18,15 +21,83 @@ BANDS = 16  # of one color each in the critic's surface
 TICKS = 600  # of a density, along an axis, at most about so many
 
 
+class Sheet:
+    """Draws pictures of points in the plane that share their axes, of which it draws once what they share: ticks and
+    words take most of the time (matplotlib's blitting).
+    """
+
+    def __init__(self) -> None:
+        self._held: dict[bool, tuple[_Drawn, object]] = {}  # by whether the critic has a surface: and what stays
+
+    def draw(self, samples: np.ndarray, title: str, beside: 'Beside') -> np.ndarray:
+        """The pixels of `points`, uint8 [h, w, 3]; axes and truth are those of the first call."""
+        from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+        has_surface = _surface(beside.critic) is not None
+        if has_surface not in self._held:
+            drawn = _draw(samples, title, beside)
+            for artist in drawn.moving:
+                artist.set_animated(True)
+            canvas = FigureCanvasAgg(drawn.axis.figure)
+            canvas.draw()
+            self._held[has_surface] = drawn, canvas.copy_from_bbox(drawn.axis.figure.bbox)
+        drawn, background = self._held[has_surface]
+        seen = _see(samples, beside)
+        drawn.samples.set_offsets(seen.inside)
+        drawn.axis.title.set_text(_title(title, seen, beside))
+        if drawn.surface is not None:
+            drawn.surface.remove()
+            drawn = drawn._replace(surface=_draw_surface(drawn.axis, seen, beside.critic))
+            self._held[has_surface] = drawn, background
+        canvas = drawn.axis.figure.canvas
+        canvas.restore_region(background)
+        for artist in drawn.moving:
+            drawn.axis.draw_artist(artist)
+        return np.asarray(canvas.buffer_rgba())[..., :3].copy()
+
+
 class Beside(NamedTuple):
     """What is drawn with samples that are points."""
 
     real: np.ndarray | None = None  # [M, d], finite: they fix the axes, and are drawn where there is no better truth
     modes: Modes | None = None  # the truth, where it is known
     critic: np.ndarray | None = None  # its scores at the places of `lattice(real)`
+    sheet: Sheet | None = None  # for pictures that differ in samples and scores alone
 
 
 NOTHING = Beside()
+
+
+class _Seen(NamedTuple):
+    """Samples within the axes."""
+
+    inside: np.ndarray  # [n, 1 or 2]
+    middle: np.ndarray  # of the axes
+    reach: float
+    count: int  # of all samples
+    lost: int  # that are not finite
+
+
+class _Drawn(NamedTuple):
+    """A plot of the plane, and what of it differs between pictures, or lies over or under that."""
+
+    axis: 'Axes'
+    surface: 'ContourSet | None'
+    truth: 'ContourSet | None'
+    samples: 'PathCollection | None'
+
+    @property
+    def moving(self) -> list['Artist']:
+        """In the order in which they are drawn."""
+        under = [artist for artist in (self.surface, self.truth) if artist is not None]
+        return [*under, self.axis.spines['left'], self.axis.spines['bottom'], self.samples, self.axis.title]
+
+
+def picture(samples: np.ndarray, title: str, beside: Beside) -> 'Figure | np.ndarray':
+    """As `points`, and as pixels where there is a sheet for them."""
+    if beside.sheet is None or min(samples.shape) < 2:  # a line is drawn with scales of its own
+        return points(samples, title, beside)
+    return beside.sheet.draw(samples, title, beside)
 
 
 def points(samples: np.ndarray, title: str = '', beside: Beside = NOTHING) -> 'Figure':
@@ -35,26 +106,42 @@ def points(samples: np.ndarray, title: str = '', beside: Beside = NOTHING) -> 'F
     The axes are fixed by the real points, so that the pictures of a run can be compared; without them by the samples.
     Samples that are not finite or lie outside are counted in the title. Without samples the real points are drawn.
     """
+    return _draw(samples, title, beside).axis.figure
+
+
+def _draw(samples: np.ndarray, title: str, beside: Beside) -> _Drawn:
     from matplotlib.figure import Figure
 
+    seen = _see(samples, beside)
+    figure = Figure(figsize=(SIDE, SIDE), dpi=DPI)
+    on_line = seen.inside.shape[1] == 1
+    # A layout engine would take as long as the drawing.
+    axis = figure.add_axes((0.04, 0.11, 0.85, 0.8) if on_line else (0.1, 0.11, 0.8, 0.8))
+    drawn = (_draw_line if on_line else _draw_plane)(axis, seen, beside)
+    axis.set_xlim(seen.middle[0] - seen.reach, seen.middle[0] + seen.reach)
+    axis.spines[['top', 'right']].set_visible(False)
+    axis.tick_params(labelsize=8)
+    axis.legend(loc='upper center', bbox_to_anchor=(0.5, -0.05), ncols=3, fontsize=8, markerscale=2, frameon=False)
+    axis.set_title(_title(title, seen, beside), fontsize=9)
+    return drawn
+
+
+def _see(samples: np.ndarray, beside: Beside) -> _Seen:
     samples = np.asarray(samples, np.float64)[:, :2]
     finite = samples[np.isfinite(samples).all(1)]
     middle, reach = _frame(finite if beside.real is None else beside.real)
     inside = finite[(np.abs(finite - middle) <= reach).all(1)]
-    figure = Figure(figsize=(SIDE, SIDE), dpi=DPI)
-    on_line = samples.shape[1] == 1
-    # A layout engine would take as long as the drawing.
-    axis = figure.add_axes((0.04, 0.11, 0.85, 0.8) if on_line else (0.1, 0.11, 0.8, 0.8))
-    (_draw_line if on_line else _draw_plane)(axis, inside, len(samples), middle, reach, beside)
-    axis.set_xlim(middle[0] - reach, middle[0] + reach)
-    axis.spines[['top', 'right']].set_visible(False)
-    axis.tick_params(labelsize=8)
-    axis.legend(loc='upper center', bbox_to_anchor=(0.5, -0.05), ncols=3, fontsize=8, markerscale=2, frameon=False)
-    lost, outside = len(samples) - len(finite), len(finite) - len(inside)
-    notes = [f', {lost:,} not finite'] * (lost > 0) + [f', {outside:,} outside'] * (outside > 0)
-    count = f'{len(samples):,} sample{"s" * (len(samples) > 1)}' + ''.join(notes) if len(samples) else ''
-    axis.set_title('\n'.join(filter(None, [title, count])), fontsize=9)
-    return figure
+    return _Seen(inside, middle, reach, len(samples), len(samples) - len(finite))
+
+
+def _title(title: str, seen: _Seen, beside: Beside) -> str:
+    """With what the picture does not show: samples outside, and the range of the critic's scores."""
+    outside = seen.count - seen.lost - len(seen.inside)
+    said = [f'{seen.count:,} sample{"s" * (seen.count > 1)}'] * (seen.count > 0)
+    said += [f'{seen.lost:,} not finite'] * (seen.lost > 0) + [f'{outside:,} outside'] * (outside > 0)
+    if seen.inside.shape[1] == 2 and (surface := _surface(beside.critic)) is not None:
+        said.append(f'scores {surface.min():.2g} (white) to {surface.max():.2g}')
+    return '\n'.join(filter(None, [title, ', '.join(said)]))
 
 
 def lattice(real: np.ndarray) -> np.ndarray | None:
@@ -83,8 +170,9 @@ def _frame(points: np.ndarray) -> tuple[np.ndarray, float]:
     return (low + high) / 2, 0.65 * (widest or 2 * max(1, np.abs(high).max()))  # of one point, what is around it
 
 
-def _draw_line(axis: 'Axes', inside: np.ndarray, count: int, middle: np.ndarray, reach: float, beside: Beside) -> None:
+def _draw_line(axis: 'Axes', seen: _Seen, beside: Beside) -> _Drawn:
     """Densities of points on the line, and the critic's score over it."""
+    inside, middle, reach, count, _ = seen
     bins = np.linspace(middle[0] - reach, middle[0] + reach, 81)
     share = lambda cloud, of: np.histogram(cloud, bins)[0] / (max(1, of) * (bins[1] - bins[0]))
     top = 0.0
@@ -112,35 +200,48 @@ def _draw_line(axis: 'Axes', inside: np.ndarray, count: int, middle: np.ndarray,
         axis.set_zorder(1)  # the legend over the curve
         axis.patch.set_visible(False)
         axis.plot([], [], color=CRITIC, linewidth=1, linestyle='--', label="critic's score")
+    return _Drawn(axis, None, None, None)
 
 
-def _draw_plane(axis: 'Axes', inside: np.ndarray, count: int, middle: np.ndarray, reach: float, beside: Beside) -> None:
+def _draw_plane(axis: 'Axes', seen: _Seen, beside: Beside) -> _Drawn:
     """Points of the plane over contours of their density, on the critic's surface."""
-    scores = beside.critic
-    if scores is not None and np.isfinite(scores).all() and np.ptp(scores) > 0:
-        from matplotlib.colors import LinearSegmentedColormap
-
-        surface = np.asarray(scores, np.float64).reshape(LATTICE[2], LATTICE[2]).T
-        x, y = (np.linspace(center - reach, center + reach, LATTICE[2]) for center in middle)
-        low, high = surface.min(), surface.max()
-        colors = LinearSegmentedColormap.from_list('critic', SURFACE)
-        axis.contourf(x, y, surface, np.linspace(low, high, BANDS + 1), cmap=colors, zorder=0)
-        said = f"critic's score, {low:.2g} (white) to {high:.2g}"
-        axis.plot([], [], 's', color=SURFACE[1], markersize=4, label=said)
+    inside, middle, reach, count, _ = seen
+    surface = truth = samples = None
+    if _surface(beside.critic) is not None:
+        surface = _draw_surface(axis, seen, beside.critic)
+        axis.plot([], [], 's', color=SURFACE[1], markersize=4, label="critic's score")
     if beside.modes is not None and len(middle) == 2 == beside.modes.centers.shape[1]:
         x, y = (_ticks(beside.modes, i, middle[i], reach) for i in (0, 1))
-        truth = density(beside.modes, x, y).T
-        levels = truth.max() * np.exp([-9 / 2, -4 / 2, -1 / 2])
-        axis.contour(x, y, truth, levels, colors=TRUTH, linewidths=0.6)
+        density_there = density(beside.modes, x, y).T
+        levels = density_there.max() * np.exp([-9 / 2, -4 / 2, -1 / 2])
+        truth = axis.contour(x, y, density_there, levels, colors=TRUTH, linewidths=0.6)
         axis.plot([], [], color=TRUTH, linewidth=0.6, label='true density')
     if beside.real is not None and (beside.modes is None or not count):
         real = beside.real[:, :2]
         axis.scatter(*real.T, s=_dot(len(real)), color=REAL, alpha=0.6, linewidths=0, label='real')
     if count:
-        axis.scatter(*inside.T, s=_dot(count), color=SAMPLES, alpha=0.6, linewidths=0, zorder=3, label='samples')
+        dots = {'s': _dot(count), 'color': SAMPLES, 'alpha': 0.6, 'linewidths': 0}
+        samples = axis.scatter(*inside.T, **dots, zorder=3, label='samples')
     axis.set_ylim(middle[1] - reach, middle[1] + reach)
     axis.set_aspect('equal')
     axis.locator_params(nbins=5)  # a label takes as long to draw as all points
+    return _Drawn(axis, surface, truth, samples)
+
+
+def _surface(scores: np.ndarray | None) -> np.ndarray | None:
+    """The critic's scores at the lattice of the plane, [rows, columns]; None if there is nothing to see."""
+    if scores is None or not np.isfinite(scores).all() or np.ptp(scores) == 0:
+        return None
+    return np.asarray(scores, np.float64).reshape(LATTICE[2], LATTICE[2]).T
+
+
+def _draw_surface(axis: 'Axes', seen: _Seen, scores: np.ndarray) -> 'ContourSet':
+    from matplotlib.colors import LinearSegmentedColormap
+
+    surface = _surface(scores)
+    x, y = (np.linspace(center - seen.reach, center + seen.reach, LATTICE[2]) for center in seen.middle)
+    bands = np.linspace(surface.min(), surface.max(), BANDS + 1)
+    return axis.contourf(x, y, surface, bands, cmap=LinearSegmentedColormap.from_list('critic', SURFACE), zorder=0)
 
 
 def _ticks(modes: Modes, axis: int, middle: float, reach: float) -> np.ndarray:

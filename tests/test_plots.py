@@ -77,7 +77,8 @@ def test_the_truth_and_the_critic_lie_under_samples() -> None:
     assert names(plots.points(ring.centers, '', beside)) == ['true density', 'samples']
     scores = np.linspace(-1, 1, plots.LATTICE[2] ** 2)  # higher to the right
     figure = plots.points(ring.centers, '', beside._replace(critic=scores))
-    assert names(figure) == ["critic's score, -1 (white) to 1", 'true density', 'samples']
+    assert names(figure) == ["critic's score", 'true density', 'samples']
+    assert figure.axes[0].get_title() == '8 samples, scores -1 (white) to 1'
     pixels = pictures.to_pixels(figure).astype(int)
     orange = pixels[..., 0] - pixels[..., 2]
     assert orange[400, 820] > 100 and abs(orange[400, 120]) < 20  # within the axes at the right, and at the left
@@ -86,3 +87,20 @@ def test_the_truth_and_the_critic_lie_under_samples() -> None:
     line = plots.Beside(np.array([[0.0], [8.0]]), toys.gaussian1d().modes, np.linspace(0, 5, plots.LATTICE[1]))
     assert names(plots.points(np.full((50, 1), 4.0), '', line)) == ['samples', 'true density', "critic's score"]
     assert plots.points(np.full((50, 1), 4.0), '', line).axes[1].lines[0].get_ydata()[[0, -1]].tolist() == [0, 5]
+
+
+def test_pictures_on_a_sheet_are_those_drawn_alone() -> None:
+    """To the pixel, whatever was drawn there before."""
+    rng, ring, sheet = np.random.default_rng(0), toys.ring().modes, plots.Sheet()
+    real = rng.normal(size=(50, 2))
+    for i in range(5):
+        scores = rng.normal(size=plots.LATTICE[2] ** 2) if i % 3 else None  # with a surface, and without
+        samples = (1 + i) * rng.normal(size=(40, 2))
+        if i == 4:
+            samples[:3] = np.nan
+        of = samples, f'step {i}', plots.Beside(real, ring, scores)
+        found = plots.picture(*of[:2], of[2]._replace(sheet=sheet))
+        assert isinstance(found, np.ndarray) and np.array_equal(found, pictures.to_pixels(plots.points(*of)))
+    alone = plots.picture(real[:0], 'real examples', plots.Beside(real, sheet=sheet))  # no samples, or on a line
+    assert alone.axes[0].get_title() == 'real examples'
+    assert plots.picture(real[:, :1], '', plots.Beside(real[:, :1], sheet=sheet)).axes

@@ -226,7 +226,8 @@ class Reporter:
             extractor = None
         batch = truth.batch(max(2 * num, self._pictured * (4 if self._names else 1)))  # some of each class
         real = batch[truth.like]
-        shown = plots.Beside(_arrange(real, batch.get('label'), self._pictured, self._names), truth.source.modes)
+        arranged = _arrange(real, batch.get('label'), self._pictured, self._names)
+        shown = plots.Beside(arranged, truth.source.modes, sheet=plots.Sheet())
         pairs = targets.targets(experiment, num)
         asked = encoders.retrieval(experiment, num)
         scorer = cache(partial(Scorer, truth.source, real, num, extractor, pairs, asked))
