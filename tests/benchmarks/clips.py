@@ -1,8 +1,9 @@
-"""A training step of TGAN and of MoCoGAN against a plain PyTorch peer: same nets, losses and Adam, 16 frames.
+"""A training step of TGAN, MoCoGAN and 3D-GAN against a plain PyTorch peer: same nets, losses and Adam, 16 frames.
 
     pip install torch
     python tests/benchmarks/clips.py [--cases=tgan,mocogan] [--side=32] [--width=32] [--batch=32] [--rounds=5]
         [--steps=2] [--cpu] [--check]
+    python tests/benchmarks/clips.py --cases=gan3d --width=64 --batch=16
 
 All sides take turns in one process, PyTorch in both of its layouts, of which the faster one counts. Ratio: our time
 over PyTorch's in each round; the median and the extremes. --cpu: seconds of the CPU in place of those of the clock, one
@@ -31,7 +32,7 @@ from benchmarks.translation import in_turns
 
 from gans.core import Array, Compute, Tree
 from gans.devices import keep_memory
-from gans.nets import mocogan, tgan
+from gans.nets import gan3d, mocogan, tgan
 from gans.nets.build import from_linen
 from gans.systems.mocogan import take_frame
 
@@ -45,12 +46,17 @@ class Case:
 
     def __init__(self, name: str, side: int, width: int, batch: int) -> None:
         self.name, self.side, self.batch = name, side, batch
-        shape, plain = (FRAMES, side, side, 3), Compute()
+        shape, plain = (side, side, side, 1) if name == 'gan3d' else (FRAMES, side, side, 3), Compute()
         like = lambda *shape: jax.ShapeDtypeStruct((2, *shape), jnp.float32)
         if name == 'tgan':
             nets = {
                 'generator': (tgan.Generator(shape, plain, width, init_limit=None), like(LATENTS)),
                 'critic': (tgan.Critic(shape, plain, width, init_limit=None), like(*shape)),
+            }
+        elif name == 'gan3d':
+            nets = {
+                'generator': (gan3d.Generator(shape, plain, width), like(LATENTS)),
+                'critic': (gan3d.Critic(shape, plain, width), like(*shape)),
             }
         else:
             drawn = like(LATENTS), like(MOTION), like(FRAMES, MOTION), like(0)
@@ -74,18 +80,15 @@ class Case:
 
     def ours(self, phase: str, params: Tree, given: dict[str, Array]) -> Array:
         apply = lambda name, *x: self.nets[name].apply(params[name], self.stats[name], *x, train=True)[0]
-        if self.name == 'tgan':
-            fake = apply('critic', apply('generator', given['z']))
-            return -fake.mean() if phase == 'generator' else fake.mean() - apply('critic', given['real']).mean()
         loss, softplus = 0.0, jax.nn.softplus
+        if self.name != 'mocogan':
+            fake = apply('critic', apply('generator', given['z']))
+            return self.loss(phase, softplus, fake, lambda: apply('critic', given['real']))
         codes = given['z'], given['start'], given['steps'], jnp.zeros((self.batch, 0))
         for name, frame in (('critic_frames', given['frame']), ('critic_clips', None)):
             fake = apply(name, apply('generator', *codes, *(() if frame is None else (frame,))))
-            if phase == 'generator':
-                loss += softplus(-fake).mean()
-            else:
-                real = given['real'] if frame is None else take_frame(given['real'], frame)
-                loss += softplus(fake).mean() + softplus(-apply(name, real)).mean()
+            real = given['real'] if frame is None else take_frame(given['real'], frame)
+            loss += self.loss(phase, softplus, fake, lambda name=name, real=real: apply(name, real))
         return loss
 
     def theirs(self, phase: str, peer: peers.Peer, given: dict[str, torch.Tensor]) -> torch.Tensor:
@@ -93,6 +96,8 @@ class Case:
         with torch.set_grad_enabled(phase == 'generator'):
             if self.name == 'tgan':
                 fakes = {'critic': peer.tgan(given['z'], FRAMES, side)}
+            elif self.name == 'gan3d':
+                fakes = {'critic': peer.gan3d(given['z'], side)}
             else:
                 codes = given['z'], given['start'], given['steps'], side
                 fakes = {'critic_frames': peer.mocogan(*codes, given['frame']), 'critic_clips': peer.mocogan(*codes)}
@@ -102,13 +107,15 @@ class Case:
             real = given['real']
             if name == 'critic_frames':
                 real = real[torch.arange(self.batch), :, given['frame']]
-            score = peer.critic(name, fake, steps)
-            if phase == 'generator':
-                loss += -score.mean() if self.name == 'tgan' else softplus(-score).mean()
-                continue
-            real = peer.critic(name, real, steps)
-            loss += (score - real).mean() if self.name == 'tgan' else softplus(score).mean() + softplus(-real).mean()
+            score = lambda x, name=name, steps=steps: peer.critic(name, x, steps)
+            loss += self.loss(phase, softplus, score(fake), lambda score=score, real=real: score(real))
         return loss
+
+    def loss(self, phase: str, softplus: Callable[[Any], Any], fake: Any, real: Callable[[], Any]) -> Any:
+        """TGAN's is Wasserstein's, the others' are of logits. fake: scores; real: what makes them."""
+        if self.name == 'tgan':
+            return -fake.mean() if phase == 'generator' else fake.mean() - real().mean()
+        return softplus(-fake).mean() if phase == 'generator' else softplus(fake).mean() + softplus(-real()).mean()
 
 
 class Ours:

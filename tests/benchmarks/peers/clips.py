@@ -1,4 +1,4 @@
-"""TGAN and MoCoGAN in plain PyTorch, as functions of our parameters by path: [B, C, T, H, W] for clips."""
+"""TGAN, MoCoGAN and 3D-GAN in plain PyTorch, as functions of our parameters by path: [B, C, T, H, W] for clips."""
 
 import torch
 from benchmarks.peers import paths
@@ -11,7 +11,7 @@ TRANSPOSED = ('generator/block_', 'generator/times_')
 
 
 class Peer(paths.Parameters):
-    """The nets of both systems."""
+    """The nets of all three systems."""
 
     def __init__(self, tree: Tree, channels_last: bool) -> None:
         super().__init__(tree, channels_last, TRANSPOSED)
@@ -19,7 +19,7 @@ class Peer(paths.Parameters):
     def up(self, name: str, x: Tensor) -> Tensor:
         weight = self.p[f'{name}/kernel']
         stride, pad = (2, 1) if weight.shape[-1] == 4 else (1, 0)
-        op = F.conv_transpose1d if weight.ndim == 3 else F.conv_transpose2d
+        op = {3: F.conv_transpose1d, 4: F.conv_transpose2d, 5: F.conv_transpose3d}[weight.ndim]
         return op(x, weight, self.p.get(f'{name}/bias'), stride, pad)
 
     def clips(self, frames: Tensor, batch: int) -> Tensor:
@@ -73,3 +73,12 @@ class Peer(paths.Parameters):
             x = self.up(f'generator/block_{side}', x)
             x = F.relu(self.norm(f'generator/norm_{side}', x)) if side < size else torch.tanh(x)
         return self.clips(x, len(z)) if frame is None else x
+
+    def gan3d(self, z: Tensor, size: int) -> Tensor:
+        x, side = self.dense('generator/block_4', z).unflatten(1, (4, 4, 4, -1)).permute(0, 4, 1, 2, 3), 4
+        x = F.relu(self.norm('generator/norm_4', x.contiguous(memory_format=self.order(5))))
+        while side < size:
+            side *= 2
+            x = self.up(f'generator/block_{side}', x)
+            x = F.relu(self.norm(f'generator/norm_{side}', x)) if side < size else torch.sigmoid(x)
+        return x
