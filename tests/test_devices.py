@@ -28,7 +28,7 @@ def get_config(variant=''):
     config.ema.decay = 0.9
     config.train.sync_batch_norm = True
     config.train.update(steps=12, batch_size=16, log_every=4, sample_every=12, checkpoint_every=6)
-    config.eval.update(every=6, samples=64)
+    config.eval.update(every=6, samples=64, features=None)
     config.stages.last = {  # from a checkpoint on, smaller batches and a wider critic
         'begin': 6, 'train': {'batch_size': 8}, 'critic': {'widths': (24,)}
     }

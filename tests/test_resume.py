@@ -31,7 +31,7 @@ def get_config(variant=''):
     config.flip_targets = 0.05
     config.ema.decay = 0.99
     config.train.update(steps=200, batch_size=16, n_critic=2, log_every=4, sample_every=50, checkpoint_every=20)
-    config.eval.update(every=20, samples=64)
+    config.eval.update(every=20, samples=64, features=None)
     return config
 """
 
