@@ -16,20 +16,19 @@ from ml_collections import ConfigDict
 
 from experiments import common
 
-SMOKE = {'generator.base': 10, 'critic.base': 10, 'tgan.clip_every': 2}
+SMOKE = {'generator.base': 8, 'critic.base': 8, 'tgan.clip_every': 2}
 
 
 def get_config(variant: str = '') -> ConfigDict:
     config = common.get_config()
     config.data.name = 'moving_digits'
-    config.data.size = 20
+    config.data.size = 32
     config.data.frames = 16
-    play(config, width=64, critic_width=32)
-    config.generator.base = config.critic.base = 5
+    play(config, width=32, critic_width=32)
     config.optimizer.generator = common.adam(2e-4)
     config.optimizer.critic = common.adam(2e-4)
-    config.ema.decay = 0.998
-    config.train.steps = 4_000
+    config.ema.decay = 0.999
+    config.train.steps = 3_000
     config.train.batch_size = 32
     common.every(config, 500)
     config.eval.samples = 500
