@@ -33,21 +33,21 @@ class Sheet:
         """The pixels of `points`, uint8 [h, w, 3]; axes and truth are those of the first call."""
         from matplotlib.backends.backend_agg import FigureCanvasAgg
 
-        has_surface = _surface(beside.critic) is not None
+        seen = _see(samples, beside)
+        has_surface = seen.surface is not None
         if has_surface not in self._held:
-            drawn = _draw(samples, title, beside)
+            drawn = _draw(seen, title, beside)
             for artist in drawn.moving:
                 artist.set_animated(True)
             canvas = FigureCanvasAgg(drawn.axis.figure)
             canvas.draw()
             self._held[has_surface] = drawn, canvas.copy_from_bbox(drawn.axis.figure.bbox)
         drawn, background = self._held[has_surface]
-        seen = _see(samples, beside)
         drawn.samples.set_offsets(seen.inside)
-        drawn.axis.title.set_text(_title(title, seen, beside))
-        if drawn.surface is not None:
+        drawn.axis.title.set_text(_title(title, seen))
+        if has_surface:
             drawn.surface.remove()
-            drawn = drawn._replace(surface=_draw_surface(drawn.axis, seen, beside.critic))
+            drawn = drawn._replace(surface=_draw_surface(drawn.axis, seen))
             self._held[has_surface] = drawn, background
         canvas = drawn.axis.figure.canvas
         canvas.restore_region(background)
@@ -69,13 +69,14 @@ NOTHING = Beside()
 
 
 class _Seen(NamedTuple):
-    """Samples within the axes."""
+    """Samples within the axes, and what the critic makes of the plane."""
 
     inside: np.ndarray  # [n, 1 or 2]
     middle: np.ndarray  # of the axes
     reach: float
     count: int  # of all samples
     lost: int  # that are not finite
+    surface: np.ndarray | None  # the critic's scores, [rows, columns]; None if there is nothing to see, or on a line
 
 
 class _Drawn(NamedTuple):
@@ -106,13 +107,12 @@ def points(samples: np.ndarray, title: str = '', beside: Beside = NOTHING) -> 'F
     The axes are fixed by the real points, so that the pictures of a run can be compared; without them by the samples.
     Samples that are not finite or lie outside are counted in the title. Without samples the real points are drawn.
     """
-    return _draw(samples, title, beside).axis.figure
+    return _draw(_see(samples, beside), title, beside).axis.figure
 
 
-def _draw(samples: np.ndarray, title: str, beside: Beside) -> _Drawn:
+def _draw(seen: _Seen, title: str, beside: Beside) -> _Drawn:
     from matplotlib.figure import Figure
 
-    seen = _see(samples, beside)
     figure = Figure(figsize=(SIDE, SIDE), dpi=DPI)
     on_line = seen.inside.shape[1] == 1
     # A layout engine would take as long as the drawing.
@@ -122,7 +122,7 @@ def _draw(samples: np.ndarray, title: str, beside: Beside) -> _Drawn:
     axis.spines[['top', 'right']].set_visible(False)
     axis.tick_params(labelsize=8)
     axis.legend(loc='upper center', bbox_to_anchor=(0.5, -0.05), ncols=3, fontsize=8, markerscale=2, frameon=False)
-    axis.set_title(_title(title, seen, beside), fontsize=9)
+    axis.set_title(_title(title, seen), fontsize=9)
     return drawn
 
 
@@ -131,16 +131,19 @@ def _see(samples: np.ndarray, beside: Beside) -> _Seen:
     finite = samples[np.isfinite(samples).all(1)]
     middle, reach = _frame(finite if beside.real is None else beside.real)
     inside = finite[(np.abs(finite - middle) <= reach).all(1)]
-    return _Seen(inside, middle, reach, len(samples), len(samples) - len(finite))
+    scores, surface = beside.critic, None
+    if samples.shape[1] == 2 and scores is not None and np.isfinite(scores).all() and np.ptp(scores) > 0:
+        surface = np.asarray(scores, np.float64).reshape(LATTICE[2], LATTICE[2]).T
+    return _Seen(inside, middle, reach, len(samples), len(samples) - len(finite), surface)
 
 
-def _title(title: str, seen: _Seen, beside: Beside) -> str:
+def _title(title: str, seen: _Seen) -> str:
     """With what the picture does not show: samples outside, and the range of the critic's scores."""
     outside = seen.count - seen.lost - len(seen.inside)
     said = [f'{seen.count:,} sample{"s" * (seen.count > 1)}'] * (seen.count > 0)
     said += [f'{seen.lost:,} not finite'] * (seen.lost > 0) + [f'{outside:,} outside'] * (outside > 0)
-    if seen.inside.shape[1] == 2 and (surface := _surface(beside.critic)) is not None:
-        said.append(f'scores {surface.min():.2g} (white) to {surface.max():.2g}')
+    if seen.surface is not None:
+        said.append(f'scores {seen.surface.min():.2g} (white) to {seen.surface.max():.2g}')
     return '\n'.join(filter(None, [title, ', '.join(said)]))
 
 
@@ -172,7 +175,7 @@ def _frame(points: np.ndarray) -> tuple[np.ndarray, float]:
 
 def _draw_line(axis: 'Axes', seen: _Seen, beside: Beside) -> _Drawn:
     """Densities of points on the line, and the critic's score over it."""
-    inside, middle, reach, count, _ = seen
+    inside, middle, reach, count, *_ = seen
     bins = np.linspace(middle[0] - reach, middle[0] + reach, 81)
     share = lambda cloud, of: np.histogram(cloud, bins)[0] / (max(1, of) * (bins[1] - bins[0]))
     top = 0.0
@@ -205,10 +208,10 @@ def _draw_line(axis: 'Axes', seen: _Seen, beside: Beside) -> _Drawn:
 
 def _draw_plane(axis: 'Axes', seen: _Seen, beside: Beside) -> _Drawn:
     """Points of the plane over contours of their density, on the critic's surface."""
-    inside, middle, reach, count, _ = seen
+    inside, middle, reach, count, *_ = seen
     surface = truth = samples = None
-    if _surface(beside.critic) is not None:
-        surface = _draw_surface(axis, seen, beside.critic)
+    if seen.surface is not None:
+        surface = _draw_surface(axis, seen)
         axis.plot([], [], 's', color=SURFACE[1], markersize=4, label="critic's score")
     if beside.modes is not None and len(middle) == 2 == beside.modes.centers.shape[1]:
         x, y = (_ticks(beside.modes, i, middle[i], reach) for i in (0, 1))
@@ -228,20 +231,13 @@ def _draw_plane(axis: 'Axes', seen: _Seen, beside: Beside) -> _Drawn:
     return _Drawn(axis, surface, truth, samples)
 
 
-def _surface(scores: np.ndarray | None) -> np.ndarray | None:
-    """The critic's scores at the lattice of the plane, [rows, columns]; None if there is nothing to see."""
-    if scores is None or not np.isfinite(scores).all() or np.ptp(scores) == 0:
-        return None
-    return np.asarray(scores, np.float64).reshape(LATTICE[2], LATTICE[2]).T
-
-
-def _draw_surface(axis: 'Axes', seen: _Seen, scores: np.ndarray) -> 'ContourSet':
+def _draw_surface(axis: 'Axes', seen: _Seen) -> 'ContourSet':
     from matplotlib.colors import LinearSegmentedColormap
 
-    surface = _surface(scores)
     x, y = (np.linspace(center - seen.reach, center + seen.reach, LATTICE[2]) for center in seen.middle)
-    bands = np.linspace(surface.min(), surface.max(), BANDS + 1)
-    return axis.contourf(x, y, surface, bands, cmap=LinearSegmentedColormap.from_list('critic', SURFACE), zorder=0)
+    bands = np.linspace(seen.surface.min(), seen.surface.max(), BANDS + 1)
+    colors = LinearSegmentedColormap.from_list('critic', SURFACE)
+    return axis.contourf(x, y, seen.surface, bands, cmap=colors, zorder=0)
 
 
 def _ticks(modes: Modes, axis: int, middle: float, reach: float) -> np.ndarray:

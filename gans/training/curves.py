@@ -37,8 +37,8 @@ def curves(folder: Path) -> None:
     # A layout engine would take as long as the drawing.
     figure = Figure(figsize=(width, height), dpi=300)
     seed = workdir.read_json(folder / 'config.json', {}).get('seed', 0)
-    title = f'seed {seed}, to step {max(steps, default=0):,}'
-    figure.text(0.1 / width, 1 - 0.1 / height, title, va='top', fontsize=11)
+    said = f'seed {seed}, to step {max(steps, default=0):,}'
+    figure.text(0.1 / width, 1 - 0.1 / height, said, va='top', fontsize=11)
     inner = WIDTH - LEFT - RIGHT, HEIGHT - ABOVE - BELOW
     around = {
         'left': LEFT / width, 'right': 1 - RIGHT / width, 'top': 1 - (HEAD + ABOVE) / height, 'bottom': BELOW / height,
