@@ -19,6 +19,7 @@ from gans.nets._encoder import Encoder
 from gans.ops import labels
 from gans.ops.dropout import noise_shape
 from gans.ops.layers import PRODUCT
+from gans.ops.splitmix import cheap
 from gans.ops.virtual import WithReferenceBatch
 from gans.ranges import COUNT
 from gans.signatures import files
@@ -58,7 +59,7 @@ def from_linen(module: nn.Module, *inputs: jax.ShapeDtypeStruct) -> Net:
 
     @jax.jit  # traced once: shapes of the state are asked for several times before a run begins
     def init(rng: Array) -> tuple[Tree, Tree]:
-        variables = module.init(rng, *[jnp.zeros(x.shape, x.dtype) for x in inputs], train=True)
+        variables = module.init(cheap(rng), *[jnp.zeros(x.shape, x.dtype) for x in inputs], train=True)
         return variables['params'], {k: value for k, value in variables.items() if k not in ('params', 'features')}
 
     def apply(
