@@ -15,10 +15,11 @@ import gans.dynamics
 import gans.systems
 from gans import config_file, defaults
 from gans.configs import flatten, override
-from gans.core import Net, System, TrainState, Tree
+from gans.core import Compute, Net, System, TrainState, Tree
 from gans.data import load
 from gans.errors import UserError
 from gans.step import init_state
+from gans.systems.build import build
 from gans.training.setup import Experiment, setup
 from gans.training.stages import stages
 
@@ -88,6 +89,35 @@ def of_smokes() -> dict[str, set[str]]:
         return keys['generator.net'] != 'mlp', max(sizes, default=np.inf), name
 
     return {name: ingredients(smokes()[name]) for name in sorted(smokes(), key=cost)}
+
+
+@functools.cache
+def mechanism(system: str) -> tuple:
+    """What a system has beside a generator and its critic that devices and members of a population could mix up."""
+    made = build(smoke(system), source_of(smallest(system)).spec, Compute())
+    looks_ahead = any(update.looks_ahead for update in made.updates)
+    return len(made.players), len(made.updates), bool(made.memory), looks_ahead
+
+
+# Nets, systems and their options: they have tests of their own.
+OWN = re.compile(rf'(\w+\.)?(generator|critic)\..*|({"|".join(SYSTEMS)})\..*|system=.*')
+
+
+@functools.cache
+def structures() -> dict[str, set[str]]:
+    """What the trainer could mix up in all experiments' smoke variants, by name, in the same order."""
+
+    def of(config: ConfigDict) -> str:
+        spec = source_of(smallest(config.system)).spec
+        return f'structure={mechanism(config.system)}, {spec.kind or len(spec.shape)}, {sorted(spec.fields)}'
+
+    made = {name: {of(stage.config) for stage in stages(config)} for name, config in smokes().items()}
+    return {name: techniques(smokes()[name]) | made[name] for name in of_smokes()}
+
+
+def techniques(config: ConfigDict) -> set[str]:
+    """The ingredients that go with any system and its nets."""
+    return {each for each in ingredients(config) if not OWN.match(each)}
 
 
 def ingredients(config: ConfigDict) -> set[str]:

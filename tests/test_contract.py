@@ -14,13 +14,12 @@ import systems
 from systems import DYNAMICS, SYSTEMS
 
 from gans.configs import flatten, override
-from gans.core import Array, Compute, TrainState
+from gans.core import Array, Batch, Keys, TrainState
 from gans.data import feed
 from gans.errors import UserError
 from gans.ops.random import example_keys
 from gans.sweep import plan
 from gans.sweep.population import population
-from gans.systems.build import build
 from gans.training import program, sampling
 from gans.training.checkpoints import Checkpoints
 from gans.training.setup import Experiment, check_later
@@ -59,18 +58,10 @@ def stepped(name: str, seed: int = 0) -> tuple:
     return alone(name).step(begun(name, seed))
 
 
-@functools.cache
-def mechanism(name: str) -> tuple:
-    """What a system has beside a generator and its critic that devices and members of a population could mix up."""
-    made = build(systems.smoke(name), systems.source_of(systems.smallest(name)).spec, Compute())
-    looks_ahead = any(update.looks_ahead for update in made.updates)
-    return len(made.players), len(made.updates), bool(made.memory), looks_ahead
-
-
 def like(name: str) -> str:
     """The system that is run for all that have its mechanism: one of MLPs, if there is one."""
     return min(
-        (other for other in SYSTEMS if mechanism(other) == mechanism(name)),
+        (other for other in SYSTEMS if systems.mechanism(other) == systems.mechanism(name)),
         key=lambda other: systems.smoke(other).generator.net != 'mlp',
     )
 
@@ -78,7 +69,7 @@ def like(name: str) -> str:
 def skip_others(name: str) -> None:
     """But the first system of each mechanism."""
     if like(name) != name:
-        pytest.skip(f'compiled as {like(name)} is; its smoke variant trains in test_experiments.py')
+        pytest.skip(f'compiled as {like(name)} is; its step is traced in test_experiments.py')
 
 
 def stirred(state: TrainState) -> TrainState:
@@ -143,11 +134,11 @@ def assert_means(experiment: Experiment, state: TrainState) -> None:
     first, last = (jax.tree.map(lambda x, part=part: x[part], whole) for part in (np.s_[:2], np.s_[2:]))
 
     @jax.jit
-    def losses(state: TrainState) -> list[list[Array]]:
-        updates = experiment.system.updates
-        return [[update.loss(state.params, state, *some)[0] for some in (whole, first, last)] for update in updates]
+    def losses(state: TrainState, batch: Batch, keys: Keys) -> list[Array]:
+        return [update.loss(state.params, state, batch, keys)[0] for update in experiment.system.updates]
 
-    for update, (loss, one, other) in zip(experiment.system.updates, losses(state), strict=True):
+    of = (losses(state, *some) for some in (whole, first, last))
+    for update, loss, one, other in zip(experiment.system.updates, *of, strict=True):
         np.testing.assert_allclose(loss, (one + other) / 2, rtol=1e-5, err_msg=update.name)
         assert one != other
 
@@ -215,7 +206,7 @@ def rows(inputs: dict) -> list[bytes]:
 
 @pytest.mark.parametrize('name', SYSTEMS)
 def test_samplers_draw_the_same_for_the_same_seed(name: str) -> None:
-    """In any number, and made in any pieces."""
+    """In any number, and an example looks the same whatever is made beside it."""
     experiment, state, made = alone(name).experiment, stirred(begun(name)), set()
     for sampler in experiment.system.samplers.values():
         draw = lambda num, s=sampler: sampling.fixed_inputs(experiment, num, seed=7, sampler=s)
@@ -226,9 +217,9 @@ def test_samplers_draw_the_same_for_the_same_seed(name: str) -> None:
             continue
         made.add(sampler.make)
         make = jax.jit(lambda state, inputs, s=sampler: s.make(sampling.use_averages(state), inputs))
-        cut = len(rows(few)) // 2
-        pieces = [jax.tree.map(lambda x, part=part: x[part], few) for part in (np.s_[:cut], np.s_[cut:])]
-        apart = np.concatenate([make(state, piece) for piece in pieces])
+        half, rest = np.array_split(np.arange(len(rows(few))), 2)
+        twice = [jax.tree.map(lambda x, part=part: x[np.tile(part, 2)], few) for part in (half, rest)]
+        apart = np.concatenate([make(state, inputs)[: len(half)] for inputs in twice])
         np.testing.assert_allclose(make(state, few), apart, rtol=1e-5, atol=1e-5)
 
 

@@ -10,6 +10,7 @@ from types import ModuleType
 import pytest
 import systems
 import test_experiments
+import test_matrix
 from ml_collections import ConfigDict
 from test_configs import SECTIONS
 
@@ -185,12 +186,15 @@ def test_all_games_are_there() -> None:
         assert {overrides['game'] for _, overrides in rows(name)} == set(GAMES) - {'boundary_seeking'}
 
 
-# The last row of each, tiny: some train, which run what no experiment's smoke variant does; the others are traced
+# The last row of each, tiny: some train, which run what no experiment's smoke variant and no technique's test does; the
+# others are traced
 
 
 LAST = {name: resolved(name, rows(name)[-1][0], 'smoke') for name in NAMES}
+TECHNIQUES = [systems.ingredients(test_matrix.config_of('gan', each)) for each in test_matrix.TECHNIQUES]
 TRAINED = systems.cover(
-    {name: systems.ingredients(config) for name, config in LAST.items()}, set().union(*systems.of_smokes().values())
+    {name: systems.techniques(config) for name, config in LAST.items()},
+    set().union(*systems.of_smokes().values(), *TECHNIQUES),
 )
 
 
