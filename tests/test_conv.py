@@ -86,7 +86,7 @@ def test_equals_lax_to_second_order(float64, op, kernel, stride, padding, image)
 
 # Two taps and three, tiles of two outputs and of four, a last tile that is not whole, cut borders.
 @OPS
-@pytest.mark.parametrize('case', [0, 1, 10, 11, 12])
+@pytest.mark.parametrize('case', [10, 11, 12])
 def test_fewer_products(float64, op, case):
     more = [((4, 4), 2, 'SAME', (14, 16)), ((3, 3), 1, [(0, 2), (1, 1)], (6, 8))]
     kernel, stride, padding, image = [*CASES, *more][case]
