@@ -281,7 +281,7 @@ def test_singular_values_after_training(net, size, rate):
     assert all(np.isfinite(values).all() for values in metrics.values())
     before, after = largest_singular_values(start), largest_singular_values(state)
     assert abs(before - 1).max() > 0.05
-    assert abs(after - 1).max() < 0.01
+    assert abs(after - 1).max() < 0.015
     pairs = zip(kernels(start.params['critic']), kernels(state.params['critic']), strict=True)
     assert min(abs(a - b).max() for a, b in pairs) > 5 * rate
 

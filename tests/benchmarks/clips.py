@@ -66,7 +66,7 @@ class Case:
                 'critic_clips': (mocogan.Critic(shape, plain, width), like(*shape)),
             }
         self.nets = {each: from_linen(*parts) for each, parts in nets.items()}
-        keys = jax.random.split(jax.random.key(0), len(nets))
+        keys = jax.random.split(jax.random.key(1), len(nets))
         made = {each: jax.jit(net.init)(key) for (each, net), key in zip(self.nets.items(), keys, strict=True)}
         self.params, self.stats = ({each: both[i] for each, both in made.items()} for i in (0, 1))
         draw = np.random.default_rng(0)
