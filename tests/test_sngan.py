@@ -253,7 +253,7 @@ def trained(net, size, steps, rate):
     config.optimizer.critic.learning_rate = rate
     system = build_system(config, Spec((size, size, 3)), Compute(conv='lax'))
     step = jax.jit(make_train_step(system), static_argnums=2)
-    state = jax.jit(lambda: init_state(system, jax.random.key(0)))()
+    state = jax.jit(lambda: init_state(system, jax.random.key(1)))()
     start, metrics = state, []
     for i in range(steps):
         real = np.tanh(np.random.default_rng(i).normal(0.3, 1, (1, 4, size, size, 3))).astype(np.float32)
@@ -281,7 +281,7 @@ def test_singular_values_after_training(net, size, rate):
     assert all(np.isfinite(values).all() for values in metrics.values())
     before, after = largest_singular_values(start), largest_singular_values(state)
     assert abs(before - 1).max() > 0.05
-    assert abs(after - 1).max() < 0.015
+    assert abs(after - 1).max() < 0.01
     pairs = zip(kernels(start.params['critic']), kernels(state.params['critic']), strict=True)
     assert min(abs(a - b).max() for a, b in pairs) > 5 * rate
 

@@ -14,7 +14,7 @@ def keys(num: int) -> list[jax.Array]:
     return [cheap(jax.random.key(seed)) for seed in range(num)]
 
 
-def test_numbers_are_those_of_a_loop_in_numpy() -> None:
+def test_numbers_are_those_of_whole_numbers_in_python() -> None:
     """As the docstring defines them."""
 
     def mix(x: int) -> int:
