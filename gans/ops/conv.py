@@ -226,8 +226,12 @@ def _patches(geo, x):
     """x [B, H, W, C] -> the windows of the convolution, [B, h, w, kh * kw * C]."""
     (_, kh, sh, top, h, bottom), (_, kw, sw, left, w, right) = geo.axes
     x = lax.pad(x, jnp.zeros((), x.dtype), [(0, 0, 0), (top, bottom, 0), (left, right, 0), (0, 0, 0)])
-    taps = [x[:, i : i + (h - 1) * sh + 1 : sh, j : j + (w - 1) * sw + 1 : sw] for i in range(kh) for j in range(kw)]
-    return jnp.concatenate(taps, axis=-1)
+
+    def tap(i, j):  # lax.slice and sums without zeros to begin with are traced in a quarter of the time of x[:, i:...]
+        end = x.shape[0], i + (h - 1) * sh + 1, j + (w - 1) * sw + 1, x.shape[3]
+        return lax.slice(x, (0, i, j, 0), end, (1, sh, sw, 1))
+
+    return jnp.concatenate([tap(i, j) for i in range(kh) for j in range(kw)], axis=-1)
 
 
 def _phase(axis, a):
@@ -270,16 +274,16 @@ def _spread(geo, y, w):
         r, n, (up, down) = _phase(rows, a)
         for q in range(sw):
             t, m, (left, right) = _phase(columns, q)
-            part = jnp.zeros((y.shape[0], -(-height // sh), -(-width // sw), w.shape[2]), y.dtype)
+            moved = []
             for i in range(n):  # tap i of the reversed kernel reads y from i - up
                 for j in range(m):
-                    contribution = contributions[:, :, :, r + sh * (n - 1 - i), t + sw * (m - 1 - j)]
-                    part += lax.pad(
-                        contribution,
-                        zero,
-                        [(0, 0, 0), (up - i, down - n + 1 + i, 0), (left - j, right - m + 1 + j, 0), (0, 0, 0)],
-                    )
-            parts.append(part)
+                    k, l = r + sh * (n - 1 - i), t + sw * (m - 1 - j)
+                    start, end = (0, 0, 0, k, l, 0), (*y.shape[:3], k + 1, l + 1, w.shape[2])
+                    contribution = lax.squeeze(lax.slice(contributions, start, end), (3, 4))
+                    pads = [(0, 0, 0), (up - i, down - n + 1 + i, 0), (left - j, right - m + 1 + j, 0), (0, 0, 0)]
+                    moved.append(lax.pad(contribution, zero, pads))
+            nothing = y.shape[0], -(-height // sh), -(-width // sw), w.shape[2]
+            parts.append(functools.reduce(lax.add, moved) if moved else jnp.zeros(nothing, y.dtype))
     return _interleave(geo, parts)
 
 
