@@ -1,14 +1,14 @@
-"""StyleGAN2 with augmentation, narrow, on all of OpenMoji in color at 64 pixels.
+"""StyleGAN2 with ADA, narrow, on emoji in color at 64 pixels.
 
-Paper: Karras 2020 (1912.04958); DiffAugment: Zhao 2020 (2006.10738).
+Paper: Karras 2020 (1912.04958); ADA: Karras 2020 (2006.06676).
 Command: python launch.py --config=experiments/stylegan2_openmoji64.py
   then --mode=sample: also sheets of truncation, of pairs of styles mixed by layers, and of noise
   then --mode=evaluate --truncation=1,0.9,0.8,0.7,0.5: what is gained and lost by truncation
   then --mode=evaluate --ppl=auto: path lengths, too
 Hardware and cost: two CPU cores; not measured.
 Expected: not run.
-Deviations: those of `stylegan2_openmoji32`, whose settings these are at twice the size: channels are 1,024 / size, at
-  most 96; R1's gamma is 0.4, since it goes with size^2 / batch (StyleGAN2-ADA, 2006.06676).
+Deviations: those of `stylegan2_openmoji32`, whose settings these are at twice the size: channels are 512 / size, at
+  most 48; R1's gamma is 2, since it goes with size^2 / batch (StyleGAN2-ADA, 2006.06676).
 """
 
 from ml_collections import ConfigDict
@@ -20,8 +20,6 @@ def get_config(variant: str = '') -> ConfigDict:
     config = stylegan2_openmoji32.get_config()
     config.data.size = 64
     for net in (config.generator, config.critic):
-        net.base = 1024
-    config.terms.r1.weight = 0.4
-    smoke = {'eval.features': 'pixels', 'augment.names': 'color', 'train.conv': 'lax'}
-    smoke |= {'stylegan2.mapping': 1, 'stylegan2.path_every': 1, 'terms.r1.every': 1}
-    return common.finish(config, variant, __file__, smoke)
+        net.base = 512
+    config.terms.r1.weight = 2.0
+    return common.finish(config, variant, __file__, stylegan2_openmoji32.SMOKE)

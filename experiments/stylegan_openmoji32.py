@@ -8,7 +8,8 @@ Hardware and cost: two CPU cores; 12,500 steps, half of them at 32 pixels.
 Expected: not run.
 Deviations: other data; images grow from 4 pixels, not 8; channels 64, 64, 64, 32 from 4 to 32 pixels, w of 64 numbers,
   a mapping of 4 layers; batch 16; 20,000 images in a stage but for the last; DiffAugment, because there are only 1,618
-  images; R1's gamma is that of experiments/stylegan2_openmoji32.py.
+  images; R1's gamma of 0.1 is ten times the heuristic of StyleGAN2-ADA
+  (2006.06676), which is for many more images.
 """
 
 from ml_collections import ConfigDict

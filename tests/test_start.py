@@ -110,7 +110,7 @@ def test_stages_and_warnings_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_gamma_of_another_resolution_is_warned_of() -> None:
-    """That of StyleGAN2's faces at 1,024 pixels, at 32; not the experiments' own, nor where images grow."""
+    """One that is far too large or too small for the images; not where they grow."""
 
     def said(gamma: float, *sizes: int, net: str = 'stylegan2') -> list[str]:
         config = stylegan2_openmoji32.get_config()
@@ -118,9 +118,9 @@ def test_a_gamma_of_another_resolution_is_warned_of() -> None:
         at = [SimpleNamespace(config=config, source=SimpleNamespace(spec=Spec((size, size, 3)))) for size in sizes]
         return opening.doubt_gamma(at, at[-1])
 
-    assert said(10.0, 32) == [
-        'warning: terms.r1.weight=10 is 781 times the usual 0.013 (.0002 size^2 / batch) for data.size=32 and'
-        ' train.batch_size=16'
+    assert said(2.0, 32) == [
+        'warning: terms.r1.weight=2 is 312 times the usual 0.0064 (.0002 size^2 / batch) for data.size=32 and'
+        ' train.batch_size=32'
     ]
     assert len(said(0.1, 1024)) == len(said(10.0, 32, 32, net='stylegan')) == 1
     assert said(0.1, 32) == said(0.0, 32) == said(10.0, 16, 32) == said(10.0, 32, net='dcgan') == []

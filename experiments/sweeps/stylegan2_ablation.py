@@ -1,4 +1,4 @@
-"""What StyleGAN2 is made of, one part at a time, on all of OpenMoji: style mixing, path length, noise, demodulation,
+"""What StyleGAN2 is made of, one part at a time, on emoji: style mixing, path length, noise, demodulation,
 the nets' skips, and R1's gamma.
 
 Paper: Karras 2020 (1912.04958), table 1 and section 4, and 1812.04948, table 2.
@@ -6,7 +6,8 @@ Command: python launch.py --sweep=experiments/sweeps/stylegan2_ablation.py --see
 Hardware and cost: not measured.
 Expected: not run. In the papers, of FFHQ at 1,024 pixels, a skip generator and a residual critic give 3.31 in place of
   4.34 (FID), noise and mixing little; without demodulation features grow without bounds.
-Deviations: experiments/stylegan2_openmoji32.py at 16 pixels, for 3,000 steps; gammas are 10 times and a tenth of its.
+Deviations: experiments/stylegan2_openmoji32.py at 16 pixels, with mixing and path length, for 3,000 steps; gammas are
+  10 times and a tenth of its.
 """
 
 from ml_collections import ConfigDict
@@ -15,8 +16,8 @@ from experiments import common, stylegan2_openmoji32
 
 ROWS = {
     'full': {},
-    'gamma_10': {'terms.r1.weight': 1.0},
-    'gamma_0.1': {'terms.r1.weight': 0.01},
+    'gamma_10': {'terms.r1.weight': 5.0},
+    'gamma_0.1': {'terms.r1.weight': 0.05},
     'no_mixing': {'stylegan2.mixing': 0.0},
     'no_path_length': {'stylegan2.path_length': 0.0},
     'no_noise': {'generator.noise': False},
@@ -30,6 +31,7 @@ ROWS = {
 def get_config(variant: str = '') -> ConfigDict:
     config = stylegan2_openmoji32.get_config(variant)
     config.data.size = 16
+    config.stylegan2.update(mixing=0.9, path_length=2.0, path_every=4)
     config.generator.update(architecture='skip', noise=True, demodulate=True)
     config.critic.architecture = 'resnet'
     if not variant:
