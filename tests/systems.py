@@ -105,14 +105,13 @@ OWN = re.compile(rf'(\w+\.)?(generator|critic)\..*|({"|".join(SYSTEMS)})\..*|sys
 
 @functools.cache
 def structures() -> dict[str, set[str]]:
-    """What the trainer could mix up in all experiments' smoke variants, by name, in the same order."""
+    """What the trainer could mix up in the systems of all experiments' smoke variants, by name, in the same order."""
 
     def of(config: ConfigDict) -> str:
         spec = source_of(smallest(config.system)).spec
-        return f'structure={mechanism(config.system)}, {spec.kind or len(spec.shape)}, {sorted(spec.fields)}'
+        return f'{mechanism(config.system)}, {spec.kind or len(spec.shape)}, {sorted(spec.fields)}'
 
-    made = {name: {of(stage.config) for stage in stages(config)} for name, config in smokes().items()}
-    return {name: techniques(smokes()[name]) | made[name] for name in of_smokes()}
+    return {name: {of(stage.config) for stage in stages(smokes()[name])} for name in of_smokes()}
 
 
 def techniques(config: ConfigDict) -> set[str]:

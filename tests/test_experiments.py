@@ -179,7 +179,8 @@ def test_mnist_becomes_fashion_mnist_by_one_override(name, monkeypatch) -> None:
     assert setup.setup(config, devices=1).source.spec.shape == (size, size, 1)
 
 
-# The smoke variants: some train, which together have all structures of systems and all techniques; others are built
+# The smoke variants: some train, which together have all structures of systems; others are built. Techniques train in
+# test_matrix.py.
 
 
 @pytest.mark.parametrize('name', sorted(set(NAMES) - set(TRAINED)))

@@ -27,7 +27,8 @@ FOUND = {'mocogan.category': 'generator', 'mocogan.categories': 3}
 @functools.cache
 def small(**overrides):
     config = apply_defaults(mocogan_moving_digits.get_config('smoke'), 'of a test')
-    overrides = {'generator.base': 4, 'critic.base': 4, 'mocogan.long': 20} | overrides
+    nets = {'generator.base': 4, 'critic.base': 4, 'critic.patch_frames': True, 'critic.norm': 'batch'}
+    overrides = nets | {'mocogan.category': None, 'mocogan.long': 20} | overrides
     return build(override(config, overrides, 'of a test'), SPEC, Compute())
 
 
