@@ -96,7 +96,7 @@ def test_stackgan_weighs_fakes_and_others_sentences(alone: bool) -> None:
         both = jnp.stack([5 * x.mean((1, 2, 3)) + told.mean(1), 3 * x.mean((1, 2, 3))], 1)
         return both if alone else both[:, 0]
 
-    keys = {'stackgan.alone': alone, 'stackgan.doublings': 1, 'stackgan.divergence': 0.0}
+    keys = {'stackgan.alone': alone, 'stackgan.doublings': 1, 'stackgan.divergence': 0.0, 'terms.r1': None}
     found = losses_of('stackgan_openmoji64', 'II', keys, (stackgan, 'StackCritic'), score)
     loss, seen = found['critic']
     real, wrong, fake = tell_apart(seen, found['real'])
