@@ -227,7 +227,7 @@ def _patches(geo, x):
     (_, kh, sh, top, h, bottom), (_, kw, sw, left, w, right) = geo.axes
     x = lax.pad(x, jnp.zeros((), x.dtype), [(0, 0, 0), (top, bottom, 0), (left, right, 0), (0, 0, 0)])
 
-    def tap(i, j):  # not x[:, i:...]: with that, and with sums that begin at zeros, tracing a step took a tenth longer
+    def tap(i, j):  # not x[:, i:...]: with that, and sums that begin at zeros, a step is a tenth more to trace
         end = x.shape[0], i + (h - 1) * sh + 1, j + (w - 1) * sw + 1, x.shape[3]
         return lax.slice(x, (0, i, j, 0), end, (1, sh, sw, 1))
 
