@@ -3,7 +3,7 @@
 Paper: Zhang 2017 (1612.03242), with the text encoder of AttnGAN, Xu 2018 (1711.10485).
 Command: python launch.py --config=experiments/stackgan_openmoji64.py
 Hardware and cost: two CPU cores; 50 minutes of CPU time by the time of a step, which is 0.07, 0.06 and 0.56 s of it in
-  the three stages (measured on busy cores).
+  the three stages (measured on busy cores, the last without R1; with it .7 steps/s beside other programs).
 Expected: stage I: yellow faces, busts, red and purple boxes, FD (EfficientNet-Lite0) 458 after 3,000 steps of it, 518
   after all. Stage II, as a run of its own from those weights: red hearts, yellow faces, women, clocks, squares in clear
   outlines, on a grey that is white after 2,250 steps; FD 880, 801, 748, 733, 713 and R-precision by its own encoders

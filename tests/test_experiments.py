@@ -180,7 +180,7 @@ def test_mnist_becomes_fashion_mnist_by_one_override(name, monkeypatch) -> None:
 
 
 # The smoke variants: some train, which together have all structures of systems; others are built. Techniques train in
-# test_matrix.py.
+# test_matrix.py, or in tests of their own.
 
 
 @pytest.mark.parametrize('name', sorted(set(NAMES) - set(TRAINED)))

@@ -114,13 +114,13 @@ def test_a_gamma_of_another_resolution_is_warned_of() -> None:
 
     def said(gamma: float, *sizes: int, net: str = 'stylegan2') -> list[str]:
         config = stylegan2_openmoji32.get_config()
-        config.critic.net, config.terms.r1.weight = net, gamma
+        config.critic.net, config.terms.r1.weight, config.train.batch_size = net, gamma, 16
         at = [SimpleNamespace(config=config, source=SimpleNamespace(spec=Spec((size, size, 3)))) for size in sizes]
         return opening.doubt_gamma(at, at[-1])
 
-    assert said(2.0, 32) == [
-        'warning: terms.r1.weight=2 is 312 times the usual 0.0064 (.0002 size^2 / batch) for data.size=32 and'
-        ' train.batch_size=32'
+    assert said(10.0, 32) == [
+        'warning: terms.r1.weight=10 is 781 times the usual 0.013 (.0002 size^2 / batch) for data.size=32 and'
+        ' train.batch_size=16'
     ]
     assert len(said(0.1, 1024)) == len(said(10.0, 32, 32, net='stylegan')) == 1
     assert said(0.1, 32) == said(0.0, 32) == said(10.0, 16, 32) == said(10.0, 32, net='dcgan') == []
