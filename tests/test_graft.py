@@ -124,7 +124,8 @@ def test_all_but_the_nets_begins_anew(run: tuple) -> None:
 def test_a_net_that_is_left_out_is_untrained(run: tuple) -> None:
     folder, state = run
     system = system_of()
-    start, _ = graft.read(options(folder, nets=('critic',)), system)
+    start, said = graft.read(options(folder, nets=('critic',)), system)
+    assert said.endswith('fresh: generator')
     made, untrained = state_of(graft.start_from(system, start), 7), state_of(system, 7)
     jax.tree.map(np.testing.assert_array_equal, made.params['generator'], untrained.params['generator'])
     jax.tree.map(np.testing.assert_array_equal, made.params['critic'], state.params['critic'])

@@ -49,7 +49,8 @@ def start_from(system: System, start: Start) -> System:
 
 
 def read(options: Mapping[str, Any], system: System) -> tuple[Start, str]:
-    """What nets begin from by `config.finetune`, and a line that says how much is carried over, and what is fresh.
+    """What nets begin from by `config.finetune`, and a line that says how much is carried over, and what is fresh: nets
+    that `options.nets` leaves out, and leaves of others.
 
     It is parameters and statistics of another run, averaged ones where it has averages (of its generator); nothing
     where `options.run` is None.
@@ -90,9 +91,10 @@ def read(options: Mapping[str, Any], system: System) -> tuple[Start, str]:
     for path in found.fresh:
         if path.startswith(frozen):
             raise UserError(f'finetune.freeze would freeze {path}, which {folder} does not have: leave it out')
+    left_out = [name for name in system.nets if name not in nets]
     return {path: theirs[path] for path in found.carried}, (
         f'begins from {folder}, step {restored.step:,}: {len(found.carried)} leaves of {" and ".join(nets)} carried '
-        f'over; fresh: {_some(found.fresh)}'
+        f'over; fresh: {_some([*left_out, *found.fresh])}'
     )
 
 
