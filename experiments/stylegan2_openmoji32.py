@@ -12,7 +12,7 @@ Command: python launch.py --config=experiments/stylegan2_openmoji32.py
 Hardware and cost: two CPU cores; on one busy core 1.9 steps/s, 80 minutes.
 Expected: faces with brows, glasses and teeth, hearts, cats, gems. FD (EfficientNet-Lite0) 681, 541, 410, 381, 358, 350
   after 1,000, 2,000, 3,000, 4,000, 6,000, 8,000 steps, and 312 after 500 more, as a run of their own at the lower rate
-  (real halves 195, untrained 746).
+  that began with this generator and critic (real halves 195, untrained 746).
 Deviations: other data; 8 to 48 channels, w of 64 numbers, a mapping of 2 layers, batch 32; no style mixing, no path
   length; ADA of translations alone, since these emoji are all upright and of a few colors; p rises 25 times as fast as
   theirs, to 1. Rates are .008 in place of .002, but for the last 1,000 steps: weights are of variance 1 here, which

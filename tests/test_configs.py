@@ -69,7 +69,7 @@ def test_an_experiment_is_as_its_file_says(name: str) -> None:
         found, given = configs.flatten(config), configs.flatten(test_experiments.config_of(name, variant))
         assert json.dumps({key: value for key, value in found.items() if key in given}) == json.dumps(given)
         added = {key: value for key, value in found.items() if key not in given}
-        moves = configs.flatten(ConfigDict({'schedules': {name: defaults.schedule() for name in config.schedules}}))
+        moves = configs.flatten(ConfigDict({'schedules': {each: defaults.schedule() for each in config.schedules}}))
         assert {key: (SECTIONS | moves)[key] for key in added} == added
         assert sections(found) == sections(given)
         assert config.is_locked
