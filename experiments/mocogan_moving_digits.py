@@ -32,6 +32,7 @@ def get_config(variant: str = '') -> ConfigDict:
     play(config, width=32, critic_width=32)
     config.mocogan.update(category='generator', long=24)
     config.generator.base = config.critic.base = 5
+    config.generator.convs = 1
     config.critic.update(norm='spectral', patch_frames=False)
     for role in ('generator', 'critic'):
         config.optimizer[role] = common.adam(5e-4, b2=0.99)

@@ -114,6 +114,9 @@ def test_the_papers_nets():
     assert count(mocogan.Generator((16, 64, 64, 3), Compute()), *drawn) == gru + images
     by_image = mocogan.Generator((16, 64, 64, 3), Compute(), 'generator')
     assert count(by_image, *drawn[:3], jnp.zeros((2, 6))) == gru + images + 16 * 6 * 512
+    deeper = mocogan.Generator((16, 64, 64, 3), Compute(), convs=2)
+    added = 2 * sum(9 * width**2 + 2 * width for width in (512, 256, 128, 64))
+    assert count(deeper, *drawn) == gru + images + added
     frames, clips = jnp.zeros((2, 64, 64, 3)), jnp.zeros((2, 16, 64, 64, 3))
     of = lambda x, **how: count(mocogan.Critic(x.shape[1:], Compute(), **how), x)
     assert of(frames) == 16 * kernels(3, 64, 128, 256, 1) + 2 * (128 + 256)

@@ -35,8 +35,10 @@ class Generator(nn.Module):
     """Content [B, c], first state [B, m] and inputs [B, T, m] of motions, and categories [B, K], K may be 0, -> clips
     [B, T, H, W, C] in (-1, 1); of those, with frame int [B], one frame each: [B, H, W, C].
 
-    There are as many frames as inputs of motions. width: channels of the last hidden block. category: whether the
-    category is given to the 'motion' at each step or to the image 'generator'. norm: batch or none.
+    There are as many frames as inputs of motions. width: channels of the last hidden block. convs: convolutions of 3
+    pixels after each hidden block, none in the authors' code: small frames have few blocks, which draw the same shape
+    at different places badly. category: whether the category is given to the 'motion' at each step or to the image
+    'generator'. norm: batch or none.
     """
 
     shape: tuple[int, ...]
@@ -44,6 +46,7 @@ class Generator(nn.Module):
     category: str = 'motion'
     width: int = 64
     base: int = 4
+    convs: int = 0
     norm: str = 'batch'
     init_std: float | None = 0.02
 
@@ -79,15 +82,22 @@ class Generator(nn.Module):
         count, init, bias = halvings(self.shape[1], self.base), initializer(self.init_std), self.norm == 'none'
         size, width = self.base, self.width * 2 ** (count - 1)
 
-        def finish(x: Array, size: int) -> Array:
-            return nn.relu(norm(self.norm, x, train, name=f'norm_{size}', compute=self.compute))
+        def finish(x: Array, name: str) -> Array:
+            return nn.relu(norm(self.norm, x, train, name=f'norm_{name}', compute=self.compute))
+
+        def refine(x: Array, size: int) -> Array:
+            for i in range(self.convs):
+                name = f'{size}_{i}'
+                x = Conv(x.shape[-1], self.compute, bias, kernel_init=init, name=f'conv_{name}')(x, train)
+                x = finish(x, name)
+            return x
 
         x = Dense(size * size * width, self.compute, bias, kernel_init=init, name=f'stem_{size}')(codes, train)
-        x = finish(x.reshape(-1, size, size, width), size)
+        x = refine(finish(x.reshape(-1, size, size, width), f'{size}'), size)
         for _ in range(count - 1):
             size, width = 2 * size, width // 2
             x = ConvTranspose(width, self.compute, bias, kernel_init=init, name=f'block_{size}')(x, train)
-            x = finish(x, size)
+            x = refine(finish(x, f'{size}'), size)
         last = ConvTranspose(self.shape[3], self.compute, bias, kernel_init=init, name=f'block_{2 * size}')
         return jnp.tanh(last(x, train).astype(jnp.float32))
 
