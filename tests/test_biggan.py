@@ -9,11 +9,13 @@ import numpy as np
 import pytest
 from ml_collections import ConfigDict
 
+from gans.configs import override
 from gans.core import Compute, Spec, TrainState
-from gans.defaults import get_config
+from gans.defaults import get_config, sgd
 from gans.errors import UserError
 from gans.nets import _residual, biggan, biggan_deep, build
 from gans.ops import random
+from gans.step import make_train_step
 from gans.systems.build import build as build_system
 
 CLASSES = tuple(map(str, range(1000)))
@@ -186,32 +188,82 @@ def test_mistakes_are_told(make, line):
     assert line in str(error.value)
 
 
-def test_four_devices_with_common_statistics_equal_one():
-    """The generator's gradients and statistics, with a critic that attends: of two examples each, as of eight."""
+def small(axis=None, **overrides):
+    """A game of two nets of one channel, of which the critic attends, for the devices of `axis`."""
     config = get_config()
     config.latents.size, config.game = 8, 'hinge'
     config.generator = ConfigDict({'net': 'biggan', 'width': 1, 'condition': 'norm', **PARTS})
     config.critic = ConfigDict({'net': 'biggan', 'width': 1, 'attention': (8,), 'condition': 'projection'})
+    config.optimizer.generator = config.optimizer.critic = sgd(1.0)
     spec = Spec((32, 32, 3), CLASSES[:3])
-    one, four = (build_system(config, spec, Compute(axis_name=axis)) for axis in (None, 'devices'))
-    weights = {name: drawn(net) for name, net in one.nets.items()}
+    return build_system(override(config, overrides, 'of a test'), spec, Compute(axis_name=axis))
+
+
+def begun(system):
+    """The state of drawn weights, and eight examples."""
+    weights = {name: drawn(net) for name, net in system.nets.items()}
     params, stats = ({name: each[i] for name, each in weights.items()} for i in (0, 1))
-    state = TrainState(jnp.int32(0), params, stats, {}, {}, {}, jax.random.key(0))
-    real = np.random.default_rng(2).uniform(-1, 1, (8, *spec.shape)).astype(np.float32)
-    batch = {'real': real, 'label': np.arange(8, dtype=np.int32) % 3}
+    opt = {name: player.tx.init({net: params[net] for net in player.nets}) for name, player in system.players.items()}
+    state = TrainState(jnp.int32(0), params, stats, opt, {}, {}, jax.random.key(0))
+    real = np.random.default_rng(2).uniform(-1, 1, (8, 32, 32, 3)).astype(np.float32)
+    return state, {'real': real, 'label': np.arange(8, dtype=np.int32) % 3}
+
+
+def assert_same(found, wanted):
+    """Trees of one device's leaves, within rounding of the largest of them."""
+    scale = max(float(abs(x).max()) for x in jax.tree.leaves(wanted))
+    for (path, ours), theirs in zip(jax.tree.leaves_with_path(found), jax.tree.leaves(wanted), strict=True):
+        np.testing.assert_allclose(ours[0], theirs, rtol=1e-3, atol=1e-5 * scale, err_msg=jax.tree_util.keystr(path))
+
+
+def test_four_devices_with_common_statistics_equal_one():
+    """The generator's gradients and statistics, with a critic that attends: of two examples each, as of eight."""
+    one, four = small(), small('devices')
+    state, batch = begun(one)
 
     def gradients(system, own, batch, keys):
-        loss = lambda own: system.updates[1].loss({**params, 'generator': own}, state, batch, keys)
+        loss = lambda own: system.updates[1].loss({**state.params, 'generator': own}, state, batch, keys)
         grads, aux = jax.grad(loss, has_aux=True)(own)
         return grads, aux.stats['generator']
 
     def shared(own, batch, keys):
         return jax.tree.map(lambda x: jax.lax.pmean(x, 'devices'), gradients(four, own, batch, keys))
 
-    keys = random.example_keys(jax.random.key(0), jnp.arange(8))
+    own, keys = state.params['generator'], random.example_keys(jax.random.key(0), jnp.arange(8))
     split = lambda x: x.reshape(4, 2, *x.shape[1:])
-    wanted = jax.jit(functools.partial(gradients, one))(params['generator'], batch, keys)
-    found = jax.pmap(shared, 'devices', in_axes=(None, 0, 0))(params['generator'], *jax.tree.map(split, (batch, keys)))
-    scale = max(float(abs(x).max()) for x in jax.tree.leaves(wanted[0]))
-    for (path, ours), theirs in zip(jax.tree.leaves_with_path(found), jax.tree.leaves(wanted), strict=True):
-        np.testing.assert_allclose(ours[0], theirs, rtol=1e-3, atol=1e-5 * scale, err_msg=jax.tree_util.keystr(path))
+    wanted = jax.jit(functools.partial(gradients, one))(own, batch, keys)
+    found = jax.pmap(shared, 'devices', in_axes=(None, 0, 0))(own, *jax.tree.map(split, (batch, keys)))
+    assert_same(found[0], wanted[0])
+    assert_same(found[1], wanted[1])
+
+
+def test_micro_batches_on_four_devices_equal_one_large_batch(monkeypatch):
+    """Both players' gradients, of one example at a time, where no net has statistics of a batch: norms read their
+    running ones, and singular vectors have converged, so that a second micro-batch finds those of the first.
+    """
+    for module in (_residual, biggan):
+        fixed = lambda x, train, batch_norm=module.batch_norm, **how: batch_norm(x, False, **how)
+        monkeypatch.setattr(module, 'batch_norm', fixed)
+    at_once = {'dynamics': 'simultaneous'}
+    state, batch = begun(small(**at_once))
+    of = lambda net: {'batch_stats': converged(state.params[net], state.stats[net]['batch_stats'])}
+    state = state.replace(stats={net: of(net) for net in state.stats})
+
+    def moved(micro, devices):
+        """How far each parameter goes, on each of the devices."""
+        axis = 'devices' if devices > 1 else None
+        step = make_train_step(small(axis, **at_once, **{'train.micro': micro}), axis)
+        run = lambda batch: jax.tree.map(jnp.subtract, step(state, batch, ('both',))[0].params, state.params)
+        shares = {name: x.reshape(devices, 1, -1, *x.shape[1:]) for name, x in batch.items()}
+        return jax.pmap(run, axis or 'one')(shares)
+
+    assert_same(moved(2, 4), jax.tree.map(lambda x: x[0], moved(1, 1)))
+
+
+def converged(params, stats):
+    """The statistics of a net, with the singular vectors of all kernels that have one."""
+    found = {name: converged(params.get(name, {}), each) for name, each in stats.items() if isinstance(each, dict)}
+    if 'u' in stats:
+        matrix = params['kernel'].reshape(-1, params['kernel'].shape[-1])
+        found['u'] = np.linalg.svd(matrix, full_matrices=False)[2][0]
+    return stats | found
