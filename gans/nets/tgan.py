@@ -54,11 +54,9 @@ def sizes(shape: tuple[int, ...], base: int) -> list[int]:
 class Generator(nn.Module):
     """Latents z0 [B, d] -> clips [B, T, H, W, C] in (-1, 1).
 
-    width: channels of the last hidden block; they double with each halving. convs: convolutions of 3 pixels after each
-    of these blocks and before them, none in the authors' code, see `gans.nets.mocogan.Generator`. temporal: how the
-    latents z1 of frames are made, each of as many numbers as z0: by transposed convolutions of `widths` channels, each
-    of which but the last doubles the frames, or by an LSTM of widths[0] units that is given z0 at each frame. norm:
-    batch or none.
+    width: channels of the last hidden block; they double with each halving. temporal: how the latents z1 of frames are
+    made, each of as many numbers as z0: by transposed convolutions of `widths` channels, each of which but the last
+    doubles the frames, or by an LSTM of widths[0] units that is given z0 at each frame. norm: batch or none.
     init_limit: of parameters; None: LeCun's.
     """
 
@@ -67,7 +65,6 @@ class Generator(nn.Module):
     width: int = 32
     widths: tuple[int, ...] = (512, 256, 128, 128)
     base: int = 4
-    convs: int = 0
     temporal: str = 'deconvolution'
     norm: str = 'batch'
     init_limit: float | None = 0.01
@@ -85,13 +82,6 @@ class Generator(nn.Module):
         def finish(x: Array, name: str) -> Array:
             return nn.relu(norm(self.norm, x, train, name=f'norm_{name}', compute=self.compute))
 
-        def refine(x: Array, size: int) -> Array:
-            for i in range(self.convs):
-                name = f'{size}_{i}'
-                x = Conv(x.shape[-1], self.compute, bias, kernel_init=init, name=f'conv_{name}')(x, train)
-                x = finish(x, name)
-            return x
-
         def begin(x: Array, name: str) -> Array:  # [N, d] -> [N, base, base, channels]
             x = Dense(base * base * channels, self.compute, bias, kernel_init=init, name=name)(x, train)
             return finish(x, name).reshape(-1, base, base, channels)
@@ -104,10 +94,10 @@ class Generator(nn.Module):
             times = self.deconvolve(z, train)
         times = jnp.tanh(times)  # [B, T, d]
         clip = jnp.repeat(begin(z, 'clip'), frames, 0)  # [B T, base, base, channels], the frames of a clip in a row
-        x = refine(jnp.concatenate([clip, begin(times.reshape(-1, z.shape[1]), 'frame')], 3), base)
+        x = jnp.concatenate([clip, begin(times.reshape(-1, z.shape[1]), 'frame')], 3)
         for size in steps:
             x = ConvTranspose(channels, self.compute, bias, kernel_init=init, name=f'block_{size}')(x, train)
-            x = refine(finish(x, f'{size}'), size)
+            x = finish(x, f'{size}')
             channels //= 2
         x = Conv(self.shape[3], self.compute, kernel_init=init, name='out')(x, train)
         return jnp.tanh(x.astype(jnp.float32)).reshape(-1, *self.shape)
