@@ -9,7 +9,7 @@ Hardware and cost: two CPU cores, 3.0 steps/s, about an hour; 2.2 steps/s on one
 Expected: digits that move straight and bounce and are recognized by eye; a 4 or a 9 may change on its way. FD (frames)
   182, 105, 66, 55, 45, 38 after 500, 2,000, 4,000, 6,000, 8,000, 11,000 steps (real halves 8.5, untrained 233); clips
   whose 8 frames are all read as one digit 11, 31, 42, 50, 58 % after 500, 4,000, 6,000, 8,000, 11,000 (real 99 %), that
-  keep to a path with bounces 0, 33, 51, 46, 56 %. As rates fell on to a hundredth, FD came to 36 and paths to 61 %, but
+  keep to a path with bounces 0, 33, 51, 46, 56 %. As rates fell on to a quarter, FD came to 36 and paths to 61 %, but
   identity to 45 % after 13,500 steps.
 Deviations: other data, 8 frames of 20 pixels in place of 16 of 64, so two convolutions in each net, and in the
   generator one of 3 pixels after each hidden block, without which it draws one digit at many places badly; half the
