@@ -137,6 +137,9 @@ def _options(experiment: Experiment) -> dict[str, str | bool] | None:
         return None
     # In a loop of steps XLA copies parameters and moments that it could overwrite, unless it looks closer.
     options = {'xla_cpu_copy_insertion_use_region_analysis': True}
+    if experiment.compute.conv != 'loop' and jax.__version_info__[:2] == (0, 10):
+        # This version gives convolutions to YNNPACK, which is slower for small images, and much so for few channels.
+        options['xla_cpu_experimental_ynn_fusion_type'] = ''
     if experiment.compute.remat:  # this pass removes the barriers of `jax.checkpoint`, and then what is computed twice
         options['xla_disable_hlo_passes'] = 'cse_barrier_expander'
     return options
