@@ -1,14 +1,14 @@
-"""StyleGAN2 with ADA, narrow, on emoji in color at 64 pixels.
+"""StyleGAN2, narrow, on emoji in color at 64 pixels.
 
 Paper: Karras 2020 (1912.04958); ADA: Karras 2020 (2006.06676).
 Command: python launch.py --config=experiments/stylegan2_openmoji64.py
-  then --mode=sample: also sheets of truncation, of pairs of styles mixed by layers, and of noise
+  then --mode=sample: also sheets of truncation, and of pairs of styles mixed by layers
   then --mode=evaluate --truncation=1,0.9,0.8,0.7,0.5: what is gained and lost by truncation
   then --mode=evaluate --ppl=auto: path lengths, too
 Hardware and cost: two CPU cores; not measured.
 Expected: not run.
 Deviations: those of `stylegan2_openmoji32`, whose settings these are at twice the size: channels are 512 / size, at
-  most 48; R1's gamma is 2, since it goes with size^2 / batch (StyleGAN2-ADA, 2006.06676).
+  most 96 and 48; R1's gamma is 2, since it goes with size^2 / batch (StyleGAN2-ADA, 2006.06676).
 """
 
 from ml_collections import ConfigDict

@@ -178,6 +178,7 @@ RANGES = {
     'srgan.content': NOT_NEGATIVE,
     'srgan.adversarial': NOT_NEGATIVE,
     **{f'{system}.mapping': count(0) for system in ('stylegan', 'stylegan2')},
+    **{f'{system}.mapping_rate': POSITIVE for system in ('stylegan', 'stylegan2')},
     **{f'{system}.mixing': SHARE for system in ('stylegan', 'stylegan2')},
     'stylegan2.path_length': NOT_NEGATIVE,
     'stylegan2.path_every': count(),

@@ -78,14 +78,15 @@ def test_parameters_are_those_of_the_authors() -> None:
     assert count(mapping(depth=2, classes=10)) == 512 * (11 + 1025 + 513)
 
 
-@pytest.mark.parametrize('architecture', ['skip', 'orig'])
-def test_each_w_reaches_its_own_layer(architecture: str) -> None:
+@pytest.mark.parametrize(('architecture', 'constant'), [('skip', True), ('orig', False)])
+def test_each_w_reaches_its_own_layer(architecture: str, constant: bool) -> None:
     """At 16 pixels: the convolution of 4 x 4, its image; two convolutions and the image of each further size, of which
     the image shares its w with the next convolution. Seen by the gradients of styles.
     """
-    net = synthesis(16, 6, width=4, architecture=architecture)
+    net = synthesis(16, 6, width=4, architecture=architecture, constant=constant)
     layers = {'conv_4': 0, 'up_8': 1, 'conv_8': 2, 'up_16': 3, 'conv_16': 4, 'to_rgb_16': 5}
     layers |= {'to_rgb_4': 1, 'to_rgb_8': 3} if architecture == 'skip' else {}
+    layers |= {} if constant else {'input': 0}
     words = noise_words(KEYS[:2])
 
     @jax.jit
@@ -94,10 +95,27 @@ def test_each_w_reaches_its_own_layer(architecture: str) -> None:
         grad = jax.grad(lambda params, ws: (net.apply(params, stats, ws, words, train=True)[0] ** 2).sum())
         # w is a 1 of its own for each layer, so that the gradient of a style's kernel tells which layers it read
         found = grad(params, jnp.broadcast_to(jnp.eye(6), (2, 6, 6)))
-        return {name: jnp.abs(layer['style']['kernel']).sum(1) > 0 for name, layer in found.items() if name in layers}
+        kernels = {name: found[name].get('style', found[name])['kernel'] for name in layers}
+        return {name: jnp.abs(kernel).sum(1) > 0 for name, kernel in kernels.items()}
 
     found = {name: np.flatnonzero(rows).tolist() for name, rows in reached().items()}
     assert found == {name: [i] for name, i in layers.items()}
+
+
+def test_a_rate_of_the_mapping_is_of_its_steps_alone() -> None:
+    """w is the same at first, and so is what a relative change of the kernels does; an absolute one does more."""
+    nets = [mapping(6, depth=2, lrmul=lrmul) for lrmul in (0.01, 1.0)]
+    held = [net.init(jax.random.key(0)) for net in nets]
+    z = jax.random.normal(jax.random.key(1), (B, 6))
+    slow, fast = (net.apply(params, stats, z, train=False)[0] for net, (params, stats) in zip(nets, held, strict=True))
+    np.testing.assert_allclose(slow, fast, rtol=1e-5)
+
+    def moved(net: Net, params: dict, stats: dict) -> float:
+        stepped = jax.tree.map(lambda x: x + 0.01, params)
+        return float(jnp.abs(net.apply(stepped, stats, z, train=False)[0] - fast).mean())
+
+    few, many = (moved(net, *own) for net, own in zip(nets, held, strict=True))
+    assert 50 < many / few < 200  # a hundred times, but for what is not linear
 
 
 def test_images_are_no_squares_of_a_power_of_two() -> None:

@@ -23,7 +23,7 @@ from gans.ops.noise import noise_maps
 
 GENERATORS = ('skip', 'resnet', 'orig')
 CRITICS = ('resnet', 'skip', 'orig')
-LRMUL = 0.01  # of mapping nets
+LRMUL = 0.01  # of mapping nets, by default
 CLASS_LAYERS = 8  # of the mapping of a critic's classes, whatever that of latents has
 HALF = math.sqrt(0.5)
 
@@ -39,6 +39,7 @@ class Mapping(nn.Module):
     compute: Compute
     depth: int = 8
     classes: int = 0
+    lrmul: float = LRMUL
 
     MOVE = 0.005
     GAIN = 1.0  # of kernels; activations have the rest of sqrt(2)
@@ -54,17 +55,17 @@ class Mapping(nn.Module):
 
     @nn.compact
     def __call__(self, z: Array, label: Array | None = None, train: bool = True) -> Array:
-        w = _dense_layers(self.normalize(z, label), self.size, self.depth, self.GAIN)
+        w = _dense_layers(self.normalize(z, label), self.size, self.depth, self.lrmul, self.GAIN)
         mean = self.variable('batch_stats', 'mean', jnp.zeros, (self.size,))
         if train:
             mean.value += self.MOVE * (lax.stop_gradient(w.mean(0)) - mean.value)
         return w
 
 
-def _dense_layers(x: Array, size: int, depth: int, gain: float = 1.0) -> Array:
+def _dense_layers(x: Array, size: int, depth: int, lrmul: float = LRMUL, gain: float = 1.0) -> Array:
     """The layers of a mapping net, in the calling module: [B, d] -> [B, size]."""
     for i in range(depth):
-        x = lrelu(EqualizedDense(size, gain=gain, lrmul=LRMUL, name=f'dense_{i + 1}')(x), SQRT2 / gain)
+        x = lrelu(EqualizedDense(size, gain=gain, lrmul=lrmul, name=f'dense_{i + 1}')(x), SQRT2 / gain)
     return x
 
 
@@ -113,7 +114,9 @@ class Synthesis(nn.Module):
     images [B, H, W, C], without bounds.
 
     architecture: 'skip', the sum of an image of each resolution; 'resnet'; or 'orig', without either. noise,
-    demodulate: turn these parts off.
+    demodulate: turn these parts off. constant: what the first layer is given is learned, one for all images; if not, a
+    dense layer makes it of the first w, the 'traditional input' of StyleGAN (1812.04948, table 1, C;
+    `const_input_layer` in its code).
     """
 
     shape: tuple[int, ...]
@@ -123,6 +126,7 @@ class Synthesis(nn.Module):
     architecture: str = 'skip'
     noise: bool = True
     demodulate: bool = True
+    constant: bool = True
 
     @property
     def layers(self) -> int:
@@ -158,8 +162,12 @@ class Synthesis(nn.Module):
             layer = Modulated(self.shape[2], self.compute, kernel=1, demodulate=False, name=f'to_rgb_{size}')
             return layer(x, w).astype(jnp.float32)
 
-        constant = self.param('constant', nn.initializers.normal(1.0), (4, 4, feature_maps(4, self.base, self.width)))
-        x = conv('conv_4', jnp.broadcast_to(constant, (len(ws), *constant.shape)), ws[:, 0])
+        first = (4, 4, feature_maps(4, self.base, self.width))
+        if self.constant:
+            x = jnp.broadcast_to(self.param('constant', nn.initializers.normal(1.0), first), (len(ws), *first))
+        else:
+            x = EqualizedDense(math.prod(first), gain=1.0, name='input')(ws[:, 0]).reshape(-1, *first)
+        x = conv('conv_4', x, ws[:, 0])
         rgb = image(4, x, ws[:, 1]) if self.architecture == 'skip' else None
         for i, size in enumerate(rest):
             below = x

@@ -136,6 +136,7 @@ def make_generator(
     compute: Compute,
     mapping: type[stylegan2.Mapping],
     depth: int,
+    lrmul: float,
     mixing: float | Array | None,
     fade: Fade,
 ) -> StyleGenerator:
@@ -143,14 +144,14 @@ def make_generator(
     told to the mapping net.
 
     Args:
-      mapping: the class of the mapping net; depth: its layers.
+      mapping: the class of the mapping net; depth: its layers; lrmul: their rate, as a factor.
     """
     refuse(config, 'generator.condition', 'labels enter the mapping net: set critic.condition alone')
     conditional, size = config.critic.get('condition') is not None, config.latents.size
     shape = lambda *shape, dtype=jnp.float32: jax.ShapeDtypeStruct((2, *shape), dtype)
     module = nets.make_module('Synthesis', config.generator, 'generator', shape=spec.shape, compute=compute)
     to_w = nets.from_linen(
-        mapping(size, compute, depth, len(spec.classes) if conditional else 0),
+        mapping(size, compute, depth, len(spec.classes) if conditional else 0, lrmul),
         shape(size),
         *((shape(dtype=jnp.int32),) if conditional else ()),
     )

@@ -20,6 +20,7 @@ def build(
     compute: Compute,
     *,
     mapping: int = 8,
+    mapping_rate: float = 0.01,
     mixing: float | None = 0.9,
     fade_begin: int = 0,
     fade_steps: int = 0,
@@ -29,6 +30,7 @@ def build(
 
     Args:
       mapping: layers of the mapping net.
+      mapping_rate: of these layers, as a factor of the generator's; `mapping_lrmul` in StyleGAN's code.
       mixing: the share of fakes with two styles in training.
       fade_begin, fade_steps: see gans/systems/progan.py.
 
@@ -36,7 +38,7 @@ def build(
       UserError: images that are no squares of 4, 8, 16, ... pixels, packs; nets that do not fade, and fades as there.
     """
     fade = make_fade(config, spec, fade_begin, fade_steps)
-    generator = _styles.make_generator(config, spec, compute, stylegan.Mapping, mapping, mixing, fade)
+    generator = _styles.make_generator(config, spec, compute, stylegan.Mapping, mapping, mapping_rate, mixing, fade)
     critic = nets.critic(config.critic, spec, compute, fade.inputs)
     if fade_steps:
         check_fades(config, 'generator', generator.synthesis)

@@ -30,6 +30,7 @@ def build(
     compute: Compute,
     *,
     mapping: int = 8,
+    mapping_rate: float = 0.01,
     mixing: float | None = 0.9,
     path_length: float | None = 2.0,
     path_every: int = 4,
@@ -40,6 +41,7 @@ def build(
 
     Args:
       mapping: layers of the mapping net.
+      mapping_rate: of these layers, as a factor of the generator's; `mapping_lrmul` in StyleGAN's code.
       mixing: the share of fakes with two styles in training.
       path_length: weight of that term; None turns it off, as in ADA on CIFAR-10.
       path_every: it is lazy, an update every so many steps.
@@ -49,7 +51,7 @@ def build(
     Raises:
       UserError: images that are no squares of 8, 16, 32, ... pixels, packs.
     """
-    generator = _styles.make_generator(config, spec, compute, stylegan2.Mapping, mapping, mixing, Fade())
+    generator = _styles.make_generator(config, spec, compute, stylegan2.Mapping, mapping, mapping_rate, mixing, Fade())
     critic = nets.critic(config.critic, spec, compute)
 
     def path_term(scene: Scene, keys: Keys) -> tuple[Array, Aux]:
