@@ -17,8 +17,8 @@ Expected: faces with clear expressions, cats, hearts, on a clean white. FD (Effi
   500 steps.
 Deviations: other data; 16 to 96 channels in the generator, 16 to 48 in the critic, w of 64 numbers, a mapping of 2
   layers, batch 32; no style mixing, no path length, no noise, which grows faster than shapes at these rates. Three
-  others let the generator learn sooner: the mapping net has the whole rate in place of a hundredth; its
-  first layer is made of w, not a constant; Adam's b1 is .5. Rates are .01 and .008 in place of .002, but for the last
+  others together let the generator learn sooner: the mapping net has the whole rate in place of a hundredth, its first
+  layer is made of w, not a constant, and Adam's b1 is .5. Rates are .01 and .008 in place of .002, but for the last
   1,000 steps: weights are of variance 1 here, which Adam moves by .2 % a step at .002, the DCGAN's in
   experiments/quickstart.py by 1.5 %. R1's gamma of .5 is far above the heuristic of StyleGAN2-ADA, .0002 size^2 / batch
   = .0064, of which a run warns: that is for a thousand times as many images and steps.

@@ -31,8 +31,9 @@ HALF = math.sqrt(0.5)
 class Mapping(nn.Module):
     """Latents z [B, size], and labels int32 [B] if there are `classes` -> w [B, size]; all in float32.
 
-    z and the label's embedding are normalized separately, as in ADA. The statistic 'mean' is the running mean of w, by
-    which w is truncated; in each training step it moves by `MOVE` of the way to the mean of the batch.
+    lrmul: rate of its layers, as a factor. z and the label's embedding are normalized separately, as in ADA. The
+    statistic 'mean' is the running mean of w, by which w is truncated; in each training step it moves by `MOVE` of the
+    way to the mean of the batch.
     """
 
     size: int
