@@ -102,6 +102,15 @@ def test_each_w_reaches_its_own_layer(architecture: str, constant: bool) -> None
     assert found == {name: [i] for name, i in layers.items()}
 
 
+def test_bounded_images_are_the_others_behind_a_tanh() -> None:
+    free, bounded = (synthesis(8, 6, width=4, bounded=bounded) for bounded in (False, True))
+    params, stats = free.init(jax.random.key(0))
+    ws, words = 3 * jax.random.normal(jax.random.key(1), (B, 4, 6)), noise_words(KEYS)
+    wide, narrow = (net.apply(params, stats, ws, words, train=False)[0] for net in (free, bounded))
+    assert jnp.abs(wide).max() > 1.5
+    np.testing.assert_allclose(narrow, jnp.tanh(wide), atol=1e-6)
+
+
 def test_a_rate_of_the_mapping_is_of_its_steps_alone() -> None:
     """w is the same at first, and so is what a relative change of the kernels does; an absolute one does more."""
     nets = [mapping(6, depth=2, lrmul=lrmul) for lrmul in (0.01, 1.0)]

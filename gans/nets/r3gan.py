@@ -68,7 +68,8 @@ class Block(nn.Module):
 class Generator(nn.Module):
     """Latents [B, d] -> images [B, H, W, C]. condition 'embedding': the label's `embedding` joins the latents.
 
-    group: channels of each group of the 3x3 convolutions. label_size: dimensions of the label's embedding.
+    group: channels of each group of the 3x3 convolutions. label_size: dimensions of the label's embedding. bounded:
+    images end in a tanh, which the authors' do not.
     """
 
     shape: tuple[int, ...]
@@ -77,6 +78,7 @@ class Generator(nn.Module):
     blocks: int = 2
     group: int = 16
     label_size: int = 64
+    bounded: bool = False
 
     conditions = ('embedding',)
 
@@ -98,7 +100,7 @@ class Generator(nn.Module):
             for i in range(self.blocks):
                 x = Block(compute, self.group, init, name=f'block_{size[0]}_{i + 1}')(x, train)
         out = Conv(self.shape[2], self.compute, False, kernel_init=LINEAR, kernel=1, name='out')(x, train)
-        return out.astype(jnp.float32)
+        return jnp.tanh(out.astype(jnp.float32)) if self.bounded else out.astype(jnp.float32)
 
 
 class Critic(nn.Module):

@@ -117,7 +117,7 @@ class Synthesis(nn.Module):
     architecture: 'skip', the sum of an image of each resolution; 'resnet'; or 'orig', without either. noise,
     demodulate: turn these parts off. constant: what the first layer is given is learned, one for all images; if not, a
     dense layer makes it of the first w, the 'traditional input' of StyleGAN (1812.04948, table 1, C;
-    `const_input_layer` in its code).
+    `const_input_layer` in its code). bounded: images end in a tanh, in (-1, 1), as the DCGAN's do.
     """
 
     shape: tuple[int, ...]
@@ -128,6 +128,7 @@ class Synthesis(nn.Module):
     noise: bool = True
     demodulate: bool = True
     constant: bool = True
+    bounded: bool = False
 
     @property
     def layers(self) -> int:
@@ -179,7 +180,8 @@ class Synthesis(nn.Module):
                 x = HALF * (x + skip)
             if self.architecture == 'skip':
                 rgb = fir.upsample(rgb) + image(size, x, ws[:, 2 * i + 3])
-        return image(rest[-1], x, ws[:, -1]) if rgb is None else rgb
+        rgb = image(rest[-1], x, ws[:, -1]) if rgb is None else rgb
+        return jnp.tanh(rgb) if self.bounded else rgb
 
 
 class Critic(nn.Module):
