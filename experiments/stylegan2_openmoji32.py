@@ -5,7 +5,8 @@ Command: python launch.py --config=experiments/stylegan2_openmoji32.py
   then --mode=sample: also sheets of truncation, and of pairs of styles mixed by layers
   then --mode=evaluate --truncation=1,0.9,0.8,0.7,0.5: what is gained and lost by truncation
   Other groups: --config.data.group=animals-nature (or food-drink, objects, ...); all 1,618 images: =None
-  With the paper's noise and constant input: --config.generator.noise=True --config.generator.constant=True
+  With the paper's noise, constant input and images without bounds: --config.generator.noise=True
+  --config.generator.constant=True --config.generator.bounded=False
   With its regularizers: --config.stylegan2.mixing=0.9 --config.stylegan2.path_length=2.0
   With ADA: --config.augment.names=translation --config.augment.probability=0.0 --config.augment.target=0.6
   --config.augment.kimg=20.0; with DiffAugment (2006.10738): --config.augment.names=color,translation,cutout
@@ -41,16 +42,16 @@ def get_config(variant: str = '') -> ConfigDict:
     config.data.group = 'smileys-emotion'
     config.data.flip = True
     config.latents.size = 64
-    net = {'net': 'stylegan2', 'base': 256}
-    config.generator = ConfigDict(net | {'width': 96, 'constant': False, 'noise': False})
+    net = {'net': 'stylegan2', 'base': 128}
+    config.generator = ConfigDict(net | {'width': 64, 'constant': False, 'noise': False, 'bounded': True})
     config.critic = ConfigDict(net | {'width': 48, 'group': 8})
     config.terms.r1 = ConfigDict({'weight': 0.5, 'every': 4})
     config.optimizer.generator = common.adam(1e-2, 0.5, 0.99)
     config.optimizer.critic = common.adam(8e-3, 0.0, 0.99)
     rates = 'optimizer.generator.learning_rate,optimizer.critic.learning_rate'
-    config.schedules.rates = {'of': rates, 'to': 2e-3, 'begin': 4_000, 'end': 4_250}
-    config.ema.decay = 0.998
-    config.train.steps = 5_000
+    config.schedules.rates = {'of': rates, 'to': 1e-3, 'begin': 4_000, 'end': 7_000}
+    config.ema.decay = 0.999
+    config.train.steps = 7_000
     config.train.batch_size = 32
     common.every(config, 500)
     config.eval.samples = 1_600

@@ -8,7 +8,7 @@ Command: python launch.py --config=experiments/stylegan2_openmoji64.py
 Hardware and cost: two CPU cores; not measured.
 Expected: not run.
 Deviations: those of `stylegan2_openmoji32`, whose settings these are at twice the size: channels are 512 / size, at
-  most 96 and 48; R1's gamma is 2, since it goes with size^2 / batch (StyleGAN2-ADA, 2006.06676).
+  most 64 and 48; R1's gamma is 2, since it goes with size^2 / batch (StyleGAN2-ADA, 2006.06676).
 """
 
 from ml_collections import ConfigDict
@@ -20,6 +20,6 @@ def get_config(variant: str = '') -> ConfigDict:
     config = stylegan2_openmoji32.get_config()
     config.data.size = 64
     for net in (config.generator, config.critic):
-        net.base = 512
+        net.base = 256
     config.terms.r1.weight = 2.0
     return common.finish(config, variant, __file__, stylegan2_openmoji32.SMOKE)

@@ -1,5 +1,5 @@
-"""What StyleGAN2 is made of, one part at a time, on emoji: style mixing, path length, the constant input, noise,
-demodulation, the nets' skips, and R1's gamma.
+"""What StyleGAN2 is made of, one part at a time, on emoji: style mixing, path length, the constant input, images
+without bounds, noise, demodulation, the nets' skips, and R1's gamma.
 
 Paper: Karras 2020 (1912.04958), table 1 and section 4, and 1812.04948, table 2.
 Command: python launch.py --sweep=experiments/sweeps/stylegan2_ablation.py --seeds=2
@@ -21,6 +21,7 @@ ROWS = {
     'no_mixing': {'stylegan2.mixing': 0.0},
     'no_path_length': {'stylegan2.path_length': 0.0},
     'no_constant': {'generator.constant': False},
+    'bounded': {'generator.bounded': True},
     'no_noise': {'generator.noise': False},
     'no_demodulation': {'generator.demodulate': False},
     'residual_generator': {'generator.architecture': 'resnet'},
@@ -34,7 +35,7 @@ def get_config(variant: str = '') -> ConfigDict:
     config.data.size = 16
     config.schedules = {}  # which end later than these runs
     config.stylegan2.update(mixing=0.9, path_length=2.0, path_every=4)
-    config.generator.update(architecture='skip', constant=True, noise=True, demodulate=True)
+    config.generator.update(architecture='skip', constant=True, noise=True, demodulate=True, bounded=False)
     config.critic.architecture = 'resnet'
     if not variant:
         config.train.steps = 3_000
