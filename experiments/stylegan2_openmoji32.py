@@ -11,18 +11,18 @@ Command: python launch.py --config=experiments/stylegan2_openmoji32.py
   With ADA: --config.augment.names=translation --config.augment.probability=0.0 --config.augment.target=0.6
   --config.augment.kimg=20.0; with DiffAugment (2006.10738): --config.augment.names=color,translation,cutout
   At 64 pixels: stylegan2_openmoji64
-Hardware and cost: two CPU cores; on one core beside other programs 1.9 steps/s, 47 minutes.
-Expected: faces with clear expressions, cats, hearts, on a clean white. FD (EfficientNet-Lite0) 816, 547, 505, 408, 386,
-  342, 328, 336, 344, 325 every 500 steps (real halves 195, untrained 764). 2,000 samples: FD 330, KID .213, precision
-  .33, recall 0, coverage .41, memorized 2.3 %. With ADA, rates not falling: 749, 492, 471, 418, 369, 362 every
-  500 steps.
-Deviations: other data; 16 to 96 channels in the generator, 16 to 48 in the critic, w of 64 numbers, a mapping of 2
-  layers, batch 32; no style mixing, no path length, no noise, which grows faster than shapes at these rates. Three
-  others together let the generator learn sooner: the mapping net has the whole rate in place of a hundredth, its first
-  layer is made of w, not a constant, and Adam's b1 is .5. Rates are .01 and .008 in place of .002, but for the last
-  1,000 steps: weights are of variance 1 here, which Adam moves by .2 % a step at .002, the DCGAN's in
-  experiments/quickstart.py by 1.5 %. R1's gamma of .5 is far above the heuristic of StyleGAN2-ADA, .0002 size^2 / batch
-  = .0064, of which a run warns: that is for a thousand times as many images and steps.
+Hardware and cost: two CPU cores; on one core beside another program 3.4 steps/s, 36 minutes.
+Expected: faces with many expressions, hearts, cats, devils, on a clean white. FD (EfficientNet-Lite0) 492, 511, 394,
+  350, 358, 339, 328, 309, 300, 293, 288, 288, 284, 283 every 500 steps (real halves 195, untrained 757). 2,000 samples:
+  FD 281, KID .175, precision .36, recall 0, coverage .71, memorized 2.3 %.
+Deviations: other data; 8 to 64 channels in the generator, 8 to 48 in the critic, w of 64 numbers, a mapping of 2
+  layers, batch 32; no style mixing, no path length, no noise, which grows faster than shapes at these rates. Four
+  others together let the generator learn sooner: images end in a tanh, which is exact where they are white, the mapping
+  net has the whole rate in place of a hundredth, its first layer is made of w, not a constant, and Adam's b1 is .5.
+  Rates are .01 and .008 in place of .002, and fall from step 4,000 on: weights are of variance 1 here, which Adam moves
+  by .2 % a step at .002, the DCGAN's in experiments/quickstart.py by 1.5 %. R1's gamma of .5 is far above the heuristic
+  of StyleGAN2-ADA, .0002 size^2 / batch = .0064, of which a run warns: that is for a thousand times as many images and
+  steps.
 """
 
 from ml_collections import ConfigDict
