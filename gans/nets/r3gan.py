@@ -100,7 +100,8 @@ class Generator(nn.Module):
             for i in range(self.blocks):
                 x = Block(compute, self.group, init, name=f'block_{size[0]}_{i + 1}')(x, train)
         out = Conv(self.shape[2], self.compute, False, kernel_init=LINEAR, kernel=1, name='out')(x, train)
-        return jnp.tanh(out.astype(jnp.float32)) if self.bounded else out.astype(jnp.float32)
+        out = out.astype(jnp.float32)
+        return jnp.tanh(out) if self.bounded else out
 
 
 class Critic(nn.Module):

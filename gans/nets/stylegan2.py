@@ -112,12 +112,13 @@ class Resampled(Equalized):
 
 class Synthesis(nn.Module):
     """One w for each layer, [B, layers, d], and noise words uint32 [B, 2], or maps as `noise_maps` draws of them ->
-    images [B, H, W, C], without bounds.
+    images [B, H, W, C].
 
     architecture: 'skip', the sum of an image of each resolution; 'resnet'; or 'orig', without either. noise,
     demodulate: turn these parts off. constant: what the first layer is given is learned, one for all images; if not, a
     dense layer makes it of the first w, the 'traditional input' of StyleGAN (1812.04948, table 1, C;
-    `const_input_layer` in its code). bounded: images end in a tanh, in (-1, 1), as the DCGAN's do.
+    `const_input_layer` in its code). bounded: images end in a tanh, as the DCGAN's
+    do, and lie in (-1, 1); the authors' have no bounds.
     """
 
     shape: tuple[int, ...]
