@@ -193,11 +193,15 @@ def test_where_kernels_are_large_beside_the_images_they_are_not_transformed(imag
     np.testing.assert_array_equal(conv(x, w, 2), conv(x, w, 2, form=chosen))
 
 
-def test_many_taps_of_few_channels_are_no_patches():
-    """SRGAN's first and last layers."""
-    kernel = lambda taps: jnp.zeros((taps, taps, 3, 64))
-    method = lambda taps: _geometry('conv', 1, (24, 24), kernel(taps), (1, 1), [(4, 4)] * 2, 'auto', False).method
-    assert method(9) == 'direct' and method(7) == 'matmul'
+def test_few_channels_become_patches_unless_taps_are_many():
+    """The first layers of SRGAN, of a critic of 3 x 3, and those of a narrow StyleGAN2."""
+
+    def method(taps, channels):
+        kernel, pads = jnp.zeros((taps, taps, channels, 64)), [(taps // 2,) * 2] * 2
+        return _geometry('conv', 1, (24, 24), kernel, (1, 1), pads, 'auto', False).method
+
+    chosen = {(9, 3): 'direct', (7, 3): 'matmul', (3, 7): 'matmul', (3, 8): 'direct'}
+    assert {case: method(*case) for case in chosen} == chosen
 
 
 def test_fewer_products_round_no_worse():

@@ -27,7 +27,7 @@ from gans.ops import winograd
 from gans.ops.geometry import Geometry, Pair
 
 FORMS = ('auto', 'loop', 'lax', 'direct', 'matmul', 'winograd')
-FEW = 8  # channels, up to which patches are small and XLA's convolutions have no advantage,
+FEW = 7  # channels, fewer than a vector register of floats: XLA's convolutions cannot use it, while patches are small,
 TAPS = 49  # unless a kernel has more than these
 WINDOWS, WIDE = 256, 2**20  # windows of a batch, and weights: with fewer and more, patches are small beside the kernel
 PIECES = 4  # convolutions that a grouped one is made of, at most: each costs time to compile
