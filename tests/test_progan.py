@@ -63,6 +63,17 @@ def test_growing_is_without_a_jump() -> None:
             np.testing.assert_allclose(at[0.25], 0.75 * at[0] + 0.25 * at[1], rtol=1e-4, atol=1e-4)
 
 
+def test_bounded_images_are_the_others_behind_a_tanh() -> None:
+    """The images of both sizes are, and fade as such."""
+    free, bounded = (Generator((8, 8, 3), Compute(), **SMALL, bounded=bounded) for bounded in (False, True))
+    z, alphas = RNG.normal(size=(4, 5)).astype(np.float32), (0.0, 0.25, 1.0)
+    each = lambda params, net: [net.apply(params, z, jnp.full(4, alpha)) for alpha in alphas]
+    wide, narrow = jax.jit(lambda: [each(free.init(jax.random.key(0), 3 * z), net) for net in (free, bounded)])()
+    assert np.abs(wide[2]).max() > 1
+    old, new = np.tanh(wide[0]), np.tanh(wide[2])
+    np.testing.assert_allclose(narrow, [old, 0.75 * old + 0.25 * new, new], atol=1e-6)
+
+
 def test_the_critic_scores_any_number_of_examples_after_training() -> None:
     net = Critic((4, 4, 3), Compute(), **SMALL)
     params = jax.eval_shape(net.init, jax.random.key(0), jnp.zeros((4, 4, 4, 3)))

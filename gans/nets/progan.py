@@ -75,6 +75,14 @@ class Growing(nn.Module):
         """Channels at a size."""
         return feature_maps(size, self.fmap_base, self.fmap_max)
 
+
+class Drawing(Growing):
+    """What those share that make images. bounded: these end in a tanh, at all sizes, and lie in (-1, 1), as the
+    DCGAN's do; the authors' have no bounds.
+    """
+
+    bounded: bool = False
+
     def to_image(self, features: Iterable[Array], alpha: Array | None) -> Array:
         """Last features [B, size, size, C] of each size -> the image [B, H, W, C] of the largest, or faded to it."""
         last, images = self.shape[0], {}
@@ -83,12 +91,13 @@ class Growing(nn.Module):
             size = x.shape[1]
             if size in shown or self.is_initializing():
                 to_rgb = EqualizedConv(self.shape[2], self.compute, 1.0, kernel=1, name=f'to_rgb_{size}')
-                images[size] = to_rgb(x).astype(jnp.float32)
+                image = to_rgb(x).astype(jnp.float32)
+                images[size] = jnp.tanh(image) if self.bounded else image
         return images[last] if alpha is None else fade(upsample(images[last // 2]), images[last], alpha)
 
 
-class Generator(Growing):
-    """Latents [B, d] and alpha [B], or none -> images [B, H, W, C], without bounds."""
+class Generator(Drawing):
+    """Latents [B, d] and alpha [B], or none -> images [B, H, W, C]."""
 
     @nn.compact
     def __call__(self, z: Array, alpha: Array | None = None, train: bool = True) -> Array:

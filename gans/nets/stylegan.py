@@ -15,6 +15,7 @@ from gans.core import Array, Compute, Tree
 from gans.nets import progan, stylegan2
 from gans.ops import fir
 from gans.ops.equalized import SQRT2, Equalized, EqualizedConv, EqualizedDense, lrelu, pixel_norm, sizes
+from gans.ops.moments import average, spread
 from gans.ops.noise import noise_maps
 
 
@@ -64,9 +65,9 @@ class Block(nn.Module):
         return Epilogue(self.features, name='epilogue_2')(conv('conv_2', x), ws[:, 1], *noise[1:])
 
 
-class Synthesis(progan.Growing):
+class Synthesis(progan.Drawing):
     """One w for each layer [B, layers, d], noise words uint32 [B, 2], or maps as `noise_maps` draws of them, and alpha
-    [B], or none -> images [B, H, W, C], without bounds.
+    [B], or none -> images [B, H, W, C].
 
     noise: turns it off.
     """
@@ -115,6 +116,6 @@ def adain(x: Array, scale: Array, shift: Array) -> Array:
     x [B, H, W, C], scale and shift [B, C]; moments in float32.
     """
     wide = x.astype(jnp.float32)
-    centered = wide - wide.mean((1, 2), keepdims=True)
-    unit = centered * lax.rsqrt((centered**2).mean((1, 2), keepdims=True) + 1e-8)
-    return (unit * (1 + scale[:, None, None]) + shift[:, None, None]).astype(x.dtype)
+    centered = wide - spread(average(wide, examples=True), x.shape)
+    factor = (1 + scale) * lax.rsqrt(average(centered**2, examples=True) + 1e-8)
+    return (centered * spread(factor, x.shape) + spread(shift, x.shape)).astype(x.dtype)
