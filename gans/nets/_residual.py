@@ -10,6 +10,7 @@ import flax.linen as nn
 from gans.core import Array, Compute
 from gans.errors import unknown
 from gans.ops.layers import Dense, Initializer, batch_norm
+from gans.ops.moments import spread
 from gans.ops.nearest import pool, upsample
 
 Norm = Callable[..., Array]  # (x, name=...) -> x normalized by a layer of that name of the calling module
@@ -84,7 +85,7 @@ def conditional_norm(
     spectral, init = kernel_init is not None, kernel_init or nn.initializers.zeros
     x = batch_norm(x, train, name=name, compute=compute, affine=False)
     dense = lambda of: Dense(x.shape[-1], compute, False, spectral, init, name=f'{name}_{of}')(condition, train)
-    return x * (1 + dense('scales'))[:, None, None] + dense('shifts')[:, None, None]
+    return x * spread(1 + dense('scales'), x.shape) + spread(dense('shifts'), x.shape)
 
 
 def block_names(shape: tuple[int, ...], halvings: int, blocks: int) -> list[str]:

@@ -19,6 +19,7 @@ from gans.core import Array, Compute
 from gans.errors import UserError
 from gans.ops.conv import conv, conv_transpose
 from gans.ops.layers import PRODUCT, Layer
+from gans.ops.moments import spread
 
 SQRT2 = math.sqrt(2)
 
@@ -77,7 +78,7 @@ class Equalized(Layer):
         if self.bias is None:
             return x
         bias = self.param('bias', nn.initializers.constant(self.bias), (self.features,))
-        return x + (bias * self.lrmul).astype(x.dtype)
+        return x + spread((bias * self.lrmul).astype(x.dtype), x.shape)
 
 
 class EqualizedDense(Equalized):

@@ -17,6 +17,7 @@ from gans.core import Array, Compute
 from gans.errors import UserError, unknown
 from gans.ops.batch_check import check_batch
 from gans.ops.conv import conv, conv_transpose
+from gans.ops.moments import BatchNorm, InstanceNorm, spread
 from gans.ops.virtual import VirtualBatchNorm
 
 Initializer = Callable[..., Array]
@@ -144,8 +145,8 @@ class Conv(Kernel):
         shape = self.kernel, self.kernel, x.shape[-1] // self.groups, self.features
         kernel, bias = self.make_parameters(shape, train)
         padding = [(self.padding, self.padding)] * 2 if isinstance(self.padding, int) else self.padding
-        x = conv(x.astype(self.compute.dtype), kernel, self.stride, padding, self.compute.conv, self.groups) + bias
-        return checkpoint_name(x, PRODUCT)
+        x = conv(x.astype(self.compute.dtype), kernel, self.stride, padding, self.compute.conv, self.groups)
+        return checkpoint_name(x + spread(bias, x.shape), PRODUCT)
 
 
 class ConvTranspose(Kernel):
@@ -165,8 +166,8 @@ class ConvTranspose(Kernel):
         low = self.kernel - 1 - (self.kernel - 1) // 2
         sizes = [(n, self.size or n * self.stride) for n in x.shape[1:3]]
         pads = [(low, size - ((n - 1) * self.stride + 1) + self.kernel - 1 - low) for n, size in sizes]
-        x = conv_transpose(x.astype(self.compute.dtype), kernel, self.stride, pads, form=self.compute.conv) + bias
-        return checkpoint_name(x, PRODUCT)
+        x = conv_transpose(x.astype(self.compute.dtype), kernel, self.stride, pads, form=self.compute.conv)
+        return checkpoint_name(x + spread(bias, x.shape), PRODUCT)
 
 
 def batch_norm(
@@ -184,18 +185,8 @@ def batch_norm(
     """
     if train:
         check_batch('batch norm', len(x), compute.axis_name)
-    layer = nn.BatchNorm(
-        use_running_average=not train,
-        momentum=0.9,
-        epsilon=1e-5,
-        dtype=compute.dtype,
-        scale_init=scale_init,
-        use_scale=affine,
-        use_bias=affine and shift,
-        axis_name=compute.axis_name,
-        name=name,
-    )
-    return layer(x)
+    scale = scale_init if affine else None
+    return BatchNorm(compute.dtype, scale, affine and shift, compute.axis_name, name=name)(x, train)
 
 
 def norm(
@@ -227,15 +218,14 @@ def norm(
             return x
         scales = Dense(x.shape[-1], compute, False, kernel_init=scale, name=f'{name}_scales')(label)
         shifts = Dense(x.shape[-1], compute, False, kernel_init=nn.initializers.zeros, name=f'{name}_shifts')(label)
-        shape = (len(x), *[1] * (x.ndim - 2), -1)
-        return x * scales.reshape(shape) + shifts.reshape(shape)
+        return x * spread(scales, x.shape) + spread(shifts, x.shape)
     if kind == 'layer':  # over a whole example, with a scale and a shift per channel
         _check_moments(kind, x.shape[1:])
         return nn.LayerNorm(1e-5, compute.dtype, reduction_axes=tuple(range(1, x.ndim)), name=name)(x)
     if kind in ('instance', 'plain_instance') and x.ndim == 4:
         _check_moments(kind, x.shape[1:3])
-        affine = {'use_scale': kind == 'instance', 'use_bias': kind == 'instance', 'scale_init': scale}
-        return nn.InstanceNorm(epsilon=1e-5, dtype=compute.dtype, name=name, **affine)(x)
+        affine = kind == 'instance'
+        return InstanceNorm(compute.dtype, scale if affine else None, affine, name=name)(x)
     if kind in ('none', 'spectral'):
         return x
     raise unknown(f'norm of a {x.ndim}-D activation', kind, ['none', 'batch', 'layer', 'instance (images only)'])

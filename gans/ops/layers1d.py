@@ -13,6 +13,7 @@ from jax.ad_checkpoint import checkpoint_name
 from gans.core import Array, Compute
 from gans.ops.conv import conv_transpose
 from gans.ops.layers import PRODUCT, Kernel
+from gans.ops.moments import spread
 
 UNROLLED = 16  # steps that are compiled one by one before there is a loop
 
@@ -32,7 +33,7 @@ class ConvTranspose1d(Kernel):
         pads = [(0, 0), (low, self.stride + self.kernel - 2 - low)]
         x = x.astype(self.compute.dtype)[:, None]
         x = conv_transpose(x, kernel[None], (1, self.stride), pads, self.compute.conv)
-        return checkpoint_name(x[:, 0] + bias, PRODUCT)
+        return checkpoint_name(x[:, 0] + spread(bias, x[:, 0].shape), PRODUCT)
 
 
 class _Recurrent(nn.Module):

@@ -6,6 +6,7 @@ from jax.ad_checkpoint import checkpoint_name
 from gans.core import Array
 from gans.ops.conv3d import Padding, Stride, conv3d, conv3d_transpose
 from gans.ops.layers import PRODUCT, Kernel
+from gans.ops.moments import spread
 
 
 class Conv3d(Kernel):
@@ -22,8 +23,8 @@ class Conv3d(Kernel):
     def __call__(self, x: Array, train: bool = True) -> Array:
         kernel, bias = self.make_parameters((*[self.kernel] * 3, x.shape[-1], self.features), train)
         pads = [((self.kernel - 1) // 2,) * 2] * 3 if self.padding is None else self.padding
-        x = conv3d(x.astype(self.compute.dtype), kernel, self.stride, pads, self.compute.conv) + bias
-        return checkpoint_name(x, PRODUCT)
+        x = conv3d(x.astype(self.compute.dtype), kernel, self.stride, pads, self.compute.conv)
+        return checkpoint_name(x + spread(bias, x.shape), PRODUCT)
 
 
 class ConvTranspose3d(Kernel):
@@ -37,5 +38,5 @@ class ConvTranspose3d(Kernel):
         kernel, bias = self.make_parameters((*[self.kernel] * 3, x.shape[-1], self.features), train)
         low = self.kernel - 1 - (self.kernel - 1) // 2
         pads = [(low, self.stride + self.kernel - 2 - low)] * 3
-        x = conv3d_transpose(x.astype(self.compute.dtype), kernel, self.stride, pads, self.compute.conv) + bias
-        return checkpoint_name(x, PRODUCT)
+        x = conv3d_transpose(x.astype(self.compute.dtype), kernel, self.stride, pads, self.compute.conv)
+        return checkpoint_name(x + spread(bias, x.shape), PRODUCT)

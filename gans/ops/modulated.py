@@ -14,6 +14,7 @@ from jax import lax
 from gans.core import Array
 from gans.ops.conv import conv
 from gans.ops.fir import up_conv
+from gans.ops.moments import spread
 
 
 def modulated_conv(
@@ -26,11 +27,11 @@ def modulated_conv(
       up: see `gans.ops.fir.up_conv`.
       form: of convolutions, see `gans.ops.conv.conv`.
     """
-    scaled = x * style[:, None, None].astype(x.dtype)
+    scaled = x * spread(style.astype(x.dtype), x.shape)
     y = (up_conv if up else conv)(scaled, w.astype(x.dtype), form=form)
     if not demodulate:
         return y
-    return y * demodulation(w, style)[:, None, None].astype(x.dtype)
+    return y * spread(demodulation(w, style).astype(x.dtype), y.shape)
 
 
 def demodulation(w: Array, style: Array) -> Array:
