@@ -9,8 +9,9 @@ Command: python launch.py --config=experiments/stylegan2_openmoji32.py
   --config.generator.constant=True --config.generator.bounded=False
   With its regularizers: --config.stylegan2.mixing=0.9 --config.stylegan2.path_length=2.0
   With ADA: --config.augment.names=translation,color --config.augment.probability=0.0 --config.augment.target=0.6
-  --config.augment.kimg=20.0 (FD 469, 354, 321, 296, 267, 265, 257, 251 every 1,000 steps, rates falling from 6,400 on,
-  KID .130, precision .49 at the end); with DiffAugment (2006.10738): --config.augment.names=color,translation,cutout
+  --config.augment.kimg=20.0 (10,000 steps, rates falling from 6,400 on: FD 469, 354, 321, 296, 267, 265, 257, 251, 255,
+  255 every 1,000 steps; at the end KID .130, precision .49);
+  with DiffAugment (2006.10738): --config.augment.names=color,translation,cutout
   At 64 pixels: stylegan2_openmoji64
 Hardware and cost: two CPU cores; on one core beside another program 3.4 steps/s, 36 minutes.
 Expected: faces with many expressions, hearts, cats, devils, on a clean white. FD (EfficientNet-Lite0) 492, 511, 394,

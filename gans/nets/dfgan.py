@@ -11,6 +11,7 @@ import jax.numpy as jnp
 from gans.core import Array, Compute
 from gans.errors import UserError
 from gans.ops.layers import Conv, Dense, Score, activation
+from gans.ops.moments import spread
 from gans.ops.nearest import upsample
 
 BASE = 4
@@ -34,7 +35,8 @@ class Affine(nn.Module):
         def channels(name: str, bias: float) -> Array:
             hidden = nn.relu(Dense(x.shape[-1], self.compute, name=f'{name}_hidden')(told, train))
             last = Dense(x.shape[-1], self.compute, False, kernel_init=nn.initializers.zeros, name=name)(hidden, train)
-            return (last + self.param(f'{name}_bias', nn.initializers.constant(bias), (x.shape[-1],)))[:, None, None]
+            last += self.param(f'{name}_bias', nn.initializers.constant(bias), (x.shape[-1],))
+            return spread(last, x.shape)
 
         return channels('scale', 1.0) * x + channels('shift', 0.0)
 

@@ -66,8 +66,8 @@ class BatchNorm(nn.Module):
             return _normalize(self, x, mean.value, variance.value)
         wide = x.astype(jnp.float32)
         moments = average(wide), average(wide * wide)
-        if not self.is_initializing():
-            moments = moments if self.axis_name is None else lax.pmean(moments, self.axis_name)
+        if self.axis_name is not None and not self.is_initializing():
+            moments = lax.pmean(moments, self.axis_name)
         own_mean, own_variance = _central(*moments)
         if not self.is_initializing():
             mean.value = MOMENTUM * mean.value + (1 - MOMENTUM) * own_mean
