@@ -77,7 +77,7 @@ def color(x: Array, keys: Keys, p: float | Array) -> Array:
 
 def translation(x: Array, keys: Keys, p: float | Array) -> Array:
     """Shifted by whole pixels, up to an eighth of each side, with zeros outside."""
-    return _shift(x, keys, p, [_round(n / 8) for n in x.shape[1:3]], mirror=False)
+    return _pick(x, *_shift(x, keys, p, [_round(n / 8) for n in x.shape[1:3]], mirror=False))
 
 
 def cutout(x: Array, keys: Keys, p: float | Array) -> Array:
@@ -102,8 +102,8 @@ def _band(keys: Keys, n: int) -> Array:
 def flip_shift(x: Array, keys: Keys, p: float | Array) -> Array:
     """CR-GAN's (Zhang 2020, 1910.12027): mirrored left to right half of the time, and shifted by up to 4 pixels."""
     k_flip, k_shift = random.split(keys, 2)
-    x = _sometimes(k_flip, 0.5 * p, x[:, :, ::-1], x)
-    return _shift(x, k_shift, p, (4, 4), mirror=True)
+    rows, columns = _shift(x, k_shift, p, (4, 4), mirror=True)
+    return _pick(x, rows, _flip(columns, random.uniform(k_flip) < 0.5 * p))
 
 
 # ADA
@@ -112,11 +112,14 @@ def flip_shift(x: Array, keys: Keys, p: float | Array) -> Array:
 def blit(x: Array, keys: Keys, p: float | Array) -> Array:
     """Whole pixels: mirrored (half of the time), rotated by multiples of 90 degrees, shifted by up to an eighth."""
     k_flip, k_turn, k_quarter, k_shift = random.split(keys, 4)
-    x = _sometimes(k_flip, 0.5 * p, x[:, :, ::-1], x)
-    quarters = random.integers(k_quarter, 4)[:, None, None, None]
-    turned = jnp.select([quarters == i for i in range(4)], [jnp.rot90(x, i, (1, 2)) for i in range(4)])
-    x = _sometimes(k_turn, p, turned, x)
-    return _shift(x, k_shift, p, [_round(n / 8) for n in x.shape[1:3]], mirror=True)
+    rows, columns = _shift(x, k_shift, p, [_round(n / 8) for n in x.shape[1:3]], mirror=True)
+    # Turned by a quarter, an image is its transpose upside down; by three, its transpose mirrored; by two, both.
+    quarters = jnp.where(random.uniform(k_turn) < p, random.integers(k_quarter, 4), 0)
+    flipped, odd = random.uniform(k_flip) < 0.5 * p, quarters % 2 == 1
+    x = jnp.where(odd[:, None, None, None], jnp.swapaxes(x, 1, 2), x)
+    rows = _flip(rows, ((quarters == 1) | (quarters == 2)) ^ (odd & flipped))
+    columns = _flip(columns, (quarters >= 2) ^ (~odd & flipped))
+    return _pick(x, rows, columns)
 
 
 def geometric(x: Array, keys: Keys, p: float | Array) -> Array:
@@ -235,18 +238,36 @@ def _rotation(keys: Keys, p: float | Array) -> Array:
     return _sometimes(k_if, p, matrix, jnp.broadcast_to(jnp.eye(2), matrix.shape))
 
 
-def _shift(x: Array, keys: Keys, p: float | Array, most: Sequence[int], mirror: bool) -> Array:
-    """Shifted down and to the right by whole pixels in [-most, most]; outside is 0, or the mirrored image."""
+def _shift(x: Array, keys: Keys, p: float | Array, most: Sequence[int], mirror: bool) -> tuple[Array, Array]:
+    """Rows and columns, of `_pick`, of images that are shifted down and to the right by whole pixels in [-most, most];
+    outside is 0, or the mirrored image.
+    """
     k_if, *k_axes = random.split(keys, 3)
-    new = x
-    for axis, (own, limit) in enumerate(zip(k_axes, most, strict=True), 1):
-        n = x.shape[axis]
-        index = jnp.arange(n) - (random.integers(own, 2 * limit + 1)[:, None] - limit)  # [B, n], of the source
-        index = _mirror(index, n) if mirror else index
-        shape = [len(x), *(n if i == axis else 1 for i in range(1, 4))]
-        moved = jnp.take_along_axis(new, jnp.clip(index, 0, n - 1).reshape(shape), axis)
-        new = moved if mirror else jnp.where(((index >= 0) & (index < n)).reshape(shape), moved, 0.0)
-    return _sometimes(k_if, p, new, x)
+    moves = random.uniform(k_if) < p
+
+    def index(keys: Keys, n: int, limit: int) -> Array:
+        by = jnp.where(moves, random.integers(keys, 2 * limit + 1) - limit, 0)
+        source = jnp.arange(n) - by[:, None]
+        return _mirror(source, n) if mirror else source
+
+    rows, columns = map(index, k_axes, x.shape[1:3], most)
+    return rows, columns
+
+
+def _flip(index: Array, turned: Array) -> Array:
+    """Index int [B, n] of a side's n pixels, as they are in a flipped image where `turned`, bool [B], says so."""
+    return jnp.where(turned[:, None], index.shape[1] - 1 - index, index)
+
+
+def _pick(x: Array, rows: Array, columns: Array) -> Array:
+    """x[b, rows[b, i], columns[b, j]] of images [B, H, W, C], and 0 outside of them; exact.
+
+    By products: where indices are gathered, XLA fuses them into all that reads the result, and a CPU draws random
+    numbers anew for every pixel.
+    """
+    rows, columns = (jax.nn.one_hot(index, index.shape[1], dtype=x.dtype) for index in (rows, columns))
+    x = jnp.einsum('bih,bhwc->biwc', rows, x, precision='highest')
+    return jnp.einsum('bjw,biwc->bijc', columns, x, precision='highest')
 
 
 def _round(x: float) -> int:
