@@ -121,7 +121,6 @@ def test_a_name_that_a_system_looks_at_is_structure(tmp_path: Path) -> None:
         {'critic.widths': (4,)},
         {'instance_noise.sigma': 0.1},
         {'terms.r1.every': 2},
-        {'terms.r1': None},
         {'terms.lecam.weight': 0.3},
         {'dynamics': 'simultaneous'},
     ],

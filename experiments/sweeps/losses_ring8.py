@@ -42,6 +42,7 @@ def get_config(variant: str = '') -> ConfigDict:
     config.train.batch_size = 128
     common.every(config, 1_000)
     config.train.sample_every = 4_000
+    config.population.max_size = 256  # toys are small: more of them are fewer programs
     return common.finish(config, variant, __file__)
 
 

@@ -1,9 +1,10 @@
 """Which runs of a sweep train together: rows that differ in floats, or in names of closed sets, are one program, and
-nobody has to say so.
+nobody has to say so. So are rows of which some lack a term, where `gans/sweep/merge.py` finds that it pays.
 """
 
 import json
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise
 from typing import Any, NamedTuple
 
@@ -16,7 +17,7 @@ from gans.configs import flatten
 from gans.core import Tree
 from gans.data import feed
 from gans.errors import UserError
-from gans.sweep import population
+from gans.sweep import merge, population
 from gans.sweep.rows import Member
 from gans.sweep.work import Work, measure
 from gans.training import program, sampling
@@ -34,6 +35,8 @@ class Group(NamedTuple):
     numbers: tuple[tuple[str, ...], ...]  # of each stage, the keys of floats and choices in which they differ: traced
     memory: int  # bytes of one member's state, in the largest stage
     work: tuple[Work, ...]  # of each stage of one member
+    terms: Mapping[str, Mapping[str, Any]] = {}  # that some of the members lack, whose weight is 0 there
+    saved: float = 0.0  # seconds, about, that this saves
 
 
 def experiments_of(member: Member, sources: Sources, known: bool = False) -> Stages:
@@ -46,20 +49,32 @@ def experiments_of(member: Member, sources: Sources, known: bool = False) -> Sta
         raise UserError(f"row '{member.row}': {error}") from error
 
 
+def runs_of(group: Group, members: Sequence[Member], sources: Sources, known: bool = False) -> list[Stages]:
+    """The experiments of some members of a group, as its program has them: with all of its terms."""
+    filled = [member._replace(config=merge.fill(member.config, group.terms)) for member in members]
+    return [experiments_of(member, sources, known) for member in filled]
+
+
 def plan(members: Sequence[Member], sources: Sources) -> list[Group]:
     """Groups members by structure, and traces a step of each group. Raises UserError if a row will not do."""
     rows = {member.row: member for member in reversed(members)}  # the first seed of each
     representatives = [rows[name] for name in dict.fromkeys(member.row for member in members)]
     experiments = {member.row: experiments_of(member, sources) for member in representatives}
-    return [
-        Group(
-            tuple(member for member in members if member.row in {some.row for some in group}),
-            numbers,
-            max(size_of(stage.abstract()) for stage in experiments[group[0].row]),
-            work,
-        )
-        for group, numbers, work in _groups(representatives, experiments, frozenset())
-    ]
+    seeds = Counter(member.row for member in members)
+
+    def join(some: Group, terms: merge.Sections) -> Group | None:
+        """Those rows as one group in which all have these terms, or None."""
+        try:
+            runs = runs_of(some._replace(terms=terms), some.members, sources)
+        except UserError:
+            return None
+        filled = {member.row: stages for member, stages in zip(some.members, runs, strict=True)}
+        found = list(_groups(some.members, filled, frozenset()))
+        return found[0]._replace(terms=terms) if len(found) == 1 else None
+
+    groups = merge.merge(list(_groups(representatives, experiments, frozenset())), experiments, seeds, join)
+    full = lambda group: tuple(m for m in members if m.row in {some.row for some in group.members})
+    return [group._replace(members=full(group)) for group in groups]
 
 
 def slices(group: Group, size: int) -> list[Group]:
@@ -69,11 +84,11 @@ def slices(group: Group, size: int) -> list[Group]:
     return [group._replace(members=group.members[a:b]) for a, b in pairwise(edges)]
 
 
-def _groups(members: Sequence[Member], experiments: dict[str, Stages], fixed: frozenset[str]) -> Iterable[tuple]:
-    """-> (members, numbers and work of each stage): `fixed` are keys that cannot be traced."""
+def _groups(members: Sequence[Member], experiments: dict[str, Stages], fixed: frozenset[str]) -> Iterable[Group]:
+    """Groups of rows, each with one member: `fixed` are keys that cannot be traced."""
     found: dict[str, list[Member]] = {}
     for member in members:
-        structure = [_structure(stage, fixed) for stage in experiments[member.row]]
+        structure = [structure_of(stage, fixed) for stage in experiments[member.row]]
         found.setdefault(json.dumps(structure, sort_keys=True), []).append(member)
     for group in found.values():
         stages = list(zip(*(experiments[member.row] for member in group), strict=True))
@@ -83,10 +98,11 @@ def _groups(members: Sequence[Member], experiments: dict[str, Stages], fixed: fr
         if culprits:
             yield from _groups(group, experiments, fixed | culprits)
         else:
-            yield group, numbers, work
+            memory = max(size_of(stage.abstract()) for stage in experiments[group[0].row])
+            yield Group(tuple(group), numbers, memory, work)
 
 
-def _structure(experiment: Experiment, fixed: frozenset[str]) -> dict[str, str]:
+def structure_of(experiment: Experiment, fixed: frozenset[str] = frozenset()) -> dict[str, str]:
     """What members of one program share: everything but the seed, and floats and choices that can be traced.
 
     A data set that holds examples is read by the host, so its numbers are structure. So is a key that only some rows

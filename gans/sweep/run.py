@@ -134,8 +134,8 @@ def _plan(path: Path, base: ml_collections.ConfigDict, seeds: int, row: str | No
         return sweep, groups, sources
     if row not in {each.name for each in sweep.rows}:
         raise unknown(f'row of {path}', row, [each.name for each in sweep.rows])
-    chosen = [group._replace(members=tuple(m for m in group.members if m.row == row)) for group in groups]
-    return sweep, [group for group in chosen if group.members], sources
+    chosen = [member for member in sweep.members(seeds) if member.row == row]
+    return sweep, plan.plan(chosen, sources), sources  # anew: it needs no terms of other rows
 
 
 def _warn(groups: Sequence[plan.Group]) -> str:

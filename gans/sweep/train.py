@@ -18,7 +18,7 @@ import numpy as np
 
 from gans.configs import flatten
 from gans.core import TrainState, Tree
-from gans.sweep.plan import Group, Sources, experiments_of
+from gans.sweep.plan import Group, Sources, runs_of
 from gans.sweep.population import abstract, population
 from gans.sweep.rows import Member
 from gans.sweep.work import Clock
@@ -38,7 +38,7 @@ def train(group: Group, folder: Path, sources: Sources, clock: Clock) -> None:
       Stopped: by a signal; what was trained is saved.
     """
     began, members = time.monotonic(), group.members
-    runs = [experiments_of(member, sources, known=True) for member in members]
+    runs = runs_of(group, members, sources, known=True)
     who = [identity(member) for member in members]
     place = place_of(folder, who)
     checkpoints = Checkpoints(place / 'checkpoints', keep=1)
