@@ -1,5 +1,5 @@
 """What StyleGAN2 is made of, one part at a time, on emoji: style mixing, path length, the constant input, images
-without bounds, noise, demodulation, the nets' skips, and R1's gamma.
+without bounds, noise, demodulation, the nets' skips, R1's gamma, and ADA.
 
 Paper: Karras 2020 (1912.04958), table 1 and section 4, and 1812.04948, table 2.
 Command: python launch.py --sweep=experiments/sweeps/stylegan2_ablation.py --seeds=2
@@ -16,6 +16,7 @@ from experiments import common, stylegan2_openmoji32
 
 ROWS = {
     'full': {},
+    'ada': {f'augment.{key}': value for key, value in stylegan2_openmoji32.ADA.items()},
     'gamma_10': {'terms.r1.weight': 5.0},
     'gamma_0.1': {'terms.r1.weight': 0.05},
     'no_mixing': {'stylegan2.mixing': 0.0},
@@ -33,6 +34,7 @@ ROWS = {
 def get_config(variant: str = '') -> ConfigDict:
     config = stylegan2_openmoji32.get_config(variant)
     config.data.size = 16
+    config.augment = common.get_config().augment  # none
     config.schedules = {}  # which end later than these runs
     config.stylegan2.update(mixing=0.9, path_length=2.0, path_every=4)
     config.generator.update(architecture='skip', constant=True, noise=True, demodulate=True, bounded=False)
