@@ -113,13 +113,12 @@ def blit(x: Array, keys: Keys, p: float | Array) -> Array:
     """Whole pixels: mirrored (half of the time), rotated by multiples of 90 degrees, shifted by up to an eighth."""
     k_flip, k_turn, k_quarter, k_shift = random.split(keys, 4)
     rows, columns = _shift(x, k_shift, p, [_round(n / 8) for n in x.shape[1:3]], mirror=True)
-    # Turned by a quarter, an image is its transpose upside down; by three, its transpose mirrored; by two, both.
+    # Turned by a quarter, an image is its transpose upside down; by three, its transpose mirrored; by two, it is both.
     quarters = jnp.where(random.uniform(k_turn) < p, random.integers(k_quarter, 4), 0)
     flipped, odd = random.uniform(k_flip) < 0.5 * p, quarters % 2 == 1
     x = jnp.where(odd[:, None, None, None], jnp.swapaxes(x, 1, 2), x)
     rows = _flip(rows, ((quarters == 1) | (quarters == 2)) ^ (odd & flipped))
-    columns = _flip(columns, (quarters >= 2) ^ (~odd & flipped))
-    return _pick(x, rows, columns)
+    return _pick(x, rows, _flip(columns, (quarters >= 2) ^ (~odd & flipped)))
 
 
 def geometric(x: Array, keys: Keys, p: float | Array) -> Array:
@@ -250,8 +249,7 @@ def _shift(x: Array, keys: Keys, p: float | Array, most: Sequence[int], mirror: 
         source = jnp.arange(n) - by[:, None]
         return _mirror(source, n) if mirror else source
 
-    rows, columns = map(index, k_axes, x.shape[1:3], most)
-    return rows, columns
+    return tuple(map(index, k_axes, x.shape[1:3], most))
 
 
 def _flip(index: Array, turned: Array) -> Array:

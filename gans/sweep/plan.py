@@ -65,11 +65,11 @@ def plan(members: Sequence[Member], sources: Sources) -> list[Group]:
     def join(some: Group, terms: merge.Sections) -> Group | None:
         """Those rows as one group in which all have these terms, or None."""
         try:
-            runs = runs_of(some._replace(terms=terms), some.members, sources)
-        except UserError:
+            runs = runs_of(some._replace(terms=terms), some.members, sources, known=True)
+            filled = {member.row: stages for member, stages in zip(some.members, runs, strict=True)}
+            found = list(_groups(some.members, filled, frozenset()))
+        except UserError:  # of terms that do not go together
             return None
-        filled = {member.row: stages for member, stages in zip(some.members, runs, strict=True)}
-        found = list(_groups(some.members, filled, frozenset()))
         return found[0]._replace(terms=terms) if len(found) == 1 else None
 
     groups = merge.merge(list(_groups(representatives, experiments, frozenset())), experiments, seeds, join)
@@ -88,7 +88,7 @@ def _groups(members: Sequence[Member], experiments: dict[str, Stages], fixed: fr
     """Groups of rows, each with one member: `fixed` are keys that cannot be traced."""
     found: dict[str, list[Member]] = {}
     for member in members:
-        structure = [structure_of(stage, fixed) for stage in experiments[member.row]]
+        structure = [_structure(stage, fixed) for stage in experiments[member.row]]
         found.setdefault(json.dumps(structure, sort_keys=True), []).append(member)
     for group in found.values():
         stages = list(zip(*(experiments[member.row] for member in group), strict=True))
@@ -102,7 +102,7 @@ def _groups(members: Sequence[Member], experiments: dict[str, Stages], fixed: fr
             yield Group(tuple(group), numbers, memory, work)
 
 
-def structure_of(experiment: Experiment, fixed: frozenset[str] = frozenset()) -> dict[str, str]:
+def _structure(experiment: Experiment, fixed: frozenset[str]) -> dict[str, str]:
     """What members of one program share: everything but the seed, and floats and choices that can be traced.
 
     A data set that holds examples is read by the host, so its numbers are structure. So is a key that only some rows
