@@ -126,6 +126,25 @@ def test_the_papers_nets():
     assert of(clips, patch_clips=True) == 64 * kernels(3, 64, 128, 256, 1) + 2 * (128 + 256)
 
 
+@pytest.mark.parametrize('category', ['motion', 'generator'])
+def test_conditional_norms_see_what_all_frames_of_a_clip_have_in_common(category):
+    """Where nothing comes of the codes but by the norms, content tells clips apart, and nothing their frames."""
+    rng = np.random.default_rng(0)
+    net = mocogan.Generator((3, 16, 16, 1), Compute(), category, 4, norm='conditional')
+    content, start, steps = (jnp.asarray(rng.normal(size=size), jnp.float32) for size in ((2, 5), (2, 3), (2, 3, 3)))
+    given = content, start, steps, jnp.eye(2)
+    params = jax.eval_shape(net.init, jax.random.key(0), *given)['params']
+    draw = lambda path, x: 0.3 * jnp.asarray(rng.normal(size=x.shape), jnp.float32) * ('stem' not in str(path))
+    params = jax.tree_util.tree_map_with_path(draw, params)
+    assert params['norm_4_scales']['kernel'].shape == (5 if category == 'motion' else 7, 8)
+    clips = jax.jit(lambda *given: net.apply({'params': params}, *given, mutable=['batch_stats'])[0])
+    made = clips(*given)
+    np.testing.assert_allclose(made, jnp.repeat(made[:, :1], 3, 1), atol=1e-6)
+    assert np.abs(made[0] - made[1]).max() > 0.01
+    by_category = np.abs(clips(content, start, steps, jnp.eye(2)[::-1]) - made).max()
+    assert by_category == 0 if category == 'motion' else by_category > 0.01
+
+
 def test_scores_of_patches_and_noise():
     """4 x 4 patches of a frame, 4 x 4 x 4 of a clip; noise by its words, in training and out of it."""
     scores = lambda shape, **how: (

@@ -83,6 +83,21 @@ def test_the_papers_nets():
     assert count(tgan.Critic(shape, Compute()), jnp.zeros((2, *shape))) == critic
 
 
+def test_conditional_norms_see_the_latents_of_the_clip():
+    """Where nothing comes of the latents but by the norms, frames of a clip are alike, and clips are not."""
+    rng = np.random.default_rng(0)
+    net = tgan.Generator((4, 8, 8, 1), Compute(), 4, (4, 4), norm='conditional')
+    z = jnp.asarray(rng.normal(size=(3, 5)), jnp.float32)
+    params = jax.eval_shape(net.init, jax.random.key(0), z)['params']
+    assert params['norm_8_shifts']['kernel'].shape == (5, 4) and 'norm_8' not in params and 'norm_clip' in params
+    drawn = lambda path, x: 0.3 * jnp.asarray(rng.normal(size=x.shape), jnp.float32)
+    params = jax.tree_util.tree_map_with_path(drawn, params)
+    params = params | {name: jax.tree.map(jnp.zeros_like, params[name]) for name in ('clip', 'frame')}
+    clips = jax.jit(lambda z: net.apply({'params': params}, z, mutable=['batch_stats'])[0])(z)
+    np.testing.assert_allclose(clips, jnp.repeat(clips[:, :1], 4, 1), atol=1e-6)
+    assert min(np.abs(clips[i] - clips[i - 1]).max() for i in range(3)) > 0.01
+
+
 def test_a_generator_of_an_lstm_makes_as_many_frames_as_are_asked_for():
     net = tgan.Generator((6, 8, 8, 1), Compute(), 4, (5,), temporal='lstm')
     clips, variables = jax.jit(net.init_with_output)(jax.random.key(0), jnp.ones((2, 3)))

@@ -10,6 +10,7 @@ import jax.numpy as jnp
 
 from gans.core import Array, Compute
 from gans.errors import UserError, unknown
+from gans.nets._clips import NORMS, finish
 from gans.ops import random
 from gans.ops.dropout import noise_keys
 from gans.ops.layers import CRITIC_NORMS, Conv, ConvTranspose, Dense, Score, activation, initializer, norm
@@ -17,7 +18,6 @@ from gans.ops.layers1d import Gru
 from gans.ops.layers3d import Conv3d
 
 KERNEL = 4
-NORMS = ('batch', 'none')  # of the generator
 
 
 def halvings(size: int, base: int) -> int:
@@ -38,7 +38,7 @@ class Generator(nn.Module):
     There are as many frames as inputs of motions. width: channels of the last hidden block. convs: convolutions of 3
     pixels after each hidden block, none in the authors' code: small frames have few blocks, which draw the same shape
     at different places badly. category: whether the category is given to the 'motion' at each step or to the image
-    'generator'. norm: batch or none.
+    'generator'. norm: batch, as in the authors' code; conditional, on the content and the generator's category; none.
     """
 
     shape: tuple[int, ...]
@@ -72,32 +72,31 @@ class Generator(nn.Module):
         fixed = content if by_motion else jnp.concatenate([content, category], 1)
         codes = jnp.concatenate([over_time(fixed), motion], 2)  # [B, T, c (+ K) + m]
         if frame is not None:
-            frames = self.draw(jnp.take_along_axis(codes, frame[:, None, None], 1)[:, 0], train)
-            return frames
-        frames = self.draw(codes.reshape(-1, codes.shape[2]), train)  # the frames of a clip in a row
+            return self.draw(jnp.take_along_axis(codes, frame[:, None, None], 1)[:, 0], fixed.shape[1], train)
+        frames = self.draw(codes.reshape(-1, codes.shape[2]), fixed.shape[1], train)  # those of a clip in a row
         return frames.reshape(*steps.shape[:2], *self.shape[1:])
 
-    def draw(self, codes: Array, train: bool) -> Array:
-        """[N, d] -> [N, H, W, C]."""
+    def draw(self, codes: Array, fixed: int, train: bool) -> Array:
+        """Codes [N, d], of which the first `fixed` numbers are the same in all frames of a clip, -> [N, H, W, C]."""
         count, init, bias = halvings(self.shape[1], self.base), initializer(self.init_std), self.norm == 'none'
         size, width = self.base, self.width * 2 ** (count - 1)
 
-        def finish(x: Array, name: str) -> Array:
-            return nn.relu(norm(self.norm, x, train, name=f'norm_{name}', compute=self.compute))
+        def finished(x: Array, name: str) -> Array:
+            return finish(self.norm, x, codes[:, :fixed], train, name=f'norm_{name}', compute=self.compute)
 
         def refine(x: Array, size: int) -> Array:
             for i in range(self.convs):
                 name = f'{size}_{i}'
                 x = Conv(x.shape[-1], self.compute, bias, kernel_init=init, name=f'conv_{name}')(x, train)
-                x = finish(x, name)
+                x = finished(x, name)
             return x
 
         x = Dense(size * size * width, self.compute, bias, kernel_init=init, name=f'stem_{size}')(codes, train)
-        x = refine(finish(x.reshape(-1, size, size, width), f'{size}'), size)
+        x = refine(finished(x.reshape(-1, size, size, width), f'{size}'), size)
         for _ in range(count - 1):
             size, width = 2 * size, width // 2
             x = ConvTranspose(width, self.compute, bias, kernel_init=init, name=f'block_{size}')(x, train)
-            x = refine(finish(x, f'{size}'), size)
+            x = refine(finished(x, f'{size}'), size)
         last = ConvTranspose(self.shape[3], self.compute, bias, kernel_init=init, name=f'block_{2 * size}')
         return jnp.tanh(last(x, train).astype(jnp.float32))
 

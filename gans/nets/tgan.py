@@ -12,6 +12,7 @@ import jax.numpy as jnp
 
 from gans.core import Array, Compute
 from gans.errors import UserError, unknown
+from gans.nets._clips import NORMS, finish
 from gans.ops.layers import (
     CRITIC_NORMS,
     Conv,
@@ -28,7 +29,6 @@ from gans.ops.layers1d import ConvTranspose1d, Lstm
 from gans.ops.layers3d import Conv3d
 
 TEMPORAL = ('deconvolution', 'lstm')
-NORMS = ('batch', 'none')  # of the generator
 
 
 def uniform(limit: float | None) -> Initializer:
@@ -56,8 +56,8 @@ class Generator(nn.Module):
 
     width: channels of the last hidden block; they double with each halving. temporal: how the latents z1 of frames are
     made, each of as many numbers as z0: by transposed convolutions of `widths` channels, each of which but the last
-    doubles the frames, or by an LSTM of widths[0] units that is given z0 at each frame. norm: batch or none.
-    init_limit: of parameters; None: LeCun's.
+    doubles the frames, or by an LSTM of widths[0] units that is given z0 at each frame. norm: batch, as in the
+    authors' code; conditional, in blocks, on z0; none. init_limit: of parameters; None: LeCun's.
     """
 
     shape: tuple[int, ...]
@@ -79,12 +79,11 @@ class Generator(nn.Module):
         init, bias = uniform(self.init_limit), self.norm == 'none'
         frames, channels = self.shape[0], self.width * 2 ** (len(steps) - 1)
 
-        def finish(x: Array, name: str) -> Array:
-            return nn.relu(norm(self.norm, x, train, name=f'norm_{name}', compute=self.compute))
-
         def begin(x: Array, name: str) -> Array:  # [N, d] -> [N, base, base, channels]
             x = Dense(base * base * channels, self.compute, bias, kernel_init=init, name=name)(x, train)
-            return finish(x, name).reshape(-1, base, base, channels)
+            kind = 'none' if self.norm == 'none' else 'batch'
+            x = nn.relu(norm(kind, x, train, name=f'norm_{name}', compute=self.compute))
+            return x.reshape(-1, base, base, channels)
 
         if self.temporal == 'lstm':
             given = jnp.broadcast_to(z[:, None], (len(z), frames, z.shape[1]))
@@ -95,9 +94,10 @@ class Generator(nn.Module):
         times = jnp.tanh(times)  # [B, T, d]
         clip = jnp.repeat(begin(z, 'clip'), frames, 0)  # [B T, base, base, channels], the frames of a clip in a row
         x = jnp.concatenate([clip, begin(times.reshape(-1, z.shape[1]), 'frame')], 3)
+        common = jnp.repeat(z, frames, 0)
         for size in steps:
             x = ConvTranspose(channels, self.compute, bias, kernel_init=init, name=f'block_{size}')(x, train)
-            x = finish(x, f'{size}')
+            x = finish(self.norm, x, common, train, name=f'norm_{size}', compute=self.compute)
             channels //= 2
         x = Conv(self.shape[3], self.compute, kernel_init=init, name='out')(x, train)
         return jnp.tanh(x.astype(jnp.float32)).reshape(-1, *self.shape)
@@ -111,7 +111,7 @@ class Generator(nn.Module):
         for i, width in enumerate(self.widths):
             options = {'kernel_init': init, 'kernel': 1, 'stride': 1} if i == 0 else {'kernel_init': init}
             x = ConvTranspose1d(width, self.compute, bias, **options, name=f'times_{2**i}')(x, train)
-            if self.norm == 'batch':
+            if self.norm != 'none':
                 x = batch_norm(x, train, name=f'norm_times_{2**i}', compute=self.compute, shift=False)
             x = nn.relu(x)
         name = f'times_{self.shape[0]}'
