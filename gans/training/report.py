@@ -100,12 +100,12 @@ class Reporter:
         self._pending: list[tuple[int, Metrics]] = []  # of the calls since the last report, each with its first step
 
     def begin(self, state: object) -> None:
-        """Scores the untrained generators: where the training starts, and the ceiling of any distance."""
-        num, pictured = self._scored, self._pictured
+        """Scores the untrained generators: where the training starts, and the ceiling of any distance. The picture of
+        one is drawn, too; those of a population would take as long as compiling.
+        """
+        num, pictured = self._scored, self._pictured if len(self._runs) == 1 else 0
         drawn = self._draw(state, num, pictured)
         self._waiting.append(partial(self._work, 0, [], drawn, num, pictured, False))
-        if len(self._runs) > 1:  # pictures of many take as long as compiling
-            self._submit()
 
     def report(self, step: int, metrics: Metrics, state: object, progress: Progress) -> None:
         """Takes what the call that ended at `step` gave, and reports if that is due.
