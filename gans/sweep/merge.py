@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 Sections = Mapping[str, Mapping[str, Any]]  # of config.terms, by name
 
 # Measured on toys (tests/benchmarks/RESULTS.md); only which programs there are depends on them.
-COMPILING = 4e-3  # seconds for each equation of a program
+COMPILING = 3.4e-3  # seconds for each equation of a program
 SPEED = {'cpu': 6e10}  # operations a second, of a core
 ACCELERATOR = 2e13  # of another device
 LAUNCH = 5e-8  # seconds for each equation of a step there

@@ -93,13 +93,14 @@ def _groups(members: Sequence[Member], experiments: dict[str, Stages], fixed: fr
     for group in found.values():
         stages = list(zip(*(experiments[member.row] for member in group), strict=True))
         numbers = tuple(_differing([flatten(each.config) for each in stage]) for stage in stages)
-        work = tuple(measure(trace(stage, ()), stage[0].end - stage[0].since) for stage in stages)  # raises errors
-        culprits = frozenset().union(*map(_untraceable, stages, numbers))
+        traced = list(map(_trace_numbers, stages, numbers))
+        culprits = frozenset().union(*(each for each in traced if isinstance(each, frozenset)))
         if culprits:
             yield from _groups(group, experiments, fixed | culprits)
         else:
             memory = max(size_of(stage.abstract()) for stage in experiments[group[0].row])
-            yield Group(tuple(group), numbers, memory, work)
+            steps = [stage[0].end - stage[0].since for stage in stages]
+            yield Group(tuple(group), numbers, memory, tuple(map(measure, traced, steps)))
 
 
 def _structure(experiment: Experiment, fixed: frozenset[str]) -> dict[str, str]:
@@ -125,17 +126,19 @@ def _differing(configs: Sequence[dict[str, Any]]) -> tuple[str, ...]:
     return tuple(key for key in first if key != 'seed' and differ(key))
 
 
-def _untraceable(stage: Sequence[Experiment], keys: tuple[str, ...]) -> frozenset[str]:
-    """Those of the numbers that must be known while the program is built."""
-    if not keys or _traces(stage, keys):
-        return frozenset()
-    return frozenset(key for key in keys if not _traces(stage, (key,))) or frozenset(keys)
-
-
-def _traces(stage: Sequence[Experiment], keys: tuple[str, ...]) -> bool:
+def _trace_numbers(stage: Sequence[Experiment], keys: tuple[str, ...]) -> ClosedJaxpr | frozenset[str]:
+    """A step with these numbers traced, or those of them that must be known while the program is built."""
     try:
-        trace(stage, keys)
+        return trace(stage, keys)
     except Exception:  # whatever code raises that looks at a number
+        trace(stage, ())  # or what is wrong with all numbers known
+    return frozenset(key for key in keys if not _traces(stage, key)) or frozenset(keys)
+
+
+def _traces(stage: Sequence[Experiment], key: str) -> bool:
+    try:
+        trace(stage, (key,))
+    except Exception:
         return False
     return True
 
