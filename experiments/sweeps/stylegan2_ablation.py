@@ -35,7 +35,6 @@ def get_config(variant: str = '') -> ConfigDict:
     config = stylegan2_openmoji32.get_config(variant)
     config.data.size = 16
     config.augment = common.get_config().augment  # none
-    config.schedules = {}  # which end later than these runs
     config.stylegan2.update(mixing=0.9, path_length=2.0, path_every=4)
     config.generator.update(architecture='skip', constant=True, noise=True, demodulate=True, bounded=False)
     config.critic.architecture = 'resnet'
