@@ -7,7 +7,6 @@ import pytest
 from jax import lax
 from test_conv import all_orders
 
-from gans.ops.conv import FEW
 from gans.ops.conv3d import NDHWC, conv3d, conv3d_transpose
 
 REFERENCE = {
@@ -30,17 +29,17 @@ def strides(stride):
     return (stride,) * 3 if isinstance(stride, int) else stride
 
 
-def arrays(kernel, volume, channels):
+def arrays(kernel, volume):
     rng = np.random.default_rng(sum(kernel) + sum(volume))
-    x, w = rng.normal(size=(2, *volume, channels)), rng.normal(size=(*kernel, channels, 2))
+    x, w = rng.normal(size=(2, *volume, 3)), rng.normal(size=(*kernel, 3, 2))
     return jnp.asarray(x), jnp.asarray(w)
 
 
-@pytest.mark.parametrize(('op', 'channels'), [(conv3d, 3), (conv3d, FEW + 1), (conv3d_transpose, 3)])
+@pytest.mark.parametrize('op', [conv3d, conv3d_transpose])
 @pytest.mark.parametrize(('kernel', 'stride', 'padding', 'volume'), CASES)
-def test_equals_lax_in_all_orders(op, channels, kernel, stride, padding, volume):
+def test_equals_lax_in_all_orders(op, kernel, stride, padding, volume):
     with jax.enable_x64(True):
-        x, w = arrays(kernel, volume, channels)
+        x, w = arrays(kernel, volume)
         ops = [lambda x, w: REFERENCE[op](x, w, stride, padding), lambda x, w: op(x, w, stride, padding, 'direct')]
         fast = {'xla_backend_optimization_level': 0, 'xla_llvm_disable_expensive_passes': True}
         want, got = jax.jit(lambda x, w: [all_orders(some, x, w) for some in ops], compiler_options=fast)(x, w)

@@ -100,17 +100,6 @@ def test_categories_are_learned_from_labels_or_from_fakes():
     assert terms == {'generator/clips_category'}
 
 
-@pytest.mark.parametrize('reader', ['frames', 'clips'])
-def test_categories_are_read_by_the_critic_that_is_named(reader):
-    """Of its features there are as many as the classifier reads, and its pair alone has the term."""
-    system = small(**LABELED, **{'mocogan.reader': reader, 'critic.patch_frames': False})
-    terms = {name for name in traced(system)['metrics'] if name.endswith('_category')}
-    assert terms == {f'critic/{reader}_category', f'generator/{reader}_category'}
-    state = jax.eval_shape(lambda: init_state(system, jax.random.key(0))).params
-    read = state[f'critic_{reader}']['out']['kernel'].shape[0]
-    assert state['classifier']['out']['kernel'].shape == (read, len(SPEC.classes))
-
-
 def count(net, *inputs):
     variables = jax.eval_shape(lambda: net.init(jax.random.key(0), *inputs, train=True))
     return sum(leaf.size for leaf in jax.tree.leaves(variables['params']))
@@ -178,7 +167,6 @@ def test_scores_of_patches_and_noise():
         ({'mocogan.categories': 3}, 'nothing is given one: set mocogan.category to motion or generator'),
         ({'mocogan.category': 'frames'}, 'unknown mocogan.category'),
         ({**LABELED, 'critic.patch_clips': True}, 'is read from whole clips'),
-        ({**LABELED, 'mocogan.reader': 'critic'}, 'unknown mocogan.reader'),
         ({'pack': 2}, 'pack=2 has no meaning'),
         ({'replay.size': 8, 'replay.fresh': 8, **FOUND}, 'does not keep'),
     ],

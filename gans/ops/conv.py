@@ -30,7 +30,6 @@ FORMS = ('auto', 'loop', 'lax', 'direct', 'matmul', 'winograd')
 FEW = 7  # channels, fewer than a vector register of floats: XLA's convolutions cannot use it, while patches are small,
 TAPS = 49  # unless a kernel has more than these
 WINDOWS, WIDE = 256, 2**20  # windows of a batch, and weights: with fewer and more, patches are small beside the kernel
-MINIMAL = {'auto': 48, 'loop': 16}  # channels, from which fewer products beat XLA's convolutions, and patches
 PIECES = 4  # convolutions that a grouped one is made of, at most: each costs time to compile
 NHWC = ('NHWC', 'HWIO', 'NHWC')
 
@@ -108,8 +107,7 @@ def _geometry(name, batch, image, w, stride, pads, form, flipped):
         return geo
     if form in ('auto', 'loop') and batch * math.prod(out) <= WINDOWS and w.size >= WIDE:
         return geo
-    many = form in MINIMAL and min(w.shape[2:]) >= MINIMAL[form]
-    if winograd.applies(geo, w) and (form == 'winograd' or (many and winograd.saves(geo, batch, w))):
+    if winograd.applies(geo, w) and (form == 'winograd' or (form != 'direct' and winograd.saves(geo, batch, w))):
         return geo._replace(method='winograd')
     return geo._replace(method='direct' if form in ('auto', 'direct') else 'matmul')
 

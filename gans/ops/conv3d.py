@@ -7,8 +7,7 @@ channels, depth is folded into the batch, and one 2-D convolution does the rest:
     conv_transpose(y, w)  conv_transpose with w as [kh, kw, C, kd F]; each tap's output is added at its own depth
 
 The two maps of depth are each other's transpose, and the 2-D forms are closed under differentiation, so these are, too:
-gradients of any order (WGAN-GP, R1) run nothing else. For some tens of channels it takes as long to lay taps side by
-side as to multiply them: there each tap has a 2-D convolution of its own, and conv is their sum.
+gradients of any order (WGAN-GP, R1) run nothing else.
 
 Volumes are [B, D, H, W, C], kernels [kd, kh, kw, C, F], as in `flax.linen`.
 """
@@ -21,7 +20,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from gans.ops.conv import FEW, FORMS, MINIMAL, conv, conv_transpose, transpose_pads
+from gans.ops.conv import FORMS, conv, conv_transpose, transpose_pads
 
 Padding = str | Sequence[tuple[int, int]]
 Stride = int | tuple[int, int, int]
@@ -51,12 +50,6 @@ def conv3d(x: jax.Array, w: jax.Array, stride: Stride = 1, padding: Padding = 'S
     out = (x.shape[1] + before + after - len(w)) // strides[0] + 1
     if min(x.shape[1], out) < 1:
         raise ValueError(f'conv3d: kernel {w.shape[:3]}, stride {stride} and padding leave nothing of {x.shape[1:4]}')
-    if FEW < x.shape[4] < MINIMAL['auto']:
-        length = (out - 1) * strides[0] + 1
-        x = _pad(x, before, length + len(w) - 1 - x.shape[1] - before)
-        taps = (lax.slice_in_dim(x, k, k + length, strides[0], 1) for k in range(len(w)))
-        parts = [conv(_fold(tap), kernel, strides[1:], pads, form) for tap, kernel in zip(taps, w, strict=True)]
-        return _unfold(functools.reduce(lax.add, parts), out)
     x = _gather(Depth(x.shape[1], len(w), strides[0], before, out), x)
     w = w.transpose(1, 2, 0, 3, 4).reshape(*w.shape[1:3], -1, w.shape[4])  # [kh, kw, kd C, F]
     return _unfold(conv(_fold(x), w, strides[1:], pads, form), out)

@@ -32,6 +32,7 @@ from gans.ops.geometry import Geometry
 
 Grid = list[list[jax.Array]]  # by the points of both axes
 POINTS = (0.0, 1.0, -1.0, 2.0, -0.5)  # at which polynomials are evaluated, and infinity
+CHANNELS = 16  # below, memory traffic dominates
 WORK = 2 * 10**8  # products of the plain form, below which it saves only a millisecond or two
 ROWS = 64  # tiles of a batch, up to which transforming the kernels takes longer than is saved
 
@@ -98,14 +99,12 @@ def applies(geo: Geometry, w: jax.Array) -> bool:
 
 
 def saves(geo: Geometry, batch: int, w: jax.Array) -> bool:
-    """Whether it is worth the longer compilation, if channels are many enough for memory not to be what takes the time:
-    it saves a third of the products, there are many, and many tiles.
-    """
+    """Whether it is worth the longer compilation: it saves a third of the products, there are many, and many tiles."""
     axes = _axes(geo)
     direct = math.prod(axis.kernel * axis.out for axis in axes)
     minimal = math.prod(len(axis.matrices[0]) * axis.tiles * axis.stride for axis in axes)
     rows, work = batch * math.prod(axis.tiles for axis in axes), batch * direct * math.prod(w.shape[2:])
-    return 3 * minimal <= 2 * direct and rows > ROWS and work >= WORK
+    return 3 * minimal <= 2 * direct and min(w.shape[2:]) >= CHANNELS and rows > ROWS and work >= WORK
 
 
 def conv(geo: Geometry, x: jax.Array, w: jax.Array) -> jax.Array:

@@ -23,7 +23,6 @@ from gans.systems._players import make_generate, refuse, repeat_rows, two_player
 
 COLUMNS = 4  # motions of a sheet
 PLACES = ('motion', 'generator')
-READERS = ('frames', 'clips')
 
 Inputs = dict[str, Array]  # z [B, c]; start [B, m]; steps [B, T, m]; label or category int32 [B]; frame; noise
 
@@ -36,7 +35,6 @@ def build(
     motion: int = 10,
     category: str | None = None,
     categories: int | None = None,
-    reader: str = 'clips',
     weight: float = 1.0,
     long: int | None = None,
 ) -> System:
@@ -48,8 +46,6 @@ def build(
         'generator', as in the authors' code; None: clips have none.
       categories: None: they are the classes of the data, and the critic of clips learns them from real clips. A number
         of them, drawn alike: no labels are read, and the generator's player trains the classifier (InfoGAN's bound).
-      reader: which critic reads categories: that of 'clips', as in the paper, or that of 'frames', so that each frame
-        by itself shows the category.
       weight: of the cross entropy of categories.
       long: frames of the clips in one more picture, as many as one likes; None: without.
 
@@ -70,9 +66,7 @@ def build(
         'frames': nets.critic(config.critic, of_frames, compute, told),
         'clips': nets.critic(config.critic, spec, compute, told),
     }
-    if reader not in READERS:
-        raise unknown('mocogan.reader', reader, READERS)
-    if count and reader == 'clips' and config.critic.get('patch_clips'):
+    if count and config.critic.get('patch_clips'):
         raise UserError(f"mocogan.category='{category}' is read from whole clips: set critic.patch_clips=False")
     shape = lambda *sizes: jax.ShapeDtypeStruct((2, *sizes), jnp.float32)
     module = nets.make_module(
@@ -116,14 +110,12 @@ def build(
         replayable=not labeled,
     )
     clips = Pair(spec, generate, critics['clips'], draw, conditions, name='clips', replayable=not count)
-    pairs = {'frames': frames, 'clips': clips}
     found = {'generator': generator, **{f'critic_{name}': net for name, net in critics.items()}}
     own = {}
     if count:
-        found['classifier'] = head(critics[reader], count, compute)
+        found['classifier'] = head(critics['clips'], count, compute)
         of = {real: {'category': category_term(found['classifier'], weight, name, real)} for real in (True, False)}
-        terms = {'generator_terms': of[False], 'critic_terms': of[True] if labeled else {}}
-        pairs[reader] = pairs[reader]._replace(**terms, replayable=False)
+        clips = clips._replace(generator_terms=of[False], critic_terms=of[True] if labeled else {})
         own = {'with_critic' if labeled else 'with_generator': ('classifier',)}
     samples = clips.sampler(asked={name: 'labels' if labeled else 'codes'} if count else {})
 
@@ -153,7 +145,7 @@ def build(
         pictures['long'] = sheet._replace(inputs=at_length, about=f'{long} frames', columns=('clip',))
     return two_players(
         config,
-        list(pairs.values()),
+        [frames, clips],
         found,
         together=True,
         **own,
