@@ -3,7 +3,8 @@
 Paper: Saito 2017 (1611.06624).
 Command: python launch.py --config=experiments/tgan_moving_digits.py
 Variants: --config.tgan.clip_every=None --config.terms.wgan_gp.weight=10 --config.critic.norm=none is WGAN-GP;
-  --config.generator.temporal=lstm makes the latents of frames by an LSTM
+  --config.generator.temporal=lstm makes the latents of frames by an LSTM; --config.generator.norm=conditional: norms
+  of blocks see z0
 Hardware and cost: two CPU cores; on one core beside another program .9 steps/s, 93 minutes.
 Expected: digits that move straight and bounce, bent on their way from one into another. FD (frames) 283, 162, 176, 121,
   87, 68 after 250, 1,000, 2,000, 3,000, 4,000, 5,000 steps (real halves 8.5, untrained 271); clips that keep to a path
