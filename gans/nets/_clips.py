@@ -10,7 +10,7 @@ NORMS = ('batch', 'conditional', 'none')  # of generators
 
 
 def finish(kind: str, x: Array, common: Array, train: bool, *, name: str, compute: Compute) -> Array:
-    """Norm and ReLU of x [N, H, W, C] or [N, d], in which frames are examples.
+    """Norm and ReLU of x [N, H, W, C], in which frames are examples.
 
     'conditional' is batch norm whose scales and shifts are linear in `common` [N, c], which is the same for all frames
     of a clip, as BigGAN's for all that are of a class: the same channels draw each of them.

@@ -78,10 +78,8 @@ def _sections(rows: Sequence[Sequence[Experiment]], more: Sections) -> Sections 
     lacks a term that cannot have a weight of 0.
     """
     configs = [row[0].config for row in rows]
-    rest = [
-        {key: value for key, value in flatten(config).items() if not key.startswith('terms.')} for config in configs
-    ]
-    if rest[0].keys() != rest[1].keys() or len(rows[0]) > 1:
+    first, second = ({key for key in flatten(config) if not key.startswith('terms.')} for config in configs)
+    if first != second or len(rows[0]) > 1:
         return None
     sections = {name: dict(section) for config in configs for name, section in config.terms.items()} | dict(more)
     alone = [set(sections) - {*config.terms} for config in configs]

@@ -55,7 +55,7 @@ def measure(parts: Sequence[Group], sources: Sources) -> Times:
     part, cores = parts[place], jax.local_device_count()
     members = part.members[: cores * WIDTH] if _on_cpu() else part.members
     operations = len(members) * part.work[0].operations
-    stages = [run[0] for run in runs_of(part, members, sources)]
+    stages = [run[0] for run in runs_of(part, members, sources, known=True)]
     first = stages[0]
     steps = int(np.clip(cores * SPEED / operations, 2, first.config.train.steps_per_call))
     runs = [_shortened(stage, steps) for stage in stages]
