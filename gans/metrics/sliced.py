@@ -18,15 +18,15 @@ def sliced_wasserstein(a: np.ndarray, b: np.ndarray, directions: int = 256, seed
     dimensions = a.shape[1]
     theta = np.random.default_rng(seed).standard_normal((dimensions, directions)).astype(np.float32)
     theta = np.ones((1, 1), np.float32) if dimensions == 1 else theta / np.linalg.norm(theta, axis=0)
-    a, b = np.sort(a @ theta, axis=0), np.sort(b @ theta, axis=0)
-    return float(np.abs(a - b).mean()) if len(a) == len(b) else _area_between_quantiles(a, b)
+    a, b = np.sort(theta.T @ a.T), np.sort(theta.T @ b.T)  # twice as fast as sorting columns
+    return float(np.abs(a - b).mean()) if a.shape == b.shape else _area_between_quantiles(a, b)
 
 
 def _area_between_quantiles(a: np.ndarray, b: np.ndarray) -> float:
-    """Mean over columns of the area between the quantile functions of sorted a [N, D] and b [M, D]."""
-    n, m = len(a), len(b)
+    """Mean over rows of the area between the quantile functions of sorted a [D, N] and b [D, M]."""
+    n, m = a.shape[1], b.shape[1]
     ends = np.union1d(
         np.arange(1, n + 1) * m, np.arange(1, m + 1) * n
     )  # of the steps of both functions, in units of 1 / NM
     i, j, widths = (ends - 1) // m, (ends - 1) // n, np.diff(ends, prepend=0) / (n * m)
-    return float(np.mean([widths @ np.abs(x[i] - y[j]) for x, y in zip(a.T, b.T, strict=True)]))
+    return float(np.mean([widths @ np.abs(x[i] - y[j]) for x, y in zip(a, b, strict=True)]))
