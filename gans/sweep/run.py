@@ -129,13 +129,11 @@ def _plan(path: Path, base: ml_collections.ConfigDict, seeds: int, row: str | No
     sweep, sources = rows.load(path, base), plan.Sources()
     for line in dict.fromkeys(line for row in sweep.rows for line in consequences(base, row.config)):
         workdir.say(line)
-    groups = plan.plan(sweep.members(seeds), sources)
-    if row is None:
-        return sweep, groups, sources
-    if row not in {each.name for each in sweep.rows}:
-        raise unknown(f'row of {path}', row, [each.name for each in sweep.rows])
-    chosen = [member for member in sweep.members(seeds) if member.row == row]
-    return sweep, plan.plan(chosen, sources), sources  # anew: it needs no terms of other rows
+    names = [each.name for each in sweep.rows]
+    if row is not None and row not in names:
+        raise unknown(f'row of {path}', row, names)
+    members = [member for member in sweep.members(seeds) if row in (None, member.row)]
+    return sweep, plan.plan(members, sources), sources
 
 
 def _warn(groups: Sequence[plan.Group]) -> str:
