@@ -3,8 +3,8 @@
 Paper: Brock 2019 (1809.11096), appendix B.
 Command: python launch.py --config=experiments/biggan_fashion_mnist.py
 Hardware and cost: two threads of one CPU core, idle: 1.2 s a step, so 80 minutes.
-Expected: FD (classifier, 2,000 samples) 101, 25.7, 14.5, 8.2, 7.1, 6.0, 7.5, 4.5 every 500 steps (untrained 307, halves
-  1.2). Seed 0, step 4,000, 10,000 samples: FD 4.21 (halves 0.27; projection_fashion_mnist 6.82), accuracy 91.3 %
+Expected: of seed 0, FD (classifier, 2,000 samples) 101, 25.7, 14.5, 8.2, 7.1, 6.0, 7.5, 4.5 every 500 steps (untrained
+  307, halves 1.2). Step 4,000, 10,000 samples: FD 4.21 (halves 0.27; projection_fashion_mnist 6.82), accuracy 91.3 %
   (trousers 100, shirts 77; real images 91.2), precision 0.79, recall 0.48. After 3,000 steps, an hour: accuracy 89.5 %.
   Clothes of all classes, some textures dotted, sandals broken.
 Deviations: other data and size; 32 channels, batch 64. Rates are those of the authors' code for CIFAR-10, 2e-4 for

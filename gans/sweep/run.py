@@ -125,7 +125,7 @@ def rewrite_report(folders: Sequence[Path], out: Path | None) -> str:
 
 
 def _plan(path: Path, base: ml_collections.ConfigDict, seeds: int, row: str | None) -> tuple:
-    """Resolves the sweep, so that all errors are raised before training."""
+    """Resolves the sweep, and plans all of its rows or one, so that their errors are raised before training."""
     sweep, sources = rows.load(path, base), plan.Sources()
     for line in dict.fromkeys(line for row in sweep.rows for line in consequences(base, row.config)):
         workdir.say(line)
