@@ -25,7 +25,7 @@ def ring(**overrides):
 
 
 def one_step(system, state, batch):
-    return make_train_step(system)(state, batch, tuple(update.name for update in system.updates))
+    return jax.jit(make_train_step(system), static_argnums=2)(state, batch, systems.updates_of(system))
 
 
 def batch_of(seed=0):
