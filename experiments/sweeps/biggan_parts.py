@@ -1,5 +1,5 @@
-"""From SAGAN to BigGAN, a part at a time: one embedding of the class, latents for every block, orthogonal kernels and
-their regularization, attention, and then larger batches, in micro-batches of 32.
+"""From SAGAN to BigGAN: larger batches by themselves, in micro-batches of 32; then a part at a time, one embedding of
+the class, latents for every block, orthogonal kernels and their regularization, attention.
 
 Paper: Brock 2019 (1809.11096), table 1: of the parts the batch matters most, then channels, the shared embedding, and
   latents for every block.
@@ -8,7 +8,7 @@ Hardware and cost: two CPU cores, busy: 0.3 s a step of 32 examples of one run a
   which took two minutes to compile: an hour a seed at the least.
 Expected: not run.
 Deviations: those of experiments/biggan_fashion_mnist.py; 16 channels, 500 steps; batch norm sees 32 examples in every
-  row; attention is a part, where SAGAN has it from the beginning; batches grow last, since they cost the most.
+  row; attention comes last, where SAGAN has it from the beginning.
 """
 
 from ml_collections import ConfigDict
@@ -44,9 +44,9 @@ def get_config(variant: str = '') -> ConfigDict:
 
 def sweep(add) -> None:
     add('sagan')
+    for size in BATCHES:
+        add(f'batch_{size}', **{'train.batch_size': size, 'train.micro': size // MICRO})
     overrides = {}
     for name, part in PARTS.items():
         overrides |= part
         add(name, **overrides)
-    for size in BATCHES:
-        add(f'batch_{size}', **overrides, **{'train.batch_size': size, 'train.micro': size // MICRO})
