@@ -88,38 +88,16 @@ COUNTS = {
 
 
 @pytest.mark.parametrize('name', NAMES)
-def test_full_size_is_built_and_traced(name, monkeypatch) -> None:
-    """Of some, which together have all that any has, a step is traced, and lowered for GPUs and TPUs in the form of
-    convolutions that is taken there; of the others, what samplers make.
-    """
+def test_full_size_is_built(name, monkeypatch) -> None:
+    """All nets are traced, and what samplers make."""
     monkeypatch.setattr(load, 'load', shape_only)
     config = config_of(name)
-    config.train.conv = 'lax'
     first, *_, last = 2 * setup.setup_stages(config, devices=1)
     for experiment in (first, last) if config.stages else (first,):
         trace_samplers(experiment)
-        if name in TRACED:
-            text = trace_step(experiment).lower(lowering_platforms=('cuda', 'tpu')).as_text()
-            assert 'stablehlo.dot' in text or 'stablehlo.convolution' in text
     wanted, state = COUNTS.get(name), last.abstract()
     if wanted:
         assert (count(state.params['generator']), count(state.params['critic'])) == wanted
-
-
-def trace_step(experiment: setup.Experiment) -> jax.stages.Traced:
-    """It keeps the form of its state, and has a loss for each update."""
-    state, lead = experiment.abstract(), (experiment.shares['repeats'],)
-    fields = feed.shapes(experiment.source, experiment.config.train.batch_size)
-    examples = {name: jax.ShapeDtypeStruct((*lead, *x.shape), x.dtype) for name, x in fields.items()}
-    due = tuple(update.name for update in experiment.system.updates)
-    step = make_train_step(experiment.system)
-    traced = jax.jit(lambda state, batch: step(state, batch, due)).trace(state, examples)
-    after, metrics = traced.out_info
-    describe = lambda tree: {path: (leaf.shape, leaf.dtype) for path, leaf in leaves.by_path(tree).items()}
-    assert describe(after) == describe(state)
-    assert all(value.shape == () for value in metrics.values())
-    assert {f'{name}/loss' for name in due} <= set(metrics)
-    return traced
 
 
 def trace_samplers(experiment: setup.Experiment) -> None:
@@ -179,18 +157,46 @@ def test_mnist_becomes_fashion_mnist_by_one_override(name, monkeypatch) -> None:
     assert setup.setup(config, devices=1).source.spec.shape == (size, size, 1)
 
 
-# The smoke variants: some train, which together have all structures of systems; others are built. Techniques train in
-# test_matrix.py, or in tests of their own.
+# The smoke variants: some train, which together have all structures of systems; others are built. Steps are traced of
+# some that together have all ingredients. Techniques train in test_matrix.py, or in tests of their own.
 
 
 @pytest.mark.parametrize('name', sorted(set(NAMES) - set(TRAINED)))
 def test_smoke_is_built(name) -> None:
-    """And it finds its data. What its step is made of is traced at full size."""
+    """And it finds its data."""
     for experiment in setup.setup_stages(config_of(name, 'smoke'), devices=1):
         experiment.abstract()
         assert not experiment.config.eval.features or (experiment.source.size or 4) >= 4  # for a Fréchet distance
         batch = feed.examples(experiment.source, 2, feed.fixed_key())
         assert all(np.isfinite(values).all() and len(values) == 2 for values in batch.values())
+
+
+@pytest.mark.parametrize('name', TRACED)
+def test_a_step_of_its_smoke_is_lowered_for_gpus_and_tpus(name) -> None:
+    """In the form of convolutions that is taken there."""
+    config = config_of(name, 'smoke')
+    config.train.conv = 'lax'
+    first, *_, last = 2 * setup.setup_stages(config, devices=1)
+    for experiment in (first, last) if config.stages else (first,):
+        text = trace_step(experiment).lower(lowering_platforms=('cuda', 'tpu')).as_text()
+        assert 'stablehlo.dot' in text or 'stablehlo.convolution' in text
+
+
+def trace_step(experiment: setup.Experiment) -> jax.stages.Traced:
+    """It keeps the form of its state, and has a loss for each update."""
+    state, lead = experiment.abstract(), (experiment.shares['repeats'],)
+    fields = feed.shapes(experiment.source, experiment.config.train.batch_size)
+    examples = {name: jax.ShapeDtypeStruct((*lead, *x.shape), x.dtype) for name, x in fields.items()}
+    due = tuple(update.name for update in experiment.system.updates)
+    step = make_train_step(experiment.system)
+    traced = jax.jit(lambda state, batch: step(state, batch, due)).trace(state, examples)
+    after, metrics = traced.out_info
+    # Another form, or a weak type that becomes a firm one, would have the second call compiled anew.
+    describe = lambda tree: {path: jax.typeof(leaf) for path, leaf in leaves.by_path(tree).items()}
+    assert describe(after) == describe(state)
+    assert all(value.shape == () for value in metrics.values())
+    assert {f'{name}/loss' for name in due} <= set(metrics)
+    return traced
 
 
 @pytest.mark.parametrize('name', TRAINED)

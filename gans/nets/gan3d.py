@@ -67,7 +67,7 @@ class Generator(nn.Module):
         x = x.astype(jnp.float32)
         if self.occupancy is not None:
             logit = jnp.log(self.occupancy) - jnp.log1p(-self.occupancy)
-            x += self.param('bias', lambda rng, shape: jnp.full(shape, logit), self.shape[-1:])
+            x += self.param('bias', lambda rng, shape: jnp.full(shape, logit, jnp.float32), self.shape[-1:])
         return jax.nn.sigmoid(x)
 
 
