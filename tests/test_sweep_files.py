@@ -81,9 +81,11 @@ LAST = {name: resolved(name, rows(name)[-1][0], 'smoke') for name in NAMES}  # o
 
 
 def traced() -> list[tuple[str, str]]:
-    """Sweeps and rows that together with these have each game, system, net, term and other choice of them all."""
+    """Sweeps and rows that together with these have each game, term and other choice of them all. Nets, systems and
+    their options have tests of their own.
+    """
     configs = {(name, row): resolved(name, row) for name in NAMES for row, _ in rows(name)}
-    of = lambda config: systems.ingredients(config) | {f'game={config.game}'}
+    of = lambda config: systems.techniques(config) | {f'game={config.game}'}
     known = set().union(*map(of, LAST.values()))
     return systems.cover({row: of(config) for row, config in configs.items()}, known)
 

@@ -14,7 +14,7 @@ import numpy as np
 from gans.cost.stopwatch import compilation_cache
 from gans.sweep import cadence
 from gans.sweep.plan import Group, Sources, runs_of
-from gans.sweep.population import WIDTH, population
+from gans.sweep.population import population
 from gans.sweep.work import equations_of, operations_of, say_time
 from gans.training import program
 from gans.training.progress import Progress
@@ -53,7 +53,7 @@ def measure(parts: Sequence[Group], sources: Sources) -> Times:
     """Compiles the program that has most to do, with a few of its runs, and times some steps, scores and pictures."""
     place = max(range(len(parts)), key=lambda i: operations_of(parts[i]))
     part, cores = parts[place], jax.local_device_count()
-    members = part.members[: cores * WIDTH] if _on_cpu() else part.members
+    members = part.members[:cores] if _on_cpu() else part.members
     operations = len(members) * part.work[0].operations
     stages = [run[0] for run in runs_of(part, members, sources, known=True)]
     first = stages[0]

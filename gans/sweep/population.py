@@ -1,11 +1,13 @@
-"""Many runs as one compiled program: the whole train step mapped over seeds and over numbers of the config.
+"""Many runs as one compiled program: the whole train step for many seeds and numbers of the config.
 
 The members of a population differ in their seeds, and in floats and choices of their configs alone. Their system is
-built while tracing, from a config whose differing floats are tracers; `jax.vmap` of it trains them side by side. Each
-is the run that it would be alone, up to rounding: the same weights, batches and latents.
+built while tracing, from a config whose differing floats are tracers; `jax.vmap` of it trains them side by side, or
+`lax.map` one after the other. Each is the run that it would be alone, up to rounding: the same weights, batches and
+latents.
 
 Members share nothing, so devices share them out without a word between them. On CPU there is a device for each core
-(`gans.devices.start`): XLA computes a mapped product of small matrices on one core.
+(`gans.devices.start`), whose members take turns: mapped over, toys take a sixth longer there and convolutions half as
+long again (tests/benchmarks/RESULTS.md).
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -30,10 +32,14 @@ from gans.training.program import Program
 from gans.training.sampling import CHUNK
 from gans.training.setup import Experiment, system_of, unoptimized
 
-WIDTH = 4  # members mapped over at once by a core: of 2x128 toys, 20 at once take a third longer each
-
 # Floats and choices of the config by dotted key: scalars of one member, [M] of a population.
 Numbers = dict[str, Array | Choice]
+
+
+def every(of_one: Callable) -> Callable:
+    """Of all members of a device, what it is of one: leaves [members, ...]."""
+    in_turns = lambda *own: lax.map(lambda own: of_one(*own), own)
+    return in_turns if jax.default_backend() == 'cpu' else jax.vmap(of_one)
 
 
 def numbers_of(configs: Sequence[ml_collections.ConfigDict], keys: Sequence[str]) -> Numbers:
@@ -90,10 +96,8 @@ def population(members: Sequence[Experiment], keys: Sequence[str]) -> Program:
     devices = jax.local_devices()[:count]
     feed.check_reading(first.source)  # before anything is compiled
     streamed = first.source.placement == 'streamed'
-    # On CPU, a device trains a few at a time, whose states fit into its cache, through all steps of a call.
-    blocks = -(-count // (len(devices) * WIDTH)) if jax.default_backend() == 'cpu' else 1
-    width = -(-count // (len(devices) * blocks))  # members that are mapped over at once
-    filled = np.minimum(np.arange(len(devices) * blocks * width), count - 1)  # up with the last one
+    width = -(-count // len(devices))  # members of a device
+    filled = np.minimum(np.arange(len(devices) * width), count - 1)  # up with the last one
     share = lambda tree: jax.tree.map(lambda x: x[filled].reshape(len(devices), -1, *x.shape[1:]), tree)
     merge = lambda tree: jax.tree.map(lambda x: x.reshape(-1, *x.shape[2:])[:count], memory.fetch(tree))
     pmap = partial(jax.pmap, devices=devices)
@@ -119,9 +123,9 @@ def population(members: Sequence[Experiment], keys: Sequence[str]) -> Program:
 
     @partial(pmap, in_axes=(0, 0, 0, None), donate_argnums=0)
     def call(state: TrainState, numbers: Numbers, raw: dict, counts: Array) -> tuple[TrainState, Metrics]:
-        own = (state, numbers, raw) if streamed else (state, numbers)  # what each member has of its own
-        each = lambda own: advance(first, *own, *(() if streamed else (raw,)), counts)
-        return jax.vmap(each)(own) if blocks == 1 else lax.map(each, own, batch_size=width)
+        if streamed:  # a piece of each member's own
+            return every(lambda *own: advance(first, *own, counts))(state, numbers, raw)
+        return every(lambda *own: advance(first, *own, raw, counts))(state, numbers)
 
     def raws(start: int) -> Iterator[dict]:
         if not streamed:
@@ -134,7 +138,7 @@ def population(members: Sequence[Experiment], keys: Sequence[str]) -> Program:
         for pieces in zip(*read, strict=True):
             yield share(jax.tree.map(lambda *arrays: np.stack(arrays), *pieces))
 
-    sample = pmap(jax.vmap(lambda state, numbers, z: sampling.sample(overlay(first, numbers), state, z)))
+    sample = pmap(every(lambda state, numbers, z: sampling.sample(overlay(first, numbers), state, z)))
 
     @cache
     def inputs(num: int) -> Tree:
@@ -151,7 +155,7 @@ def population(members: Sequence[Experiment], keys: Sequence[str]) -> Program:
         chunks = [sample(state, shared, cut(start)) for start in range(0, num, CHUNK)]
         return lambda: np.concatenate([merge(chunk) for chunk in chunks], axis=1)
 
-    scores_of = pmap(jax.vmap(lambda state, numbers, x: sampling.judge(overlay(first, numbers), state, x)))
+    scores_of = pmap(every(lambda state, numbers, x: sampling.judge(overlay(first, numbers), state, x)))
 
     def judge(state: TrainState, examples: np.ndarray) -> Callable[[], np.ndarray]:
         scores = scores_of(state, shared, share(examples))

@@ -217,11 +217,11 @@ def fastest_form(backend: str, mapped: bool, loops: bool) -> str:
     """The form of convolutions, of `gans/ops/conv.py`, that 'auto' stands for.
 
     Args:
-      mapped: over members of a population.
+      mapped: over members of a population, unless they take turns.
       loops: whether steps, critic steps or micro-batches are a loop.
     """
-    if backend == 'cpu' and (mapped or loops):
-        return 'loop'  # XLA's convolutions are slow there if mapped over; in loops those of weight gradients were
+    if backend == 'cpu' and loops:
+        return 'loop'  # where those of weight gradients were slow
     if backend == 'gpu' and mapped:
         return 'matmul'  # 'lax' would be one grouped convolution, three times slower (tests/benchmarks/RESULTS.md)
     return 'auto'
