@@ -4,6 +4,7 @@ import itertools
 import json
 import re
 import signal
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -54,6 +55,21 @@ def test_what_the_seconds_went_to(trained: Path) -> None:
     whole, parts = found['seconds'].pop('all'), found['seconds']
     assert (found['programs'], found['runs']) == (2, 8) and parts.keys() >= {'planning', 'compiling', 'report'}
     assert sum(parts.values()) == pytest.approx(whole, abs=0.5) and parts['compiling'] > 0.1
+
+
+def test_waiting_for_the_device_is_training(tmp_path: Path, monkeypatch) -> None:
+    """It works after it is called: what a report waits for is not the report's own time."""
+    really = train.population
+
+    def late(members: list, numbers: tuple[str, ...]) -> object:
+        made = really(members, numbers)
+        return made._replace(metrics=lambda tree: time.sleep(0.5) or made.metrics(tree))
+
+    monkeypatch.setattr(train, 'population', late)
+    text = "'''One row.'''\n\n\ndef sweep(add):\n    add('base')\n"
+    run.run(write(tmp_path, text), base(), tmp_path / 'out', 1, None, 'python launch.py')
+    seconds = json.loads((tmp_path / 'out' / 'summary.json').read_text())['seconds']
+    assert seconds['training'] > seconds['scoring']
 
 
 def test_members_can_be_sampled_as_any_run(trained: Path, tmp_path: Path) -> None:

@@ -148,10 +148,10 @@ class Reporter:
 
     def _join(self, left: int) -> None:
         """Waits until at most so many reports are under way."""
-        began = time.monotonic()
         while len(self._jobs) > left:
-            self._jobs.pop(0).result()
-        self.waited += time.monotonic() - began
+            began = time.monotonic()
+            computed = self._jobs.pop(0).result()
+            self.waited += time.monotonic() - max(began, computed or began)
         if len(self.failures) == len(self._runs):
             raise next(iter(self.failures.values()))
 
@@ -164,9 +164,10 @@ class Reporter:
         pictured: int,
         log: bool,
         progress: Progress | None = None,
-    ) -> None:
-        """In the worker: the report of a step."""
+    ) -> float:
+        """In the worker: the report of a step. Returns when its numbers were there: devices work late."""
         metrics = self._program.metrics([metrics for _, metrics in pending])
+        computed = time.monotonic()
         for i, failure in _failures(pending, metrics).items():
             self.failures.setdefault(i, failure)
         if progress:
@@ -196,6 +197,7 @@ class Reporter:
             progress.show(step, {name: float(mean(name)) for name in names}, headline)
         scores = [told.get(i, {}) for i in range(len(self._runs))]
         self._scores = step, [found.get(selection_metric(found)) for found in scores]
+        return computed
 
     def _draw(self, state: object, num: int, pictured: int) -> Callable[[], _Drawn]:
         """What is being drawn of a state, `num` samples to score and `pictured` for a picture: to be waited for."""
