@@ -125,7 +125,7 @@ def last_of_six() -> tuple:
 @pytest.mark.parametrize('turns', [True, False])
 def test_more_members_than_devices(turns: bool, monkeypatch) -> None:
     """Six members on four devices, in turns or mapped over: the last fills the last device up, and is there once."""
-    monkeypatch.setattr(sweep_population, 'every', sweep_population.every if turns else jax.vmap)
+    monkeypatch.setattr(sweep_population, 'map_members', sweep_population.map_members if turns else jax.vmap)
     configs = members_of(toy(), SIX)
     both = run(together(configs, SIX), 1)
     assert both[0].step.shape == (6,) and both[2].shape == (6, 300, 2)

@@ -51,8 +51,8 @@ def conv(
         and matrix products. 'winograd' uses fewer products, for float32 and two or three taps per stride, else
         'matmul'; its rounding errors are about seven times larger. 'auto' is 'lax' except on CPU, where it is
         'winograd' if that saves much, else 'direct'. 'loop' is the same with 'matmul' for 'direct': for CPU in
-        `lax.scan`, as chosen when direct weight gradients were slow there, and under `vmap` with one kernel per member,
-        which gives batched products in place of a grouped convolution.
+        `lax.scan`, as chosen when direct weight gradients were slow there. Under `vmap` with one kernel per member
+        products stay products, where a convolution becomes a grouped one.
       groups: of channels that follow each other; those of an output are convolved with those of its own group of x.
 
     Raises:

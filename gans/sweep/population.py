@@ -36,7 +36,7 @@ from gans.training.setup import Experiment, system_of, unoptimized
 Numbers = dict[str, Array | Choice]
 
 
-def every(of_one: Callable) -> Callable:
+def map_members(of_one: Callable) -> Callable:
     """Of all members of a device, what it is of one: leaves [members, ...]."""
     in_turns = lambda *own: lax.map(lambda own: of_one(*own), own)
     return in_turns if jax.default_backend() == 'cpu' else jax.vmap(of_one)
@@ -124,8 +124,8 @@ def population(members: Sequence[Experiment], keys: Sequence[str]) -> Program:
     @partial(pmap, in_axes=(0, 0, 0, None), donate_argnums=0)
     def call(state: TrainState, numbers: Numbers, raw: dict, counts: Array) -> tuple[TrainState, Metrics]:
         if streamed:  # a piece of each member's own
-            return every(lambda *own: advance(first, *own, counts))(state, numbers, raw)
-        return every(lambda *own: advance(first, *own, raw, counts))(state, numbers)
+            return map_members(lambda *own: advance(first, *own, counts))(state, numbers, raw)
+        return map_members(lambda *own: advance(first, *own, raw, counts))(state, numbers)
 
     def raws(start: int) -> Iterator[dict]:
         if not streamed:
@@ -138,7 +138,7 @@ def population(members: Sequence[Experiment], keys: Sequence[str]) -> Program:
         for pieces in zip(*read, strict=True):
             yield share(jax.tree.map(lambda *arrays: np.stack(arrays), *pieces))
 
-    sample = pmap(every(lambda state, numbers, z: sampling.sample(overlay(first, numbers), state, z)))
+    sample = pmap(map_members(lambda state, numbers, z: sampling.sample(overlay(first, numbers), state, z)))
 
     @cache
     def inputs(num: int) -> Tree:
@@ -155,7 +155,7 @@ def population(members: Sequence[Experiment], keys: Sequence[str]) -> Program:
         chunks = [sample(state, shared, cut(start)) for start in range(0, num, CHUNK)]
         return lambda: np.concatenate([merge(chunk) for chunk in chunks], axis=1)
 
-    scores_of = pmap(every(lambda state, numbers, x: sampling.judge(overlay(first, numbers), state, x)))
+    scores_of = pmap(map_members(lambda state, numbers, x: sampling.judge(overlay(first, numbers), state, x)))
 
     def judge(state: TrainState, examples: np.ndarray) -> Callable[[], np.ndarray]:
         scores = scores_of(state, shared, share(examples))

@@ -150,7 +150,7 @@ class Reporter:
         """Waits until at most so many reports are under way."""
         while len(self._jobs) > left:
             began = time.monotonic()
-            computed = self._jobs.pop(0).result()
+            computed = self._jobs.pop(0).result()  # until then it was the training that was waited for
             self.waited += time.monotonic() - max(began, computed or began)
         if len(self.failures) == len(self._runs):
             raise next(iter(self.failures.values()))
