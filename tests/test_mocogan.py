@@ -22,6 +22,7 @@ from gans.systems.mocogan import take_frame
 SPEC = Spec((7, 16, 16, 1), ('a', 'b'), 'clips')
 LABELED = {'mocogan.category': 'motion', 'critic.noise_std': 0.1}
 FOUND = {'mocogan.category': 'generator', 'mocogan.categories': 3}
+PROJECTED = {'critic.condition': 'projection', 'critic.patch_frames': False}
 
 
 @functools.cache
@@ -100,6 +101,22 @@ def test_categories_are_learned_from_labels_or_from_fakes():
     assert terms == {'generator/clips_category'}
 
 
+def test_critics_are_told_classes():
+    """By a projection, which a class's vector of zeros takes away: of the classes and noise that fakes are made of."""
+    system = small(**LABELED, **PROJECTED)
+    state, given = systems.first(system), sheets()[0]['samples']
+    for name, x in (('frames', BATCH['real'][:, 0]), ('clips', BATCH['real'])):
+        net = system.nets[f'critic_{name}']
+        params = jax.tree.map(jnp.ones_like, state.params[f'critic_{name}'])
+        vectors = params['net']['out']['projection']
+        vectors['kernel'] = vectors['kernel'].at[1].set(0)
+        score = jax.jit(lambda x, label, net=net, params=params, name=name: net.apply(
+            params, state.stats[f'critic_{name}'], x, label, given['noise'], train=False
+        )[0])  # fmt: skip
+        told, other = score(x + 1, jnp.array([0, 1, 1])), score(x + 1, jnp.array([1, 1, 0]))
+        assert told.shape == (3,) and told[1] == other[1] and told[0] != other[0] and told[2] != other[2]
+
+
 def count(net, *inputs):
     variables = jax.eval_shape(lambda: net.init(jax.random.key(0), *inputs, train=True))
     return sum(leaf.size for leaf in jax.tree.leaves(variables['params']))
@@ -167,13 +184,16 @@ def test_scores_of_patches_and_noise():
         ({'mocogan.categories': 3}, 'nothing is given one: set mocogan.category to motion or generator'),
         ({'mocogan.category': 'frames'}, 'unknown mocogan.category'),
         ({**LABELED, 'critic.patch_clips': True}, 'is read from whole clips'),
+        ({'critic.condition': 'planes'}, 'unknown critic.condition'),
+        ({**FOUND, **PROJECTED}, 'needs the classes of clips'),
+        ({**LABELED, **PROJECTED, 'critic.patch_frames': True}, 'wants one score, not a map'),
         ({'pack': 2}, 'pack=2 has no meaning'),
         ({'replay.size': 8, 'replay.fresh': 8, **FOUND}, 'does not keep'),
     ],
 )
 def test_is_refused(overrides, line):
     with pytest.raises(UserError, match=line):
-        small(**overrides)
+        jax.eval_shape(lambda: init_state(small(**overrides), jax.random.key(0)))
 
 
 def test_clips_that_are_too_short_are_refused():

@@ -122,10 +122,11 @@ class Critic(nn.Module):
     init_std: float | None = 0.02
     noise_std: float | None = None
 
+    conditions = ('projection',)
     batchwise = False
 
     @nn.compact
-    def __call__(self, x: Array, words: Array | None = None, train: bool = True) -> Array:
+    def __call__(self, x: Array, words: Array | None = None, label: Array | None = None, train: bool = True) -> Array:
         if self.norm not in CRITIC_NORMS:
             raise unknown('critic.norm', self.norm, CRITIC_NORMS)
         of_frames, count = len(self.shape) == 3, halvings(self.shape[-2], self.base)
@@ -137,6 +138,9 @@ class Critic(nn.Module):
         if blocks < 1:
             raise UserError(f"net 'mocogan' has no patches of {self.shape[-2]} pixels with base={self.base}: set"
                             ' critic.patch_frames=False and critic.patch_clips=False, or a smaller base')  # fmt: skip
+        if patch and label is not None:
+            raise UserError("critic.condition='projection' wants one score, not a map: set critic.patch_frames=False"
+                            ' and critic.patch_clips=False')  # fmt: skip
         init, spectral = initializer(self.init_std), self.norm == 'spectral'
         keys = iter(() if words is None else noise_keys(words, count))
 
@@ -158,4 +162,4 @@ class Critic(nn.Module):
             self.sow('features', 'features', x.astype(jnp.float32).mean(range(1, x.ndim - 1)))
             return convolve(x, 1, 'out', of_frames)[..., 0].astype(jnp.float32)
         out = Score(compute=self.compute, use_bias=False, spectral=spectral, kernel_init=init, name='out')
-        return out(x.reshape(len(x), -1), train)
+        return out(x.reshape(len(x), -1), train, label)

@@ -38,7 +38,8 @@ def build(
     weight: float = 1.0,
     long: int | None = None,
 ) -> System:
-    """`latents` are those of the content, 50 numbers in the paper.
+    """`latents` are those of the content, 50 numbers in the paper. With critic.condition='projection', which it lacks,
+    both critics are told the class of what they score (1802.05637), so that each frame is to be of it.
 
     Args:
       motion: numbers of a motion, and of the noise that the GRU is given at each frame.
@@ -52,15 +53,15 @@ def build(
     Raises:
       UserError: examples that are no clips, packs, conditional nets, categories of which there are none.
     """
-    for role in ('generator', 'critic'):
-        refuse(config, f'{role}.condition', 'mocogan.category says where categories enter')
+    refuse(config, 'generator.condition', 'mocogan.category says where categories enter')
     refuse(config, 'pack', 'a clip has a content of its own')
     if len(spec.shape) != 4:
         raise UserError(f"system 'mocogan' makes clips [T, H, W, C], not {spec.shape}: set another data.name")
     count = _count(category, categories, spec)
     labeled = bool(count) and categories is None
     name = 'label' if labeled else 'category'  # of the categories among the inputs
-    of_frames = Spec(spec.shape[1:])
+    projected = _is_projected(config.critic.get('condition'), labeled)
+    of_frames = Spec(spec.shape[1:], spec.classes)
     told = (noise_shape(),) if config.critic.get('noise_std') is not None else ()
     critics = {
         'frames': nets.critic(config.critic, of_frames, compute, told),
@@ -98,7 +99,8 @@ def build(
         return (*made, inputs['frame']) if 'frame' in inputs else made
 
     generate = make_generate(generator, arguments)
-    conditions = lambda inputs, state: (inputs['noise'],) if told else ()
+    shown = ('label',) * projected + ('noise',) * len(told)
+    conditions = lambda inputs, state: tuple(inputs[key] for key in shown)
     frames = Pair(
         of_frames,
         generate,
@@ -167,6 +169,16 @@ def _count(category: str | None, categories: int | None, spec: Spec) -> int:
         raise UserError(f"mocogan.category='{category}' needs labels, and this data set has none: set"
                         ' mocogan.categories to a number of categories to discover')  # fmt: skip
     return categories or len(spec.classes)
+
+
+def _is_projected(condition: str | None, labeled: bool) -> bool:
+    """Whether critics are told the classes of clips."""
+    if condition not in (None, 'projection'):
+        raise unknown('critic.condition', condition, ('projection',))
+    if condition and not labeled:
+        raise UserError(f"critic.condition='{condition}' needs the classes of clips: set mocogan.category, and leave"
+                        ' mocogan.categories off')  # fmt: skip
+    return condition is not None
 
 
 def take_frame(clips: Array, frame: Array) -> Array:
