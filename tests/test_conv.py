@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from jax import lax
 
-from gans.ops.conv import _geometry, conv, conv_transpose
+from gans.ops.conv import conv, conv_transpose, geometry
 
 NHWC = ('NHWC', 'HWIO', 'NHWC')
 
@@ -198,7 +198,7 @@ def test_few_channels_become_patches_unless_taps_are_many():
 
     def method(taps, channels):
         kernel, pads = jnp.zeros((taps, taps, channels, 64)), [(taps // 2,) * 2] * 2
-        return _geometry('conv', 1, (24, 24), kernel, (1, 1), pads, 'auto', False).method
+        return geometry('conv', 1, (24, 24), kernel, (1, 1), pads, 'auto', False).method
 
     chosen = {(9, 3): 'direct', (7, 3): 'matmul', (3, 7): 'matmul', (3, 8): 'direct'}
     assert {case: method(*case) for case in chosen} == chosen

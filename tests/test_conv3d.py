@@ -36,11 +36,14 @@ def arrays(kernel, volume):
 
 
 @pytest.mark.parametrize('op', [conv3d, conv3d_transpose])
-@pytest.mark.parametrize(('kernel', 'stride', 'padding', 'volume'), CASES)
-def test_equals_lax_in_all_orders(op, kernel, stride, padding, volume):
+@pytest.mark.parametrize(
+    ('kernel', 'stride', 'padding', 'volume', 'form'),
+    [*((*case, 'direct') for case in CASES), *((*CASES[i], 'winograd') for i in (0, 5))],
+)
+def test_equals_lax_in_all_orders(op, kernel, stride, padding, volume, form):
     with jax.enable_x64(True):
         x, w = arrays(kernel, volume)
-        ops = [lambda x, w: REFERENCE[op](x, w, stride, padding), lambda x, w: op(x, w, stride, padding, 'direct')]
+        ops = [lambda x, w: REFERENCE[op](x, w, stride, padding), lambda x, w: op(x, w, stride, padding, form)]
         fast = {'xla_backend_optimization_level': 0, 'xla_llvm_disable_expensive_passes': True}
         want, got = jax.jit(lambda x, w: [all_orders(some, x, w) for some in ops], compiler_options=fast)(x, w)
         for a, b in zip(jax.tree.leaves(got), jax.tree.leaves(want), strict=True):

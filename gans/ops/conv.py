@@ -70,7 +70,7 @@ def conv(
         stride == (1, 1) and w.shape[3] <= FEW < w.shape[2]
     ):  # the same map, as a transposed convolution from many channels
         return conv_transpose(x, w, stride, padding, form)
-    return _conv(_geometry('conv', x.shape[0], image, w, stride, padding, form, False), x, w)
+    return _conv(geometry('conv', x.shape[0], image, w, stride, padding, form, False), x, w)
 
 
 def conv_transpose(
@@ -88,14 +88,19 @@ def conv_transpose(
     kernel = w.shape[:2]
     if isinstance(padding, str):
         padding = [transpose_pads(k, s, padding) for k, s in zip(kernel, stride, strict=True)]
-    # The same map as the transpose of a convolution of images of the output size.
-    sides = tuple(zip(x.shape[1:3], kernel, stride, padding, strict=True))
+    return _conv_t(transpose_geometry('conv_transpose', x.shape[0], x.shape[1:3], w, stride, padding, form), x, w)
+
+
+def transpose_geometry(name, batch, small, w, stride, padding, form) -> Geometry:
+    """Of a transposed convolution of `small` images: the transpose of a convolution of images of the output size."""
+    sides = tuple(zip(small, w.shape[:2], stride, padding, strict=True))
     image = tuple((n - 1) * s + 2 - k + a + b for n, k, s, (a, b) in sides)
     pads = [(k - 1 - a, k - 1 - b) for _, k, _, (a, b) in sides]
-    return _conv_t(_geometry('conv_transpose', x.shape[0], image, w, stride, pads, form, True), x, w)
+    return geometry(name, batch, image, w, stride, pads, form, True)
 
 
-def _geometry(name, batch, image, w, stride, pads, form, flipped):
+def geometry(name, batch, image, w, stride, pads, form, flipped) -> Geometry:
+    """The geometry of a convolution, with the method that is best for its sizes; w is [kh, kw, C, F]."""
     kernel = w.shape[:2]
     geo = Geometry(image, kernel, stride, tuple((int(a), int(b)) for a, b in pads), 'matmul', flipped)
     out = tuple(out for _, _, _, _, out, _ in geo.axes)

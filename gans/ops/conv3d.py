@@ -7,7 +7,8 @@ channels, depth is folded into the batch, and one 2-D convolution does the rest:
     conv_transpose(y, w)  conv_transpose with w as [kh, kw, C, kd F]; each tap's output is added at its own depth
 
 The two maps of depth are each other's transpose, and the 2-D forms are closed under differentiation, so these are, too:
-gradients of any order (WGAN-GP, R1) run nothing else.
+gradients of any order (WGAN-GP, R1) run nothing else. Where the 2-D form is minimal filtering, depth is treated between
+its transforms and its products: each image is then transformed once, not once for each tap.
 
 Volumes are [B, D, H, W, C], kernels [kd, kh, kw, C, F], as in `flax.linen`.
 """
@@ -20,11 +21,23 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from gans.ops.conv import FORMS, conv, conv_transpose, transpose_pads
+from gans.ops import winograd
+from gans.ops.conv import FORMS, conv, conv_transpose, geometry, transpose_geometry, transpose_pads
+from gans.ops.geometry import Geometry
 
 Padding = str | Sequence[tuple[int, int]]
 Stride = int | tuple[int, int, int]
 NDHWC = ('NDHWC', 'DHWIO', 'NDHWC')
+
+
+class Depth(NamedTuple):
+    """A convolution along depth: tap k of window o is at stride o + k - before."""
+
+    size: int  # of the volume
+    kernel: int
+    stride: int
+    before: int  # padding; negative: cropped
+    out: int  # windows
 
 
 def conv3d(x: jax.Array, w: jax.Array, stride: Stride = 1, padding: Padding = 'SAME', form: str = 'auto') -> jax.Array:
@@ -50,9 +63,12 @@ def conv3d(x: jax.Array, w: jax.Array, stride: Stride = 1, padding: Padding = 'S
     out = (x.shape[1] + before + after - len(w)) // strides[0] + 1
     if min(x.shape[1], out) < 1:
         raise ValueError(f'conv3d: kernel {w.shape[:3]}, stride {stride} and padding leave nothing of {x.shape[1:4]}')
-    x = _gather(Depth(x.shape[1], len(w), strides[0], before, out), x)
-    w = w.transpose(1, 2, 0, 3, 4).reshape(*w.shape[1:3], -1, w.shape[4])  # [kh, kw, kd C, F]
-    return _unfold(conv(_fold(x), w, strides[1:], pads, form), out)
+    depth = Depth(x.shape[1], len(w), strides[0], before, out)
+    flat = w.transpose(1, 2, 0, 3, 4).reshape(*w.shape[1:3], -1, w.shape[4])  # [kh, kw, kd C, F]
+    geo = geometry('conv3d', len(x) * out, x.shape[2:4], flat, strides[1:], pads, form, False)
+    if geo.method == 'winograd':
+        return _filter(geo, depth, x, w)
+    return _unfold(conv(_fold(_gather(depth, x)), flat, strides[1:], pads, form), out)
 
 
 def conv3d_transpose(
@@ -74,9 +90,40 @@ def conv3d_transpose(
     size = (depth - 1) * strides[0] + 2 - kernel + before + after
     if min(depth, size) < 1:
         raise ValueError(f'conv3d_transpose: kernel {w.shape[:3]} and padding leave nothing of {x.shape[1:4]}')
-    w = w[::-1].transpose(1, 2, 3, 0, 4).reshape(*w.shape[1:4], -1)  # [kh, kw, C, kd F]
-    y = _unfold(conv_transpose(_fold(x), w, strides[1:], pads, form), depth)
-    return _scatter(Depth(size, kernel, strides[0], kernel - 1 - before, depth), y)
+    w, into = w[::-1], Depth(size, kernel, strides[0], kernel - 1 - before, depth)
+    flat = w.transpose(1, 2, 3, 0, 4).reshape(*w.shape[1:4], -1)  # [kh, kw, C, kd F]
+    geo = transpose_geometry('conv3d_transpose', len(x) * depth, x.shape[2:4], flat, strides[1:], pads, form)
+    if geo.method == 'winograd':
+        return _filter_transpose(geo, into, x, w)
+    return _scatter(into, _unfold(conv_transpose(_fold(x), flat, strides[1:], pads, form), depth))
+
+
+def _filter(geo: Geometry, depth: Depth, x: jax.Array, w: jax.Array) -> jax.Array:
+    """conv3d by minimal filtering in height and width. Images are transformed once each, before their copies lie side
+    by side.
+    """
+    axes = winograd.axes_of(geo)
+    held = depth._replace(size=depth.size + 1)  # padded, or XLA would transform each image for each of its copies
+    images = lambda part: _pad(part.reshape(*x.shape[:2], *[axis.tiles for axis in axes], -1), 0, 1)
+    beside = lambda part: _gather(held, images(part))
+    parts = [[_flatten(beside(part)) for part in row] for row in winograd.split(*axes, _fold(x))]
+    kernels = [[part.reshape(-1, w.shape[4]) for part in row] for row in _transform(geo, w)]  # [kd s s C, F]
+    return _unfold(winograd.outputs(*axes, winograd.multiply(parts, kernels, 1, 0)), depth.out)
+
+
+def _filter_transpose(geo: Geometry, depth: Depth, x: jax.Array, w: jax.Array) -> jax.Array:
+    """conv3d_transpose by minimal filtering: what taps add at a depth is summed before it is transformed back."""
+    axes = winograd.axes_of(geo)
+    kernels = [[part.swapaxes(0, 1).reshape(w.shape[3], -1) for part in row] for row in _transform(geo, w)]
+    products = winograd.multiply(winograd.spread(*axes, _fold(x)), kernels, 1, 0)
+    added = lambda part: _scatter(depth, part.reshape(*x.shape[:2], *[axis.tiles for axis in axes], -1))
+    grid = [[_flatten(added(part)) for part in row] for row in products]
+    return _unfold(winograd.join(*axes, grid), depth.size)
+
+
+def _transform(geo: Geometry, w: jax.Array) -> list[list[jax.Array]]:
+    """The kernels of each tap of depth at each point, [kd, s s C, F]; of flipped ones [kd, F, s s C]."""
+    return jax.vmap(lambda w: winograd.transform(*winograd.axes_of(geo), geo.flipped, w))(w)
 
 
 def _check(
@@ -94,6 +141,11 @@ def _check(
     return form, (stride,) * 3 if isinstance(stride, int) else tuple(stride)
 
 
+def _flatten(x: jax.Array) -> jax.Array:
+    """[B, D, h, w, C] -> [B D h w, C]."""
+    return x.reshape(-1, x.shape[-1])
+
+
 def _fold(x: jax.Array) -> jax.Array:
     """[B, D, ...] -> [B D, ...]."""
     return x.reshape(-1, *x.shape[2:])
@@ -102,16 +154,6 @@ def _fold(x: jax.Array) -> jax.Array:
 def _unfold(x: jax.Array, depth: int) -> jax.Array:
     """[B D, ...] -> [B, D, ...]."""
     return x.reshape(-1, depth, *x.shape[1:])
-
-
-class Depth(NamedTuple):
-    """A convolution along depth: tap k of window o is at stride o + k - before."""
-
-    size: int  # of the volume
-    kernel: int
-    stride: int
-    before: int  # padding; negative: cropped
-    out: int  # windows
 
 
 @functools.partial(jax.custom_vjp, nondiff_argnums=(0,))

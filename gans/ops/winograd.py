@@ -20,7 +20,7 @@ optimizer's loops would otherwise access them with strides.
 
 import functools
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import jax
@@ -95,46 +95,46 @@ def applies(geo: Geometry, w: jax.Array) -> bool:
 
     With one tap there is nothing to save, with more the entries of the matrices grow.
     """
-    return all(axis.taps in (2, 3) for axis in _axes(geo)) and jnp.finfo(w.dtype).bits >= 32
+    return all(axis.taps in (2, 3) for axis in axes_of(geo)) and jnp.finfo(w.dtype).bits >= 32
 
 
 def saves(geo: Geometry, batch: int, w: jax.Array) -> bool:
     """Whether it is worth the longer compilation: it saves a third of the products, there are many, and many tiles."""
-    axes = _axes(geo)
-    direct = math.prod(axis.kernel * axis.out for axis in axes)
-    minimal = math.prod(len(axis.matrices[0]) * axis.tiles * axis.stride for axis in axes)
-    rows, work = batch * math.prod(axis.tiles for axis in axes), batch * direct * math.prod(w.shape[2:])
+    sides = axes_of(geo)
+    direct = math.prod(axis.kernel * axis.out for axis in sides)
+    minimal = math.prod(len(axis.matrices[0]) * axis.tiles * axis.stride for axis in sides)
+    rows, work = batch * math.prod(axis.tiles for axis in sides), batch * direct * math.prod(w.shape[2:])
     return 3 * minimal <= 2 * direct and min(w.shape[2:]) >= CHANNELS and rows > ROWS and work >= WORK
 
 
 def conv(geo: Geometry, x: jax.Array, w: jax.Array) -> jax.Array:
     """As `gans.ops.conv._conv`."""
-    rows, columns = _axes(geo)
-    kernels = _kernels(rows, columns, geo.flipped, w)
-    products = _products(_split(rows, columns, x), kernels, 1, 1 if geo.flipped else 0)
-    return _outputs(rows, columns, products, x.shape[0]).astype(x.dtype)
+    rows, columns = axes_of(geo)
+    kernels = transform(rows, columns, geo.flipped, w)
+    products = multiply(_split(rows, columns, x), kernels, 1, 1 if geo.flipped else 0)
+    return _outputs(rows, columns, products).astype(x.dtype)
 
 
 def conv_t(geo: Geometry, y: jax.Array, w: jax.Array) -> jax.Array:
     """As `gans.ops.conv._conv_t`."""
-    rows, columns = _axes(geo)
-    kernels = _kernels(rows, columns, geo.flipped, w)
-    products = _products(_spread(rows, columns, y), kernels, 1, 0 if geo.flipped else 1)
-    return _join(rows, columns, products, y.shape[0]).astype(y.dtype)
+    rows, columns = axes_of(geo)
+    kernels = transform(rows, columns, geo.flipped, w)
+    products = multiply(_spread(rows, columns, y), kernels, 1, 0 if geo.flipped else 1)
+    return _join(rows, columns, products).astype(y.dtype)
 
 
 def wgrad(geo: Geometry, x: jax.Array, y: jax.Array) -> jax.Array:
     """As `gans.ops.conv._wgrad`."""
-    rows, columns = _axes(geo)
+    rows, columns = axes_of(geo)
     parts, order = (_split(rows, columns, x), _spread(rows, columns, y)), -1 if geo.flipped else 1
-    products = _products(*parts[::order], 0, 0)
-    kernels = functools.partial(_kernels, rows, columns, geo.flipped)
+    products = multiply(*parts[::order], 0, 0)
+    kernels = functools.partial(transform, rows, columns, geo.flipped)
     channels = (x.shape[3], y.shape[3])[::order]
     shape = jax.ShapeDtypeStruct((rows.kernel, columns.kernel, *channels), products[0][0].dtype)
     return jax.linear_transpose(kernels, shape)(products)[0].astype(x.dtype)
 
 
-def _axes(geo: Geometry) -> tuple[Axis, Axis]:
+def axes_of(geo: Geometry) -> tuple[Axis, Axis]:
     """Both axes, in tiles of 4 outputs, or of 2 if there are no more than 4."""
     rows, columns = (Axis(n, k, s, before, out, 4 if out > 4 else 2) for n, k, s, before, out, _ in geo.axes)
     return rows, columns
@@ -167,8 +167,9 @@ def _tile(rows: Axis, columns: Axis, left: np.ndarray, right: np.ndarray, x: jax
     return [[part.reshape(-1, part.shape[3]) for part in row] for row in grid]
 
 
-def _join(rows: Axis, columns: Axis, grid: Grid, b: int) -> jax.Array:
+def _join(rows: Axis, columns: Axis, grid: Grid) -> jax.Array:
     """The transpose of `_split`: -> [B, H, W, C]. Tiles overlap."""
+    b = len(grid[0][0]) // (rows.tiles * columns.tiles)
     grid = [[part.reshape(b, rows.tiles, columns.tiles, -1) for part in row] for row in grid]
     left, right = rows.matrices[0].T, columns.matrices[0].T
     strips = [_overlap(columns, 2, [_add_border(part, 2) for part in _sums(right, row)]) for row in grid]
@@ -198,7 +199,7 @@ def _overlap(axis: Axis, dim: int, parts: Sequence[jax.Array]) -> jax.Array:
     return lax.slice_in_dim(x, 0, axis.blocks, axis=dim)
 
 
-def _kernels(rows: Axis, columns: Axis, flipped: bool, w: jax.Array) -> Grid:
+def transform(rows: Axis, columns: Axis, flipped: bool, w: jax.Array) -> Grid:
     """G w: kernels [kh, kw, C, F] -> [s s C, F] at each point; flipped ones [kh, kw, F, C] -> [F, s s C]."""
     if flipped:
         w = w[::-1, ::-1]
@@ -219,8 +220,9 @@ def _spread(rows: Axis, columns: Axis, y: jax.Array) -> Grid:
     return _tile(rows, columns, rows.matrices[2].T, columns.matrices[2].T, y)
 
 
-def _outputs(rows: Axis, columns: Axis, grid: Grid, b: int) -> jax.Array:
+def _outputs(rows: Axis, columns: Axis, grid: Grid) -> jax.Array:
     """The transpose of `_spread`: -> [B, h, w, F]."""
+    b = len(grid[0][0]) // (rows.tiles * columns.tiles)
     grid = [[part.reshape(b, rows.tiles, columns.tiles, -1) for part in row] for row in grid]
     strips = [jnp.stack(_sums(columns.matrices[2], row), 3) for row in grid]  # materialized: XLA does not fuse a stack
     strips = [strip.reshape(b, rows.tiles, columns.tiles * columns.m, -1) for strip in strips]
@@ -237,9 +239,21 @@ def _sums(matrix: np.ndarray, parts: Sequence[jax.Array]) -> list[jax.Array]:
     return sums
 
 
-def _products(left: Grid, right: Grid, over_left: int, over_right: int) -> Grid:
+def multiply(left: Grid, right: Grid, over_left: int, over_right: int) -> Grid:
     """Matrix products over these dimensions at each point, accumulated in float32 or better."""
     dtype = jnp.promote_types(left[0][0].dtype, jnp.float32)
     over = ((over_left,), (over_right,)), ((), ())
     dot = functools.partial(lax.dot_general, dimension_numbers=over, preferred_element_type=dtype)
     return [[dot(a, b) for a, b in zip(*rows, strict=True)] for rows in zip(left, right, strict=True)]
+
+
+def _transposes(one: Callable, other: Callable) -> tuple[Callable, Callable]:
+    """Two linear maps of (rows, columns, x), each of which is the derivative of the other, in any order."""
+    one, other = (jax.custom_vjp(f, nondiff_argnums=(0, 1)) for f in (one, other))
+    one.defvjp(lambda *args: (one(*args), None), lambda rows, columns, _, g: (other(rows, columns, g),))
+    other.defvjp(lambda *args: (other(*args), None), lambda rows, columns, _, g: (one(rows, columns, g),))
+    return one, other
+
+
+split, join = _transposes(_split, _join)  # for gans/ops/conv3d.py, whose taps of depth come between these
+spread, outputs = _transposes(_spread, _outputs)
