@@ -66,7 +66,10 @@ def conv3d(x: jax.Array, w: jax.Array, stride: Stride = 1, padding: Padding = 'S
     depth = Depth(x.shape[1], len(w), strides[0], before, out)
     flat = w.transpose(1, 2, 0, 3, 4).reshape(*w.shape[1:3], -1, w.shape[4])  # [kh, kw, kd C, F]
     geo = geometry('conv3d', len(x) * out, x.shape[2:4], flat, strides[1:], pads, form, False)
-    if geo.method == 'winograd':
+    if winograd.applies(geo, flat) and (
+        # Of one channel, too: the copies for the taps of depth are what takes time.
+        form == 'winograd' or (form in ('auto', 'loop') and winograd.saves(geo, len(x) * out, flat, 1))
+    ):
         return _filter(geo, depth, x, w)
     return _unfold(conv(_fold(_gather(depth, x)), flat, strides[1:], pads, form), out)
 

@@ -98,13 +98,17 @@ def applies(geo: Geometry, w: jax.Array) -> bool:
     return all(axis.taps in (2, 3) for axis in axes_of(geo)) and jnp.finfo(w.dtype).bits >= 32
 
 
-def saves(geo: Geometry, batch: int, w: jax.Array) -> bool:
-    """Whether it is worth the longer compilation: it saves a third of the products, there are many, and many tiles."""
+def saves(geo: Geometry, batch: int, w: jax.Array, channels: int = CHANNELS) -> bool:
+    """Whether it is worth the longer compilation: it saves a third of the products, there are many, and many tiles.
+
+    channels: the fewest that images must have.
+    """
     sides = axes_of(geo)
     direct = math.prod(axis.kernel * axis.out for axis in sides)
     minimal = math.prod(len(axis.matrices[0]) * axis.tiles * axis.stride for axis in sides)
     rows, work = batch * math.prod(axis.tiles for axis in sides), batch * direct * math.prod(w.shape[2:])
-    return 3 * minimal <= 2 * direct and min(w.shape[2:]) >= CHANNELS and rows > ROWS and work >= WORK
+    many = w.shape[2] >= channels and w.shape[3] >= CHANNELS and rows > ROWS and work >= WORK
+    return many and 3 * minimal <= 2 * direct
 
 
 def conv(geo: Geometry, x: jax.Array, w: jax.Array) -> jax.Array:
