@@ -28,7 +28,13 @@ PROJECTED = {'critic.condition': 'projection', 'critic.patch_frames': False}
 @functools.cache
 def small(**overrides):
     config = apply_defaults(mocogan_moving_digits.get_config('smoke'), 'of a test')
-    nets = {'generator.base': 4, 'critic.base': 4, 'critic.patch_frames': True, 'critic.norm': 'batch'}
+    nets = {
+        'generator.base': 4,
+        'critic.base': 4,
+        'critic.patch_frames': True,
+        'critic.norm': 'batch',
+        'critic.condition': None,
+    }
     overrides = nets | {'mocogan.category': None, 'mocogan.long': 20} | overrides
     return build(override(config, overrides, 'of a test'), SPEC, Compute())
 

@@ -66,9 +66,7 @@ def conv(
     image, kernel = x.shape[1:3], w.shape[:2]
     if isinstance(padding, str):
         padding = lax.padtype_to_pads(image, kernel, stride, padding)
-    if (
-        stride == (1, 1) and w.shape[3] <= FEW < w.shape[2]
-    ):  # the same map, as a transposed convolution from many channels
+    if stride == (1, 1) and w.shape[3] <= FEW < w.shape[2]:  # as a transposed convolution from many channels
         return conv_transpose(x, w, stride, padding, form)
     return _conv(geometry('conv', x.shape[0], image, w, stride, padding, form, False), x, w)
 
@@ -85,14 +83,13 @@ def conv_transpose(
     form, stride, padding = _check('conv_transpose', x, w, stride, padding, form)
     if form == 'lax':
         return lax.conv_transpose(x, w, stride, padding)
-    kernel = w.shape[:2]
     if isinstance(padding, str):
-        padding = [transpose_pads(k, s, padding) for k, s in zip(kernel, stride, strict=True)]
+        padding = [transpose_pads(k, s, padding) for k, s in zip(w.shape[:2], stride, strict=True)]
     return _conv_t(transpose_geometry('conv_transpose', x.shape[0], x.shape[1:3], w, stride, padding, form), x, w)
 
 
 def transpose_geometry(name, batch, small, w, stride, padding, form) -> Geometry:
-    """Of a transposed convolution of `small` images: the transpose of a convolution of images of the output size."""
+    """Of a transposed convolution of `small` images: that of the convolution of large ones whose transpose it is."""
     sides = tuple(zip(small, w.shape[:2], stride, padding, strict=True))
     image = tuple((n - 1) * s + 2 - k + a + b for n, k, s, (a, b) in sides)
     pads = [(k - 1 - a, k - 1 - b) for _, k, _, (a, b) in sides]

@@ -176,8 +176,8 @@ def _is_projected(condition: str | None, labeled: bool) -> bool:
     if condition not in (None, 'projection'):
         raise unknown('critic.condition', condition, ('projection',))
     if condition and not labeled:
-        raise UserError(f"critic.condition='{condition}' needs the classes of clips: set mocogan.category, and leave"
-                        ' mocogan.categories off')  # fmt: skip
+        raise UserError(f"critic.condition='{condition}' needs the classes of clips: set mocogan.category and leave"
+                        ' mocogan.categories off, or critic.condition=None')  # fmt: skip
     return condition is not None
 
 
