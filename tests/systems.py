@@ -172,6 +172,8 @@ def plain(system: str) -> ConfigDict:
     descent = {f'optimizer.{player}': defaults.sgd(1.0) for player in config.optimizer}
     every = {f'terms.{name}.every': 1 for name, term in config.terms.items() if 'every' in term}
     config = override(config, own | descent | every, 'of a test')
+    if not builds(config):  # its critic is told what is off now
+        config = override(config, {'critic.condition': None}, 'of a test')
     norms = {key for key in flatten(config) if key.rpartition('.')[2] == 'norm'} | {'generator.norm', 'critic.norm'}
     for key in sorted(norms):
         without = override(config, {key: 'none'}, 'of a test')
