@@ -36,6 +36,7 @@ def get_config(variant: str = '') -> ConfigDict:
     config.train.n_critic = 1
     common.every(config, 1_250)
     config.train.sample_every = 5_000
+    config.population.max_size = 256  # toys are small: more of them are fewer programs
     return common.finish(config, variant, __file__)
 
 
