@@ -22,6 +22,7 @@ CASES = [
     ((3, 3, 3), 2, [(-1, 0), (1, -1), (2, 1)], (7, 6, 5)),
     ((4, 4, 4), (1, 2, 2), [(0, 0), (1, 1), (1, 1)], (6, 4, 4)),
     ((2, 3, 4), (3, 1, 2), 'SAME', (5, 3, 4)),
+    ((5, 4, 4), (1, 2, 2), [(2, -1), (1, 1), (1, 1)], (6, 4, 4)),
 ]
 
 
@@ -38,7 +39,7 @@ def arrays(kernel, volume):
 @pytest.mark.parametrize('op', [conv3d, conv3d_transpose])
 @pytest.mark.parametrize(
     ('kernel', 'stride', 'padding', 'volume', 'form'),
-    [*((*case, 'direct') for case in CASES), *((*CASES[i], 'winograd') for i in (0, 5))],
+    [*((*case, 'direct') for case in CASES), *((*CASES[i], 'winograd') for i in (0, 5, 7))],
 )
 def test_equals_lax_in_all_orders(op, kernel, stride, padding, volume, form):
     with jax.enable_x64(True):

@@ -8,36 +8,25 @@ channels, depth is folded into the batch, and one 2-D convolution does the rest:
 
 The two maps of depth are each other's transpose, and the 2-D forms are closed under differentiation, so these are, too:
 gradients of any order (WGAN-GP, R1) run nothing else. Where the 2-D form is minimal filtering, depth is treated between
-its transforms and its products: each image is then transformed once, not once for each tap.
+its transforms and its products: each image is then transformed once, not once for each tap, and from 3 taps on depth
+is filtered, too (gans/ops/depth.py).
 
 Volumes are [B, D, H, W, C], kernels [kd, kh, kw, C, F], as in `flax.linen`.
 """
 
-import functools
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Sequence
 
 import jax
-import jax.numpy as jnp
 from jax import lax
 
-from gans.ops import winograd
+from gans.ops import depth, winograd
 from gans.ops.conv import FORMS, conv, conv_transpose, geometry, transpose_geometry, transpose_pads
+from gans.ops.depth import Depth
 from gans.ops.geometry import Geometry
 
 Padding = str | Sequence[tuple[int, int]]
 Stride = int | tuple[int, int, int]
 NDHWC = ('NDHWC', 'DHWIO', 'NDHWC')
-
-
-class Depth(NamedTuple):
-    """A convolution along depth: tap k of window o is at stride o + k - before."""
-
-    size: int  # of the volume
-    kernel: int
-    stride: int
-    before: int  # padding; negative: cropped
-    out: int  # windows
 
 
 def conv3d(x: jax.Array, w: jax.Array, stride: Stride = 1, padding: Padding = 'SAME', form: str = 'auto') -> jax.Array:
@@ -63,15 +52,15 @@ def conv3d(x: jax.Array, w: jax.Array, stride: Stride = 1, padding: Padding = 'S
     out = (x.shape[1] + before + after - len(w)) // strides[0] + 1
     if min(x.shape[1], out) < 1:
         raise ValueError(f'conv3d: kernel {w.shape[:3]}, stride {stride} and padding leave nothing of {x.shape[1:4]}')
-    depth = Depth(x.shape[1], len(w), strides[0], before, out)
+    along = Depth(x.shape[1], len(w), strides[0], before, out)
     flat = w.transpose(1, 2, 0, 3, 4).reshape(*w.shape[1:3], -1, w.shape[4])  # [kh, kw, kd C, F]
     geo = geometry('conv3d', len(x) * out, x.shape[2:4], flat, strides[1:], pads, form, False)
     if winograd.applies(geo, flat) and (
         # Of one channel, too: the copies for the taps of depth are what takes time.
         form == 'winograd' or (form in ('auto', 'loop') and winograd.saves(geo, len(x) * out, flat, 1))
     ):
-        return _filter(geo, depth, x, w)
-    return _unfold(conv(_fold(_gather(depth, x)), flat, strides[1:], pads, form), out)
+        return _filter(geo, along, x, w)
+    return _unfold(conv(_fold(depth.gather(along, x)), flat, strides[1:], pads, form), out)
 
 
 def conv3d_transpose(
@@ -89,44 +78,58 @@ def conv3d_transpose(
     if isinstance(padding, str):
         padding = [transpose_pads(k, s, padding) for k, s in zip(w.shape[:3], strides, strict=True)]
     (before, after), *pads = padding
-    depth, kernel = x.shape[1], len(w)
-    size = (depth - 1) * strides[0] + 2 - kernel + before + after
-    if min(depth, size) < 1:
+    count, kernel = x.shape[1], len(w)
+    size = (count - 1) * strides[0] + 2 - kernel + before + after
+    if min(count, size) < 1:
         raise ValueError(f'conv3d_transpose: kernel {w.shape[:3]} and padding leave nothing of {x.shape[1:4]}')
-    w, into = w[::-1], Depth(size, kernel, strides[0], kernel - 1 - before, depth)
+    w, into = w[::-1], Depth(size, kernel, strides[0], kernel - 1 - before, count)
     flat = w.transpose(1, 2, 3, 0, 4).reshape(*w.shape[1:4], -1)  # [kh, kw, C, kd F]
-    geo = transpose_geometry('conv3d_transpose', len(x) * depth, x.shape[2:4], flat, strides[1:], pads, form)
+    geo = transpose_geometry('conv3d_transpose', len(x) * count, x.shape[2:4], flat, strides[1:], pads, form)
     if geo.method == 'winograd':
         return _filter_transpose(geo, into, x, w)
-    return _scatter(into, _unfold(conv_transpose(_fold(x), flat, strides[1:], pads, form), depth))
+    return depth.scatter(into, _unfold(conv_transpose(_fold(x), flat, strides[1:], pads, form), count))
 
 
-def _filter(geo: Geometry, depth: Depth, x: jax.Array, w: jax.Array) -> jax.Array:
-    """conv3d by minimal filtering in height and width. Images are transformed once each, before their copies lie side
-    by side.
+def _filter(geo: Geometry, along: Depth, x: jax.Array, w: jax.Array) -> jax.Array:
+    """conv3d by minimal filtering. Images are transformed once each, before their copies for depth."""
+    axes = winograd.axes_of(geo)
+
+    def convolve(part: jax.Array, kernels: jax.Array) -> jax.Array:
+        parts = depth.split(along, _tiles(axes, part, x))
+        return depth.outputs(along, _multiply(parts, depth.transform(along, kernels, False)))
+
+    return _unfold(winograd.outputs(*axes, _at_points(convolve, winograd.split(*axes, _fold(x)), geo, w)), along.out)
+
+
+def _filter_transpose(geo: Geometry, along: Depth, x: jax.Array, w: jax.Array) -> jax.Array:
+    """conv3d_transpose by minimal filtering: what is added at a depth is summed before it is transformed back."""
+    axes = winograd.axes_of(geo)
+
+    def convolve(part: jax.Array, kernels: jax.Array) -> jax.Array:
+        parts = depth.spread(along, _tiles(axes, part, x))
+        return depth.join(along, _multiply(parts, depth.transform(along, kernels, True)))
+
+    return _unfold(winograd.join(*axes, _at_points(convolve, winograd.spread(*axes, _fold(x)), geo, w)), along.size)
+
+
+def _at_points(convolve: Callable[..., jax.Array], grid: winograd.Grid, geo: Geometry, w: jax.Array) -> winograd.Grid:
+    """Convolves along depth at each point of height and width, with that point's kernels [kd, s s C, F]; flipped ones
+    are [kd, F, s s C].
     """
-    axes = winograd.axes_of(geo)
-    held = depth._replace(size=depth.size + 1)  # padded, or XLA would transform each image for each of its copies
-    images = lambda part: _pad(part.reshape(*x.shape[:2], *[axis.tiles for axis in axes], -1), 0, 1)
-    beside = lambda part: _gather(held, images(part))
-    parts = [[_flatten(beside(part)) for part in row] for row in winograd.split(*axes, _fold(x))]
-    kernels = [[part.reshape(-1, w.shape[4]) for part in row] for row in _transform(geo, w)]  # [kd s s C, F]
-    return _unfold(winograd.outputs(*axes, winograd.multiply(parts, kernels, 1, 0)), depth.out)
+    kernels = jax.vmap(lambda w: winograd.transform(*winograd.axes_of(geo), geo.flipped, w))(w)
+    flat = lambda x: x.reshape(-1, x.shape[-1])
+    return [[flat(convolve(*point)) for point in zip(*rows, strict=True)] for rows in zip(grid, kernels, strict=True)]
 
 
-def _filter_transpose(geo: Geometry, depth: Depth, x: jax.Array, w: jax.Array) -> jax.Array:
-    """conv3d_transpose by minimal filtering: what taps add at a depth is summed before it is transformed back."""
-    axes = winograd.axes_of(geo)
-    kernels = [[part.swapaxes(0, 1).reshape(w.shape[3], -1) for part in row] for row in _transform(geo, w)]
-    products = winograd.multiply(winograd.spread(*axes, _fold(x)), kernels, 1, 0)
-    added = lambda part: _scatter(depth, part.reshape(*x.shape[:2], *[axis.tiles for axis in axes], -1))
-    grid = [[_flatten(added(part)) for part in row] for row in products]
-    return _unfold(winograd.join(*axes, grid), depth.size)
+def _tiles(axes: tuple[winograd.Axis, ...], part: jax.Array, x: jax.Array) -> jax.Array:
+    """[B D tiles, C] of x [B, D, ...] -> [B, D, tiles, tiles, C]."""
+    return part.reshape(*x.shape[:2], *[axis.tiles for axis in axes], -1)
 
 
-def _transform(geo: Geometry, w: jax.Array) -> list[list[jax.Array]]:
-    """The kernels of each tap of depth at each point, [kd, s s C, F]; of flipped ones [kd, F, s s C]."""
-    return jax.vmap(lambda w: winograd.transform(*winograd.axes_of(geo), geo.flipped, w))(w)
+def _multiply(parts: depth.Parts, kernels: depth.Parts) -> depth.Parts:
+    """[B, D, h, w, C] by [C, F] at each point of depth -> [B, D, h, w, F]."""
+    products = winograd.multiply([[x.reshape(-1, x.shape[-1]) for x in parts]], [kernels], 1, 0)[0]
+    return [y.reshape(*x.shape[:-1], -1) for x, y in zip(parts, products, strict=True)]
 
 
 def _check(
@@ -144,11 +147,6 @@ def _check(
     return form, (stride,) * 3 if isinstance(stride, int) else tuple(stride)
 
 
-def _flatten(x: jax.Array) -> jax.Array:
-    """[B, D, h, w, C] -> [B D h w, C]."""
-    return x.reshape(-1, x.shape[-1])
-
-
 def _fold(x: jax.Array) -> jax.Array:
     """[B, D, ...] -> [B D, ...]."""
     return x.reshape(-1, *x.shape[2:])
@@ -157,40 +155,3 @@ def _fold(x: jax.Array) -> jax.Array:
 def _unfold(x: jax.Array, depth: int) -> jax.Array:
     """[B D, ...] -> [B, D, ...]."""
     return x.reshape(-1, depth, *x.shape[1:])
-
-
-@functools.partial(jax.custom_vjp, nondiff_argnums=(0,))
-def _gather(depth: Depth, x: jax.Array) -> jax.Array:
-    """The taps of each window side by side: [B, size, H, W, C] -> [B, out, H, W, kernel C]."""
-    _, kernel, stride, before, out = depth
-    length = (out - 1) * stride + 1
-    x = _pad(x, before, length + kernel - 1 - x.shape[1] - before)
-    return jnp.concatenate([lax.slice_in_dim(x, k, k + length, stride, 1) for k in range(kernel)], 4)
-
-
-@functools.partial(jax.custom_vjp, nondiff_argnums=(0,))
-def _scatter(depth: Depth, y: jax.Array) -> jax.Array:
-    """The transpose: [B, out, H, W, kernel C] -> [B, size, H, W, C].
-
-    Depth stride m + a gets tap r + stride j of window m + shift - j, where a + before = stride shift + r.
-    """
-    size, kernel, stride, before, out = depth
-    taps, count, phases = jnp.split(y, kernel, 4), -(-size // stride), []
-    for a in range(stride):
-        shift, r = divmod(a + before, stride)
-        parts = [_pad(tap, j - shift, count - out - j + shift) for j, tap in enumerate(taps[r::stride])]
-        phases.append(sum(parts) if parts else jnp.zeros((len(y), count, *taps[0].shape[2:]), y.dtype))
-    if stride == 1:
-        return phases[0]
-    x = jnp.stack(phases, 2)
-    return x.reshape(len(y), -1, *x.shape[3:])[:, :size]
-
-
-def _pad(x: jax.Array, before: int, after: int) -> jax.Array:
-    """Adds zeros before and after along depth; negative: crops."""
-    none = (0, 0, 0)
-    return lax.pad(x, jnp.zeros((), x.dtype), [none, (before, after, 0), none, none, none])
-
-
-_gather.defvjp(lambda depth, x: (_gather(depth, x), None), lambda depth, _, g: (_scatter(depth, g),))
-_scatter.defvjp(lambda depth, y: (_scatter(depth, y), None), lambda depth, _, g: (_gather(depth, g),))

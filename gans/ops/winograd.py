@@ -163,11 +163,11 @@ def _split(rows: Axis, columns: Axis, x: jax.Array) -> Grid:
 def _tile(rows: Axis, columns: Axis, left: np.ndarray, right: np.ndarray, x: jax.Array) -> Grid:
     """left @ tile @ right^T for tiles of x [B, H, W, C] at steps of m blocks: -> [B tiles, C] at each point."""
     height, width = (axis.m * (axis.tiles - 1) + 1 for axis in (rows, columns))
-    strips = _sums(left, [x[:, i : i + height : rows.m] for i in range(left.shape[1])])
+    strips = combine(left, [x[:, i : i + height : rows.m] for i in range(left.shape[1])])
     border = int(rows.m > 2)  # sums of few terms are better recomputed
     strips = [_add_border(strip, 2) for strip in strips] if border else strips
     starts = range(border, border + right.shape[1])
-    grid = [_sums(right, [strip[:, :, j : j + width : columns.m] for j in starts]) for strip in strips]
+    grid = [combine(right, [strip[:, :, j : j + width : columns.m] for j in starts]) for strip in strips]
     return [[part.reshape(-1, part.shape[3]) for part in row] for row in grid]
 
 
@@ -176,8 +176,8 @@ def _join(rows: Axis, columns: Axis, grid: Grid) -> jax.Array:
     b = len(grid[0][0]) // (rows.tiles * columns.tiles)
     grid = [[part.reshape(b, rows.tiles, columns.tiles, -1) for part in row] for row in grid]
     left, right = rows.matrices[0].T, columns.matrices[0].T
-    strips = [_overlap(columns, 2, [_add_border(part, 2) for part in _sums(right, row)]) for row in grid]
-    x = _overlap(rows, 1, _sums(left, [_add_border(strip, 1) for strip in strips]))
+    strips = [_overlap(columns, 2, [_add_border(part, 2) for part in combine(right, row)]) for row in grid]
+    x = _overlap(rows, 1, combine(left, [_add_border(strip, 1) for strip in strips]))
     x = x.reshape(b, rows.blocks, columns.blocks, rows.stride, columns.stride, -1).transpose(0, 1, 3, 2, 4, 5)
     x = x.reshape(b, rows.blocks * rows.stride, columns.blocks * columns.stride, -1)
     back = [(0, 0, 0), *((-low, -high, 0) for low, high, _ in (rows.pads, columns.pads)), (0, 0, 0)]
@@ -213,8 +213,8 @@ def transform(rows: Axis, columns: Axis, flipped: bool, w: jax.Array) -> Grid:
     w = w.transpose(0, 2, *((4, 1, 3, 5) if flipped else (1, 3, 4, 5)))
     shape = (w.shape[2], -1) if flipped else (-1, w.shape[5])
     parts = [[w[i, j].reshape(shape) for i in range(rows.taps)] for j in range(columns.taps)]
-    strips = [_sums(rows.matrices[1], part) for part in parts]
-    return [_sums(columns.matrices[1], strip) for strip in zip(*strips, strict=True)]
+    strips = [combine(rows.matrices[1], part) for part in parts]
+    return [combine(columns.matrices[1], strip) for strip in zip(*strips, strict=True)]
 
 
 def _spread(rows: Axis, columns: Axis, y: jax.Array) -> Grid:
@@ -228,13 +228,14 @@ def _outputs(rows: Axis, columns: Axis, grid: Grid) -> jax.Array:
     """The transpose of `_spread`: -> [B, h, w, F]."""
     b = len(grid[0][0]) // (rows.tiles * columns.tiles)
     grid = [[part.reshape(b, rows.tiles, columns.tiles, -1) for part in row] for row in grid]
-    strips = [jnp.stack(_sums(columns.matrices[2], row), 3) for row in grid]  # materialized: XLA does not fuse a stack
+    # XLA does not fuse a stack: strips are computed once.
+    strips = [jnp.stack(combine(columns.matrices[2], row), 3) for row in grid]
     strips = [strip.reshape(b, rows.tiles, columns.tiles * columns.m, -1) for strip in strips]
-    y = jnp.stack(_sums(rows.matrices[2], strips), 2)
+    y = jnp.stack(combine(rows.matrices[2], strips), 2)
     return y.reshape(b, rows.tiles * rows.m, columns.tiles * columns.m, -1)[:, : rows.out, : columns.out]
 
 
-def _sums(matrix: np.ndarray, parts: Sequence[jax.Array]) -> list[jax.Array]:
+def combine(matrix: np.ndarray, parts: Sequence[jax.Array]) -> list[jax.Array]:
     """matrix @ parts, unrolled: zeros cost nothing, ones no multiplication."""
     sums = []
     for row in matrix:
@@ -251,13 +252,13 @@ def multiply(left: Grid, right: Grid, over_left: int, over_right: int) -> Grid:
     return [[dot(a, b) for a, b in zip(*rows, strict=True)] for rows in zip(left, right, strict=True)]
 
 
-def _transposes(one: Callable, other: Callable) -> tuple[Callable, Callable]:
-    """Two linear maps of (rows, columns, x), each of which is the derivative of the other, in any order."""
-    one, other = (jax.custom_vjp(f, nondiff_argnums=(0, 1)) for f in (one, other))
-    one.defvjp(lambda *args: (one(*args), None), lambda rows, columns, _, g: (other(rows, columns, g),))
-    other.defvjp(lambda *args: (other(*args), None), lambda rows, columns, _, g: (one(rows, columns, g),))
+def transposes(one: Callable, other: Callable, geometries: int) -> tuple[Callable, Callable]:
+    """Two linear maps of so many geometries and x, each of which is the derivative of the other, in any order."""
+    one, other = (jax.custom_vjp(f, nondiff_argnums=tuple(range(geometries))) for f in (one, other))
+    one.defvjp(lambda *args: (one(*args), None), lambda *args: (other(*args[:geometries], args[-1]),))
+    other.defvjp(lambda *args: (other(*args), None), lambda *args: (one(*args[:geometries], args[-1]),))
     return one, other
 
 
-split, join = _transposes(_split, _join)  # for gans/ops/conv3d.py, whose taps of depth come between these
-spread, outputs = _transposes(_spread, _outputs)
+split, join = transposes(_split, _join, 2)  # for gans/ops/conv3d.py, where depth comes between these
+spread, outputs = transposes(_spread, _outputs, 2)
