@@ -3,8 +3,8 @@
 `gather` lays the taps of each window side by side, for products with kernels [kd C, F]; `scatter` is its transpose.
 
 `split` and `join`, `spread` and `outputs` are for products that are minimal filtering in height and width
-(gans/ops/winograd.py). 3 to 5 taps of stride 1 are filtered along depth, too, two outputs at a time, with k + 1 products
-and copies in place of 2 k for k taps. All other taps lie side by side: of 4 taps and stride 2, filtering was no faster.
+(gans/ops/winograd.py). 3 to 5 taps of stride 1 are filtered along depth, too, two outputs at a time: k + 1 products and
+copies in place of 2 k for k taps. All other taps lie side by side: of 4 taps and stride 2, filtering was no faster.
 
 Volumes are [B, D, ...]. Each pair is one of transposes, so derivatives of any order run nothing else.
 """
