@@ -86,7 +86,7 @@ def _split(depth: Depth, x: jax.Array) -> Parts:
     Padded, or XLA would compute x again for each of its uses.
     """
     if not depth.filtered:
-        return [gather(depth._replace(size=depth.size + 1), pad(x, 0, 1))]
+        return [_gather(depth, pad(x, 0, 1))]
     count, length = 1 + depth.kernel, 2 * depth.tiles - 1  # inputs of a tile; first ones of tiles
     x = pad(x, depth.before, length + count - depth.size - depth.before)
     return combine(depth.matrices[0], [x[:, i : i + length : 2] for i in range(count)])
@@ -95,7 +95,7 @@ def _split(depth: Depth, x: jax.Array) -> Parts:
 def _join(depth: Depth, parts: Parts) -> jax.Array:
     """The transpose of `split`. Tiles overlap: input i of tile t is at 2 t + i - before."""
     if not depth.filtered:
-        return pad(scatter(depth._replace(size=depth.size + 1), parts[0]), 0, -1)
+        return _scatter(depth, parts[0])
     inputs = combine(depth.matrices[0].T, parts)
     far = (len(inputs) - 1) // 2
     phases = [sum(pad(x, j, far - j) for j, x in enumerate(inputs[a::2])) for a in range(2)]
