@@ -79,6 +79,9 @@ def test_the_papers_nets():
     images = 2 * 100 * 4096 + 16 * (512 * 256 + 256 * 128 + 128 * 64 + 64 * 32) + 9 * 32 * 3 + 3
     images += 2 * (2 * 4096 + 256 + 128 + 64 + 32)
     assert count(tgan.Generator(shape, Compute()), jnp.zeros((2, 100))) == times + images
+    refined = tgan.Generator(shape, Compute(), convs=1)
+    added = sum(9 * width**2 + 2 * width for width in (256, 128, 64, 32))
+    assert count(refined, jnp.zeros((2, 100))) == times + images + added
     critic = 64 * (3 * 64 + 64 * 128 + 128 * 256 + 256 * 512) + 64 + 128 + 256 + 512 + 16 * 512 + 1
     assert count(tgan.Critic(shape, Compute()), jnp.zeros((2, *shape))) == critic
 

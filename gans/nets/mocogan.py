@@ -82,21 +82,15 @@ class Generator(nn.Module):
         size, width = self.base, self.width * 2 ** (count - 1)
 
         def finished(x: Array, name: str) -> Array:
-            return finish(self.norm, x, codes[:, :fixed], train, name=f'norm_{name}', compute=self.compute)
-
-        def refine(x: Array, size: int) -> Array:
-            for i in range(self.convs):
-                name = f'{size}_{i}'
-                x = Conv(x.shape[-1], self.compute, bias, kernel_init=init, name=f'conv_{name}')(x, train)
-                x = finished(x, name)
-            return x
+            options = {'compute': self.compute, 'kernel_init': init, 'convs': self.convs}
+            return finish(self.norm, x, codes[:, :fixed], train, name=name, **options)
 
         x = Dense(size * size * width, self.compute, bias, kernel_init=init, name=f'stem_{size}')(codes, train)
-        x = refine(finished(x.reshape(-1, size, size, width), f'{size}'), size)
+        x = finished(x.reshape(-1, size, size, width), f'{size}')
         for _ in range(count - 1):
             size, width = 2 * size, width // 2
             x = ConvTranspose(width, self.compute, bias, kernel_init=init, name=f'block_{size}')(x, train)
-            x = refine(finished(x, f'{size}'), size)
+            x = finished(x, f'{size}')
         last = ConvTranspose(self.shape[3], self.compute, bias, kernel_init=init, name=f'block_{2 * size}')
         return jnp.tanh(last(x, train).astype(jnp.float32))
 

@@ -54,10 +54,11 @@ def sizes(shape: tuple[int, ...], base: int) -> list[int]:
 class Generator(nn.Module):
     """Latents z0 [B, d] -> clips [B, T, H, W, C] in (-1, 1).
 
-    width: channels of the last hidden block; they double with each halving. temporal: how the latents z1 of frames are
-    made, each of as many numbers as z0: by transposed convolutions of `widths` channels, each of which but the last
-    doubles the frames, or by an LSTM of widths[0] units that is given z0 at each frame. norm: batch, as in the
-    authors' code; conditional, in blocks, on z0; none. init_limit: of parameters; None: LeCun's.
+    width: channels of the last hidden block; they double with each halving. convs: convolutions of 3 pixels after each
+    hidden block, none in the authors' code. temporal: how the latents z1 of frames are made, each of as many numbers as
+    z0: by transposed convolutions of `widths` channels, each of which but the last doubles the frames, or by an LSTM of
+    widths[0] units that is given z0 at each frame. norm: batch, as in the authors' code; conditional, in blocks, on z0;
+    none. init_limit: of parameters; None: LeCun's.
     """
 
     shape: tuple[int, ...]
@@ -65,6 +66,7 @@ class Generator(nn.Module):
     width: int = 32
     widths: tuple[int, ...] = (512, 256, 128, 128)
     base: int = 4
+    convs: int = 0
     temporal: str = 'deconvolution'
     norm: str = 'batch'
     init_limit: float | None = 0.01
@@ -95,9 +97,10 @@ class Generator(nn.Module):
         clip = jnp.repeat(begin(z, 'clip'), frames, 0)  # [B T, base, base, channels], the frames of a clip in a row
         x = jnp.concatenate([clip, begin(times.reshape(-1, z.shape[1]), 'frame')], 3)
         common = jnp.repeat(z, frames, 0)
+        after = {'compute': self.compute, 'kernel_init': init, 'convs': self.convs}
         for size in steps:
             x = ConvTranspose(channels, self.compute, bias, kernel_init=init, name=f'block_{size}')(x, train)
-            x = finish(self.norm, x, common, train, name=f'norm_{size}', compute=self.compute)
+            x = finish(self.norm, x, common, train, name=f'{size}', **after)
             channels //= 2
         x = Conv(self.shape[3], self.compute, kernel_init=init, name='out')(x, train)
         return jnp.tanh(x.astype(jnp.float32)).reshape(-1, *self.shape)
