@@ -13,7 +13,7 @@ from ml_collections import ConfigDict
 from experiments import r3gan_stacked_fashion_mnist
 
 GAMES = {'gan': 'non_saturating', 'rpgan': 'relativistic_pairing'}
-PENALTIES = {'none': {}, 'r1': {'terms.r1.weight': 1.0}, 'r1_r2': {'terms.r1_r2.weight': 1.0}}
+PENALTIES = {'none': {}, 'r1': {'terms.r1.weight': 0.1}, 'r1_r2': {'terms.r1_r2.weight': 0.1}}
 
 
 def get_config(variant: str = '') -> ConfigDict:
