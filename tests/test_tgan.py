@@ -45,7 +45,7 @@ def test_scales_of_batch_norm_lie_within_the_running_deviation():
 
 def smoke(**overrides):
     config = override(apply_defaults(tgan_moving_digits.get_config('smoke'), 'of a test'), overrides, 'of a test')
-    return build(config, Spec((8, 8, 8, 1), (), 'clips'), Compute())
+    return build(config, Spec((8, 8, 8, 1), ('0', '1'), 'clips'), Compute())
 
 
 SMALL = {'generator.widths': (8, 8, 8), 'generator.base': 4, 'critic.base': 4, 'tgan.clip_every': 5}
@@ -57,7 +57,7 @@ def test_clipping_is_an_update_of_its_own_after_the_critics():
     state = systems.first(system)
     wide = jax.tree.map(lambda x: 10 * x, state.params['critic'])
     state = state.replace(params=state.params | {'critic': wide})
-    batch = {'real': jnp.zeros((1, 2, 8, 8, 8, 1))}
+    batch = {'real': jnp.zeros((1, 2, 8, 8, 8, 1)), 'label': jnp.zeros((1, 2), jnp.int32)}
     after, metrics = jax.jit(make_train_step(system), static_argnums=2)(state, batch, ('clip',))
     over, largest = excesses(wide, state.stats['critic'])
     systems.assert_close(after.params['critic'], jax.tree.map(jnp.subtract, wide, over), 1e-4, 1e-5)
