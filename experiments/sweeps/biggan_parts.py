@@ -7,8 +7,8 @@ Command: python launch.py --sweep=experiments/sweeps/biggan_parts.py --seeds=3
 Hardware and cost: two CPU cores, a launch of one core on each, beside another program: 80 minutes, of which batches of
   512 are 64 for one core, 18 s a step of three seeds.
 Expected: FD (classifier, 2,000 samples) after 200 steps, three seeds: SAGAN 109 +- 9, batches of 128 92 +- 35, of 512
-  86 +- 18, one embedding 103 +- 19, latents for every block 117 +- 27, orthogonal 147 +- 17, attention 151 +- 17 (halves
-  1.2): no difference shown. By eye, batches of 512 alone have clothes of one shape in a column.
+  86 +- 18, one embedding 103 +- 19, latents for every block 117 +- 27, orthogonal 147 +- 17, attention 151 +- 17
+  (halves 1.2): no difference shown. By eye, clothes have outlines with batches of 512, and are blots with those of 128.
 Deviations: those of experiments/biggan_fashion_mnist.py; 16 channels, 200 steps at rates of 1e-3; batch norm sees 32
   examples in every row; attention comes last, where SAGAN has it from the beginning.
 """
