@@ -12,9 +12,9 @@ NORMS = ('batch', 'conditional', 'none')  # of generators
 def finish(
     kind: str,
     x: Array,
+    *,
     common: Array,
     train: bool,
-    *,
     name: str,
     compute: Compute,
     kernel_init: Initializer,

@@ -5,6 +5,8 @@ generator; one critic scores single frames and another one clips. At 16 frames o
 are those of the authors' code: 512, 256, 128 and 64 channels, no biases but those of norms.
 """
 
+from functools import partial
+
 import flax.linen as nn
 import jax.numpy as jnp
 
@@ -80,17 +82,14 @@ class Generator(nn.Module):
         """Codes [N, d], of which the first `fixed` numbers are the same in all frames of a clip, -> [N, H, W, C]."""
         count, init, bias = halvings(self.shape[1], self.base), initializer(self.init_std), self.norm == 'none'
         size, width = self.base, self.width * 2 ** (count - 1)
-
-        def finished(x: Array, name: str) -> Array:
-            options = {'compute': self.compute, 'kernel_init': init, 'convs': self.convs}
-            return finish(self.norm, x, codes[:, :fixed], train, name=name, **options)
-
+        options = {'compute': self.compute, 'kernel_init': init, 'convs': self.convs}
+        finished = partial(finish, self.norm, common=codes[:, :fixed], train=train, **options)
         x = Dense(size * size * width, self.compute, bias, kernel_init=init, name=f'stem_{size}')(codes, train)
-        x = finished(x.reshape(-1, size, size, width), f'{size}')
+        x = finished(x.reshape(-1, size, size, width), name=f'{size}')
         for _ in range(count - 1):
             size, width = 2 * size, width // 2
             x = ConvTranspose(width, self.compute, bias, kernel_init=init, name=f'block_{size}')(x, train)
-            x = finished(x, f'{size}')
+            x = finished(x, name=f'{size}')
         last = ConvTranspose(self.shape[3], self.compute, bias, kernel_init=init, name=f'block_{2 * size}')
         return jnp.tanh(last(x, train).astype(jnp.float32))
 

@@ -6,6 +6,8 @@ those of the authors' code, but for biases that a norm takes away again. As ther
 and of the critic have no shifts, and all parameters begin in U(-0.01, 0.01) but for those of norms.
 """
 
+from functools import partial
+
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
@@ -96,11 +98,11 @@ class Generator(nn.Module):
         times = jnp.tanh(times)  # [B, T, d]
         clip = jnp.repeat(begin(z, 'clip'), frames, 0)  # [B T, base, base, channels], the frames of a clip in a row
         x = jnp.concatenate([clip, begin(times.reshape(-1, z.shape[1]), 'frame')], 3)
-        common = jnp.repeat(z, frames, 0)
-        after = {'compute': self.compute, 'kernel_init': init, 'convs': self.convs}
+        options = {'compute': self.compute, 'kernel_init': init, 'convs': self.convs}
+        finished = partial(finish, self.norm, common=jnp.repeat(z, frames, 0), train=train, **options)
         for size in steps:
             x = ConvTranspose(channels, self.compute, bias, kernel_init=init, name=f'block_{size}')(x, train)
-            x = finish(self.norm, x, common, train, name=f'{size}', **after)
+            x = finished(x, name=f'{size}')
             channels //= 2
         x = Conv(self.shape[3], self.compute, kernel_init=init, name='out')(x, train)
         return jnp.tanh(x.astype(jnp.float32)).reshape(-1, *self.shape)
