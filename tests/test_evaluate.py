@@ -190,6 +190,21 @@ def test_the_classifier_counts_classes(evaluated) -> None:
     assert 'features accuracy' in table and len(entries[0]['protocol']['weights']) == 16
 
 
+def test_scores_in_training_count_classes_as_an_evaluation_does(tmp_path) -> None:
+    told = {f'{role}.condition': 'concat' for role in ('generator', 'critic')}
+    config = small(**told, **{'eval.features': 'classifier', 'eval.samples': NUM})
+    loop.train(config, tmp_path)
+    scores = read_metrics(tmp_path / 'metrics.csv')
+    run.evaluate(config, tmp_path, run.Options(num=NUM))
+    found = {entry['metric']: entry for entry in json.loads((tmp_path / 'evaluation.json').read_text())}
+    kept = json.loads((tmp_path / 'stamps.json').read_text())
+    for name in ('fd_classifier', 'modes', 'high_quality', 'reverse_kl', 'accuracy'):
+        assert scores[f'eval/{name}'][-1] == pytest.approx(found[name]['value'], rel=1e-5), name
+        of_training, of_evaluation = kept[f'eval/{name}']['protocol'], found[name]['protocol']
+        assert set(of_evaluation) - set(of_training) <= {'metric', 'real', 'real hash'}
+    assert 0 < scores['eval/accuracy'][-1] < 1 and kept['eval/modes']['floor'] == found['modes/real']['value']
+
+
 def test_toys(tmp_path) -> None:
     config = small(**{'data.name': 'ring', 'eval.features': 'auto'})
     loop.train(config, tmp_path)

@@ -64,7 +64,7 @@ def measure(config: ml_collections.ConfigDict, folder: Path, options: Options) -
         results += cas(compared.data, fake.examples, fake.labels, common)
     by_class = []
     if fake.labels is not None and bench.labels is not None:
-        known, names = bench.extractor.name.startswith('classifier'), source.spec.classes
+        known, names = bench.extractor.is_classifier, source.spec.classes
         by_class = classes.by_class(same, bench.labels[:num], fake, names, known)
         results += classes.intra_class(by_class, bench.extractor, common)
     if fake.codes is not None and not any(result.metric == 'code_error' for result in results):

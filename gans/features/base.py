@@ -21,3 +21,8 @@ class Extractor(NamedTuple):
     notes: Mapping[str, Any] = {}  # other parts of the stamp, such as a classifier's accuracy
     batch: int = 64  # examples at a time
     kind: str = 'images'  # of the examples, see gans/kinds.py: what is measured beside its features
+
+    @property
+    def is_classifier(self) -> bool:
+        """Whether the logits are of the data's own classes."""
+        return self.name.startswith('classifier')

@@ -82,14 +82,20 @@ def _measure_classes(fake: Extracted, extractor: Extractor) -> dict[str, Value]:
     found = {name: Value(mean, {'splits': splits})}
     if splits > 1:
         found[f'{name}_std'] = Value(std, {'splits': splits})
-    if extractor.name.startswith('classifier'):  # its classes are those of the data
-        confidence = probabilities.softmax(fake.logits).max(1)
-        counts = probabilities.class_modes(fake.logits.argmax(1), confidence, fake.logits.shape[1], CONFIDENCE)
-        found |= {key: Value(value, {'confidence': CONFIDENCE}) for key, value in counts.items()}
-        if fake.codes is not None:
-            found['code_error'] = code_error(fake)
-        if fake.labels is not None:
-            found['accuracy'] = Value(probabilities.accuracy(fake.logits, fake.labels))
+    return found | count_classes(fake, extractor)
+
+
+def count_classes(fake: Extracted, extractor: Extractor) -> dict[str, Value]:
+    """What a classifier of the data's own classes sees in samples; through another net nothing."""
+    if not extractor.is_classifier:
+        return {}
+    confidence = probabilities.softmax(fake.logits).max(1)
+    counts = probabilities.class_modes(fake.logits.argmax(1), confidence, fake.logits.shape[1], CONFIDENCE)
+    found = {key: Value(value, {'confidence': CONFIDENCE}) for key, value in counts.items()}
+    if fake.codes is not None:
+        found['code_error'] = code_error(fake)
+    if fake.labels is not None:
+        found['accuracy'] = Value(probabilities.accuracy(fake.logits, fake.labels))
     return found
 
 

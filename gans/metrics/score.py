@@ -11,8 +11,9 @@ from gans.data.base import Source
 from gans.errors import UserError
 from gans.features.base import Extractor
 from gans.metrics import moving, protocol, volumes
-from gans.metrics.extract import extract, extract_cached
+from gans.metrics.extract import Extracted, extract, extract_cached
 from gans.metrics.frechet import frechet, is_singular, moments
+from gans.metrics.measure import CONFIDENCE, count_classes
 from gans.metrics.paired import Targets
 from gans.metrics.protocol import Protocol
 from gans.metrics.r_precision import Retrieval
@@ -40,6 +41,7 @@ HIGHER += (
     'bounces_right',
     'r_precision',
 )
+COUNTED = ('modes', 'high_quality', 'reverse_kl')  # of points in mixtures, and of images through a classifier
 MOVING = ('identity_kept', 'path_kept')  # of clips in which a sprite moves, see `gans.metrics.moving`
 
 
@@ -73,6 +75,7 @@ class Scorer:
         extractor: Extractor | None,
         targets: Targets | volumes.Targets | None = None,
         retrieval: Retrieval | None = None,
+        labels: np.ndarray | None = None,
     ) -> None:
         """
         Args:
@@ -81,12 +84,13 @@ class Scorer:
           extractor: for a Fréchet distance of images.
           targets: what each of the samples should equal.
           retrieval: the captions that samples are made of.
+          labels: the classes that samples are asked for in, int32 [num].
 
         Raises:
           UserError: too few images for that.
         """
         self._source, self._real, self._extractor, self._targets = source, real[:num], extractor, targets
-        self._retrieval = retrieval
+        self._retrieval, self._labels = retrieval, labels
         self._store = kinds.kind_of(source.spec).store
         distinct = real[: len(real) if source.size is None else source.size]
         one, other = halves(len(distinct), num)
@@ -99,11 +103,13 @@ class Scorer:
                 raise UserError(
                     f'a Fréchet distance needs at least 4 images, this data set has {count}: set eval.features=None'
                 )
-            features = extract_cached(extractor, self._store(distinct[: 2 * num])).features
+            seen = extract_cached(extractor, self._store(distinct[: 2 * num]))
+            features = seen.features
             first, second = halves(len(features), num)
             self._moments = moments(features[:num])
             self._name = PREFIX + protocol.frechet(extractor)
             self.floor |= {self._name: frechet(moments(features[first]), moments(features[second]))}
+            self.floor |= self._classes(seen.part(second))
             if is_singular(self._moments) or num <= features.shape[1]:
                 self.warnings[self._name] = (
                     f'{self._moments.count:,} real and {num:,} generated images are too few for '
@@ -120,8 +126,9 @@ class Scorer:
         asked = self._extractor or self._targets or self._retrieval or sprites
         pixels = self._store(samples) if asked and not bad else None
         if self._extractor:
-            features = None if bad else extract(self._extractor, pixels).features
-            found[self._name] = float('nan') if bad else frechet(self._moments, moments(features))
+            seen = None if bad else extract(self._extractor, pixels, {'labels': self._labels})
+            found[self._name] = float('nan') if bad else frechet(self._moments, seen.moments)
+            found |= {} if bad else self._classes(seen)
         if self._targets:
             quick = self._targets.quick
             values = dict.fromkeys(quick, float('nan')) if bad else self._targets.score(pixels, quick)
@@ -135,6 +142,9 @@ class Scorer:
         if not bad and self._source.modes is not None and len(self._source.modes.centers) > 1:
             found |= {PREFIX + name: value for name, value in mode_counts(samples, self._source.modes).items()}
         return found
+
+    def _classes(self, seen: Extracted) -> dict[str, float]:
+        return {PREFIX + name: found.value for name, found in count_classes(seen, self._extractor).items()}
 
     def _moving(self, clips: np.ndarray) -> dict[str, float]:
         found = moving.statistics(clips, self._source.sprites)
@@ -166,12 +176,16 @@ def stamps(
     numbers = common | {'fake': num}
     found = {SLICED: {**numbers, 'real': num, 'directions': 256, 'resizing': 'none'}}
     if extractor:
-        found[PREFIX + protocol.frechet(extractor)] = numbers | {'real': real} | protocol.features(extractor)
+        seen = numbers | protocol.features(extractor)
+        found[PREFIX + protocol.frechet(extractor)] = seen | {'real': real}
+        if extractor.is_classifier:
+            found |= {PREFIX + name: seen | {'confidence': CONFIDENCE} for name in COUNTED}
+            found[f'{PREFIX}accuracy'] = seen
     if targets:
         found |= {PREFIX + name: {**numbers, **targets.stamps()[name]} for name in targets.quick}
     if retrieval:
         found[RETRIEVED] = {**numbers, 'encoder': 'own', **retrieval.stamp()}
     if source.sprites is not None:
         found |= {PREFIX + name: numbers for name in MOVING}
-    others = ('mean', 'std', 'modes', 'high_quality', 'reverse_kl')
+    others = ('mean', 'std', *COUNTED)
     return found | {PREFIX + name: numbers for name in others if source.modes is not None}

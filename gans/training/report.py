@@ -232,7 +232,9 @@ class Reporter:
         shown = plots.Beside(arranged, truth.source.modes, sheet=plots.Sheet())
         pairs = targets.targets(experiment, num)
         asked = encoders.retrieval(experiment, num)
-        scorer = cache(partial(Scorer, truth.source, real, num, extractor, pairs, asked))
+        sampler = sampling.main_sampler(experiment.system)
+        classes = sampling.batch_of(experiment, sampler, num)['label'] if 'labels' in sampler.asked.values() else None
+        scorer = cache(partial(Scorer, truth.source, real, num, extractor, pairs, asked, classes))
         return truth, shown, sampling.places_to_judge(experiment, shown.real), scorer, pairs, asked, extractor
 
     def _stamp(self, scorer: Callable[[], Scorer], extractor: Extractor | None) -> None:
