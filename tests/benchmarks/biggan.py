@@ -3,15 +3,11 @@
     pip install torch
     python tests/benchmarks/biggan.py [--rounds=5] [--steps=3] [--cpu] [--check]
 
-The critic's step (hinge), then the generator's, told ten classes. Both sides are timed in turns in one process, PyTorch
-in both of its layouts, of which the faster one counts; --cpu as in translation.py. --check times nothing and compares
-losses and gradients instead, for narrow nets with attention.
+The critic's step (hinge), then the generator's, told ten classes, timed as in turns.py; --cpu: seconds of the CPU, one
+thread. --check times nothing and compares losses and gradients instead, for narrow nets with attention.
 """
 
-import argparse
-import statistics
 import sys
-import time
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
@@ -21,15 +17,14 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import torch
+from benchmarks import turns
 from benchmarks.peers import biggan as peers
 from benchmarks.peers import nets
-from benchmarks.translation import in_turns
 from ml_collections import ConfigDict
 from torch.nn.functional import one_hot, relu
 
 from gans.core import Array, Compute, Spec, TrainState
 from gans.defaults import adam, get_config
-from gans.devices import keep_memory
 from gans.latents import make_latents
 from gans.ops import random
 from gans.step import init_state, make_train_step
@@ -158,34 +153,14 @@ def compare() -> dict[str, float]:
     return found
 
 
-def measure(args: argparse.Namespace) -> None:
-    ours = Ours(**FULL)
-    layouts = {'channels last': torch.channels_last, 'channels first': torch.contiguous_format}
-    sides = {'ours': ours} | {name: Theirs(ours, layout) for name, layout in layouts.items()}
-    times = in_turns(sides, args.rounds, args.steps, time.process_time if args.cpu else time.perf_counter)
-    ms = {side: 1e3 * statistics.median(values) for side, values in times.items()}
-    best = min(list(ms)[1:], key=ms.get)
-    ratios = [a / b for a, b in zip(times['ours'], times[best], strict=True)]
-    others = ', '.join(f'PyTorch {side} {ms[side]:.0f}' for side in list(ms)[1:])
-    ratio = f'{statistics.median(ratios):.2f} ({min(ratios):.2f}-{max(ratios):.2f})'
-    print(f'biggan32  {ms["ours"]:.0f} ms, {others}; ratio {ratio}')
-
-
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument('--rounds', type=int, default=5)
-    parser.add_argument('--steps', type=int, default=3, help='of each measurement')
-    parser.add_argument('--cpu', action='store_true', help='seconds of the CPU, one thread')
-    parser.add_argument('--check', action='store_true', help='compare what is computed, and time nothing')
-    args = parser.parse_args()
-    keep_memory()
-    if args.cpu:
-        torch.set_num_threads(1)
-    if not args.check:
-        return measure(args)
-    found = compare()
-    print(', '.join(f'{what} {value:.1e}' for what, value in found.items()))
-    sys.exit(any(value > TOLERANCE for value in found.values()))
+    args = turns.read_arguments(__doc__)
+    if args.check:
+        found = compare()
+        turns.print_differences('biggan32', found)
+        sys.exit(max(found.values()) > TOLERANCE)
+    ours = Ours(**FULL)
+    turns.print_times('biggan32', ours, turns.both_layouts(lambda layout: Theirs(ours, layout)), args)
 
 
 if __name__ == '__main__':

@@ -5,15 +5,12 @@
         [--steps=2] [--cpu] [--check]
     python tests/benchmarks/clips.py --cases=gan3d --width=64 --batch=16
 
-All sides take turns in one process, PyTorch in both of its layouts, of which the faster one counts. Ratio: our time
-over PyTorch's in each round; the median and the extremes. --cpu: seconds of the CPU in place of those of the clock, one
-thread in PyTorch. --check times nothing and compares losses and gradients. Clipping of singular values is left out.
+Timed as in turns.py; --cpu: seconds of the CPU in place of those of the clock, one thread in PyTorch. --check times
+nothing and compares losses and gradients. Clipping of singular values is left out.
 """
 
 import argparse
-import statistics
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -26,12 +23,11 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import torch
+from benchmarks import turns
 from benchmarks.peers import clips as peers
 from benchmarks.peers import paths
-from benchmarks.translation import in_turns
 
 from gans.core import Array, Compute, Tree
-from gans.devices import keep_memory
 from gans.nets import gan3d, mocogan, tgan
 from gans.nets.build import from_linen
 from gans.systems.mocogan import take_frame
@@ -195,48 +191,19 @@ def compare(case: Case, side: type[Theirs] = Theirs) -> dict[str, float]:
     return found
 
 
-def measure(case: Case, args: argparse.Namespace, side: type[Theirs] = Theirs) -> None:
-    print_times(case.name, Ours(case), lambda channels_last: side(case, channels_last), args)
-
-
-def print_times(name: str, ours: Any, theirs: Callable[[bool], Any], args: argparse.Namespace) -> None:
-    """theirs: (whether channels come last) -> the peer."""
-    sides = {'ours': ours, 'channels last': theirs(True), 'channels first': theirs(False)}
-    times = in_turns(sides, args.rounds, args.steps, time.process_time if args.cpu else time.perf_counter)
-    ms = {side: 1e3 * statistics.median(values) for side, values in times.items()}
-    best = min(list(ms)[1:], key=ms.get)
-    ratios = [a / b for a, b in zip(times['ours'], times[best], strict=True)]
-    others = ', '.join(f'PyTorch {side} {ms[side]:.0f}' for side in list(ms)[1:])
-    print(f'{name:<8} {ms["ours"]:.0f} ms, {others}; ratio {statistics.median(ratios):.2f} '
-          f'({min(ratios):.2f}-{max(ratios):.2f})', flush=True)  # fmt: skip
-
-
-def read_arguments(about: str, steps: int = 2, **more: str | int) -> argparse.Namespace:
-    """The flags of a benchmark, and these with their defaults; --cpu takes effect at once."""
-    parser = argparse.ArgumentParser(description=about, formatter_class=argparse.RawDescriptionHelpFormatter)
-    for name, default in {**more, 'rounds': 5, 'steps': steps}.items():
-        parser.add_argument(f'--{name}', type=type(default), default=default)
-    parser.add_argument('--cpu', action='store_true', help='seconds of the CPU, one thread')
-    parser.add_argument('--check', action='store_true', help='compare what is computed, and time nothing')
-    args = parser.parse_args()
-    keep_memory()
-    if args.cpu:
-        torch.set_num_threads(1)
-    return args
-
-
-def print_differences(name: str, found: dict[str, float]) -> None:
-    print(f'{name:<8}', ', '.join(f'{what} {value:.1e}' for what, value in found.items()), flush=True)
+def print_times(case: Case, args: argparse.Namespace, side: type[Theirs] = Theirs) -> None:
+    both = turns.both_layouts(lambda layout: side(case, layout == torch.channels_last))
+    turns.print_times(case.name, Ours(case), both, args)
 
 
 def main() -> None:
-    args = read_arguments(__doc__, cases='tgan,mocogan', side=32, width=32, batch=32)
+    args = turns.read_arguments(__doc__, steps=2, cases='tgan,mocogan', side=32, width=32, batch=32)
     for name in args.cases.split(','):
         case = Case(name, args.side, args.width, args.batch)
         if args.check:
-            print_differences(name, compare(case))
+            turns.print_differences(name, compare(case))
         else:
-            measure(case, args)
+            print_times(case, args)
 
 
 if __name__ == '__main__':

@@ -3,15 +3,12 @@
     pip install torch
     python tests/benchmarks/r3gan.py [--rounds=5] [--steps=3] [--cpu] [--check]
 
-The critic's step (relativistic game, R1 and R2 of its scores), then the generator's. Both sides are timed in turns in
-one process, PyTorch in both of its layouts, of which the faster one counts; --cpu as in translation.py. --check times
-nothing and compares losses and gradients instead, for narrow nets whose blocks are not the identity.
+The critic's step (relativistic game, R1 and R2 of its scores), then the generator's, timed as in turns.py; --cpu:
+seconds of the CPU, one thread. --check times nothing and compares losses and gradients instead, for narrow nets whose
+blocks are not the identity.
 """
 
-import argparse
-import statistics
 import sys
-import time
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
@@ -21,14 +18,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import torch
+from benchmarks import turns
 from benchmarks.peers import r3gan as peers
-from benchmarks.translation import in_turns
 from ml_collections import ConfigDict
 from torch.nn import functional
 
 from gans.core import Array, Compute, Spec, TrainState
 from gans.defaults import adam, get_config
-from gans.devices import keep_memory
 from gans.latents import make_latents
 from gans.ops import random
 from gans.step import init_state, make_train_step
@@ -144,34 +140,14 @@ def compare() -> dict[str, float]:
     return found
 
 
-def measure(args: argparse.Namespace) -> None:
-    ours = Ours(*FULL, 32)
-    layouts = {'channels last': torch.channels_last, 'channels first': torch.contiguous_format}
-    sides = {'ours': ours} | {name: Theirs(ours, *FULL, 32, layout) for name, layout in layouts.items()}
-    times = in_turns(sides, args.rounds, args.steps, time.process_time if args.cpu else time.perf_counter)
-    ms = {side: 1e3 * statistics.median(values) for side, values in times.items()}
-    best = min(list(ms)[1:], key=ms.get)
-    ratios = [a / b for a, b in zip(times['ours'], times[best], strict=True)]
-    others = ', '.join(f'PyTorch {side} {ms[side]:.0f}' for side in list(ms)[1:])
-    ratio = f'{statistics.median(ratios):.2f} ({min(ratios):.2f}-{max(ratios):.2f})'
-    print(f'r3gan32  {ms["ours"]:.0f} ms, {others}; ratio {ratio}')
-
-
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument('--rounds', type=int, default=5)
-    parser.add_argument('--steps', type=int, default=3, help='of each measurement')
-    parser.add_argument('--cpu', action='store_true', help='seconds of the CPU, one thread')
-    parser.add_argument('--check', action='store_true', help='compare what is computed, and time nothing')
-    args = parser.parse_args()
-    keep_memory()
-    if args.cpu:
-        torch.set_num_threads(1)
-    if not args.check:
-        return measure(args)
-    found = compare()
-    print(', '.join(f'{what} {value:.1e}' for what, value in found.items()))
-    sys.exit(any(value > TOLERANCE for value in found.values()))
+    args = turns.read_arguments(__doc__)
+    if args.check:
+        found = compare()
+        turns.print_differences('r3gan32', found)
+        sys.exit(max(found.values()) > TOLERANCE)
+    ours = Ours(*FULL, 32)
+    turns.print_times('r3gan32', ours, turns.both_layouts(lambda layout: Theirs(ours, *FULL, 32, layout)), args)
 
 
 if __name__ == '__main__':

@@ -5,7 +5,7 @@
         [--check]
 
 Ours is the step of the experiment itself, with stage I and the text encoder; the peer is given what these make, which
-is to its advantage. All sides take turns in one process, as in clips.py. --check times nothing and compares losses and
+is to its advantage. Timed as in turns.py. --check times nothing and compares losses and
 gradients.
 """
 
@@ -19,7 +19,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import torch
-from benchmarks import clips
+from benchmarks import clips, turns
 from benchmarks.peers import stackgan as peers
 from ml_collections import ConfigDict
 from torch.nn.functional import softplus
@@ -101,12 +101,12 @@ class Theirs(clips.Theirs):
 
 
 def main() -> None:
-    args = clips.read_arguments(__doc__, config='experiments/stackgan_openmoji64.py')
+    args = turns.read_arguments(__doc__, steps=2, config='experiments/stackgan_openmoji64.py')
     case = Case(config_file.read(args.config))
     if args.check:
-        clips.print_differences(case.name, clips.compare(case, Theirs))
+        turns.print_differences(case.name, clips.compare(case, Theirs))
     else:
-        clips.measure(case, args, Theirs)
+        clips.print_times(case, args, Theirs)
 
 
 if __name__ == '__main__':

@@ -4,15 +4,12 @@
     python tests/benchmarks/stylegan2.py [--side=32] [--width=128] [--batch=16] [--rounds=5] [--steps=3] [--cpu]
         [--check]
 
-Both take turns in one process. Ratio: our time over PyTorch's in each round; the median and the extremes. --cpu:
-seconds of the CPU in place of those of the clock, one thread in PyTorch. --check times nothing and compares losses and
-gradients. Steps of optimizers are left out.
+Timed as in turns.py; --cpu: seconds of the CPU in place of those of the clock, one thread in PyTorch. --check times
+nothing and compares losses and gradients. Steps of optimizers are left out.
 """
 
 import argparse
-import statistics
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -24,11 +21,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import torch
+from benchmarks import turns
 from benchmarks.peers import stylegan2 as peers
-from benchmarks.translation import in_turns
 
 from gans.core import Array, Compute, Tree
-from gans.devices import keep_memory
 from gans.nets import stylegan2 as nets
 from gans.nets.build import from_linen
 from gans.ops.dropout import noise_shape, noise_words
@@ -143,29 +139,16 @@ def compare(both: Both, phase: str) -> dict[str, float]:
 def measure(both: Both, phase: str, args: argparse.Namespace) -> None:
     own = both.own(phase)
     theirs = lambda: torch.autograd.grad(both.theirs(phase), own, allow_unused=True)
-    sides = {'ours': Side(both.compiled(phase)), 'PyTorch': Side(lambda: theirs() and None)}
-    times = in_turns(sides, args.rounds, args.steps, time.process_time if args.cpu else time.perf_counter)
-    ratios = [a / b for a, b in zip(times['ours'], times['PyTorch'], strict=True)]
-    ours, peer = (1e3 * statistics.median(times[name]) for name in sides)
-    print(f'{phase:<12} {ours:.0f} ms, PyTorch {peer:.0f}; ratio {statistics.median(ratios):.2f} '
-          f'({min(ratios):.2f}-{max(ratios):.2f})', flush=True)  # fmt: skip
+    side = Side(lambda: theirs() and None)
+    turns.print_times(phase, Side(both.compiled(phase)), {'PyTorch': side}, args)
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    for name, default in (('side', 32), ('width', 128), ('batch', 16), ('rounds', 5), ('steps', 3)):
-        parser.add_argument(f'--{name}', type=int, default=default)
-    parser.add_argument('--phases', default=','.join(OWNED), help='names, with commas between')
-    parser.add_argument('--cpu', action='store_true', help='seconds of the CPU, one thread')
-    parser.add_argument('--check', action='store_true', help='compare what is computed, and time nothing')
-    args = parser.parse_args()
-    keep_memory()
-    if args.cpu:
-        torch.set_num_threads(1)
+    args = turns.read_arguments(__doc__, side=32, width=128, batch=16, phases=','.join(OWNED))
     both = Both(args.side, args.width, args.batch)
     for phase in args.phases.split(','):
         if args.check:
-            print(f'{phase:<12}', ', '.join(f'{what} {x:.1e}' for what, x in compare(both, phase).items()), flush=True)
+            turns.print_differences(phase, compare(both, phase))
         else:
             measure(both, phase, args)
 

@@ -4,20 +4,16 @@
     python tests/benchmarks/translation.py [--cases=NAME,NAME] [--rounds=5] [--steps=3] [--cpu] [--check]
         [--profile=FOLDER]
 
-All sides are timed in turns in one process, PyTorch in both of its layouts, of which the faster one counts. Ratio: our
-time over PyTorch's in each round; the median and the extremes. On a busy machine take --cpu: seconds of the CPU in
-place of those of the clock, one thread each in PyTorch, whose threads would spin.
+Timed as in turns.py. On a busy machine take --cpu: seconds of the CPU in place of those of the clock, one thread in
+PyTorch, whose threads would spin.
 
 A case's losses are written once, for both sides. A generator takes its step first, and its fakes are the critic's.
 
 --check times nothing and compares instead losses and gradients, for narrow nets without dropout.
 """
 
-import argparse
-import statistics
 import sys
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -29,11 +25,11 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import torch
+from benchmarks import turns
 from benchmarks.peers import translation as peers
 from benchmarks.peers.translation_cases import CASES, OURS, THEIRS, Case
 
 from gans.core import Array
-from gans.devices import keep_memory
 from gans.nets.build import Net, from_linen
 from gans.ops.dropout import noise_shape, noise_words
 from gans.ops.random import example_keys
@@ -198,66 +194,26 @@ def limit(what: str) -> float:
     return GRADIENTS if what.endswith('gradients') else TOLERANCE
 
 
-def in_turns(sides: Mapping[str, Any], rounds: int, steps: int, clock: Callable[[], float]) -> dict[str, list[float]]:
-    """Seconds a step of each side, [rounds]."""
-    times = {name: [] for name in sides}
-    for side in sides.values():
-        side.step()  # compiles
-        side.wait()
-    for _ in range(rounds):
-        for name, side in sides.items():
-            time.sleep(0.2)
-            began = clock()
-            for _ in range(steps):
-                side.step()
-            side.wait()
-            times[name].append((clock() - began) / steps)
-    return times
-
-
-def measure(name: str, args: argparse.Namespace) -> None:
-    case = CASES[name]()
-    ours = Ours(case)
-    layouts = {'channels last': torch.channels_last, 'channels first': torch.contiguous_format}
-    sides = {'ours': ours} | {layout: Theirs(case, ours, form) for layout, form in layouts.items()}
-    times = in_turns(sides, args.rounds, args.steps, time.process_time if args.cpu else time.perf_counter)
-    ms = {side: 1e3 * statistics.median(values) for side, values in times.items()}
-    best = min(list(ms)[1:], key=ms.get)
-    ratios = [a / b for a, b in zip(times['ours'], times[best], strict=True)]
-    ratio = statistics.median(ratios)
-    others = ', '.join(f'PyTorch {side} {ms[side]:.0f}' for side in list(ms)[1:])
-    print(f'{name:<18} {ms["ours"]:.0f} ms, {others}; ratio {ratio:.2f} ({min(ratios):.2f}-{max(ratios):.2f}), '
-          f'goal {case.goal}: {"met" if ratio <= case.goal else "not met"}', flush=True)  # fmt: skip
-    if args.profile:
-        with jax.profiler.trace(str(args.profile)):
-            ours.step()
-            ours.wait()
-
-
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument('--cases', default=','.join(CASES), help='names, with commas between')
-    parser.add_argument('--rounds', type=int, default=5)
-    parser.add_argument('--steps', type=int, default=3, help='of each measurement')
-    parser.add_argument('--cpu', action='store_true', help='seconds of the CPU, one thread')
-    parser.add_argument('--check', action='store_true', help='compare what is computed, and time nothing')
-    parser.add_argument('--profile', type=Path, help='folder for a profile of our step')
-    args = parser.parse_args()
-    cases = args.cases.split(',')
-    if wrong := set(cases) - set(CASES):
-        parser.error(f'unknown case {", ".join(wrong)}; known: {", ".join(CASES)}')
-    keep_memory()
-    if args.cpu:
-        torch.set_num_threads(1)
-    if args.check:
-        wrong = False
-        for name in cases:
-            found = compare(CASES[name](NARROW))
-            print(f'{name:<18}', ', '.join(f'{what} {value:.1e}' for what, value in found.items()), flush=True)
-            wrong |= any(abs(value) > limit(what) for what, value in found.items())
-        sys.exit(wrong)
+    args = turns.read_arguments(__doc__, cases=','.join(CASES), profile='')
+    cases, failed = args.cases.split(','), False
+    if unknown := set(cases) - set(CASES):
+        sys.exit(f'unknown case {", ".join(unknown)}; known: {", ".join(CASES)}')
     for name in cases:
-        measure(name, args)
+        if args.check:
+            found = compare(CASES[name](NARROW))
+            turns.print_differences(name, found)
+            failed |= any(abs(value) > limit(what) for what, value in found.items())
+            continue
+        case = CASES[name]()
+        ours = Ours(case)
+        both = turns.both_layouts(lambda layout, case=case, ours=ours: Theirs(case, ours, layout))
+        turns.print_times(name, ours, both, args, case.goal)
+        if args.profile:
+            with jax.profiler.trace(args.profile):
+                ours.step()
+                ours.wait()
+    sys.exit(failed)
 
 
 if __name__ == '__main__':

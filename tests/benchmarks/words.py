@@ -4,9 +4,8 @@ nets, losses and Adam.
     pip install torch
     python tests/benchmarks/words.py [--cases=damsm,dfgan,attngan] [--rounds=5] [--steps=3] [--cpu] [--check]
 
-All sides take turns in one process, PyTorch in both of its layouts, of which the faster one counts. Ratio: our time
-over PyTorch's in each round; the median and the extremes. --cpu: seconds of the CPU in place of those of the clock, one
-thread in PyTorch. --check times nothing and compares losses and gradients.
+Timed as in turns.py; --cpu: seconds of the CPU in place of those of the clock, one thread in PyTorch. --check times
+nothing and compares losses and gradients.
 
 Our side is the step that trains, with the recurrent text encoder in it, which DAMSM trains and the others leave as it
 is.
@@ -25,7 +24,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import torch
-from benchmarks import clips
+from benchmarks import turns
 from benchmarks.peers import attngan, paths
 from benchmarks.peers import words as peers
 from torch.nn.functional import avg_pool2d, relu, softplus
@@ -234,13 +233,14 @@ def compare(name: str) -> dict[str, float]:
 
 
 def main() -> None:
-    args = clips.read_arguments(__doc__, steps=3, cases=','.join(CASES))
+    args = turns.read_arguments(__doc__, cases=','.join(CASES))
     for name in args.cases.split(','):
         if args.check:
-            clips.print_differences(name, compare(name))
+            turns.print_differences(name, compare(name))
         else:
-            ours = Ours(name)
-            clips.print_times(name, ours, lambda last, name=name, ours=ours: CASES[name].peer(ours, last), args)
+            ours, peer = Ours(name), CASES[name].peer
+            both = turns.both_layouts(lambda layout, ours=ours, peer=peer: peer(ours, layout == torch.channels_last))
+            turns.print_times(name, ours, both, args)
 
 
 if __name__ == '__main__':
