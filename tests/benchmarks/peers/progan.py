@@ -60,7 +60,7 @@ def with_std(x: Tensor, group: int) -> Tensor:
 class Generator(nn.Module):
     def __init__(self, ours: progan.Generator, inputs: tuple[int, ...]) -> None:
         super().__init__()
-        self.sizes, (before,) = sizes(ours.shape, 'progan'), inputs
+        self.sizes, (before,), self.bounded = sizes(ours.shape, 'progan'), inputs, ours.bounded
         for size in self.sizes:
             made = feature_maps(size, ours.fmap_base, ours.fmap_max)
             first = (
@@ -77,7 +77,8 @@ class Generator(nn.Module):
         for size in self.sizes:
             for layer in self.get_submodule(f'block_{size}').values():
                 x = pixel_norm(lrelu(layer(x)))
-        return self.get_submodule(f'to_rgb_{size}')(x)
+        image = self.get_submodule(f'to_rgb_{size}')(x)
+        return image.tanh() if self.bounded else image
 
 
 class Critic(nn.Module):
