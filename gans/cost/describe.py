@@ -38,9 +38,10 @@ def describe(config: ml_collections.ConfigDict) -> str:
 def _describe_stage(experiment: Experiment) -> str:
     config, state = experiment.config, experiment.abstract()
     shares, train, parameters = experiment.shares, config.train, opening.parameters(experiment)
-    counted = f'{format_quantity(mean_flops(experiment), "FLOP")} per step'
-    if period(experiment) > train.steps_per_call:
-        counted += f' on the average, {format_quantity(flops(experiment), "FLOP")} where all updates are due'
+    each = flops_of_period(experiment)
+    counted = f'{format_quantity(sum(each) / len(each), "FLOP")} per step'
+    if len(each) > train.steps_per_call:
+        counted += f' on the average, {format_quantity(each[-1], "FLOP")} where all updates are due'
     lines = [
         *(f'{name}\n{_table(net)}{_field(net)}' for name, net in experiment.system.nets.items()),
         f'data         {config.data.name}: {opening.examples(experiment.source)}',
@@ -177,9 +178,15 @@ def _alone(experiment: Experiment) -> Experiment:
 
 def mean_flops(experiment: Experiment) -> float:
     """The same of a step on the average over a period of the schedule."""
+    each = flops_of_period(experiment)
+    return sum(each) / len(each)
+
+
+def flops_of_period(experiment: Experiment) -> list[float]:
+    """The same of each step of a period of the schedule; in the last one all updates are due."""
     dues = [due_updates(experiment.system, step) for step in range(period(experiment))]
     found = {due: flops(experiment, due) for due in set(dues)}
-    return sum(found[due] for due in dues) / len(dues)
+    return [found[due] for due in dues]
 
 
 def period(experiment: Experiment) -> int:
