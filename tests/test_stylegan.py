@@ -165,7 +165,9 @@ def test_options_that_are_progans_are_known() -> None:
 
 def config_of(**changes: object) -> ConfigDict:
     config = stylegan_openmoji32.get_config('smoke')
-    config.latents.size, config.augment.names = D, None
+    config.latents.size, config.stylegan.mixing = D, 0.9
+    config.augment = common.get_config().augment  # none
+    config.generator.update(noise=True, bounded=False)
     for net in (config.generator, config.critic):
         net.update(SMALL)
     config.stages = ConfigDict()
