@@ -2,8 +2,11 @@
 
 Paper: Brock 2019 (1809.11096); augmentations are DiffAugment's (Zhao 2020, 2006.10738), as its BigGAN has them.
 Command: python launch.py --config=experiments/biggan_openmoji32.py
-Hardware and cost: two CPU cores; not timed with its two critic steps.
-Expected: not run.
+Hardware and cost: two CPU cores; on one of them beside another program 2.1 steps/s, 65 minutes.
+Expected: outlines and yellow or white shapes, without meaning but for some cups and cakes, on pale blue stains. FD
+  (EfficientNet-Lite0) 533, 434, 331, 311, 303, 295, 283, 276 every 1,000 steps (real halves 104, untrained 916). 2,000
+  samples: FD 272, KID 0.240, precision 0.41, recall 0.02, coverage 0.34, IS 6.6 (real 13.4). stylegan2_openmoji32 of
+  all emoji has FD 237, KID 0.167 after 25 minutes, quickstart's DCGAN 343, 0.365.
 Deviations: those of experiments/biggan_fashion_mnist.py; batch 32.
 """
 

@@ -3,7 +3,6 @@
 Paper: Huang 2025 (2501.05441), table 1: on stacked MNIST only the relativistic game with both penalties finds all
   modes with the fewest of them repeated; without R2 both games diverge.
 Command: python launch.py --sweep=experiments/sweeps/r3gan_ablation.py --seeds=3
-  then --mode=evaluate --num=25600 of each run: 'modes' and 'reverse_kl'
 Hardware and cost: two CPU cores; on one of them, beside another program, 64 minutes.
 Expected: no difference over three seeds, and nothing diverges within 5,000 steps: of 1,000 modes 981 to 1,000 on the
   average, the relativistic game with R1 the steadiest (999.7 +- 0.6, reverse KL 0.14 +- 0.02).
