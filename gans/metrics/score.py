@@ -81,7 +81,7 @@ class Scorer:
         Args:
           real: examples [M, ...] of the set in the order of `examples`, M at least 2 num.
           num: number of samples per call.
-          extractor: for a Fréchet distance of images.
+          extractor: for a Fréchet distance of images; a classifier counts their classes, too.
           targets: what each of the samples should equal.
           retrieval: the captions that samples are made of.
           labels: the classes that samples are asked for in, int32 [num].
