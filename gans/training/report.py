@@ -232,8 +232,9 @@ class Reporter:
         shown = plots.Beside(arranged, truth.source.modes, sheet=plots.Sheet())
         pairs = targets.targets(experiment, num)
         asked = encoders.retrieval(experiment, num)
-        sampler = sampling.main_sampler(experiment.system)
-        classes = sampling.batch_of(experiment, sampler, num)['label'] if 'labels' in sampler.asked.values() else None
+        sampler, classes = sampling.main_sampler(experiment.system), None
+        if extractor and extractor.is_classifier and 'labels' in sampler.asked.values():
+            classes = sampling.batch_of(experiment, sampler, num)['label']
         scorer = cache(partial(Scorer, truth.source, real, num, extractor, pairs, asked, classes))
         return truth, shown, sampling.places_to_judge(experiment, shown.real), scorer, pairs, asked, extractor
 
