@@ -66,9 +66,9 @@ def test_losses_and_gradients_of_a_peer() -> None:
     p, layout = parameters(params), lambda x: torch.from_numpy(np.array(x)).movedim(-1, 1)
     noise = [layout(each) for each in noise_maps(words, [4, 4, 8, 8])]
     real = layout(x).requires_grad_()
-    score = lambda x: peers.critic(p, x, group, alpha)
+    score = lambda x: peers.critic(p, x, group, alpha, fused=False)
     ws = peers.mapping(p, torch.from_numpy(z), depth)[:, None].expand(-1, 4, -1)
-    fake, softplus = peers.synthesis(p, ws, noise, 8, alpha), torch.nn.functional.softplus
+    fake, softplus = peers.synthesis(p, ws, 8, noise, alpha, fused=False), torch.nn.functional.softplus
     (slope,) = torch.autograd.grad(score(real).sum(), real, create_graph=True)
     game = softplus(score(fake.detach())) + softplus(-score(real))
     theirs = {

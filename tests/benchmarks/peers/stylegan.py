@@ -1,4 +1,5 @@
-"""StyleGAN's nets in plain PyTorch, as in the paper: images are enlarged, convolved and blurred one after another.
+"""StyleGAN's nets in plain PyTorch, as in the paper: images are enlarged, convolved and blurred one after another; or,
+fused, with the same trick as ours, strided convolutions of summed kernels.
 
 Parameters are a dict by our names, as in `stylegan2.py` beside this; images are [B, C, H, W].
 """
@@ -6,7 +7,7 @@ Parameters are a dict by our names, as in `stylegan2.py` beside this; images are
 import math
 
 import torch
-from benchmarks.peers.progan import lrelu, pixel_norm, with_std
+from benchmarks.peers.progan import lrelu, pixel_norm, shifted, with_std
 from benchmarks.peers.stylegan2 import bias
 from torch import Tensor
 from torch.nn import functional
@@ -21,8 +22,25 @@ def dense(p: dict[str, Tensor], name: str, x: Tensor, gain: float = SQRT2, lrmul
 
 def conv(p: dict[str, Tensor], name: str, x: Tensor, gain: float = SQRT2) -> Tensor:
     """Without the bias."""
+    w = kernel(p, name, gain)
+    return functional.conv2d(x, w, padding=w.shape[2] // 2)
+
+
+def up_conv(p: dict[str, Tensor], name: str, x: Tensor, fused: bool) -> Tensor:
+    if not fused:
+        return conv(p, name, doubled(x))
+    return functional.conv_transpose2d(x, shifted(kernel(p, name)).flip(2, 3).transpose(0, 1), stride=2, padding=1)
+
+
+def conv_down(p: dict[str, Tensor], name: str, x: Tensor, fused: bool) -> Tensor:
+    if not fused:
+        return functional.avg_pool2d(conv(p, name, x), 2)
+    return functional.conv2d(x, shifted(kernel(p, name)) / 4, stride=2, padding=1)
+
+
+def kernel(p: dict[str, Tensor], name: str, gain: float = SQRT2) -> Tensor:
     w = p[f'{name}/kernel']
-    return functional.conv2d(x, w * (gain / math.sqrt(w[0].numel())), padding=w.shape[2] // 2)
+    return w * (gain / math.sqrt(w[0].numel()))
 
 
 def blurred(x: Tensor) -> Tensor:
@@ -48,32 +66,44 @@ def epilogue(p: dict[str, Tensor], name: str, x: Tensor, w: Tensor, noise: Tenso
     return functional.instance_norm(x, eps=1e-8) * (1 + scale) + shift
 
 
-def synthesis(p: dict[str, Tensor], ws: Tensor, noise: list[Tensor], side: int, alpha: float) -> Tensor:
-    """noise: [B, 1, H, W] of each layer."""
-    x, size, images = None, 4, []
+def synthesis(
+    p: dict[str, Tensor],
+    ws: Tensor,
+    side: int,
+    noise: list[Tensor] | None = None,
+    alpha: float | None = None,
+    fused: bool = True,
+) -> Tensor:
+    """noise: [B, 1, H, W] of each layer, or drawn. alpha: how far the last size has faded in; None: all of it has."""
+    x, size, i = None, 4, 0
     while size <= side:
-        name, i = f'generator/block_{size}', 2 * len(images)
+        maps = [torch.randn(len(ws), 1, size, size) for _ in range(2)] if noise is None else noise[i : i + 2]
+        name, before = f'generator/block_{size}', x
         if x is None:
             x = p[f'{name}/constant'].permute(2, 0, 1).expand(len(ws), -1, -1, -1)
         else:
-            x = blurred(conv(p, f'{name}/conv_1', doubled(x)))
-        x = epilogue(p, f'{name}/epilogue_1', x, ws[:, i], noise[i])
-        x = epilogue(p, f'{name}/epilogue_2', conv(p, f'{name}/conv_2', x), ws[:, i + 1], noise[i + 1])
-        to_rgb = f'generator/to_rgb_{size}'
-        images.append(conv(p, to_rgb, x, 1.0) + bias(p, to_rgb))
-        size *= 2
-    return (1 - alpha) * doubled(images[-2]) + alpha * images[-1]
+            x = blurred(up_conv(p, f'{name}/conv_1', x, fused))
+        x = epilogue(p, f'{name}/epilogue_1', x, ws[:, i], maps[0])
+        x = epilogue(p, f'{name}/epilogue_2', conv(p, f'{name}/conv_2', x), ws[:, i + 1], maps[1])
+        size, i = 2 * size, i + 2
+    image = to_image(p, x, side)
+    return image if alpha is None else (1 - alpha) * doubled(to_image(p, before, side // 2)) + alpha * image
 
 
-def critic(p: dict[str, Tensor], image: Tensor, group: int, alpha: float) -> Tensor:
+def to_image(p: dict[str, Tensor], x: Tensor, size: int) -> Tensor:
+    name = f'generator/to_rgb_{size}'
+    return conv(p, name, x, 1.0) + bias(p, name)
+
+
+def critic(p: dict[str, Tensor], image: Tensor, group: int, alpha: float | None = None, fused: bool = True) -> Tensor:
     full = lambda name, x: lrelu(conv(p, f'critic/{name}', x) + bias(p, f'critic/{name}'))
     size = last = image.shape[2]
     x = full(f'from_rgb_{size}', image)
     while size > 4:
         x = blurred(full(f'block_{size}/conv_1', x))
-        below = functional.avg_pool2d(conv(p, f'critic/block_{size}/conv_2', x), 2)
-        x = lrelu(below + bias(p, f'critic/block_{size}/conv_2'))
-        if size == last:
+        name = f'critic/block_{size}/conv_2'
+        x = lrelu(conv_down(p, name, x, fused) + bias(p, name))
+        if size == last and alpha is not None:
             x = (1 - alpha) * full(f'from_rgb_{size // 2}', functional.avg_pool2d(image, 2)) + alpha * x
         size //= 2
     x = full('conv_4', with_std(x, group)).permute(0, 2, 3, 1).flatten(1)

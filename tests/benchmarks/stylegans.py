@@ -1,16 +1,18 @@
-"""The four phases of StyleGAN2's training against a plain PyTorch peer: gradients of the same losses and nets.
+"""The phases of StyleGAN's or StyleGAN2's training against a plain PyTorch peer: gradients of the same losses and nets.
 
     pip install torch
-    python tests/benchmarks/stylegan2.py [--side=32] [--width=128] [--batch=16] [--rounds=5] [--steps=3] [--cpu]
-        [--check]
+    python tests/benchmarks/stylegans.py [--net=stylegan2] [--phases=generator,critic,r1,...] [--side=32] [--width=128]
+        [--batch=16] [--rounds=5] [--steps=3] [--cpu] [--check]
 
-Timed as in turns.py; --cpu: seconds of the CPU in place of those of the clock, one thread in PyTorch. --check times
-nothing and compares losses and gradients. Steps of optimizers are left out.
+StyleGAN's nets do not grow, and its path length is not timed. Timed as in turns.py; --cpu: seconds of the CPU in place
+of those of the clock, one thread in PyTorch. --check times nothing and compares losses and gradients. Steps of
+optimizers are left out.
 """
 
 import argparse
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,10 +24,11 @@ import jax.numpy as jnp
 import numpy as np
 import torch
 from benchmarks import turns
-from benchmarks.peers import stylegan2 as peers
+from benchmarks.peers import stylegan as peers1
+from benchmarks.peers import stylegan2 as peers2
 
 from gans.core import Array, Compute, Tree
-from gans.nets import stylegan2 as nets
+from gans.nets import stylegan, stylegan2
 from gans.nets.build import from_linen
 from gans.ops.dropout import noise_shape, noise_words
 from gans.ops.random import example_keys
@@ -34,21 +37,26 @@ from gans.systems.stylegan2 import path_lengths
 DEPTH, GROUP, DECAY = 8, 4, 0.01  # layers of the mapping net; examples of a deviation; of the mean path length
 OWNED = {'generator': ('mapping', 'generator'), 'path length': ('mapping', 'generator')}
 OWNED |= {'critic': ('critic',), 'r1': ('critic',)}
+PHASES = {'stylegan': 'generator,critic,r1', 'stylegan2': ','.join(OWNED)}
+NETS = {'stylegan': stylegan, 'stylegan2': stylegan2}
+PEERS = {'stylegan': peers1, 'stylegan2': peers2}
 
 
 class Both:
     """Nets, inputs, and the losses of each phase on either side."""
 
-    def __init__(self, side: int, width: int, batch: int) -> None:
+    def __init__(self, net: str, side: int, width: int, batch: int) -> None:
+        self.peers, nets = PEERS[net], NETS[net]
         self.shape, self.batch = (side, side, 3), batch
         plain = Compute()
         like = lambda *shape: jax.ShapeDtypeStruct((2, *shape), jnp.float32)
-        synthesis = nets.Synthesis(self.shape, plain, width=width)
+        most = {'width' if net == 'stylegan2' else 'fmap_max': width}
+        synthesis = nets.Synthesis(self.shape, plain, **most)
         self.layers = synthesis.layers
         self.nets = {
             'mapping': from_linen(nets.Mapping(width, plain, DEPTH), like(width)),
             'generator': from_linen(synthesis, like(self.layers, width), noise_shape()),
-            'critic': from_linen(nets.Critic(self.shape, plain, width=width, group=GROUP), like(*self.shape)),
+            'critic': from_linen(nets.Critic(self.shape, plain, group=GROUP, **most), like(*self.shape)),
         }
         keys = dict(zip(self.nets, jax.random.split(jax.random.key(0), 3), strict=True))
         made = {name: jax.jit(net.init)(keys[name]) for name, net in self.nets.items()}
@@ -59,7 +67,7 @@ class Both:
         self.torch = {name: torch.from_numpy(x) for name, x in self.inputs.items()}
         for name in ('real', 'y'):
             self.torch[name] = self.torch[name].permute(0, 3, 1, 2)  # channels last, as it lies there
-        self.peer = peers.parameters(self.params)
+        self.peer = peers2.parameters(self.params)
 
     def ours(self, phase: str, owned: Tree) -> Array:
         """A loss as a function of the nets that it trains."""
@@ -80,9 +88,9 @@ class Both:
         return (jax.nn.softplus(fake) + jax.nn.softplus(-critic(self.inputs['real']))).mean()
 
     def theirs(self, phase: str) -> torch.Tensor:
-        p, side = self.peer, self.shape[0]
+        p, side, peers = self.peer, self.shape[0], self.peers
         styles = lambda z: peers.mapping(p, z, DEPTH)[:, None].expand(-1, self.layers, -1)
-        critic = lambda x: peers.critic(p, x, GROUP)
+        critic = partial(peers.critic, p, group=GROUP)
         if phase == 'r1':
             x = self.torch['real'].detach().requires_grad_()
             (gradient,) = torch.autograd.grad(critic(x).sum(), x, create_graph=True)
@@ -126,7 +134,7 @@ def compare(both: Both, phase: str) -> dict[str, float]:
     value, gradients = both.compiled(phase)()
     loss = both.theirs(phase)
     loss.backward()
-    mine = {name: x for name, x in peers.names(gradients).items() if not name.endswith('strength')}
+    mine = {name: x for name, x in peers2.names(gradients).items() if not name.endswith('strength')}
     zeros = lambda p: np.zeros(p.shape, np.float32) if p.grad is None else p.grad.numpy()
     other = {name: zeros(both.peer[name]) for name in mine}
     for p in both.peer.values():
@@ -144,9 +152,9 @@ def measure(both: Both, phase: str, args: argparse.Namespace) -> None:
 
 
 def main() -> None:
-    args = turns.read_arguments(__doc__, side=32, width=128, batch=16, phases=','.join(OWNED))
-    both = Both(args.side, args.width, args.batch)
-    for phase in args.phases.split(','):
+    args = turns.read_arguments(__doc__, net='stylegan2', side=32, width=128, batch=16, phases='')
+    both = Both(args.net, args.side, args.width, args.batch)
+    for phase in (args.phases or PHASES[args.net]).split(','):
         if args.check:
             turns.print_differences(phase, compare(both, phase))
         else:
