@@ -21,7 +21,7 @@ Deviations: other data; images grow from 4 pixels, not 8; channels 64, 64, 32, 1
 
 from ml_collections import ConfigDict
 
-from experiments import common, stylegan2_openmoji32, stylegan_ffhq256
+from experiments import stylegan2_openmoji32, stylegan_ffhq256
 
 SCHEDULE = {'batches': {4: 32, 8: 32, 16: 32, 32: 32}, 'train': 30_000, 'fade': 30_000, 'total': 450_000}
 
@@ -29,19 +29,10 @@ SCHEDULE = {'batches': {4: 32, 8: 32, 16: 32, 32: 32}, 'train': 30_000, 'fade': 
 def get_config(variant: str = '') -> ConfigDict:
     config = stylegan_ffhq256.of_authors()
     config.stylegan.update(mapping=2, mapping_rate=1.0, mixing=None)
-    config.data.name = 'openmoji'
-    config.data.style = 'color'
-    config.data.group = 'smileys-emotion'
-    config.latents.size = 64
+    stylegan2_openmoji32.play_on_emoji(config)
     for net in (config.generator, config.critic):
         net.update(fmap_base=256, fmap_max=64)
     config.generator.update(noise=False, bounded=True)
     config.critic.group = 8
-    config.augment.update(stylegan2_openmoji32.ADA)
-    config.terms.r1 = ConfigDict({'weight': 0.5, 'every': 4})
-    config.optimizer.generator = common.adam(1e-2, 0.5, 0.99)
-    config.optimizer.critic = common.adam(8e-3, 0.0, 0.99)
-    common.every(config, 1_000)
-    config.eval.samples = 1_600
     smoke = {'eval.features': 'pixels', 'augment.names': 'cutout', 'train.conv': 'lax', 'terms.r1.every': 1}
     return stylegan_ffhq256.finish(config, variant, __file__, SCHEDULE, smoke)

@@ -12,6 +12,7 @@ import jax.numpy as jnp
 
 from gans.core import Array, Compute
 from gans.errors import UserError, unknown
+from gans.nets._sizes import doublings
 from gans.ops.layers import CRITIC_NORMS, GENERATOR_NORMS, Dense, Score, activation, initializer, norm
 from gans.ops.layers3d import Conv3d, ConvTranspose3d
 
@@ -20,13 +21,7 @@ def sizes(shape: tuple[int, ...], base: int) -> list[int]:
     """[base, ..., D]: the resolutions of the blocks. Raises UserError for volumes that the nets do not support."""
     if len(shape) != 4 or len(set(shape[:3])) > 1:
         raise UserError(f"net 'gan3d' supports volumes [D, H, W, C] of equal sides, not {shape}: set another data.name")
-    doubled = [base]
-    while doubled[-1] < shape[0]:
-        doubled.append(2 * doubled[-1])
-    if doubled[-1] != shape[0] or len(doubled) < 2:
-        raise UserError(f"net 'gan3d' with base={base} does not support {shape[0]} voxels: data.size must be base times"
-                        ' a power of two')  # fmt: skip
-    return doubled
+    return doublings('gan3d', base, shape[0], 'voxels')
 
 
 class Generator(nn.Module):

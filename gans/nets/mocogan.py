@@ -13,6 +13,7 @@ import jax.numpy as jnp
 from gans.core import Array, Compute
 from gans.errors import UserError, unknown
 from gans.nets._clips import NORMS, finish
+from gans.nets._sizes import doublings
 from gans.ops import random
 from gans.ops.dropout import noise_keys
 from gans.ops.layers import CRITIC_NORMS, Conv, ConvTranspose, Dense, Score, activation, initializer, norm
@@ -20,17 +21,6 @@ from gans.ops.layers1d import Gru
 from gans.ops.layers3d import Conv3d
 
 KERNEL = 4
-
-
-def halvings(size: int, base: int) -> int:
-    """How often a side of frames is halved down to base. Raises UserError for those that the nets do not support."""
-    count = 0
-    while base * 2**count < size:
-        count += 1
-    if base * 2**count != size or count < 1:
-        raise UserError(f"net 'mocogan' with base={base} does not support {size} pixels: data.size must be base times"
-                        ' a power of two')  # fmt: skip
-    return count
 
 
 class Generator(nn.Module):
@@ -80,17 +70,18 @@ class Generator(nn.Module):
 
     def draw(self, codes: Array, fixed: int, train: bool) -> Array:
         """Codes [N, d], of which the first `fixed` numbers are the same in all frames of a clip, -> [N, H, W, C]."""
-        count, init, bias = halvings(self.shape[1], self.base), initializer(self.init_std), self.norm == 'none'
-        size, width = self.base, self.width * 2 ** (count - 1)
+        init, bias = initializer(self.init_std), self.norm == 'none'
+        base, *sizes = doublings('mocogan', self.base, self.shape[1])
+        width = self.width * 2 ** (len(sizes) - 1)
         options = {'compute': self.compute, 'kernel_init': init, 'convs': self.convs}
         finished = partial(finish, self.norm, common=codes[:, :fixed], train=train, **options)
-        x = Dense(size * size * width, self.compute, bias, kernel_init=init, name=f'stem_{size}')(codes, train)
-        x = finished(x.reshape(-1, size, size, width), name=f'{size}')
-        for _ in range(count - 1):
-            size, width = 2 * size, width // 2
+        x = Dense(base * base * width, self.compute, bias, kernel_init=init, name=f'stem_{base}')(codes, train)
+        x = finished(x.reshape(-1, base, base, width), name=f'{base}')
+        for size in sizes[:-1]:
+            width //= 2
             x = ConvTranspose(width, self.compute, bias, kernel_init=init, name=f'block_{size}')(x, train)
             x = finished(x, name=f'{size}')
-        last = ConvTranspose(self.shape[3], self.compute, bias, kernel_init=init, name=f'block_{2 * size}')
+        last = ConvTranspose(self.shape[3], self.compute, bias, kernel_init=init, name=f'block_{sizes[-1]}')
         return jnp.tanh(last(x, train).astype(jnp.float32))
 
 
@@ -122,7 +113,7 @@ class Critic(nn.Module):
     def __call__(self, x: Array, words: Array | None = None, label: Array | None = None, train: bool = True) -> Array:
         if self.norm not in CRITIC_NORMS:
             raise unknown('critic.norm', self.norm, CRITIC_NORMS)
-        of_frames, count = len(self.shape) == 3, halvings(self.shape[-2], self.base)
+        of_frames, count = len(self.shape) == 3, len(doublings('mocogan', self.base, self.shape[-2])) - 1
         patch = self.patch_frames if of_frames else self.patch_clips
         fewest, blocks = (KERNEL - 1) * count + 1, count - patch
         if not of_frames and self.shape[0] < fewest:

@@ -15,6 +15,7 @@ import jax.numpy as jnp
 from gans.core import Array, Compute
 from gans.errors import UserError, unknown
 from gans.nets._clips import NORMS, finish
+from gans.nets._sizes import doublings
 from gans.ops.layers import (
     CRITIC_NORMS,
     Conv,
@@ -44,13 +45,7 @@ def sizes(shape: tuple[int, ...], base: int) -> list[int]:
     """[base, ..., H]: the resolutions of the blocks. Raises UserError for clips that the nets do not support."""
     if len(shape) != 4 or shape[1] != shape[2]:
         raise UserError(f"net 'tgan' supports clips [T, H, W, C] of square frames, not {shape}: set another data.name")
-    doubled = [base]
-    while doubled[-1] < shape[1]:
-        doubled.append(2 * doubled[-1])
-    if doubled[-1] != shape[1] or len(doubled) < 2:
-        raise UserError(f"net 'tgan' with base={base} does not support {shape[1]} pixels: data.size must be base times"
-                        ' a power of two')  # fmt: skip
-    return doubled
+    return doublings('tgan', base, shape[1])
 
 
 class Generator(nn.Module):
