@@ -4,6 +4,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+
+pytest.importorskip('torch')
+
 import torch
 import torch.nn.functional as F
 
