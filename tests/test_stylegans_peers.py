@@ -1,4 +1,4 @@
-"""PyTorch's peer of StyleGAN2 computes what ours does, in all phases: with first and second derivatives."""
+"""PyTorch's peers of the StyleGANs compute what ours do, as benchmarks time them: with first and second derivatives."""
 
 import functools
 
@@ -7,9 +7,9 @@ import pytest
 pytest.importorskip('torch')
 
 import torch
-from benchmarks import stylegan2
+from benchmarks import stylegans
 
-both = functools.cache(lambda: stylegan2.Both(8, 8, 8))
+both = functools.cache(lambda net: stylegans.Both(net, 8, 8, 8))
 
 
 @pytest.fixture(autouse=True, scope='module')
@@ -21,8 +21,10 @@ def one_thread():
     torch.set_num_threads(before)
 
 
-@pytest.mark.parametrize('phase', stylegan2.OWNED)
-def test_losses_and_gradients(phase: str) -> None:
+@pytest.mark.parametrize(
+    ('net', 'phase'), [*(('stylegan2', phase) for phase in stylegans.OWNED), ('stylegan', 'critic'), ('stylegan', 'r1')]
+)
+def test_losses_and_gradients(net: str, phase: str) -> None:
     """With the deviation of two groups of four, through which R1 couples examples."""
-    found = stylegan2.compare(both(), phase)
+    found = stylegans.compare(both(net), phase)
     assert all(value < 1e-3 for value in found.values()), found
