@@ -28,7 +28,7 @@ from ml_collections import ConfigDict
 
 from experiments import common
 
-SMOKE = {'generator.base': 10, 'critic.base': 10, 'terms.r1.every': 2, 'critic.init_limit': 0.01}
+SMOKE = {'generator.base': 10, 'critic.width': 2, 'terms.r1.every': 2, 'terms.r1.weight': 0.01}
 
 
 def get_config(variant: str = '') -> ConfigDict:
