@@ -12,9 +12,9 @@ Expected: digits that move straight and bounce and stay what they are; ones are 
   untrained 250); clips that keep to a path with bounces 12, 37, 36, 47, 47, 60 % from 1,000 steps on (real 100 %),
   whose 8 frames are all read as one digit 8, 9, 22, 41, 60, 65 % (real 99 %). It is no better after 7,000 steps (FD 30,
   51 and 58 %): the critic no longer tells clips from real ones, with R1 of 0.1 or a slower generator neither. By
-  clipping, in 51 minutes: FD 56, paths 65 %, digits 15 %; with an LSTM by R1, a critic of width 32 and batch norms,
-  after 5,000 and 8,500 steps: FD 41 and 32, paths 54 and 54 %, digits 25 and 43 %. By hinge and spectral norm, and by
-  R1 with transposed convolutions, digits do not move.
+  clipping: FD 56, paths 65 %, digits 15 %; with an LSTM by R1 and batch norms, after 5,000 and 8,500 steps: FD 41 and
+  32, paths 54 and 54 %, digits 25 and 43 %; both with a critic of width 32. By hinge and spectral norm, and by R1 with
+  transposed convolutions, digits do not move.
 Deviations: the non-saturating game with R1 in place of Wasserstein's with clipping, with which most digits are bent on
   their way from one into another, and an LSTM, without which they do not move by R1; norms of blocks see z0, so that
   all frames of a clip are drawn by the same channels. Other data, 8 frames of 20 pixels in place of 16 of 64, so two

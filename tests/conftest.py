@@ -72,6 +72,16 @@ def compiled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         yield
 
 
+@pytest.fixture(scope='module')
+def one_thread() -> Iterator[None]:
+    """PyTorch's threads that wait for each other do not go well with other tests beside those of a file."""
+    torch = pytest.importorskip('torch')
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
 @pytest.fixture(scope='module', autouse=True)
 def bounded() -> Iterator[None]:
     """Compiled programs go once they have taken much memory: those of all tests are six gigabytes of each worker."""

@@ -4,18 +4,10 @@ import pytest
 
 pytest.importorskip('torch')
 
-import torch
 from benchmarks import pytorch
 from benchmarks.peers.compare import compare
 
-
-@pytest.fixture(autouse=True, scope='module')
-def one_thread():
-    """Threads that wait for each other do not go well with other tests beside this one."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
+pytestmark = pytest.mark.usefixtures('one_thread')
 
 
 # In full size all cases are compared by `python tests/benchmarks/pytorch.py --check`.

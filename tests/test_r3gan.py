@@ -179,13 +179,10 @@ def test_r1_r2_is_the_sum_of_both() -> None:
         np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.usefixtures('one_thread')
 def test_losses_and_gradients_are_those_of_a_pytorch_peer(monkeypatch) -> None:
     """Of both players, second derivatives included, where no block is the identity."""
-    torch = pytest.importorskip('torch')
     from benchmarks import r3gan as benchmark
 
     monkeypatch.setattr(benchmark, 'BATCH', 3)
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)  # those that wait for each other do not go well with other tests beside this one
     assert max(benchmark.compare().values()) < benchmark.TOLERANCE
-    torch.set_num_threads(threads)

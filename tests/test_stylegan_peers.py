@@ -18,14 +18,7 @@ from gans.nets.build import from_linen
 from gans.ops.dropout import noise_words
 from gans.ops.noise import noise_maps
 
-
-@pytest.fixture(autouse=True, scope='module')
-def one_thread():
-    """Threads that wait for each other do not go well with other tests beside this one."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures('one_thread')
 
 
 def test_losses_and_gradients_of_a_peer() -> None:

@@ -6,19 +6,11 @@ import pytest
 
 pytest.importorskip('torch')
 
-import torch
 from benchmarks import stylegans
 
+pytestmark = pytest.mark.usefixtures('one_thread')
+
 both = functools.cache(lambda net: stylegans.Both(net, 8, 8, 8))
-
-
-@pytest.fixture(autouse=True, scope='module')
-def one_thread():
-    """Threads that wait for each other do not go well with other tests beside this one."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.mark.parametrize(

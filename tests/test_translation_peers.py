@@ -4,17 +4,9 @@ import pytest
 
 pytest.importorskip('torch')
 
-import torch
 from benchmarks import translation
 
-
-@pytest.fixture(autouse=True, scope='module')
-def one_thread():
-    """Threads that wait for each other do not go well with other tests beside this one."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures('one_thread')
 
 
 @pytest.mark.parametrize('name', ['pix2pix64', 'cyclegan64', 'srgan96'])

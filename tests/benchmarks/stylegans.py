@@ -14,7 +14,8 @@ import sys
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Any
+from types import ModuleType
+from typing import Any, NamedTuple
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
@@ -24,8 +25,9 @@ import jax.numpy as jnp
 import numpy as np
 import torch
 from benchmarks import turns
-from benchmarks.peers import stylegan as peers1
-from benchmarks.peers import stylegan2 as peers2
+from benchmarks.peers import stylegan as stylegan_peers
+from benchmarks.peers import stylegan2 as stylegan2_peers
+from benchmarks.peers.stylegan2 import names, parameters
 
 from gans.core import Array, Compute, Tree
 from gans.nets import stylegan, stylegan2
@@ -37,26 +39,37 @@ from gans.systems.stylegan2 import path_lengths
 DEPTH, GROUP, DECAY = 8, 4, 0.01  # layers of the mapping net; examples of a deviation; of the mean path length
 OWNED = {'generator': ('mapping', 'generator'), 'path length': ('mapping', 'generator')}
 OWNED |= {'critic': ('critic',), 'r1': ('critic',)}
-PHASES = {'stylegan': 'generator,critic,r1', 'stylegan2': ','.join(OWNED)}
-NETS = {'stylegan': stylegan, 'stylegan2': stylegan2}
-PEERS = {'stylegan': peers1, 'stylegan2': peers2}
+
+
+class Nets(NamedTuple):
+    """What the benchmark must know of a paper's nets."""
+
+    ours: ModuleType
+    peers: ModuleType
+    most: str  # their option for the channels of the smallest images
+    phases: tuple[str, ...]
+
+
+NETS = {
+    'stylegan': Nets(stylegan, stylegan_peers, 'fmap_max', ('generator', 'critic', 'r1')),
+    'stylegan2': Nets(stylegan2, stylegan2_peers, 'width', tuple(OWNED)),
+}
 
 
 class Both:
     """Nets, inputs, and the losses of each phase on either side."""
 
     def __init__(self, net: str, side: int, width: int, batch: int) -> None:
-        self.peers, nets = PEERS[net], NETS[net]
+        nets, self.peers, most, _ = NETS[net]
         self.shape, self.batch = (side, side, 3), batch
         plain = Compute()
         like = lambda *shape: jax.ShapeDtypeStruct((2, *shape), jnp.float32)
-        most = {'width' if net == 'stylegan2' else 'fmap_max': width}
-        synthesis = nets.Synthesis(self.shape, plain, **most)
+        synthesis = nets.Synthesis(self.shape, plain, **{most: width})
         self.layers = synthesis.layers
         self.nets = {
             'mapping': from_linen(nets.Mapping(width, plain, DEPTH), like(width)),
             'generator': from_linen(synthesis, like(self.layers, width), noise_shape()),
-            'critic': from_linen(nets.Critic(self.shape, plain, group=GROUP, **most), like(*self.shape)),
+            'critic': from_linen(nets.Critic(self.shape, plain, group=GROUP, **{most: width}), like(*self.shape)),
         }
         keys = dict(zip(self.nets, jax.random.split(jax.random.key(0), 3), strict=True))
         made = {name: jax.jit(net.init)(keys[name]) for name, net in self.nets.items()}
@@ -67,7 +80,7 @@ class Both:
         self.torch = {name: torch.from_numpy(x) for name, x in self.inputs.items()}
         for name in ('real', 'y'):
             self.torch[name] = self.torch[name].permute(0, 3, 1, 2)  # channels last, as it lies there
-        self.peer = peers2.parameters(self.params)
+        self.peer = parameters(self.params)
 
     def ours(self, phase: str, owned: Tree) -> Array:
         """A loss as a function of the nets that it trains."""
@@ -134,7 +147,7 @@ def compare(both: Both, phase: str) -> dict[str, float]:
     value, gradients = both.compiled(phase)()
     loss = both.theirs(phase)
     loss.backward()
-    mine = {name: x for name, x in peers2.names(gradients).items() if not name.endswith('strength')}
+    mine = {name: x for name, x in names(gradients).items() if not name.endswith('strength')}
     zeros = lambda p: np.zeros(p.shape, np.float32) if p.grad is None else p.grad.numpy()
     other = {name: zeros(both.peer[name]) for name in mine}
     for p in both.peer.values():
@@ -154,7 +167,7 @@ def measure(both: Both, phase: str, args: argparse.Namespace) -> None:
 def main() -> None:
     args = turns.read_arguments(__doc__, net='stylegan2', side=32, width=128, batch=16, phases='')
     both = Both(args.net, args.side, args.width, args.batch)
-    for phase in (args.phases or PHASES[args.net]).split(','):
+    for phase in args.phases.split(',') if args.phases else NETS[args.net].phases:
         if args.check:
             turns.print_differences(phase, compare(both, phase))
         else:

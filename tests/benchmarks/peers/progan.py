@@ -28,12 +28,22 @@ class Equalized(nn.Module):
                 return x + self.bias
             x = x.view(len(x), 4, 4, -1).permute(0, 3, 1, 2)
         elif self.resample == 'up':
-            x = functional.conv_transpose2d(x, shifted(w).flip(2, 3).transpose(0, 1), stride=2, padding=1)
+            x = up_conv(x, w)
         elif self.resample == 'down':
-            x = functional.conv2d(x, shifted(w) / 4, stride=2, padding=1)
+            x = conv_down(x, w)
         else:
             x = functional.conv2d(x, w, padding=w.shape[2] // 2)
         return x + self.bias[:, None, None]
+
+
+def up_conv(x: Tensor, w: Tensor) -> Tensor:
+    """The convolution of the image enlarged by repeating pixels."""
+    return functional.conv_transpose2d(x, shifted(w).flip(2, 3).transpose(0, 1), stride=2, padding=1)
+
+
+def conv_down(x: Tensor, w: Tensor) -> Tensor:
+    """Means of 2 x 2 pixels of the convolution."""
+    return functional.conv2d(x, shifted(w) / 4, stride=2, padding=1)
 
 
 def shifted(w: Tensor) -> Tensor:

@@ -7,8 +7,8 @@ Parameters are a dict by our names, as in `stylegan2.py` beside this; images are
 import math
 
 import torch
-from benchmarks.peers.progan import lrelu, pixel_norm, shifted, with_std
-from benchmarks.peers.stylegan2 import bias
+from benchmarks.peers.progan import conv_down, lrelu, pixel_norm, up_conv, with_std
+from benchmarks.peers.stylegan2 import bias, kernel
 from torch import Tensor
 from torch.nn import functional
 
@@ -22,25 +22,16 @@ def dense(p: dict[str, Tensor], name: str, x: Tensor, gain: float = SQRT2, lrmul
 
 def conv(p: dict[str, Tensor], name: str, x: Tensor, gain: float = SQRT2) -> Tensor:
     """Without the bias."""
-    w = kernel(p, name, gain)
+    w = kernel(p, name) * gain
     return functional.conv2d(x, w, padding=w.shape[2] // 2)
 
 
-def up_conv(p: dict[str, Tensor], name: str, x: Tensor, fused: bool) -> Tensor:
-    if not fused:
-        return conv(p, name, doubled(x))
-    return functional.conv_transpose2d(x, shifted(kernel(p, name)).flip(2, 3).transpose(0, 1), stride=2, padding=1)
+def enlarged(p: dict[str, Tensor], name: str, x: Tensor, fused: bool) -> Tensor:
+    return up_conv(x, kernel(p, name) * SQRT2) if fused else conv(p, name, doubled(x))
 
 
-def conv_down(p: dict[str, Tensor], name: str, x: Tensor, fused: bool) -> Tensor:
-    if not fused:
-        return functional.avg_pool2d(conv(p, name, x), 2)
-    return functional.conv2d(x, shifted(kernel(p, name)) / 4, stride=2, padding=1)
-
-
-def kernel(p: dict[str, Tensor], name: str, gain: float = SQRT2) -> Tensor:
-    w = p[f'{name}/kernel']
-    return w * (gain / math.sqrt(w[0].numel()))
+def reduced(p: dict[str, Tensor], name: str, x: Tensor, fused: bool) -> Tensor:
+    return conv_down(x, kernel(p, name) * SQRT2) if fused else functional.avg_pool2d(conv(p, name, x), 2)
 
 
 def blurred(x: Tensor) -> Tensor:
@@ -82,7 +73,7 @@ def synthesis(
         if x is None:
             x = p[f'{name}/constant'].permute(2, 0, 1).expand(len(ws), -1, -1, -1)
         else:
-            x = blurred(up_conv(p, f'{name}/conv_1', x, fused))
+            x = blurred(enlarged(p, f'{name}/conv_1', x, fused))
         x = epilogue(p, f'{name}/epilogue_1', x, ws[:, i], maps[0])
         x = epilogue(p, f'{name}/epilogue_2', conv(p, f'{name}/conv_2', x), ws[:, i + 1], maps[1])
         size, i = 2 * size, i + 2
@@ -102,7 +93,7 @@ def critic(p: dict[str, Tensor], image: Tensor, group: int, alpha: float | None 
     while size > 4:
         x = blurred(full(f'block_{size}/conv_1', x))
         name = f'critic/block_{size}/conv_2'
-        x = lrelu(conv_down(p, name, x, fused) + bias(p, name))
+        x = lrelu(reduced(p, name, x, fused) + bias(p, name))
         if size == last and alpha is not None:
             x = (1 - alpha) * full(f'from_rgb_{size // 2}', functional.avg_pool2d(image, 2)) + alpha * x
         size //= 2
