@@ -12,18 +12,11 @@ Deviations: two halvings in place of four, because the images are small; otherwi
 
 from ml_collections import ConfigDict
 
-from experiments import common
+from experiments import common, dcgan_mnist
 
 
 def get_config(variant: str = '') -> ConfigDict:
-    config = common.get_config()
+    config = dcgan_mnist.get_config()
     config.data.name = 'fashion_mnist'
-    config.data.size = 28
-    config.latents.size = 100
-    config.latents.distribution = 'uniform'
-    config.generator = ConfigDict({'net': 'dcgan', 'width': 64, 'base': 7})  # 7, 14, 28
-    config.critic = ConfigDict({'net': 'dcgan', 'width': 64, 'base': 7})
-    config.train.steps = 20_000
-    config.train.batch_size = 128
     config.eval.features = 'classifier'
     return common.finish(config, variant, __file__, {'data.name': 'digits', 'eval.features': 'pixels'})

@@ -11,18 +11,10 @@ Deviations: DCGAN's critic of three strided convolutions in place of the paper's
 
 from ml_collections import ConfigDict
 
-from experiments import common
+from experiments import common, sngan_cifar10
 
 
 def get_config(variant: str = '') -> ConfigDict:
-    config = common.get_config()
-    config.data.name = 'cifar10'
-    config.data.size = 32
-    config.generator = ConfigDict({'net': 'dcgan', 'width': 64})
-    config.critic = ConfigDict({'net': 'dcgan', 'width': 64, 'norm': 'spectral'})
-    config.game = 'hinge'
-    config.train.steps = 100_000
-    config.train.batch_size = 64
-    common.every(config, 5_000)
-    config.eval.samples = 10_000
+    config = sngan_cifar10.get_config()
+    config.generator.net = config.critic.net = 'dcgan'
     return common.finish(config, variant, __file__, {'data.name': 'openmoji'})

@@ -177,12 +177,3 @@ def test_r1_r2_is_the_sum_of_both() -> None:
     assert float(both[0][0]) > float(both[0][1]) + 1e-3  # penalties count
     for one, other in zip(*both, strict=True):
         np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-5)
-
-
-@pytest.mark.usefixtures('one_thread')
-def test_losses_and_gradients_are_those_of_a_pytorch_peer(monkeypatch) -> None:
-    """Of both players, second derivatives included, where no block is the identity."""
-    from benchmarks import r3gan as benchmark
-
-    monkeypatch.setattr(benchmark, 'BATCH', 3)
-    assert max(benchmark.compare().values()) < benchmark.TOLERANCE

@@ -17,64 +17,32 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import torch
-from benchmarks import turns
+from benchmarks import turns, whole
 from benchmarks.peers import biggan as peers
 from benchmarks.peers import nets
+from benchmarks.whole import TOLERANCE, Ours
 from ml_collections import ConfigDict
 from torch.nn.functional import one_hot, relu
 
-from gans.core import Array, Compute, Spec, TrainState
+from gans.core import Array, Spec
 from gans.defaults import adam, get_config
-from gans.latents import make_latents
-from gans.ops import random
-from gans.step import init_state, make_train_step
-from gans.systems.build import build
-from gans.training.setup import unoptimized
 
 LATENTS, BATCH, SIZE, CLASSES = 80, 32, 32, 10
 RATES = {'critic': 4e-4, 'generator': 1e-4}
 PARTS = {'label_size': 128, 'hierarchical': True}
 FULL, NARROW = {'width': 32}, {'width': 2, 'attention': (16,)}
-TOLERANCE = 1e-3
 
 
-class Ours:
-    """The step that trains, without averages."""
-
-    def __init__(self, **options: object) -> None:
-        config = get_config()
-        config.latents.size, config.game = LATENTS, 'hinge'
-        config.generator = ConfigDict({'net': 'biggan', 'condition': 'norm', **PARTS, **options})
-        config.critic = ConfigDict({'net': 'biggan', 'condition': 'projection', **options})
-        for role, rate in RATES.items():
-            config.optimizer[role] = adam(rate, b1=0.0)
-        spec = Spec((SIZE, SIZE, 3), tuple(map(str, range(CLASSES))))
-        self.latents, self.system = make_latents(config.latents), build(config, spec, Compute())
-        init = jax.jit(lambda key: init_state(self.system, key), compiler_options=unoptimized())
-        self.state = init(jax.random.key(0))
-        real, label = reals()
-        self.batch = {'real': jnp.asarray(real)[None], 'label': jnp.asarray(label)[None]}
-        step = make_train_step(self.system)
-        self.jitted = jax.jit(lambda state, batch: step(state, batch, tuple(RATES))[0], donate_argnums=0)
-
-    def gradients(self, role: str, state: TrainState) -> tuple[Array, dict, Array]:
-        """Loss, the player's gradients, and the latents that were drawn."""
-        update = self.system.updates[list(RATES).index(role)]
-        keys = random.example_keys(jax.random.key(1), jnp.arange(BATCH))
-        batch = {name: x[0] for name, x in self.batch.items()}
-
-        def loss(own: dict) -> Array:
-            return update.loss({**state.params, role: own}, state, batch, keys)[0]
-
-        value, slope = jax.value_and_grad(loss)(state.params[role])
-        scene = random.split(keys, 3)[0] if role == 'critic' else keys
-        return value, slope, self.latents(random.split(random.split(scene, 4)[0], 1)[0])
-
-    def step(self) -> None:
-        self.state = self.jitted(self.state, self.batch)
-
-    def wait(self) -> None:
-        jax.block_until_ready(self.state.params)
+def make(**options: object) -> Ours:
+    """The step that trains nets with these options."""
+    config = get_config()
+    config.latents.size, config.game = LATENTS, 'hinge'
+    config.generator = ConfigDict({'net': 'biggan', 'condition': 'norm', **PARTS, **options})
+    config.critic = ConfigDict({'net': 'biggan', 'condition': 'projection', **options})
+    for role, rate in RATES.items():
+        config.optimizer[role] = adam(rate, b1=0.0)
+    real, label = reals()
+    return Ours(config, Spec((SIZE, SIZE, 3), tuple(map(str, range(CLASSES)))), {'real': real, 'label': label})
 
 
 class Theirs:
@@ -87,7 +55,7 @@ class Theirs:
             'generator': peers.Net(peers.Generator(module['generator'], LATENTS, CLASSES)),
         }
         for role, net in self.nets.items():
-            for parameter, value in nets.paired(net, ours.state.params[role]):
+            for value, parameter in self.paired(role, ours.state.params[role]):
                 parameter.data.copy_(value)
             net.to(memory_format=layout)
         real, label = reals()
@@ -95,6 +63,10 @@ class Theirs:
         self.label = one_hot(torch.from_numpy(label).long(), CLASSES).float()
         make = lambda role: torch.optim.Adam(self.nets[role].parameters(), RATES[role], (0.0, 0.999), 1e-8, fused=True)
         self.optimizers = {role: make(role) for role in RATES}
+
+    def paired(self, role: str, tree: dict) -> list[tuple[torch.Tensor, torch.nn.Parameter]]:
+        """Ours of a tree of the player's parameters, and the peer's."""
+        return [(value, parameter) for parameter, value in nets.paired(self.nets[role], tree)]
 
     def loss(self, role: str, z: torch.Tensor) -> torch.Tensor:
         """Gradients are in the parameters afterwards."""
@@ -136,21 +108,12 @@ def reals() -> tuple[np.ndarray, np.ndarray]:
 
 
 def compare() -> dict[str, float]:
-    """How far the peer's losses and gradients are from ours, for narrow nets all of whose kernels count."""
-    ours, found = Ours(**NARROW), {}
-    noise = lambda x: x + 0.1 * np.random.default_rng(x.size).normal(size=x.shape).astype(np.float32)
-    ours.state = ours.state.replace(params=jax.tree.map(noise, ours.state.params))
+    """For narrow nets all of whose kernels count."""
+    ours = make(**NARROW)
+    whole.shake(ours, 0.1)
     theirs = Theirs(ours, torch.contiguous_format)
     ours.state = ours.state.replace(stats=theirs.settled(ours.state.stats))
-    for role in RATES:
-        value, slope, z = jax.jit(ours.gradients, static_argnums=0, compiler_options=unoptimized())(role, ours.state)
-        loss = theirs.loss(role, torch.tensor(np.asarray(z)))
-        found[f'{role} loss'] = abs(float(value) - float(loss)) / max(1.0, abs(float(value)))
-        pairs = [(value, parameter.grad) for parameter, value in nets.paired(theirs.nets[role], slope)]
-        assert len(pairs) == len(list(theirs.nets[role].parameters()))
-        mine, other = (torch.cat([x.flatten() for x in side]) for side in zip(*pairs, strict=True))
-        found[f'{role} gradients'] = float((mine - other).norm() / mine.norm())
-    return found
+    return whole.compare(ours, theirs)
 
 
 def main() -> None:
@@ -159,7 +122,7 @@ def main() -> None:
         found = compare()
         turns.print_differences('biggan32', found)
         sys.exit(any(value > TOLERANCE for value in found.values()))
-    ours = Ours(**FULL)
+    ours = make(**FULL)
     turns.print_times('biggan32', ours, turns.both_layouts(lambda layout: Theirs(ours, layout)), args)
 
 

@@ -1,4 +1,6 @@
-"""PyTorch's peer of StyleGAN, which resamples step by step, computes what ours does."""
+"""PyTorch's peers of the StyleGANs compute what ours do, with first and second derivatives."""
+
+import functools
 
 import jax
 import jax.numpy as jnp
@@ -8,6 +10,7 @@ import pytest
 pytest.importorskip('torch')
 
 import torch
+from benchmarks import stylegans
 from benchmarks.peers import stylegan as peers
 from benchmarks.peers.stylegan2 import names as flatten
 from benchmarks.peers.stylegan2 import parameters
@@ -20,24 +23,35 @@ from gans.ops.noise import noise_maps
 
 pytestmark = pytest.mark.usefixtures('one_thread')
 
+both = functools.cache(lambda net: stylegans.Both(net, 8, 8, 8))
 
-def test_losses_and_gradients_of_a_peer() -> None:
-    """Of both players, with R1 and while layers fade in; parameters are as after some training."""
+
+@pytest.mark.parametrize(
+    ('net', 'phase'), [*(('stylegan2', phase) for phase in stylegans.OWNED), ('stylegan', 'critic'), ('stylegan', 'r1')]
+)
+def test_losses_and_gradients(net: str, phase: str) -> None:
+    """As benchmarks time them, with the deviation of two groups of four, through which R1 couples examples."""
+    found = stylegans.compare(both(net), phase)
+    assert all(value < 1e-3 for value in found.values()), found
+
+
+def test_stylegan_while_layers_fade_in() -> None:
+    """Both players, with R1, and a peer that resamples step by step; parameters are as after some training."""
     alpha, gamma, group, depth = 0.3, 10.0, 2, 2
     owned = {'critic': ('critic',), 'generator': ('mapping', 'generator')}
-    both = {
+    players = {
         'mapping': from_linen(nets.Mapping(D, PLAIN, depth), like(D)),
         'generator': synthesis(8, D, 1, **SMALL),
         'critic': from_linen(nets.Critic(SHAPE, PLAIN, **SMALL, group=group), like(*SHAPE), like()),
     }
-    keys = dict(zip(both, jax.random.split(jax.random.key(0), 3), strict=True))
-    made = jax.jit(lambda: {name: net.init(keys[name]) for name, net in both.items()})()
+    keys = dict(zip(players, jax.random.split(jax.random.key(0), 3), strict=True))
+    made = jax.jit(lambda: {name: net.init(keys[name]) for name, net in players.items()})()
     params, stats = ({name: each[i] for name, each in made.items()} for i in (0, 1))
     params = shaken(params)
     draw = np.random.default_rng(1).normal
     z, x = draw(size=(B, D)).astype(np.float32), draw(size=(B, *SHAPE)).astype(np.float32)
     words, told = noise_words(KEYS), jnp.full(B, alpha)
-    apply = lambda params, name, *args: both[name].apply(params[name], stats[name], *args, train=True)[0]
+    apply = lambda params, name, *args: players[name].apply(params[name], stats[name], *args, train=True)[0]
 
     def critic_loss(owned: dict, fake: jax.Array) -> jax.Array:
         score = lambda x: apply(owned, 'critic', x, told)
