@@ -17,7 +17,7 @@ from gans.features.load import resolve
 from gans.metrics import moving as metrics
 from gans.metrics.extract import extract
 from gans.metrics.measure import measure
-from gans.metrics.score import Scorer, better, stamps
+from gans.metrics.score import Scorer, better
 from gans.ops.pixels import to_uint8
 from gans.ops.random import example_keys
 from gans.training.save import save_samples
@@ -265,5 +265,5 @@ def test_moving_sets_are_measured_by_what_is_known_of_them(digits):
     assert 'path_kept' not in measure(seen, seen, extractor)
     scorer = Scorer(source, kinds.KINDS['clips'].finish(clips), 32, None)
     assert scorer.floor['eval/identity_kept'] == 1 == scorer(KIND.finish(clips[:32]))['eval/path_kept']
-    assert stamps({}, source, 32, None)['eval/path_kept'] == {'fake': 32}
+    assert scorer.stamps({})['eval/path_kept'] == {'fake': 32}
     assert better('eval/identity_kept') == 'higher' and better('eval/path_error') == 'lower'

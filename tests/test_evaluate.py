@@ -23,7 +23,7 @@ from gans.features import pixels
 from gans.metrics import protocol
 from gans.metrics.extract import Extracted, extract
 from gans.metrics.measure import measure
-from gans.metrics.score import SLICED, Scorer, better, halves, selection_metric, stamps
+from gans.metrics.score import SLICED, Scorer, better, halves, selection_metric
 from gans.ops.pixels import to_uint8
 from gans.training import draw, loop, report
 from gans.training.logs import read_metrics
@@ -115,7 +115,15 @@ def test_few_examples_are_warned_of() -> None:
     real = np.concatenate([source.arrays['real']] * 4).astype(np.float32) / 127.5 - 1
     scorer = Scorer(source, real, 100, pixels.pixels())
     assert '50 real and 100 generated images are too few for 64 features' in scorer.warnings['eval/fd_pixels']
-    assert stamps({}, source, 100, pixels.pixels())['eval/fd_pixels']['real'] == 50  # the set has no more
+    assert scorer.stamps({})['eval/fd_pixels']['real'] == 50  # the set has no more
+
+
+def test_accuracy_has_a_stamp_where_samples_are_asked_for_in_classes() -> None:
+    source, plain = data.load({'name': 'digits'}), pixels.pixels()
+    classifier = plain._replace(name='classifier', apply=lambda params, x: (plain.apply(params, x)[0],) * 2)
+    real = source.arrays['real'][:8].astype(np.float32) / 127.5 - 1
+    stamped = lambda labels: Scorer(source, real, 4, classifier, labels=labels).stamps({})
+    assert stamped(np.zeros(4, np.int32)).keys() - stamped(None).keys() == {'eval/accuracy'}
 
 
 def test_halves_are_disjoint_and_of_the_samples_size_where_they_can_be() -> None:

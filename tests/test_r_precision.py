@@ -20,7 +20,7 @@ from gans.evaluation.bench import Bench, Options
 from gans.evaluation.judge import UNTRAINED
 from gans.metrics import r_precision
 from gans.metrics.r_precision import Found, Retrieval, draw_pools, find_hits, orders
-from gans.metrics.score import RETRIEVED, Scorer, better, stamps
+from gans.metrics.score import RETRIEVED, Scorer, better
 from gans.ops.pixels import to_float
 from gans.sweep.population import population
 from gans.training import encoders, program, setup, workdir
@@ -106,10 +106,10 @@ def test_scores_are_of_images_as_they_are_stored_in_batches_of_one_shape() -> No
     scorer = Scorer(image_set(images), to_float(images), 70, None, None, asked)
     assert scorer(to_float(images), PARAMS)[RETRIEVED] == 1
     assert np.isnan(scorer(np.full((70, 2, 2, 3), np.nan, np.float32), PARAMS)[RETRIEVED])
-    stamp = stamps({'x': 1}, image_set(images), 70, None, None, asked)[RETRIEVED]
+    stamp = scorer.stamps({'x': 1})[RETRIEVED]
     pool = {'pool': 10, 'pool seed': 0, 'ties': 'misses', 'encoder side': 4}
     assert stamp == {'x': 1, 'fake': 70, 'encoder': 'own', **pool}
-    assert RETRIEVED not in stamps({}, image_set(images), 70, None)
+    assert RETRIEVED not in Scorer(image_set(images), to_float(images), 70, None).stamps({})
 
 
 def test_an_evaluation_says_whether_words_were_heard() -> None:

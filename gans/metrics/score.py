@@ -89,8 +89,8 @@ class Scorer:
         Raises:
           UserError: too few images for that.
         """
-        self._source, self._real, self._extractor, self._targets = source, real[:num], extractor, targets
-        self._retrieval, self._labels = retrieval, labels
+        self._source, self._real, self._num, self._extractor = source, real[:num], num, extractor
+        self._targets, self._retrieval, self._labels = targets, retrieval, labels
         self._store = kinds.kind_of(source.spec).store
         distinct = real[: len(real) if source.size is None else source.size]
         one, other = halves(len(distinct), num)
@@ -143,6 +143,31 @@ class Scorer:
             found |= {PREFIX + name: value for name, value in mode_counts(samples, self._source.modes).items()}
         return found
 
+    def stamps(self, common: Protocol) -> dict[str, Protocol]:
+        """The stamp of each score, by metric name.
+
+        Args:
+          common: the common part: data set, latents, weights of the generator.
+        """
+        source, num, extractor = self._source, self._num, self._extractor
+        numbers = common | {'fake': num}
+        found = {SLICED: {**numbers, 'real': num, 'directions': 256, 'resizing': 'none'}}
+        if extractor:
+            seen = numbers | protocol.features(extractor)
+            found[self._name] = seen | {'real': num if source.size is None else min(num, source.size)}
+            if extractor.is_classifier:
+                found |= {PREFIX + name: seen | {'confidence': CONFIDENCE} for name in COUNTED}
+                found |= {} if self._labels is None else {f'{PREFIX}accuracy': seen}
+        if self._targets:
+            stamps = self._targets.stamps()
+            found |= {PREFIX + name: {**numbers, **stamps[name]} for name in self._targets.quick}
+        if self._retrieval:
+            found[RETRIEVED] = {**numbers, 'encoder': 'own', **self._retrieval.stamp()}
+        if source.sprites is not None:
+            found |= {PREFIX + name: numbers for name in MOVING}
+        others = ('mean', 'std', *COUNTED)
+        return found | {PREFIX + name: numbers for name in others if source.modes is not None}
+
     def _classes(self, seen: Extracted) -> dict[str, float]:
         return {PREFIX + name: found.value for name, found in count_classes(seen, self._extractor).items()}
 
@@ -157,35 +182,3 @@ def halves(size: int, num: int) -> tuple[slice, slice]:
     """
     half = min(num, size // 2)
     return slice(0, half), slice(half, 2 * half)
-
-
-def stamps(
-    common: Protocol,
-    source: Source,
-    num: int,
-    extractor: Extractor | None,
-    targets: Targets | volumes.Targets | None = None,
-    retrieval: Retrieval | None = None,
-) -> dict[str, Protocol]:
-    """The stamp of each score, by metric name.
-
-    Args:
-      common: the common part: data set, latents, weights of the generator.
-    """
-    real = num if source.size is None else min(num, source.size)
-    numbers = common | {'fake': num}
-    found = {SLICED: {**numbers, 'real': num, 'directions': 256, 'resizing': 'none'}}
-    if extractor:
-        seen = numbers | protocol.features(extractor)
-        found[PREFIX + protocol.frechet(extractor)] = seen | {'real': real}
-        if extractor.is_classifier:
-            found |= {PREFIX + name: seen | {'confidence': CONFIDENCE} for name in COUNTED}
-            found[f'{PREFIX}accuracy'] = seen
-    if targets:
-        found |= {PREFIX + name: {**numbers, **targets.stamps()[name]} for name in targets.quick}
-    if retrieval:
-        found[RETRIEVED] = {**numbers, 'encoder': 'own', **retrieval.stamp()}
-    if source.sprites is not None:
-        found |= {PREFIX + name: numbers for name in MOVING}
-    others = ('mean', 'std', *COUNTED)
-    return found | {PREFIX + name: numbers for name in others if source.modes is not None}

@@ -18,11 +18,8 @@ import numpy as np
 from gans import files, kinds, pictures, plots
 from gans.core import Params, System
 from gans.features import load
-from gans.features.base import Extractor
-from gans.metrics import volumes
-from gans.metrics.paired import Targets
 from gans.metrics.r_precision import Retrieval
-from gans.metrics.score import Scorer, selection_metric, stamps
+from gans.metrics.score import Scorer, selection_metric
 from gans.step import Metrics, due_updates
 from gans.training import encoders, sampling, targets, workdir
 from gans.training.logs import Logs
@@ -45,8 +42,7 @@ class _Run(NamedTuple):
     beside: plots.Beside  # what the pictures of points are drawn with; the critic's scores come with each picture
     places: np.ndarray | None  # at which its critic is asked for them, [G, d]; None: nowhere
     scorer: Callable[[], Scorer]  # which the worker makes first, once
-    targets: Targets | volumes.Targets | None  # what each sample that is scored should equal, where that is known
-    retrieval: Retrieval | None  # the captions that they are made of, if they are
+    retrieval: Retrieval | None  # the captions that samples which are scored are made of, if they are
 
 
 class _Drawn(NamedTuple):
@@ -83,18 +79,18 @@ class Reporter:
         self._pictured = len(self._names) * ROWS or kinds.kind_of(sampling.sampled_spec(first)).shown
         self._given = sampling.batch_of(first, sampling.main_sampler(first.system), self._pictured)
         self._worker = ThreadPoolExecutor(1)
-        sets: dict[int, tuple] = {}  # real examples, scorer and extractor by source, which members may share
+        sets: dict[int, tuple] = {}  # real examples, scorer and so on by source, which members may share
         for member in program.members:
             if id(member.source) not in sets:
                 sets[id(member.source)] = self._set(member)
         self._runs = [
-            _Run(member, folder, Logs(folder, -1 if done is None else done), *sets[id(member.source)][:-1])
+            _Run(member, folder, Logs(folder, -1 if done is None else done), *sets[id(member.source)])
             for member, folder in zip(program.members, folders, strict=True)
         ]
         asked = [run.places for run in self._runs]
         self._places = None if asked[0] is None else np.stack(asked)
         self._scored = self._runs[0].truth.most(self._config.eval.samples)
-        self._waiting: list[Callable] = [partial(self._stamp, found[3], found[-1]) for found in sets.values()]
+        self._waiting: list[Callable] = [partial(self._stamp, found[3]) for found in sets.values()]
         self._jobs: list[Future] = []
         self._scores: tuple[int, list[float | None]] = 0, []  # of the last report: its step, and each member's
         self._pending: list[tuple[int, Metrics]] = []  # of the calls since the last report, each with its first step
@@ -220,7 +216,7 @@ class Reporter:
         run.logs.image(step, 'samples', path)
 
     def _set(self, experiment: Experiment) -> tuple:
-        """What a member is compared with, as of `_Run`; and what its scorer looks through."""
+        """What a member is compared with, as of `_Run`."""
         config, truth = experiment.config, sampling.truth(experiment)
         num = truth.most(config.eval.samples)
         extractor = load.load(config.eval.features, truth.source.spec, truth.data) if config.eval.features else None
@@ -230,15 +226,14 @@ class Reporter:
         real = batch[truth.like]
         arranged = _arrange(real, batch.get('label'), self._pictured, self._names)
         shown = plots.Beside(arranged, truth.source.modes, sheet=plots.Sheet())
-        pairs = targets.targets(experiment, num)
-        asked = encoders.retrieval(experiment, num)
+        pairs, asked = targets.targets(experiment, num), encoders.retrieval(experiment, num)
         sampler, classes = sampling.main_sampler(experiment.system), None
         if extractor and extractor.is_classifier and 'labels' in sampler.asked.values():
             classes = sampling.batch_of(experiment, sampler, num)['label']
         scorer = cache(partial(Scorer, truth.source, real, num, extractor, pairs, asked, classes))
-        return truth, shown, sampling.places_to_judge(experiment, shown.real), scorer, pairs, asked, extractor
+        return truth, shown, sampling.places_to_judge(experiment, shown.real), scorer, asked
 
-    def _stamp(self, scorer: Callable[[], Scorer], extractor: Extractor | None) -> None:
+    def _stamp(self, scorer: Callable[[], Scorer]) -> None:
         """In the worker: writes what the scores of a set's runs mean, and shows what they are compared with."""
         made, runs = scorer(), [run for run in self._runs if run.scorer is scorer]
         first, *_ = runs
@@ -247,11 +242,11 @@ class Reporter:
         kind, none = kinds.kind_of(first.truth.source.spec), first.beside.real[:0]
         drawn = kind.draw(none, caption, first.beside)
         drawn = drawn if isinstance(drawn, pictures.Film) else pictures.to_pixels(drawn)  # a plot is drawn once
+        found = made.stamps(common)
+        lines = {name: {'protocol': stamp, 'floor': made.floor.get(name)} for name, stamp in found.items()}
+        for name, warning in made.warnings.items():
+            lines[name]['warning'] = warning
         for run in runs:
-            found = stamps(common, run.truth.source, self._scored, extractor, run.targets, run.retrieval)
-            lines = {name: {'protocol': stamp, 'floor': made.floor.get(name)} for name, stamp in found.items()}
-            for name, warning in made.warnings.items():
-                lines[name]['warning'] = warning
             workdir.write_json(run.folder / 'stamps.json', lines)
         pictures.save(first.folder / 'reals.png', drawn)
         for path in first.folder.glob('reals.*'):  # encoded once
