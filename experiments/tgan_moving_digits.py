@@ -1,4 +1,4 @@
-"""TGAN on clips of one digit that moves and bounces: 8 frames of 20 pixels, drawn in the compiled step.
+"""TGAN on clips of one digit that moves and bounces: 8 frames of 24 pixels, drawn in the compiled step.
 
 Paper: Saito 2017 (1611.06624).
 Command: python launch.py --config=experiments/tgan_moving_digits.py
@@ -6,41 +6,40 @@ Variants: with the paper's game, clipping of singular values, latents of frames 
   norms: --config.game=wasserstein --config.terms.r1=None --config.tgan.clip_every=5 --config.critic.norm=batch
   --config.generator.temporal=deconvolution --config.generator.widths=256,128,128 --config.generator.norm=batch; of
   these --config.tgan.clip_every=None --config.terms.wgan_gp.weight=10 --config.critic.norm=none is WGAN-GP
-Hardware and cost: two CPU cores; on one of them beside another program 1.8 steps/s, 57 minutes.
-Expected: digits that move straight and bounce and stay what they are; ones are blots, some fives and eights come apart.
-  FD (frames) 191, 130, 71, 59, 47, 30, 28 after 500, 1,000, 2,000, 3,000, 4,000, 5,000, 6,000 steps (real halves 8.5,
-  untrained 250); clips that keep to a path with bounces 12, 37, 36, 47, 47, 60 % from 1,000 steps on (real 100 %),
-  whose 8 frames are all read as one digit 8, 9, 22, 41, 60, 65 % (real 99 %). It is no better after 7,000 steps (FD 30,
-  51 and 58 %): the critic no longer tells clips from real ones, with R1 of 0.1 or a slower generator neither. By
-  clipping: FD 56, paths 65 %, digits 15 %; with an LSTM by R1 and batch norms, after 5,000 and 8,500 steps: FD 41 and
-  32, paths 54 and 54 %, digits 25 and 43 %; both with a critic of width 32. By hinge and spectral norm, and by R1 with
-  transposed convolutions, digits do not move.
+Hardware and cost: two CPU cores; on one of them beside another program 1.4 steps/s, 70 minutes, of which two compile.
+Expected: digits that move straight and bounce and stay what they are, all but a few. FD (frames) 143, 86, 68, 48, 35,
+  32, 32, 28, 26, 25, 24, 24 every 500 steps (real halves 8.4, untrained 270); clips whose 8 frames are all read as one
+  digit 5, 16, 16, 31, 53, 64, 68, 76, 79, 83, 87, 86 % (real 100 %), that keep to a path with bounces 9, 29, 44, 52,
+  56, 57, 62, 68, 68, 69, 69, 69 % (real 100 %). With two blocks in the critic, at 20 pixels, it levels off: FD 28,
+  identity 65, paths 60 % after 6,000 steps; so it does at 16 pixels with three, where digits have 7 pixels: FD 23, 64,
+  54 % after 4,000. By clipping, at 20 pixels: FD 56, paths 65 %, digits 15 %. By hinge and spectral norm, and by R1
+  with transposed convolutions, digits do not move.
 Deviations: the non-saturating game with R1 in place of Wasserstein's with clipping, with which most digits are bent on
   their way from one into another, and an LSTM, without which they do not move by R1; norms of blocks see z0, so that
-  all frames of a clip are drawn by the same channels. Other data, 8 frames of 20 pixels in place of 16 of 64, so two
-  convolutions in each net; the critic scores what two halvings leave, 2 x 5 x 5; fewer channels, kernels that begin as
-  LeCun's (the authors have both); Adam with rates of 5e-4 in place of RMSProp with 5e-5. Critic and generator see fakes
-  of their own, and the critic goes first. Both are told the digit; the generator has a convolution of 3 pixels after
-  each hidden block, as MoCoGAN's here.
+  all frames of a clip are drawn by the same channels. Other data, 8 frames of 24 pixels in place of 16 of 64, so two
+  convolutions in the generator, and three in the critic, which scores what they leave, 1 x 3 x 3; fewer channels,
+  kernels that begin as LeCun's (the authors have both); Adam with rates of 5e-4 in place of RMSProp with 5e-5. Critic
+  and generator see fakes of their own, and the critic goes first. Both are told the digit; the generator has a
+  convolution of 3 pixels after each hidden block, as MoCoGAN's here.
 """
 
 from ml_collections import ConfigDict
 
 from experiments import common
 
-SMOKE = {'generator.base': 10, 'critic.width': 2, 'terms.r1.every': 2, 'terms.r1.weight': 0.01}
+SMOKE = {'generator.base': 12, 'critic.width': 2, 'terms.r1.every': 2, 'terms.r1.weight': 0.01}
 
 
 def get_config(variant: str = '') -> ConfigDict:
     config = common.get_config()
     config.data.name = 'moving_digits'
-    config.data.size = 20
+    config.data.size = 24
     config.data.frames = 8
-    play(config, width=24, critic_width=48)
+    play(config, width=24, critic_width=40)
     config.tgan.clip_every = None
     config.game = 'non_saturating'
     config.terms.r1 = ConfigDict({'weight': 1.0, 'every': 4})
-    config.generator.base = config.critic.base = 5
+    config.generator.base, config.critic.base = 6, 3
     config.generator.widths = (256,)
     config.generator.update(temporal='lstm', norm='conditional', convs=1, condition='concat')
     config.critic.update(norm='none', condition='projection')
